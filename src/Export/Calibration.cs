@@ -1,0 +1,83 @@
+using System.Collections.Immutable;
+
+namespace RealNvp.ML.Export;
+
+/// <summary>
+/// The scores of rows that were held out of training for nothing else, from which p-values and thresholds follow (split-conformal prediction):
+/// on rows exchangeable with them, a threshold at contamination <c>c</c> flags a share of at most <c>c</c>.
+/// </summary>
+public sealed class Calibration
+{
+    /// <summary>At most so many scores are kept: comparing with more costs several times the flow itself, and a random subset is as valid.</summary>
+    public const int MaxScores = 1000;
+
+    private readonly float[] _scores;
+
+    /// <summary>A calibration from held-out scores.</summary>
+    /// <param name="scores">Scores (-log-likelihood, nats) in any order; at most <see cref="MaxScores"/>, all finite. May be empty: every p-value is then 1.</param>
+    /// <param name="contamination">The share of rows like the training rows that <see cref="Threshold"/> flags, from 0 to 1 (exclusive).</param>
+    public Calibration(IEnumerable<float> scores, double contamination)
+    {
+        ArgumentNullException.ThrowIfNull(scores);
+        CheckContamination(contamination);
+        _scores = [.. scores];
+        if (_scores.Length > MaxScores)
+            throw new ArgumentException($"At most {MaxScores} calibration scores are kept, found {_scores.Length}: draw a random subset.", nameof(scores));
+        if (_scores.Any(score => !float.IsFinite(score)))
+            throw new ArgumentException("Calibration scores must be finite.", nameof(scores));
+        Array.Sort(_scores);
+        Contamination = contamination;
+        Threshold = ThresholdAt(contamination);
+    }
+
+    /// <summary>No held-out scores: p-values are 1 and nothing is flagged.</summary>
+    public static Calibration None { get; } = new([], 0);
+
+    /// <summary>The calibration scores, ascending.</summary>
+    public ImmutableArray<float> Scores => [.. _scores];
+
+    /// <summary>The number of calibration scores, n.</summary>
+    public int Count => _scores.Length;
+
+    /// <summary>The contamination that <see cref="Threshold"/> was asked for.</summary>
+    public double Contamination { get; }
+
+    /// <summary>Rows with a score above this are flagged; infinite where n is too small for the contamination asked.</summary>
+    public float Threshold { get; }
+
+    /// <summary>The same scores with another contamination.</summary>
+    public Calibration WithContamination(double contamination) => new(_scores, contamination);
+
+    /// <summary>
+    /// The ceil((n + 1)(1 - c))-th smallest calibration score, +infinity beyond n. A score is above it exactly where its <see cref="PValue"/> is at most c.
+    /// </summary>
+    public float ThresholdAt(double contamination)
+    {
+        CheckContamination(contamination);
+        // (n + 1)c is rounded down after a hair is added, so that 0.05 * 20 counts as 1 although it may compute as 0.99...
+        int flagged = (int)Math.Floor((Count + 1) * contamination + 1e-9);
+        int rank = Count + 1 - flagged;
+        return rank > Count ? float.PositiveInfinity : _scores[rank - 1];
+    }
+
+    /// <summary>(1 + number of calibration scores at or above <paramref name="score"/>) / (n + 1); NaN for a NaN score.</summary>
+    public float PValue(float score)
+    {
+        if (float.IsNaN(score))
+            return float.NaN;
+        int low = 0, high = _scores.Length; // first position at or above the score
+        while (low < high)
+        {
+            int middle = (low + high) / 2;
+            if (_scores[middle] >= score) high = middle;
+            else low = middle + 1;
+        }
+        return (1f + (_scores.Length - low)) / (_scores.Length + 1f);
+    }
+
+    private static void CheckContamination(double contamination)
+    {
+        if (!(contamination >= 0 && contamination < 1))
+            throw new ArgumentOutOfRangeException(nameof(contamination), contamination, "The contamination is a share of rows, from 0 to below 1.");
+    }
+}

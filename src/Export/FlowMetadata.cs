@@ -1,0 +1,16 @@
+using System.Collections.Immutable;
+
+namespace RealNvp.ML.Export;
+
+/// <summary>What a flow says of itself: the names of its features and how it was trained.</summary>
+public sealed class FlowMetadata
+{
+    /// <summary>No feature names and no training summary.</summary>
+    public static FlowMetadata Empty { get; } = new();
+
+    /// <summary>One name per feature, or empty where the training column had none.</summary>
+    public ImmutableArray<string> FeatureNames { get; init; } = [];
+
+    /// <summary>Facts of the training run by name (rows, epochs, seconds, seed, device, log-likelihoods in nats), in invariant culture.</summary>
+    public ImmutableSortedDictionary<string, string> Training { get; init; } = ImmutableSortedDictionary.Create<string, string>(StringComparer.Ordinal);
+}

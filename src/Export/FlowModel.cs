@@ -1,0 +1,121 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Text;
+using RealNvp.ML.Export.Storage;
+using RealNvp.ML.Export.Onnx;
+using RealNvp.ML.Export.Steps;
+
+namespace RealNvp.ML.Export;
+
+/// <summary>
+/// A trained flow as immutable data: the shape of a row, the ordered steps from the input column to a standard normal latent, the calibration, and what
+/// the flow says of itself. It writes its own file and its two ONNX graphs, and needs neither libtorch nor ML.NET.
+/// </summary>
+/// <example>
+/// <code>
+/// FlowModel model = FlowModel.Load("flow.rnvp");
+/// File.WriteAllBytes("density.onnx", model.BuildDensityGraph());
+/// </code>
+/// </example>
+public sealed class FlowModel
+{
+    /// <summary>A flow from its parts.</summary>
+    /// <param name="inputShape">The shape of one row.</param>
+    /// <param name="steps">The steps in the order of the density direction; each must accept what the one before it yields.</param>
+    /// <param name="calibration">Held-out scores; <see cref="Export.Calibration.None"/> by default.</param>
+    /// <param name="metadata">Feature names and training summary.</param>
+    /// <param name="probes">Rows with reference values.</param>
+    /// <exception cref="FlowModelException">The steps do not fit the shape, or the metadata or probes do not.</exception>
+    public FlowModel(FlowShape inputShape, IEnumerable<FlowStep> steps, Calibration? calibration = null, FlowMetadata? metadata = null, ProbeSet? probes = null)
+    {
+        ArgumentNullException.ThrowIfNull(inputShape);
+        ArgumentNullException.ThrowIfNull(steps);
+        InputShape = inputShape;
+        Steps = [.. steps];
+        Calibration = calibration ?? Calibration.None;
+        Metadata = metadata ?? FlowMetadata.Empty;
+        Probes = probes ?? ProbeSet.Empty;
+
+        FlowShape shape = inputShape;
+        for (int i = 0; i < Steps.Length; i++)
+        {
+            try
+            {
+                shape = Steps[i].OutputShape(shape);
+            }
+            catch (FlowModelException e)
+            {
+                throw new FlowModelException($"Step {i} ({Steps[i].Kind}): {e.Message}", e);
+            }
+        }
+        int names = Metadata.FeatureNames.Length;
+        if (names != 0 && names != inputShape.Size)
+            throw new FlowModelException($"There are {names} feature names for {inputShape.Size} features.");
+        if (Probes.Rows.Length != Probes.Count * inputShape.Size)
+            throw new FlowModelException($"The {Probes.Count} probe rows hold {Probes.Rows.Length} values, expected {Probes.Count} x {inputShape.Size}.");
+    }
+
+    /// <summary>The shape of one row of the input column.</summary>
+    public FlowShape InputShape { get; }
+
+    /// <summary>The steps in the density direction: input column to latent.</summary>
+    public ImmutableArray<FlowStep> Steps { get; }
+
+    /// <summary>Held-out scores and the threshold that follows from them.</summary>
+    public Calibration Calibration { get; }
+
+    /// <summary>Feature names and training summary.</summary>
+    public FlowMetadata Metadata { get; }
+
+    /// <summary>Rows with the trained flow's own double-precision results.</summary>
+    public ProbeSet Probes { get; }
+
+    /// <summary>The same flow with another calibration.</summary>
+    public FlowModel WithCalibration(Calibration calibration) => new(InputShape, Steps, calibration, Metadata, Probes);
+
+    /// <summary>
+    /// The density graph as ONNX (opset 17, IR 8). Input <c>Features</c> [N, size]. Outputs <c>LogLikelihood</c> [N, 1] (nats, in the units of the input)
+    /// and <c>Latent</c> [N, size]; with <see cref="DensityOutputs.Decision"/> also <c>Score</c>, <c>PredictedLabel</c> (bool) and <c>PValue</c>, each [N, 1],
+    /// and the input <c>Threshold</c> [1], which defaults to the calibrated one. A row with a NaN or infinite feature gets NaN results and the label false.
+    /// </summary>
+    /// <param name="outputs">Which outputs to write.</param>
+    /// <param name="parity">Facts about parity checks to store in the graph's metadata.</param>
+    public byte[] BuildDensityGraph(DensityOutputs outputs = DensityOutputs.Decision, IReadOnlyDictionary<string, string>? parity = null)
+        => DensityGraph.Build(this, outputs, parity);
+
+    /// <summary>
+    /// The sampling graph as ONNX (opset 17, IR 8). Inputs <c>Latent</c> [N, size] and <c>Temperature</c> [1] (default 1; multiplies the latent).
+    /// Output <c>Features</c> [N, size] in the units of the training column.
+    /// </summary>
+    /// <param name="parity">Facts about parity checks to store in the graph's metadata.</param>
+    public byte[] BuildSamplingGraph(IReadOnlyDictionary<string, string>? parity = null) => SamplingGraph.Build(this, parity);
+
+    /// <summary>Writes the flow to a file, beside it first and then renamed, so that a crash leaves the old file whole.</summary>
+    public void Save(string path) => AtomicFile.Write(path, Save);
+
+    /// <summary>Writes the flow to a stream.</summary>
+    public void Save(Stream stream) => FlowModelFile.Write(this, stream);
+
+    /// <summary>Reads a flow from a file.</summary>
+    /// <exception cref="FlowModelException">The file is not a flow, is damaged or truncated, or comes from a newer version.</exception>
+    public static FlowModel Load(string path)
+    {
+        using FileStream stream = File.OpenRead(path);
+        return Load(stream);
+    }
+
+    /// <summary>Reads a flow from a stream.</summary>
+    /// <exception cref="FlowModelException">The stream does not hold a flow, is damaged or truncated, or comes from a newer version.</exception>
+    public static FlowModel Load(Stream stream) => FlowModelFile.Read(stream);
+
+    /// <summary>One line per step with its size, then the calibration: what the flow does to a row, from the input column to the latent.</summary>
+    public string Summary()
+    {
+        var text = new StringBuilder();
+        text.AppendLine(CultureInfo.InvariantCulture, $"Real NVP over {InputShape} values");
+        for (int i = 0; i < Steps.Length; i++)
+            text.AppendLine(CultureInfo.InvariantCulture, $"{i,3}  {Steps[i].Kind,-18} {Steps[i].Describe()}");
+        text.Append(CultureInfo.InvariantCulture, $"Calibration: {Calibration.Count} scores, contamination {Calibration.Contamination}, threshold {Calibration.Threshold}");
+        return text.ToString();
+    }
+}

@@ -1,0 +1,152 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using Google.Protobuf;
+using RealNvp.ML.Export.Steps;
+
+namespace RealNvp.ML.Export.Onnx;
+
+/// <summary>Writes the nodes of one ONNX graph. Tensors are known by their names; equal constants are stored once.</summary>
+internal sealed class GraphNodes
+{
+    // Opset 17 and IR 8 are read by every runtime of the last years and have all operators that the flow needs.
+    private const int Opset = 17;
+    private const int IrVersion = 8;
+    private const int FloatType = 1, Int64Type = 7, BoolType = 9;
+    private const int AttributeFloat = 1, AttributeInt = 2, AttributeInts = 7;
+
+    private readonly GraphProto _graph;
+    private readonly Dictionary<string, int> _counts = [];
+    private readonly Dictionary<ByteString, string> _constants = [];
+
+    public GraphNodes(string name) => _graph = new GraphProto { Name = name };
+
+    /// <summary>Adds a node with one output and returns the output's name.</summary>
+    public string Node(string op, params ReadOnlySpan<string> inputs) => Node(op, inputs, []);
+
+    /// <summary>Adds a node with one output and attributes (long, float or long[]).</summary>
+    public string Node(string op, ReadOnlySpan<string> inputs, ReadOnlySpan<(string Name, object Value)> attributes)
+    {
+        string output = Unique(op);
+        Add(op, inputs, [output], attributes);
+        return output;
+    }
+
+    /// <summary>Adds a node that yields several tensors.</summary>
+    public string[] Node(string op, ReadOnlySpan<string> inputs, int outputs, ReadOnlySpan<(string Name, object Value)> attributes)
+    {
+        var names = new string[outputs];
+        for (int i = 0; i < outputs; i++)
+            names[i] = Unique(op);
+        Add(op, inputs, names, attributes);
+        return names;
+    }
+
+    /// <summary>Gives a tensor a name of its own, for a graph output.</summary>
+    public void Name(string output, string tensor) => Add("Identity", [tensor], [output], []);
+
+    /// <summary>W x + b for a batch of rows.</summary>
+    public string Dense(string x, DenseLayer layer)
+        => Node("Gemm", [x, Constant(layer.Weights.AsSpan(), layer.Outputs, layer.Inputs), Constant(layer.Bias.AsSpan())], [("transB", 1L)]);
+
+    /// <summary>The sum over the last axis of [N, k], as [N, 1].</summary>
+    public string RowSum(string x) => Node("ReduceSum", [x, Constant([1L])], [("keepdims", 1L)]);
+
+    /// <summary>A float constant of no dimensions.</summary>
+    public string Scalar(double value) => Initializer(FloatType, MemoryMarshal.AsBytes([(float)value]), []);
+
+    /// <summary>A float constant, [length] unless <paramref name="dims"/> say otherwise.</summary>
+    public string Constant(ReadOnlySpan<float> values, params ReadOnlySpan<long> dims)
+        => Initializer(FloatType, MemoryMarshal.AsBytes(values), dims.IsEmpty ? [values.Length] : dims);
+
+    /// <summary>A float constant, rounded from double.</summary>
+    public string Constant(double[] values) => Constant(Array.ConvertAll(values, value => (float)value));
+
+    /// <summary>An integer constant, [length].</summary>
+    public string Constant(ReadOnlySpan<long> values) => Initializer(Int64Type, MemoryMarshal.AsBytes(values), [values.Length]);
+
+    /// <summary>Declares a graph input of float32; a dimension is a number or the name of an axis.</summary>
+    public void Input(string name, params ReadOnlySpan<object> dims) => _graph.Input.Add(Value(name, FloatType, dims));
+
+    /// <summary>Declares a graph input that may be left out: its default is stored as an initializer of the same name (IR >= 4).</summary>
+    public void OptionalInput(string name, float byDefault)
+    {
+        Input(name, 1);
+        var tensor = new TensorProto { Name = name, DataType = FloatType, RawData = ByteString.CopyFrom(MemoryMarshal.AsBytes([byDefault])) };
+        tensor.Dims.Add(1);
+        _graph.Initializer.Add(tensor);
+    }
+
+    /// <summary>Declares a graph output of float32 or bool.</summary>
+    public void Output(string name, bool isBool, params ReadOnlySpan<object> dims) => _graph.Output.Add(Value(name, isBool ? BoolType : FloatType, dims));
+
+    /// <summary>The finished model.</summary>
+    public byte[] ToModel(string description, IEnumerable<KeyValuePair<string, string>> metadata)
+    {
+        var model = new ModelProto
+        {
+            IrVersion = IrVersion,
+            ProducerName = "RealNvp.ML",
+            ProducerVersion = typeof(GraphNodes).Assembly.GetName().Version?.ToString(3) ?? "",
+            DocString = description,
+            Graph = _graph,
+        };
+        model.OpsetImport.Add(new OperatorSetIdProto { Version = Opset });
+        foreach ((string key, string value) in metadata)
+            model.MetadataProps.Add(new StringStringEntryProto { Key = key, Value = value });
+        return model.ToByteArray();
+    }
+
+    private void Add(string op, ReadOnlySpan<string> inputs, ReadOnlySpan<string> outputs, ReadOnlySpan<(string Name, object Value)> attributes)
+    {
+        var node = new NodeProto { OpType = op, Name = "node_" + outputs[0] };
+        foreach (string input in inputs)
+            node.Input.Add(input);
+        foreach (string output in outputs)
+            node.Output.Add(output);
+        foreach ((string name, object value) in attributes)
+        {
+            var attribute = new AttributeProto { Name = name };
+            switch (value)
+            {
+                case long number: (attribute.I, attribute.Type) = (number, AttributeInt); break;
+                case float number: (attribute.F, attribute.Type) = (number, AttributeFloat); break;
+                case long[] numbers: attribute.Ints.AddRange(numbers); attribute.Type = AttributeInts; break;
+                default: throw new ArgumentException($"Attribute {name} has the type {value.GetType()}.", nameof(attributes));
+            }
+            node.Attribute.Add(attribute);
+        }
+        _graph.Node.Add(node);
+    }
+
+    private string Initializer(int type, ReadOnlySpan<byte> data, ReadOnlySpan<long> dims)
+    {
+        var tensor = new TensorProto { DataType = type, RawData = ByteString.CopyFrom(data) };
+        tensor.Dims.AddRange(dims.ToArray());
+        ByteString content = tensor.ToByteString(); // without its name: what makes two constants the same
+        if (_constants.TryGetValue(content, out string? name))
+            return name;
+        tensor.Name = name = string.Create(CultureInfo.InvariantCulture, $"c{_constants.Count}");
+        _constants.Add(content, name);
+        _graph.Initializer.Add(tensor);
+        return name;
+    }
+
+    private static ValueInfoProto Value(string name, int type, ReadOnlySpan<object> dims)
+    {
+        var shape = new TensorShapeProto();
+        foreach (object dim in dims)
+        {
+            shape.Dim.Add(dim is string axis
+                ? new TensorShapeProto.Types.Dimension { DimParam = axis }
+                : new TensorShapeProto.Types.Dimension { DimValue = Convert.ToInt64(dim, CultureInfo.InvariantCulture) });
+        }
+        return new ValueInfoProto { Name = name, Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = type, Shape = shape } } };
+    }
+
+    private string Unique(string op)
+    {
+        int count = _counts.GetValueOrDefault(op);
+        _counts[op] = count + 1;
+        return string.Create(CultureInfo.InvariantCulture, $"{op.ToLowerInvariant()}_{count}");
+    }
+}

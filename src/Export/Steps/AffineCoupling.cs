@@ -1,0 +1,155 @@
+using System.Collections.Immutable;
+using RealNvp.ML.Export.Onnx;
+using RealNvp.ML.Export.Storage;
+
+namespace RealNvp.ML.Export.Steps;
+
+/// <summary>
+/// An affine coupling layer (paper, section 3.2, equations 4 and 5): the conditioning half passes unchanged; the transformed half becomes
+/// y = x * exp(s) + t, where the log-scale s = gain * tanh(r) and the shift t come from one net with two heads that reads the conditioning half alone;
+/// log|det| = sum s. The inverse is x = (y - t) * exp(-s).
+/// </summary>
+public sealed class AffineCoupling : FlowStep
+{
+    // Constant terms of s, from batch norms folded in by TryFuse; null where there are none.
+    private readonly double[]? _logScaleOffset;
+
+    /// <summary>A frozen coupling.</summary>
+    /// <param name="mask">Which positions condition and which are transformed.</param>
+    /// <param name="trunk">The hidden layers, each followed by <paramref name="activation"/>; may be empty.</param>
+    /// <param name="activation">The nonlinearity of the hidden layers.</param>
+    /// <param name="logScale">The head that yields r, one output per transformed position.</param>
+    /// <param name="shift">The head that yields t, one output per transformed position.</param>
+    /// <param name="gain">The bound of |s| per transformed position.</param>
+    public AffineCoupling(CouplingMask mask, ImmutableArray<DenseLayer> trunk, Activation activation, DenseLayer logScale, DenseLayer shift, ImmutableArray<float> gain)
+        : this(mask, trunk, activation, logScale, shift, gain, null) { }
+
+    private AffineCoupling(CouplingMask mask, ImmutableArray<DenseLayer> trunk, Activation activation, DenseLayer logScale, DenseLayer shift, ImmutableArray<float> gain,
+        double[]? logScaleOffset)
+    {
+        int width = mask.Conditioning.Length;
+        foreach (DenseLayer layer in trunk)
+        {
+            if (layer.Inputs != width)
+                throw new FlowModelException($"a hidden layer reads {layer.Inputs} values where the one before it yields {width}.");
+            width = layer.Outputs;
+        }
+        foreach (DenseLayer head in new[] { logScale, shift })
+        {
+            if (head.Inputs != width || head.Outputs != mask.Transformed.Length)
+                throw new FlowModelException($"a head of {head.Inputs} inputs and {head.Outputs} outputs stands where {width} and {mask.Transformed.Length} are needed.");
+        }
+        if (gain.Length != mask.Transformed.Length)
+            throw new FlowModelException($"{gain.Length} log-scale gains stand beside {mask.Transformed.Length} transformed positions.");
+        Mask = mask;
+        Trunk = trunk;
+        Activation = activation;
+        LogScale = logScale;
+        Shift = shift;
+        Gain = gain;
+        _logScaleOffset = logScaleOffset;
+    }
+
+    /// <summary>Which positions condition and which are transformed.</summary>
+    public CouplingMask Mask { get; }
+
+    /// <summary>The hidden layers.</summary>
+    public ImmutableArray<DenseLayer> Trunk { get; }
+
+    /// <summary>The nonlinearity of the hidden layers.</summary>
+    public Activation Activation { get; }
+
+    /// <summary>The head that yields r, before tanh and gain.</summary>
+    public DenseLayer LogScale { get; }
+
+    /// <summary>The head that yields the shift t.</summary>
+    public DenseLayer Shift { get; }
+
+    /// <summary>The bound of |s| per transformed position.</summary>
+    public ImmutableArray<float> Gain { get; }
+
+    /// <inheritdoc/>
+    public override FlowShape OutputShape(FlowShape input) => RequireVector(input, Mask.Features);
+
+    /// <inheritdoc/>
+    public override string Describe()
+        => $"{Mask.Conditioning.Length} -> {string.Join(" -> ", Trunk.Select(layer => layer.Outputs).Append(Mask.Transformed.Length))}, {Activation}, |log-scale| <= {Gain.Max(Math.Abs):G3}";
+
+    // Notation of the two graphs: a pending scale g stands for the value g * u, so that constant factors travel to the end of the graph
+    // for free: g folds into the first layer where the half conditions, and 1/g into the shift head where it is transformed.
+
+    internal override void WriteDensity(DensityGraph graph)
+    {
+        (VectorPart conditioning, VectorPart transformed) = graph.Vector.Split(Mask);
+        double[] pending = PendingScale(transformed, sign: +1);
+        (string s, string t) = WriteNet(graph.Nodes, conditioning, pending);
+        graph.AddLogDet(s, transformed.Width);
+        if (_logScaleOffset is not null)
+            graph.AddConstantLogDet(_logScaleOffset.Sum());
+        string scaled = graph.Nodes.Node("Mul", transformed.Tensor, graph.Nodes.Node("Exp", s));
+        graph.Vector.Replace(transformed with { Tensor = graph.Nodes.Node("Add", scaled, t), Scale = pending });
+    }
+
+    internal override void WriteSampling(SamplingGraph graph)
+    {
+        (VectorPart conditioning, VectorPart transformed) = graph.Vector.Split(Mask);
+        double[] incoming = transformed.ScaleOrOnes();
+        (string s, string t) = WriteNet(graph.Nodes, conditioning, incoming);
+        string shifted = graph.Nodes.Node("Sub", transformed.Tensor, t);
+        string tensor = graph.Nodes.Node("Mul", shifted, graph.Nodes.Node("Exp", graph.Nodes.Node("Neg", s)));
+        graph.Vector.Replace(transformed with { Tensor = tensor, Scale = PendingScale(transformed, sign: -1) });
+    }
+
+    internal override FlowStep? TryFuse(FlowStep next)
+    {
+        if (next is not BatchNorm norm || !norm.Positions.AsSpan().SequenceEqual(Mask.Transformed.AsSpan()))
+            return null;
+        // norm(x exp(s) + t) = x exp(s + log scale) + (scale t + shift)
+        double[] scale = [.. norm.Scale.Select(value => (double)value)];
+        double[] offset = [.. scale.Select((value, i) => Math.Log(value) + (_logScaleOffset?[i] ?? 0))];
+        return new AffineCoupling(Mask, Trunk, Activation, LogScale, Shift.WithOutputAffine(scale, [.. norm.Shift.Select(value => (double)value)]), Gain, offset);
+    }
+
+    internal override void Write(StepWriter writer)
+    {
+        writer.Indices("conditioning", Mask.Conditioning);
+        writer.Indices("transformed", Mask.Transformed);
+        writer.Text("activation", Activation.ToString());
+        writer.Number("hidden_layers", Trunk.Length);
+        for (int i = 0; i < Trunk.Length; i++)
+            Trunk[i].Write(writer, $"trunk.{i}");
+        LogScale.Write(writer, "log_scale");
+        Shift.Write(writer, "shift");
+        writer.Tensor("gain", Gain);
+    }
+
+    internal static AffineCoupling Read(StepReader reader) => new(
+        new CouplingMask(reader.Indices("conditioning"), reader.Indices("transformed")),
+        [.. Enumerable.Range(0, reader.Count("hidden_layers")).Select(i => DenseLayer.Read(reader, $"trunk.{i}"))],
+        reader.Enum<Activation>("activation"),
+        DenseLayer.Read(reader, "log_scale"),
+        DenseLayer.Read(reader, "shift"),
+        reader.Tensor("gain"));
+
+    private double[] PendingScale(VectorPart transformed, int sign)
+        => [.. transformed.ScaleOrOnes().Select((scale, i) => scale * Math.Exp(sign * (_logScaleOffset?[i] ?? 0)))];
+
+    /// <summary>The net's two outputs: s without its constant terms, and t divided by <paramref name="shiftDivisor"/>.</summary>
+    private (string S, string T) WriteNet(GraphNodes nodes, VectorPart conditioning, double[] shiftDivisor)
+    {
+        DenseLayer shift = Shift.WithOutputAffine([.. shiftDivisor.Select(value => 1 / value)], new double[shiftDivisor.Length]);
+        DenseLayer logScale = LogScale;
+        ImmutableArray<DenseLayer> trunk = Trunk;
+        if (conditioning.Scale is { } scale)
+        {
+            if (trunk.IsEmpty) (logScale, shift) = (logScale.WithInputScale(scale), shift.WithInputScale(scale));
+            else trunk = trunk.SetItem(0, trunk[0].WithInputScale(scale));
+        }
+        string hidden = conditioning.Tensor;
+        foreach (DenseLayer layer in trunk)
+            hidden = nodes.Node(Activation.ToString(), nodes.Dense(hidden, layer));
+        string r = nodes.Node("Tanh", nodes.Dense(hidden, logScale));
+        string s = Gain.All(gain => gain == 1) ? r : nodes.Node("Mul", r, nodes.Constant(Gain.AsSpan()));
+        return (s, nodes.Dense(hidden, shift));
+    }
+}

@@ -1,0 +1,30 @@
+namespace RealNvp.ML.Export.Storage;
+
+/// <summary>Writes files beside their target and renames them, so that a reader sees the old content or the new one, never half of it.</summary>
+public static class AtomicFile
+{
+    /// <summary>Writes <paramref name="path"/> through <paramref name="write"/>; on failure the target is as it was.</summary>
+    public static void Write(string path, Action<Stream> write)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        ArgumentNullException.ThrowIfNull(write);
+        string beside = Path.GetFullPath(path) + "." + Path.GetRandomFileName() + ".tmp";
+        try
+        {
+            using (var stream = new FileStream(beside, FileMode.CreateNew, FileAccess.Write))
+            {
+                write(stream);
+                stream.Flush(flushToDisk: true);
+            }
+            File.Move(beside, path, overwrite: true);
+        }
+        catch
+        {
+            File.Delete(beside);
+            throw;
+        }
+    }
+
+    /// <summary>Writes <paramref name="content"/> to <paramref name="path"/>.</summary>
+    public static void Write(string path, byte[] content) => Write(path, stream => stream.Write(content));
+}
