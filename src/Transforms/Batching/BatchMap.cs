@@ -1,0 +1,57 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+
+namespace RealNvp.ML.Transforms.Batching;
+
+/// <summary>
+/// What a transformer computes, batch by batch, from one vector column: the input it requires, the columns it adds, and workers that compute them.
+/// Immutable and used by many cursors and threads at once; <see cref="BatchView"/> and <see cref="BatchRowMapper"/> run it.
+/// </summary>
+internal abstract class BatchMap
+{
+    /// <summary>The vector column that is read.</summary>
+    public abstract string InputColumnName { get; }
+
+    /// <summary>The number of values in it.</summary>
+    public abstract int InputSize { get; }
+
+    /// <summary>Rows per batch of a cursor.</summary>
+    public abstract int BatchSize { get; }
+
+    /// <summary>The columns that are added behind those of the input, in the order that <see cref="CreateWorker"/> counts them.</summary>
+    public abstract DataViewSchema.DetachedColumn[] OutputColumns(DataViewSchema input);
+
+    /// <summary>A worker for one cursor or row mapper.</summary>
+    /// <param name="capacity">The most rows per batch.</param>
+    /// <param name="active">Which output columns will be read.</param>
+    /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
+    public abstract BatchWorker CreateWorker(int capacity, bool[] active);
+
+    /// <summary>The columns of the input and the added ones; an added one hides an input of the same name.</summary>
+    public DataViewSchema OutputSchema(DataViewSchema input)
+    {
+        FindInput(input);
+        var builder = new DataViewSchema.Builder();
+        builder.AddColumns(input);
+        builder.AddColumns(OutputColumns(input));
+        return builder.ToSchema();
+    }
+
+    /// <summary>The input column: a vector of Single of the right, known size.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is missing or of another type.</exception>
+    public DataViewSchema.Column FindInput(DataViewSchema schema) => FeatureColumn.Find(schema, InputColumnName, InputSize);
+
+    /// <summary>What an estimator can tell before there is data: the shape of the input with columns added.</summary>
+    /// <param name="input">The shape of the input; sizes of vectors are unknown in it.</param>
+    /// <param name="inputColumnName">The vector column that is read.</param>
+    /// <param name="added">The columns that are added, whose shapes are exact because they are made from these.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The input column is missing or of another type.</exception>
+    public static SchemaShape OutputShape(SchemaShape input, string inputColumnName, DataViewSchema.DetachedColumn[] added)
+    {
+        FeatureColumn.Require(input, inputColumnName);
+        var builder = new DataViewSchema.Builder();
+        builder.AddColumns(added);
+        SchemaShape shape = MlNetInternals.ShapeOf(builder.ToSchema());
+        return new SchemaShape(input.Where(column => shape.All(other => other.Name != column.Name)).Concat(shape));
+    }
+}

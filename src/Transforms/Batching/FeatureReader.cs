@@ -1,0 +1,31 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+
+namespace RealNvp.ML.Transforms.Batching;
+
+/// <summary>Reads the feature column of a row into a worker's input, and gives it out again where it is also passed through.</summary>
+internal sealed class FeatureReader(DataViewRow source, DataViewSchema.Column column, int size, float[] rows)
+{
+    private readonly ValueGetter<VBuffer<float>> _getter = source.GetGetter<VBuffer<float>>(column);
+    private VBuffer<float> _value;
+
+    /// <summary>Reads the source's current row as row <paramref name="row"/> of the input.</summary>
+    public void Take(int row)
+    {
+        _getter(ref _value);
+        if (_value.Length != size)
+            throw new InvalidOperationException($"Column '{column.Name}' is {column.Type} but gave a vector of {_value.Length} values.");
+        _value.CopyTo(rows.AsSpan(row * size, size));
+    }
+
+    /// <summary>A getter of the features of the cursor's row.</summary>
+    public Delegate CreateGetter(BatchCursor cursor) => (ValueGetter<VBuffer<float>>)((ref VBuffer<float> value) => CopyRow(rows, cursor.Row, size, ref value));
+
+    /// <summary>Copies one row of a matrix into a vector.</summary>
+    public static void CopyRow(float[] rows, int row, int size, ref VBuffer<float> value)
+    {
+        VBufferEditor<float> editor = VBufferEditor.Create(ref value, size);
+        rows.AsSpan(row * size, size).CopyTo(editor.Values);
+        value = editor.Commit();
+    }
+}

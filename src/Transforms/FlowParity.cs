@@ -1,0 +1,167 @@
+using System.Globalization;
+using Microsoft.ML.OnnxRuntime;
+using RealNvp.ML.Export;
+using RealNvp.ML.Transforms.Onnx;
+
+namespace RealNvp.ML.Transforms;
+
+/// <summary>
+/// Runs a flow's stored probe rows through a graph in ONNX Runtime, on the CPU, and compares with what the trained flow computed for them in double
+/// precision. So whoever exports a graph can certify it, without libtorch.
+/// </summary>
+/// <remarks>
+/// <para>Allowed differences, with D values per row: log-likelihood 1e-4 max(1, |value|, D); latent 1e-4 max(1, |value|) per element.</para>
+/// <para>
+/// Features that come back from the reference latents have units of their own, so their unit is the column's: 1e-4 max(s, |value - m|), where m and s are the
+/// mean and standard deviation of the column over the probes, plus 4 roundings of the value to <see cref="float"/> (a column around 1e6 has no finer
+/// values). Columns that are constant over the probes get 1e-4 max(1, |value|).
+/// </para>
+/// <para>
+/// Score, PredictedLabel and PValue, where the graph has them, must be those that C# derives from the graph's own log-likelihood: exactly, but for one
+/// rounding of the p-value.
+/// </para>
+/// </remarks>
+public static class FlowParity
+{
+    private const double Relative = 1e-4;
+
+    /// <summary>Checks both graphs as pipelines run and exports write them.</summary>
+    /// <param name="model">The flow, with its probes.</param>
+    /// <exception cref="FlowParityException">An output of a graph differs by more than is allowed.</exception>
+    public static void Check(FlowModel model)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        CheckDensity(model, model.BuildDensityGraph());
+        CheckSampling(model, model.BuildSamplingGraph());
+    }
+
+    /// <summary>Checks a density graph.</summary>
+    /// <param name="model">The flow, with its probes.</param>
+    /// <param name="graph">ONNX bytes from <see cref="FlowModel.BuildDensityGraph"/>.</param>
+    /// <returns>The largest errors by name, for the graph's metadata; only the number of probes where the model has none.</returns>
+    /// <exception cref="FlowParityException">An output differs by more than is allowed.</exception>
+    public static IReadOnlyDictionary<string, string> CheckDensity(FlowModel model, byte[] graph)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(graph);
+        var facts = new ParityFacts(model);
+        if (model.Probes.Count == 0)
+            return facts.ByName;
+        int size = model.InputShape.Size;
+        using var run = new GraphRun(graph, "Features", [.. model.Probes.Rows], size);
+
+        float[] logLikelihoods = run.Floats("LogLikelihood");
+        facts.Compare("LogLikelihood", logLikelihoods, [.. model.Probes.LogLikelihoods], 1,
+            (_, expected) => Relative * Math.Max(Math.Max(1, Math.Abs(expected)), size));
+        facts.Compare("Latent", run.Floats("Latent"), [.. model.Probes.Latents], size, (_, expected) => Relative * Math.Max(1, Math.Abs(expected)));
+
+        if (run.Has("Score"))
+        {
+            double[] scores = Array.ConvertAll(logLikelihoods, value => -(double)value);
+            Calibration calibration = model.Calibration;
+            facts.Compare("Score", run.Floats("Score"), scores, 1, (_, _) => 0);
+            facts.Compare("PredictedLabel", run.Labels("PredictedLabel"), Array.ConvertAll(scores, score => score > calibration.Threshold ? 1d : 0), 1, (_, _) => 0);
+            facts.Compare("PValue", run.Floats("PValue"), Array.ConvertAll(scores, score => (double)calibration.PValue((float)score)), 1, (_, _) => 1e-6);
+        }
+        return facts.ByName;
+    }
+
+    /// <summary>Checks a sampling graph: from the reference latents back to the probe rows.</summary>
+    /// <param name="model">The flow, with its probes.</param>
+    /// <param name="graph">ONNX bytes from <see cref="FlowModel.BuildSamplingGraph"/>.</param>
+    /// <returns>The largest errors by name, for the graph's metadata; only the number of probes where the model has none.</returns>
+    /// <exception cref="FlowParityException">A feature differs by more than is allowed.</exception>
+    public static IReadOnlyDictionary<string, string> CheckSampling(FlowModel model, byte[] graph)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(graph);
+        var facts = new ParityFacts(model);
+        if (model.Probes.Count == 0)
+            return facts.ByName;
+        int size = model.InputShape.Size;
+        using var run = new GraphRun(graph, "Latent", [.. model.Probes.Latents.Select(value => (float)value)], size);
+        double[] expected = [.. model.Probes.Rows.Select(value => (double)value)];
+        (double[] means, double[] deviations) = ColumnStatistics(expected, size);
+        facts.Compare("Features", run.Floats("Features"), expected, size, (i, value) => deviations[i % size] is > 0 and var deviation
+            ? Relative * Math.Max(deviation, Math.Abs(value - means[i % size])) + 4 * Math.Abs(value) * Math.Pow(2, -24)
+            : Relative * Math.Max(1, Math.Abs(value)));
+        return facts.ByName;
+    }
+
+    private static (double[] Means, double[] Deviations) ColumnStatistics(double[] values, int size)
+    {
+        var means = new double[size];
+        var deviations = new double[size];
+        int rows = values.Length / size;
+        for (int i = 0; i < values.Length; i++)
+            means[i % size] += values[i] / rows;
+        for (int i = 0; i < values.Length; i++)
+            deviations[i % size] += Math.Pow(values[i] - means[i % size], 2) / rows;
+        return (means, Array.ConvertAll(deviations, Math.Sqrt));
+    }
+
+    /// <summary>What is found, by name, as the metadata of a graph takes it.</summary>
+    private sealed class ParityFacts(FlowModel model)
+    {
+        public SortedDictionary<string, string> ByName { get; } = new(StringComparer.Ordinal)
+        {
+            ["probes"] = model.Probes.Count.ToString(CultureInfo.InvariantCulture),
+        };
+
+        /// <summary>Compares one output element by element and keeps its largest error.</summary>
+        public void Compare(string output, float[] found, double[] expected, int width, Func<int, double, double> tolerance)
+        {
+            if (found.Length != expected.Length)
+                throw new InvalidOperationException($"Output {output} has {found.Length} values, expected {expected.Length}.");
+            double largest = 0, worst = 0;
+            int worstAt = -1;
+            for (int i = 0; i < found.Length; i++)
+            {
+                double error = found[i] == expected[i] ? 0 : Math.Abs(found[i] - expected[i]);
+                largest = Math.Max(largest, error);
+                double excess = error == 0 ? 0 : error / tolerance(i, expected[i]);
+                // written so that NaN counts as the worst
+                if (!(excess <= 1) && (worstAt < 0 || !(excess <= worst)))
+                    (worst, worstAt) = (excess, i);
+            }
+            if (worstAt >= 0)
+                throw new FlowParityException(output, worstAt / width, worstAt % width, found[worstAt], expected[worstAt], tolerance(worstAt, expected[worstAt]));
+            ByName[$"max_error.{output}"] = largest.ToString("G3", CultureInfo.InvariantCulture);
+        }
+    }
+
+    /// <summary>All outputs of one run over rows [n, size].</summary>
+    private sealed class GraphRun : IDisposable
+    {
+        private readonly InferenceSession _session;
+        private readonly IDisposableReadOnlyCollection<OrtValue> _outputs;
+
+        public GraphRun(byte[] graph, string input, float[] rows, int size)
+        {
+            _session = OnnxLibrary.Call(() =>
+            {
+                using var options = new SessionOptions { LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR };
+                return new InferenceSession(graph, options);
+            });
+            using OrtValue values = OrtValue.CreateTensorValueFromMemory(rows, [rows.Length / size, size]);
+            using var options = new RunOptions();
+            _outputs = _session.Run(options, [input], [values], _session.OutputNames);
+        }
+
+        public bool Has(string output) => _session.OutputNames.Contains(output);
+
+        public float[] Floats(string output) => Value(output).GetTensorDataAsSpan<float>().ToArray();
+
+        public float[] Labels(string output) => Array.ConvertAll(Value(output).GetTensorDataAsSpan<bool>().ToArray(), label => label ? 1f : 0f);
+
+        public void Dispose()
+        {
+            _outputs.Dispose();
+            _session.Dispose();
+        }
+
+        private OrtValue Value(string output) => Has(output)
+            ? _outputs[_session.OutputNames.ToList().IndexOf(output)]
+            : throw new InvalidOperationException($"The graph has no output {output}; it has {string.Join(", ", _session.OutputNames)}.");
+    }
+}

@@ -1,0 +1,33 @@
+using System.Globalization;
+
+namespace RealNvp.ML.Transforms;
+
+/// <summary>A graph disagrees with what the trained flow computed for its own probe rows; it is not to be used or exported.</summary>
+public sealed class FlowParityException : Exception
+{
+    internal FlowParityException(string output, int row, int element, double found, double expected, double tolerance)
+        : base(string.Create(CultureInfo.InvariantCulture,
+            $"{output} of probe row {row}, element {element}, is {found:R} in ONNX Runtime where the trained flow computed {expected:R}: they differ by {Math.Abs(found - expected):G3}, allowed are {tolerance:G3}. The worst of all rows is named."))
+    {
+        Output = output;
+        Row = row;
+        Found = found;
+        Expected = expected;
+        Tolerance = tolerance;
+    }
+
+    /// <summary>The graph's output that disagrees.</summary>
+    public string Output { get; }
+
+    /// <summary>The probe row with the worst disagreement, relative to what is allowed.</summary>
+    public int Row { get; }
+
+    /// <summary>What the graph gives there.</summary>
+    public double Found { get; }
+
+    /// <summary>What the trained flow computed.</summary>
+    public double Expected { get; }
+
+    /// <summary>The difference that is allowed there.</summary>
+    public double Tolerance { get; }
+}

@@ -1,0 +1,66 @@
+using Microsoft.ML;
+using RealNvp.ML.Export;
+
+namespace RealNvp.ML.Transforms;
+
+/// <summary>What an MLContext can do with a trained Real NVP flow.</summary>
+public static class RealNvpCatalog
+{
+    /// <summary>
+    /// Scores rows with a trained flow: adds Score, PredictedLabel, LogLikelihood, PValue and Latent (see <see cref="RealNvpTransformer"/>).
+    /// </summary>
+    /// <param name="catalog">The transforms catalog.</param>
+    /// <param name="model">The flow, for example from <see cref="FlowModel.Load(string)"/>.</param>
+    /// <param name="featureColumnName">The input: known-size vector of <see cref="float"/>.</param>
+    /// <param name="batchSize">Rows per batch; a source whose rows come slowly may want fewer, for a batch is read ahead.</param>
+    /// <example>
+    /// <code>
+    /// var pipeline = mlContext.Transforms.Concatenate("Features", "Temperature", "Pressure", "Flow")
+    ///     .Append(mlContext.Transforms.ApplyRealNvp(FlowModel.Load("flow.rnvp")));
+    /// </code>
+    /// </example>
+    public static RealNvpScoringEstimator ApplyRealNvp(
+        this TransformsCatalog catalog, FlowModel model, string featureColumnName = "Features", int batchSize = RealNvpTransformer.DefaultBatchSize)
+        => ApplyRealNvp(catalog, model, new RealNvpColumns { Features = featureColumnName }, batchSize);
+
+    /// <summary>As the other overload, with every column named: for several flows in one pipeline.</summary>
+    /// <param name="catalog">The transforms catalog.</param>
+    /// <param name="model">The flow.</param>
+    /// <param name="columns">The names of the input and of the added columns.</param>
+    /// <param name="batchSize">Rows per batch.</param>
+    public static RealNvpScoringEstimator ApplyRealNvp(
+        this TransformsCatalog catalog, FlowModel model, RealNvpColumns columns, int batchSize = RealNvpTransformer.DefaultBatchSize)
+    {
+        ArgumentNullException.ThrowIfNull(catalog);
+        ArgumentNullException.ThrowIfNull(columns);
+        return new(MlNetInternals.EnvironmentOf(catalog), model, columns, batchSize);
+    }
+
+    /// <summary>As the other overload, from a flow file.</summary>
+    /// <param name="catalog">The transforms catalog.</param>
+    /// <param name="modelPath">A file written by <see cref="FlowModel.Save(string)"/>.</param>
+    /// <param name="featureColumnName">The input: known-size vector of <see cref="float"/>.</param>
+    /// <param name="batchSize">Rows per batch.</param>
+    /// <exception cref="FlowModelException">The file is not a flow, or is damaged.</exception>
+    public static RealNvpScoringEstimator ApplyRealNvp(
+        this TransformsCatalog catalog, string modelPath, string featureColumnName = "Features", int batchSize = RealNvpTransformer.DefaultBatchSize)
+        => ApplyRealNvp(catalog, FlowModel.Load(modelPath), featureColumnName, batchSize);
+
+    /// <summary>
+    /// Draws rows from a trained flow, as <see cref="RealNvpTransformer.Sample"/>: lazily, in constant memory, the same ones in every enumeration.
+    /// </summary>
+    /// <param name="catalog">The data catalog.</param>
+    /// <param name="model">The flow.</param>
+    /// <param name="count">How many rows.</param>
+    /// <param name="seed">Which rows.</param>
+    /// <param name="temperature">Multiplies the latent noise: below 1 draws nearer to the mode, 1 the learned density.</param>
+    /// <param name="outputColumnName">The name of the one column.</param>
+    /// <remarks>The view holds its session until it is collected; where that matters, sample from a transformer and dispose that.</remarks>
+    public static IDataView SampleRealNvp(
+        this DataOperationsCatalog catalog, FlowModel model, long count, int seed = 0, float temperature = 1, string outputColumnName = "Features")
+    {
+        ArgumentNullException.ThrowIfNull(catalog);
+        ArgumentNullException.ThrowIfNull(model);
+        return new RealNvpTransformer(MlNetInternals.EnvironmentOf(catalog), model, new RealNvpColumns { Features = outputColumnName }).Sample(count, seed, temperature);
+    }
+}

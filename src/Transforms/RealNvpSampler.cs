@@ -1,0 +1,111 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using Microsoft.ML.Runtime;
+using RealNvp.ML.Export;
+using RealNvp.ML.Transforms.Batching;
+
+namespace RealNvp.ML.Transforms;
+
+/// <summary>
+/// A trained Real NVP flow backwards: a column of latents becomes a column of features in the units of the training data. Made by
+/// <see cref="RealNvpTransformer.CreateSampler"/>; saved and loaded with <c>mlContext.Model</c>.
+/// </summary>
+/// <remarks>
+/// <format type="text/markdown"><![CDATA[
+/// ### Input and output columns
+/// | Column | Type | Description |
+/// | -- | -- | -- |
+/// | `Latent` (input) | Known-size vector of Single | A point in latent space. Standard normal noise gives samples of the learned density. |
+/// | `Features` | Vector of Single | The features, with the training data's slot names where the flow knows them. |
+/// ]]></format>
+/// </remarks>
+public sealed class RealNvpSampler : ITransformer, IDisposable
+{
+    /// <summary>The name under which ML.NET finds the loader of a saved model.</summary>
+    internal const string LoaderSignature = "RealNvpSampler";
+
+    private readonly FlowRuntime _runtime;
+    private readonly int _batchSize;
+    private readonly SamplingMap _map;
+
+    /// <summary>A sampler that shares the sessions of <paramref name="runtime"/>.</summary>
+    internal RealNvpSampler(IHost host, FlowModel model, FlowRuntime? runtime, string latentColumnName, string outputColumnName, float temperature, int batchSize)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(latentColumnName);
+        ArgumentException.ThrowIfNullOrWhiteSpace(outputColumnName);
+        ArgumentOutOfRangeException.ThrowIfLessThan(batchSize, 1);
+        CheckTemperature(temperature);
+        Model = model;
+        LatentColumnName = latentColumnName;
+        OutputColumnName = outputColumnName;
+        Temperature = temperature;
+        _batchSize = batchSize;
+        _runtime = runtime?.Share(typeof(RealNvpSampler)) ?? new FlowRuntime(host, model, typeof(RealNvpSampler));
+        _map = new SamplingMap(_runtime, model, latentColumnName, outputColumnName, temperature, batchSize);
+    }
+
+    /// <summary>The flow as plain data.</summary>
+    public FlowModel Model { get; }
+
+    /// <summary>The column that is read.</summary>
+    public string LatentColumnName { get; }
+
+    /// <summary>The column that is added.</summary>
+    public string OutputColumnName { get; }
+
+    /// <summary>Multiplies the latents: below 1 draws nearer to the mode, 1 the learned density.</summary>
+    public float Temperature { get; }
+
+    /// <inheritdoc/>
+    bool ITransformer.IsRowToRowMapper => true;
+
+    /// <inheritdoc/>
+    public DataViewSchema GetOutputSchema(DataViewSchema inputSchema) => _map.OutputSchema(inputSchema);
+
+    /// <summary>Adds the column. Nothing is read or computed until the result is.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The latent column is missing or of another type.</exception>
+    /// <exception cref="ObjectDisposedException">The sampler was disposed.</exception>
+    public IDataView Transform(IDataView input)
+    {
+        _runtime.ThrowIfDisposed();
+        return new BatchView(_map, input);
+    }
+
+    /// <inheritdoc/>
+    IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema)
+    {
+        _runtime.ThrowIfDisposed();
+        return new BatchRowMapper(_map, inputSchema);
+    }
+
+    /// <summary>Lets go of the sessions, as <see cref="RealNvpTransformer.Dispose"/>.</summary>
+    public void Dispose() => _runtime.Dispose();
+
+    /// <inheritdoc/>
+    void ICanSaveModel.Save(ModelSaveContext ctx)
+    {
+        BinaryWriter writer = MlNetInternals.BeginSave(ctx, "RNVPSAMP", LoaderSignature);
+        writer.Write(LatentColumnName);
+        writer.Write(OutputColumnName);
+        writer.Write(Temperature);
+        writer.Write(_batchSize);
+        FlowStream.Save(ctx, Model);
+    }
+
+    /// <summary>Requires a finite temperature that is not negative.</summary>
+    internal static void CheckTemperature(float temperature)
+    {
+        if (!(temperature >= 0 && float.IsFinite(temperature)))
+            throw new ArgumentOutOfRangeException(nameof(temperature), temperature, "The temperature is a factor, 0 or more.");
+    }
+
+    /// <summary>The loader: ML.NET finds it by its name and parameters. <paramref name="context"/> is a ModelLoadContext.</summary>
+    private static RealNvpSampler Create(IHostEnvironment environment, object context)
+    {
+        BinaryReader reader = MlNetInternals.BeginLoad(context);
+        string latent = reader.ReadString(), output = reader.ReadString();
+        float temperature = reader.ReadSingle();
+        int batchSize = reader.ReadInt32();
+        return new(environment.Register(LoaderSignature), FlowStream.Load(context), null, latent, output, temperature, batchSize);
+    }
+}

@@ -1,0 +1,51 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using Microsoft.ML.Runtime;
+using RealNvp.ML.Export;
+using RealNvp.ML.Transforms.Batching;
+
+namespace RealNvp.ML.Transforms;
+
+/// <summary>
+/// Puts a flow that is already trained into a pipeline; made by <see cref="RealNvpCatalog"/>. Nothing is learned: fitting checks the input column and gives
+/// a <see cref="RealNvpTransformer"/>.
+/// </summary>
+public sealed class RealNvpScoringEstimator : IEstimator<RealNvpTransformer>
+{
+    private readonly IHostEnvironment _environment;
+    private readonly FlowModel _model;
+    private readonly RealNvpColumns _columns;
+    private readonly int _batchSize;
+
+    /// <summary>An estimator of a trained flow.</summary>
+    internal RealNvpScoringEstimator(IHostEnvironment environment, FlowModel model, RealNvpColumns? columns, int batchSize)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentOutOfRangeException.ThrowIfLessThan(batchSize, 1);
+        _environment = environment;
+        _model = model;
+        _columns = (columns ?? RealNvpColumns.Default).Checked();
+        _batchSize = batchSize;
+    }
+
+    /// <summary>The transformer, which the caller disposes; no row is read.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The feature column is missing or of another type.</exception>
+    public RealNvpTransformer Fit(IDataView input)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        var transformer = new RealNvpTransformer(_environment, _model, _columns, _batchSize);
+        transformer.GetOutputSchema(input.Schema);
+        return transformer;
+    }
+
+    /// <inheritdoc/>
+    public SchemaShape GetOutputSchema(SchemaShape inputSchema) => OutputShape(inputSchema, _columns);
+
+    /// <summary>
+    /// The schema shape behind any estimator of flows: the input with the columns of <see cref="RealNvpTransformer"/> added, annotations included.
+    /// </summary>
+    /// <param name="input">The shape of the input.</param>
+    /// <param name="columns">The columns' names.</param>
+    internal static SchemaShape OutputShape(SchemaShape input, RealNvpColumns columns)
+        => BatchMap.OutputShape(input, columns.Features, DensityMap.AddedColumns(columns, size: 1, setId: 1)); // shapes hold no sizes
+}

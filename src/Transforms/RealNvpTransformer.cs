@@ -1,0 +1,211 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using Microsoft.ML.Runtime;
+using RealNvp.ML.Export;
+using RealNvp.ML.Export.Storage;
+using RealNvp.ML.Transforms.Batching;
+
+namespace RealNvp.ML.Transforms;
+
+/// <summary>
+/// Scores rows with a trained Real NVP flow through ONNX Runtime, in batches, and draws new rows from it. Saved with <c>mlContext.Model.Save</c>, alone or
+/// in a pipeline, it loads again with <c>mlContext.Model.Load</c> in any application that has this library beside it; no registration is needed.
+/// </summary>
+/// <remarks>
+/// <format type="text/markdown"><![CDATA[
+/// ### Input and output columns
+/// | Column | Type | Description |
+/// | -- | -- | -- |
+/// | `Features` (input) | Known-size vector of Single | One row. A row with a NaN or infinite value gets NaN results and the label false. |
+/// | `Score` | Single | -LogLikelihood: higher is more anomalous. Unbounded, may be negative, finite for every finite row. |
+/// | `PredictedLabel` | Boolean | Whether the score is above the threshold. |
+/// | `LogLikelihood` | Single | Natural logarithm of the density, in the units of the input column. |
+/// | `PValue` | Single | The share of held-out rows, this one counted, that score as high or higher. |
+/// | `Latent` | Vector of Single | The row in latent space, where training rows are standard normal. |
+///
+/// Only what a reader asks for is computed. Cursors read ahead by one batch. Transformers may be used by many threads at once; a `PredictionEngine`, as
+/// always, by one.
+/// ]]></format>
+/// </remarks>
+/// <example>
+/// <code>
+/// ITransformer scorer = mlContext.Transforms.ApplyRealNvp(FlowModel.Load("flow.rnvp")).Fit(data);
+/// IDataView scored = scorer.Transform(data);
+/// </code>
+/// </example>
+public sealed class RealNvpTransformer : ITransformer, IDisposable
+{
+    /// <summary>Rows per batch unless told otherwise: from here on larger batches gain little.</summary>
+    public const int DefaultBatchSize = 256;
+
+    /// <summary>The name under which ML.NET finds the loader of a saved model.</summary>
+    internal const string LoaderSignature = "RealNvpTransformer";
+
+    private readonly IHost _host;
+    private readonly FlowRuntime _runtime;
+    private readonly RealNvpColumns _columns;
+    private readonly int _batchSize;
+    private readonly DensityMap _map;
+
+    /// <summary>A transformer over a trained flow, with the flow's calibrated threshold. Sessions are made at first use.</summary>
+    /// <param name="environment">The MLContext or catalog environment: says which GPU to use, if any.</param>
+    /// <param name="model">The flow.</param>
+    /// <param name="columns">Column names; ML.NET's own by default.</param>
+    /// <param name="batchSize">Rows per batch.</param>
+    internal RealNvpTransformer(IHostEnvironment environment, FlowModel model, RealNvpColumns? columns = null, int batchSize = DefaultBatchSize)
+        : this(environment.Register(LoaderSignature), model, null, columns ?? RealNvpColumns.Default, model.Calibration.Threshold, batchSize) { }
+
+    private RealNvpTransformer(IHost host, FlowModel model, FlowRuntime? runtime, RealNvpColumns columns, float threshold, int batchSize)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(batchSize, 1);
+        if (float.IsNaN(threshold))
+            throw new ArgumentOutOfRangeException(nameof(threshold), "The threshold is not a number.");
+        _host = host;
+        Model = model;
+        Threshold = threshold;
+        _columns = columns.Checked();
+        _batchSize = batchSize;
+        _runtime = runtime ?? new FlowRuntime(host, model, typeof(RealNvpTransformer));
+        _map = new DensityMap(_runtime, model, _columns, threshold, batchSize);
+    }
+
+    /// <summary>The flow as plain data.</summary>
+    public FlowModel Model { get; }
+
+    /// <summary>The column that is read.</summary>
+    public string FeatureColumnName => _columns.Features;
+
+    /// <summary>The columns that are read and added.</summary>
+    public RealNvpColumns Columns => _columns;
+
+    /// <summary>Rows with a score above this have <c>PredictedLabel</c> true.</summary>
+    public float Threshold { get; }
+
+    /// <inheritdoc/>
+    bool ITransformer.IsRowToRowMapper => true;
+
+    /// <summary>
+    /// The same flow with another threshold on the score. It shares this transformer's sessions and must be disposed too; either may be disposed first.
+    /// </summary>
+    /// <param name="threshold">In nats, as <c>Score</c>; may be infinite, not NaN.</param>
+    public RealNvpTransformer WithThreshold(float threshold) => With(Model, threshold);
+
+    /// <summary>
+    /// The same flow with the threshold that flags a share <paramref name="contamination"/> of rows like the training rows, from the held-out scores.
+    /// It shares this transformer's sessions and must be disposed too; either may be disposed first.
+    /// </summary>
+    /// <param name="contamination">From 0 to below 1. Where the held-out scores are too few for it, nothing is flagged.</param>
+    public RealNvpTransformer WithContamination(double contamination)
+    {
+        FlowModel model = Model.WithCalibration(Model.Calibration.WithContamination(contamination));
+        return With(model, model.Calibration.Threshold);
+    }
+
+    /// <inheritdoc/>
+    public DataViewSchema GetOutputSchema(DataViewSchema inputSchema) => _map.OutputSchema(inputSchema);
+
+    /// <summary>Adds the columns. Nothing is read or computed until the result is.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The feature column is missing or of another type.</exception>
+    /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
+    public IDataView Transform(IDataView input)
+    {
+        _runtime.ThrowIfDisposed();
+        return new BatchView(_map, input);
+    }
+
+    /// <inheritdoc/>
+    IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema)
+    {
+        _runtime.ThrowIfDisposed();
+        return new BatchRowMapper(_map, inputSchema);
+    }
+
+    /// <summary>
+    /// Draws rows from the flow: one column named as the feature column, with the slot names of the training data. Rows are made while they are read,
+    /// in constant memory, the same ones in every enumeration; row i depends on the seed and i alone.
+    /// </summary>
+    /// <param name="count">How many rows.</param>
+    /// <param name="seed">Which rows.</param>
+    /// <param name="temperature">Multiplies the latent noise: below 1 draws nearer to the mode, 1 the learned density.</param>
+    /// <exception cref="ObjectDisposedException">The transformer was disposed, before this call or before the rows are read.</exception>
+    public IDataView Sample(long count, int seed = 0, float temperature = 1)
+    {
+        _runtime.ThrowIfDisposed();
+        RealNvpSampler.CheckTemperature(temperature);
+        return new SampleView(new SamplingMap(_runtime, Model, "Latent", FeatureColumnName, temperature, _batchSize), count, seed);
+    }
+
+    /// <summary>
+    /// A transformer from a column of latents to a column of features: the flow backwards. It shares this transformer's sessions and must be disposed too;
+    /// either may be disposed first.
+    /// </summary>
+    /// <param name="latentColumnName">The column to read; by default the one that this transformer adds.</param>
+    /// <param name="outputColumnName">The column to add; by default named as the feature column.</param>
+    /// <param name="temperature">Multiplies the latents.</param>
+    public RealNvpSampler CreateSampler(string? latentColumnName = null, string? outputColumnName = null, float temperature = 1)
+        => new(_host, Model, _runtime, latentColumnName ?? _columns.Latent, outputColumnName ?? _columns.Features, temperature, _batchSize);
+
+    /// <summary>
+    /// Writes the density graph with score, label and p-value to an ONNX file, after its exact bytes have given the trained flow's results on the stored
+    /// probe rows; the errors stand in the file's metadata. The graph's input <c>Threshold</c> defaults to the calibrated threshold, not to one set
+    /// with <see cref="WithThreshold"/>.
+    /// </summary>
+    /// <exception cref="FlowParityException">The graph disagrees with the trained flow. Nothing is written.</exception>
+    public void ExportDensity(string path) => Export(path, parity => Model.BuildDensityGraph(DensityOutputs.Decision, parity), FlowParity.CheckDensity);
+
+    /// <summary>
+    /// Writes the sampling graph to an ONNX file, after its exact bytes have given the stored probe rows back from the trained flow's latents; the errors
+    /// stand in the file's metadata.
+    /// </summary>
+    /// <exception cref="FlowParityException">The graph disagrees with the trained flow. Nothing is written.</exception>
+    public void ExportSampler(string path) => Export(path, Model.BuildSamplingGraph, FlowParity.CheckSampling);
+
+    /// <summary>
+    /// Lets go of the sessions; they are freed when no transformer that shares them is left. Reading through this one afterwards, also through views and
+    /// cursors made before, throws <see cref="ObjectDisposedException"/>.
+    /// </summary>
+    public void Dispose() => _runtime.Dispose();
+
+    /// <inheritdoc/>
+    void ICanSaveModel.Save(ModelSaveContext ctx)
+    {
+        BinaryWriter writer = MlNetInternals.BeginSave(ctx, "RNVPFLOW", LoaderSignature);
+        writer.Write(_columns.Features);
+        foreach (string name in _columns.Added)
+            writer.Write(name);
+        writer.Write(Threshold);
+        writer.Write(_batchSize);
+        FlowStream.Save(ctx, Model);
+    }
+
+    /// <summary>The loader: ML.NET finds it by its name and parameters. <paramref name="context"/> is a ModelLoadContext.</summary>
+    private static RealNvpTransformer Create(IHostEnvironment environment, object context)
+    {
+        BinaryReader reader = MlNetInternals.BeginLoad(context);
+        var columns = new RealNvpColumns
+        {
+            Features = reader.ReadString(),
+            Score = reader.ReadString(),
+            PredictedLabel = reader.ReadString(),
+            LogLikelihood = reader.ReadString(),
+            PValue = reader.ReadString(),
+            Latent = reader.ReadString(),
+        };
+        float threshold = reader.ReadSingle();
+        int batchSize = reader.ReadInt32();
+        return new(environment.Register(LoaderSignature), FlowStream.Load(context), null, columns, threshold, batchSize);
+    }
+
+    private void Export(
+        string path, Func<IReadOnlyDictionary<string, string>?, byte[]> build, Func<FlowModel, byte[], IReadOnlyDictionary<string, string>> check)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        _runtime.ThrowIfDisposed();
+        byte[] graph = build(check(Model, build(null)));
+        check(Model, graph); // the very bytes that are written
+        AtomicFile.Write(path, graph);
+    }
+
+    private RealNvpTransformer With(FlowModel model, float threshold)
+        => new(_host, model, _runtime.Share(typeof(RealNvpTransformer)), _columns, threshold, _batchSize);
+}
