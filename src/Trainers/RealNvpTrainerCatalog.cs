@@ -1,0 +1,47 @@
+using Microsoft.ML;
+using RealNvp.ML.Transforms;
+
+namespace RealNvp.ML.Trainers;
+
+/// <summary>Puts Real NVP among ML.NET's trainers.</summary>
+public static class RealNvpTrainerCatalog
+{
+    /// <summary>Creates a <see cref="RealNvpTrainer"/>, which fits a normalizing flow and scores rows by their negative log-likelihood.</summary>
+    /// <param name="catalog">The catalog's trainers.</param>
+    /// <param name="featureColumnName">The feature column, a known-size vector of <see cref="float"/>.</param>
+    /// <param name="couplings">The number of affine couplings.</param>
+    /// <param name="hiddenUnits">The width of the hidden layers of each coupling's net.</param>
+    /// <param name="contamination">The share of rows like the training rows that the threshold flags.</param>
+    /// <param name="seed">The seed; null takes that of the MLContext.</param>
+    /// <example>
+    /// <code>
+    /// var pipeline = mlContext.Transforms.Concatenate("Features", "Length", "Width")
+    ///     .Append(mlContext.AnomalyDetection.Trainers.RealNvp(contamination: 0.01));
+    /// ITransformer model = pipeline.Fit(normalRows);
+    /// </code>
+    /// </example>
+    public static RealNvpTrainer RealNvp(this AnomalyDetectionCatalog.AnomalyDetectionTrainers catalog,
+        string featureColumnName = "Features",
+        int couplings = RealNvpTrainer.Defaults.Couplings,
+        int hiddenUnits = RealNvpTrainer.Defaults.HiddenUnits,
+        double contamination = RealNvpTrainer.Defaults.Contamination,
+        int? seed = null)
+        => RealNvp(catalog, new RealNvpTrainer.Options
+        {
+            Columns = RealNvpColumns.Default with { Features = featureColumnName },
+            Couplings = couplings,
+            HiddenUnits = hiddenUnits,
+            Contamination = contamination,
+            Seed = seed,
+        });
+
+    /// <summary>Creates a <see cref="RealNvpTrainer"/> with all options.</summary>
+    /// <param name="catalog">The catalog's trainers.</param>
+    /// <param name="options">The options; checked here, so that a wrong one fails before any work.</param>
+    /// <exception cref="ArgumentOutOfRangeException">An option is out of its range.</exception>
+    public static RealNvpTrainer RealNvp(this AnomalyDetectionCatalog.AnomalyDetectionTrainers catalog, RealNvpTrainer.Options options)
+    {
+        ArgumentNullException.ThrowIfNull(catalog);
+        return new RealNvpTrainer(MlNetInternals.EnvironmentOf(catalog), options);
+    }
+}

@@ -1,0 +1,32 @@
+using static TorchSharp.torch;
+using Frozen = RealNvp.ML.Export.Steps;
+
+namespace RealNvp.ML.Trainers.Steps;
+
+/// <summary>
+/// One step of a flow as a torch module. The class of the same name in RealNvp.ML.Export is its frozen data.
+/// Tensors are [batch, features]; a log-determinant is [batch], or a scalar where it is the same for every row.
+/// </summary>
+internal abstract class FlowStepModule : nn.Module<Tensor, (Tensor Output, Tensor LogDet)>
+{
+    protected FlowStepModule(string name) : base(name) { }
+
+    /// <summary>The sampling direction, with evaluation statistics.</summary>
+    public abstract Tensor Inverse(Tensor y);
+
+    /// <summary>The step as plain data, with evaluation statistics.</summary>
+    public abstract Frozen.FlowStep Freeze();
+
+    /// <summary>Sets the evaluation statistics, where the step has any, to those of all rows of its input, [n, features].</summary>
+    public virtual void RefreshStatistics(Tensor input) { }
+
+    /// <summary>An array as a float32 tensor.</summary>
+    protected static Tensor FloatTensor(IEnumerable<float> values) => tensor(values.ToArray(), dtype: ScalarType.Float32);
+
+    /// <summary>A tensor's values as a flat array of float32.</summary>
+    protected static System.Collections.Immutable.ImmutableArray<float> Values(Tensor tensor)
+    {
+        using Tensor flat = tensor.detach().to(ScalarType.Float32).cpu().flatten().contiguous();
+        return [.. flat.data<float>().ToArray()];
+    }
+}

@@ -1,0 +1,30 @@
+using TorchSharp;
+using static TorchSharp.torch;
+using Frozen = RealNvp.ML.Export.Steps;
+
+namespace RealNvp.ML.Trainers.Steps;
+
+/// <summary>A fixed order of the positions, so that couplings whose halves are contiguous mix all features.</summary>
+internal sealed class Permutation : FlowStepModule
+{
+    private readonly Tensor order;
+    private readonly Tensor inverse;
+    private readonly Tensor noLogDet = zeros(1).squeeze();
+
+    public Permutation(IReadOnlyList<int> order) : base(nameof(Permutation))
+    {
+        this.order = tensor(order.Select(position => (long)position).ToArray());
+        inverse = this.order.argsort();
+        RegisterComponents();
+    }
+
+    public override (Tensor Output, Tensor LogDet) forward(Tensor x) => (x.index_select(1, order), noLogDet);
+
+    public override Tensor Inverse(Tensor y) => y.index_select(1, inverse);
+
+    public override Frozen.FlowStep Freeze()
+    {
+        using Tensor cpu = order.cpu();
+        return new Frozen.Permutation([.. cpu.data<long>().Select(position => (int)position)]);
+    }
+}

@@ -1,0 +1,26 @@
+using TorchSharp;
+using static TorchSharp.torch;
+using Frozen = RealNvp.ML.Export.Steps;
+
+namespace RealNvp.ML.Trainers.Steps;
+
+/// <summary>y = (x - mean) / standard deviation per feature, with statistics that are given, not trained.</summary>
+internal sealed class Standardization : FlowStepModule
+{
+    // Registered buffers: they move and convert with the module.
+    private readonly Tensor mean;
+    private readonly Tensor deviation;
+
+    public Standardization(IEnumerable<float> mean, IEnumerable<float> standardDeviation) : base(nameof(Standardization))
+    {
+        this.mean = FloatTensor(mean);
+        deviation = FloatTensor(standardDeviation);
+        RegisterComponents();
+    }
+
+    public override (Tensor Output, Tensor LogDet) forward(Tensor x) => ((x - mean) / deviation, -deviation.log().sum());
+
+    public override Tensor Inverse(Tensor y) => y * deviation + mean;
+
+    public override Frozen.FlowStep Freeze() => new Frozen.Standardization(Values(mean), Values(deviation));
+}

@@ -1,0 +1,35 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace RealNvp.ML.Trainers.Training;
+
+/// <summary>A copy of a module's parameters and buffers that can be put back; begins as a copy of the present state.</summary>
+internal sealed class Snapshot : IDisposable
+{
+    private readonly Tensor[] _live;
+    private readonly Tensor[] _copies;
+
+    public Snapshot(nn.Module module)
+    {
+        _live = [.. module.state_dict().Values];
+        using IDisposable guard = no_grad();
+        _copies = Array.ConvertAll(_live, tensor => tensor.detach().clone().DetachFromDisposeScope());
+    }
+
+    public void Take() => Copy(_live, _copies);
+
+    public void Restore() => Copy(_copies, _live);
+
+    public void Dispose()
+    {
+        foreach (Tensor copy in _copies)
+            copy.Dispose();
+    }
+
+    private static void Copy(Tensor[] from, Tensor[] to)
+    {
+        using IDisposable guard = no_grad();
+        for (int i = 0; i < from.Length; i++)
+            to[i].copy_(from[i]);
+    }
+}

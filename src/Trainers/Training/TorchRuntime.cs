@@ -1,0 +1,46 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace RealNvp.ML.Trainers.Training;
+
+/// <summary>The native side of torch: whether it is there, and which device to use.</summary>
+internal static class TorchRuntime
+{
+    /// <summary>Loads libtorch, or says in one sentence what is missing.</summary>
+    /// <exception cref="DllNotFoundException">No native backend of TorchSharp could be loaded.</exception>
+    public static void Require()
+    {
+        try
+        {
+            _ = get_num_threads();
+        }
+        catch (Exception e) when (e is TypeInitializationException or DllNotFoundException or NotSupportedException or EntryPointNotFoundException)
+        {
+            throw new DllNotFoundException(
+                "Training needs libtorch: add the package TorchSharp-cpu, or TorchSharp-cuda-linux or TorchSharp-cuda-windows on a machine with a GPU, "
+                + "in the version of TorchSharp that this library references, to the application.", e);
+        }
+    }
+
+    /// <summary>The device to train on.</summary>
+    /// <param name="gpuDeviceId">The GPU asked for, or null for the CPU.</param>
+    /// <param name="fallbackToCpu">Whether the CPU will do where that GPU is missing.</param>
+    /// <param name="warn">Is told when the CPU takes the place of a GPU.</param>
+    /// <exception cref="InvalidOperationException">The GPU is missing and the CPU will not do.</exception>
+    public static Device SelectDevice(int? gpuDeviceId, bool fallbackToCpu, Action<string> warn)
+    {
+        if (gpuDeviceId is not { } id)
+            return CPU;
+        string problem;
+        if (!cuda.is_available())
+            problem = $"CUDA device {id} was asked for, but libtorch sees no CUDA: reference TorchSharp-cuda-linux or TorchSharp-cuda-windows instead of TorchSharp-cpu, on a machine with an NVIDIA driver.";
+        else if (id < 0 || id >= cuda.device_count())
+            problem = $"CUDA device {id} was asked for, but libtorch sees {cuda.device_count()} device(s), numbered from 0.";
+        else
+            return new Device(DeviceType.CUDA, id);
+        if (!fallbackToCpu)
+            throw new InvalidOperationException(problem + " Set FallbackToCpu to train on the CPU instead.");
+        warn(problem + " Training on the CPU.");
+        return CPU;
+    }
+}

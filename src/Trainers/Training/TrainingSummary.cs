@@ -1,0 +1,42 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using Microsoft.ML.Data;
+using RealNvp.ML.Export;
+using static TorchSharp.torch;
+
+namespace RealNvp.ML.Trainers.Training;
+
+/// <summary>Writes down how a flow was trained, for the model's metadata.</summary>
+internal static class TrainingSummary
+{
+    public static FlowMetadata Metadata(Microsoft.ML.DataViewSchema.Column column, TrainingRows rows, RowSplit split, TrainingPlan plan, TrainingOutcome outcome,
+        Device device, int seed, TimeSpan elapsed) => new()
+        {
+            FeatureNames = SlotNames(column, rows.Features),
+            Training = new Dictionary<string, IFormattable>
+            {
+                ["rows"] = split.Training.Length,
+                ["validation_rows"] = split.Validation.Length,
+                ["calibration_rows"] = split.Calibration.Length,
+                ["skipped_rows"] = rows.Skipped,
+                ["batch_size"] = plan.BatchSize,
+                ["steps"] = outcome.Steps,
+                ["rollbacks"] = outcome.Rollbacks,
+                ["training_log_likelihood"] = outcome.TrainingLogLikelihood,
+                ["validation_log_likelihood"] = outcome.ValidationLogLikelihood,
+                ["seed"] = seed,
+                ["threads"] = get_num_threads(),
+                ["seconds"] = Math.Round(elapsed.TotalSeconds, 1),
+            }.ToImmutableSortedDictionary(pair => pair.Key, pair => pair.Value.ToString(null, CultureInfo.InvariantCulture), StringComparer.Ordinal)
+             .Add("device", device.ToString()),
+        };
+
+    private static ImmutableArray<string> SlotNames(Microsoft.ML.DataViewSchema.Column column, int features)
+    {
+        if (!column.HasSlotNames())
+            return [];
+        VBuffer<ReadOnlyMemory<char>> names = default;
+        column.GetSlotNames(ref names);
+        return names.Length == features ? [.. names.DenseValues().Select(name => name.ToString())] : [];
+    }
+}
