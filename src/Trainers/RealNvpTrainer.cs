@@ -106,7 +106,10 @@ public sealed class RealNvpTrainer : IEstimator<RealNvpTransformer>
         /// <summary>The share of rows that chooses the best model, from 0 (the last model is kept) to below 1.</summary>
         public double ValidationFraction = Defaults.ValidationFraction;
 
-        /// <summary>The share of rows that calibrates p-values and the threshold and is used for nothing else, from 0 (nothing is flagged) to below 1.</summary>
+        /// <summary>
+        /// The share of rows that calibrates p-values and the threshold and is used for nothing else, from 0 (nothing is flagged) to below 1. On small
+        /// data the slice grows to the 1 / Contamination - 1 rows that a threshold needs, up to a quarter of the rows.
+        /// </summary>
         public double CalibrationFraction = Defaults.CalibrationFraction;
 
         /// <summary>The share of rows like the training rows that the threshold flags, from 0 to below 1.</summary>
@@ -200,12 +203,12 @@ public sealed class RealNvpTrainer : IEstimator<RealNvpTransformer>
 
         TrainingRows rows = TrainingRows.Read(input, column, features, _options.CancellationToken);
         CheckRows(rows, channel);
-        RowSplit split = RowSplit.Draw(rows.Count, _options.ValidationFraction, _options.CalibrationFraction, seed);
+        RowSplit split = RowSplit.Draw(rows.Count, _options.ValidationFraction, _options.CalibrationFraction, _options.Contamination, seed);
 
         using DisposeScope scope = NewDisposeScope();
         using var generator = new Generator((ulong)(uint)seed, device);
         (float[] mean, float[] deviation) = ColumnStatistics.Compute(rows.Gather(split.Training), features);
-        using Flow flow = VectorFlow.Build(mean, deviation, _options, seed);
+        using Flow flow = VectorFlow.Build(mean, deviation, _options, seed, generator);
         flow.to(device);
 
         TrainingPlan plan = TrainingPlanner.Plan(_options, split.Training.Length, features);
@@ -227,6 +230,8 @@ public sealed class RealNvpTrainer : IEstimator<RealNvpTransformer>
         FlowModel model = FlowFreezer.Freeze(flow, features, metadata, seed);
         model = Calibrator.Calibrate(_host, model, rows.Gather(split.Calibration.AsSpan(0, Math.Min(split.Calibration.Length, Calibration.MaxScores))), _options.Contamination);
         FlowParity.Check(model);
+        if (float.IsPositiveInfinity(model.Calibration.Threshold) && _options.Contamination > 0)
+            channel.Warning(MessageSensitivity.None, $"Nothing will be flagged: {model.Calibration.Count} calibration rows are too few for a contamination of {_options.Contamination}, which needs {Math.Ceiling(1 / _options.Contamination - 1e-9) - 1}. Raise CalibrationFraction or Contamination, or set a threshold with WithThreshold.");
         channel.Info(MessageSensitivity.None, $"Trained in {clock.Elapsed.TotalSeconds:F1} s: validation log-likelihood {outcome.ValidationLogLikelihood:F3} nats, threshold {model.Calibration.Threshold:G6}.");
         return new RealNvpTransformer(_host, model, _options.Columns);
     }

@@ -11,7 +11,12 @@ internal static class VectorFlow
     /// A fresh flow, the identity behind its preprocessing. Couplings come in pairs over the two halves of one random order, so that each pair transforms
     /// every feature. One feature has no second half to condition on: the flow then is its standardisation, a Gaussian.
     /// </summary>
-    public static Flow Build(float[] mean, float[] standardDeviation, RealNvpTrainer.Options options, int seed)
+    /// <param name="mean">Of each feature.</param>
+    /// <param name="standardDeviation">Of each feature.</param>
+    /// <param name="options">Size and kind of the couplings.</param>
+    /// <param name="seed">Of the initial weights and the permutations.</param>
+    /// <param name="noise">Draws what training draws; must outlive it.</param>
+    public static Flow Build(float[] mean, float[] standardDeviation, RealNvpTrainer.Options options, int seed, torch.Generator noise)
     {
         int features = mean.Length;
         List<FlowStepModule> preprocessing = [new Steps.Standardization(mean, standardDeviation)];
@@ -33,7 +38,7 @@ internal static class VectorFlow
             CouplingMask mask = Halves(features);
             if (i % 2 == 1)
                 mask = mask.Complement();
-            learned.Add(new Steps.AffineCoupling(mask, net, weights));
+            learned.Add(new Steps.AffineCoupling(mask, net, weights, noise));
             if (options.BatchNorm)
                 learned.Add(new Steps.BatchNorm(mask));
         }

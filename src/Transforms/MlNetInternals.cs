@@ -33,7 +33,7 @@ namespace RealNvp.ML.Transforms
     {
         private const string LoadContextType = "Microsoft.ML.ModelLoadContext, Microsoft.ML.Core";
         private const string EnvironmentType = "Microsoft.ML.Runtime.IHostEnvironmentInternal, Microsoft.ML.Core";
-        private const string CatalogType = "Microsoft.ML.IInternalCatalog, Microsoft.ML.Core";
+        private const string CatalogType = "Microsoft.ML.Data.IInternalCatalog, Microsoft.ML.Data";
 
         /// <summary>The version of the layout that <see cref="BeginSave"/> writes; ML.NET refuses to load a newer one.</summary>
         private const uint FormatVersion = 0x00010001;

@@ -30,18 +30,19 @@ internal sealed class AffineCoupling : FlowStepModule
     /// <summary>A fresh coupling.</summary>
     /// <param name="mask">Which positions condition and which are transformed.</param>
     /// <param name="net">The size of the net.</param>
-    /// <param name="generator">Draws the initial weights, and the dropout masks in training.</param>
-    public AffineCoupling(CouplingMask mask, ConditionerOptions net, Generator generator) : base(nameof(AffineCoupling))
+    /// <param name="weights">Draws the initial weights, on the CPU.</param>
+    /// <param name="noise">Draws the dropout masks in training, on the device; must outlive the training. Needed with dropout only.</param>
+    public AffineCoupling(CouplingMask mask, ConditionerOptions net, Generator weights, Generator? noise = null) : base(nameof(AffineCoupling))
     {
         split = new MaskSplit(mask);
         _activation = net.Activation;
         _dropout = net.Dropout;
-        _noise = generator;
+        _noise = net.Dropout == 0 || noise is not null ? noise : throw new ArgumentNullException(nameof(noise));
         _width = mask.Transformed.Length;
         long inputs = mask.Conditioning.Length;
         for (int i = 0; i < net.HiddenLayers; i++)
         {
-            trunk.Add(FreshLayer(inputs, net.HiddenUnits, generator));
+            trunk.Add(FreshLayer(inputs, net.HiddenUnits, weights));
             inputs = net.HiddenUnits;
         }
         heads = nn.Linear(inputs, 2 * _width);

@@ -9,7 +9,6 @@ internal sealed class Permutation : FlowStepModule
 {
     private readonly Tensor order;
     private readonly Tensor inverse;
-    private readonly Tensor noLogDet = zeros(1).squeeze();
 
     public Permutation(IReadOnlyList<int> order) : base(nameof(Permutation))
     {
@@ -18,7 +17,7 @@ internal sealed class Permutation : FlowStepModule
         RegisterComponents();
     }
 
-    public override (Tensor Output, Tensor LogDet) forward(Tensor x) => (x.index_select(1, order), noLogDet);
+    public override (Tensor Output, Tensor LogDet) forward(Tensor x) => (x.index_select(1, order), zeros([], dtype: x.dtype, device: x.device));
 
     public override Tensor Inverse(Tensor y) => y.index_select(1, inverse);
 

@@ -74,7 +74,7 @@ internal sealed class BatchCursor : DataViewRowCursor, IBatchPosition
             _row = 0;
             return true;
         }
-        _row = -1;
+        (_row, _count) = (-1, 0);
         return false;
     }
 

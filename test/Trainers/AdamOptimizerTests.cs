@@ -1,0 +1,55 @@
+using RealNvp.ML.Trainers.Training;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace RealNvp.ML.Tests.Trainers;
+
+/// <summary>The fused optimizer against AdamW written out (Loshchilov and Hutter, algorithm 2).</summary>
+public sealed class AdamOptimizerTests
+{
+    [Theory, InlineData(0, 0), InlineData(0.1, 0), InlineData(0, 0.5), InlineData(0.1, 0.5)]
+    public void Steps_are_those_of_AdamW_with_a_clipped_gradient(double decay, double clip)
+    {
+        double[][] values = [[1, -2, 3], [0.5]];
+        double[][] m = [[0, 0, 0], [0]], v = [[0, 0, 0], [0]];
+        using DisposeScope scope = NewDisposeScope();
+        TorchSharp.Modules.Parameter[] parameters = [.. values.Select(row => new TorchSharp.Modules.Parameter(tensor(row)))];
+        using var optimizer = new AdamOptimizer(parameters);
+        for (int step = 1; step <= 4; step++)
+        {
+            double rate = 0.1 / step;
+            // loss = sum of x^4 / 4, so that the gradient is x^3
+            optimizer.ZeroGradients();
+            (parameters[0].pow(4).sum() / 4 + parameters[1].pow(4).sum() / 4).backward();
+            double norm = optimizer.Step(rate, decay, clip);
+
+            double expectedNorm = Math.Sqrt(values.Sum(row => row.Sum(x => Math.Pow(x, 6))));
+            Assert.Equal(expectedNorm, norm, 1e-9 * expectedNorm);
+            double scale = clip > 0 && expectedNorm > clip ? clip / expectedNorm : 1;
+            for (int i = 0; i < values.Length; i++)
+            {
+                for (int j = 0; j < values[i].Length; j++)
+                {
+                    double gradient = Math.Pow(values[i][j], 3) * scale;
+                    values[i][j] *= 1 - rate * decay;
+                    m[i][j] = 0.9 * m[i][j] + 0.1 * gradient;
+                    v[i][j] = 0.999 * v[i][j] + 0.001 * gradient * gradient;
+                    values[i][j] -= rate * (m[i][j] / (1 - Math.Pow(0.9, step))) / (Math.Sqrt(v[i][j] / (1 - Math.Pow(0.999, step))) + 1e-8);
+                    Assert.Equal(values[i][j], parameters[i][j].item<double>(), 1e-9);
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public void A_gradient_that_is_not_finite_changes_nothing()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        var parameter = new TorchSharp.Modules.Parameter(tensor(new float[] { 1, 2 }));
+        using var optimizer = new AdamOptimizer([parameter]);
+        (parameter * float.PositiveInfinity).sum().backward();
+        Assert.False(double.IsFinite(optimizer.Step(0.1, 0.1, 1)));
+        Assert.Equal([1, 2], parameter.data<float>().ToArray());
+        Assert.All(optimizer.State, state => Assert.Equal(0, state.abs().sum().item<float>()));
+    }
+}

@@ -1,0 +1,292 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using RealNvp.ML.Trainers;
+using RealNvp.ML.Transforms;
+
+namespace RealNvp.ML.Tests.Trainers;
+
+/// <summary>The estimator from rows to transformer, against densities that are known in closed form.</summary>
+public sealed class RealNvpTrainerTests
+{
+    private readonly MLContext _ml = new(seed: 1);
+
+    [Fact]
+    public void The_likelihood_of_fresh_rows_approaches_the_true_one()
+    {
+        // y = x^2 / 2 + noise: far from a Gaussian, and its density is known
+        static IEnumerable<Row> Rows(int count, int seed)
+        {
+            var random = new Random(seed);
+            for (int i = 0; i < count; i++)
+            {
+                double x = Normal(random), y = 0.5 * x * x + 0.3 * Normal(random);
+                yield return new Row { Features = [(float)(100 + 20 * x), (float)y] };
+            }
+        }
+        static double TrueLogLikelihood(float[] row)
+        {
+            double x = (row[0] - 100) / 20, e = (row[1] - 0.5 * x * x) / 0.3;
+            return -0.5 * (x * x + e * e) - Math.Log(2 * Math.PI) - Math.Log(20) - Math.Log(0.3);
+        }
+        using RealNvpTransformer model = Fit(Rows(4000, 1), new() { Noise = 0, Dropout = 0 });
+        Row[] test = [.. Rows(4000, 2)];
+        double found = Scores(model, test).Average(score => -score), expected = test.Average(row => TrueLogLikelihood(row.Features));
+        Assert.InRange(found, expected - 0.1, expected + 0.05); // the upper side is sampling error of the difference
+    }
+
+    [Fact]
+    public void A_two_dimensional_density_integrates_to_one()
+    {
+        using RealNvpTransformer model = Fit(Moons(2000, 1), new() { Epochs = 40 });
+        const double From = -4, To = 5;
+        const int Cells = 400;
+        double width = (To - From) / Cells;
+        float Centre(int i) => (float)(From + (i + 0.5) * width);
+        IEnumerable<Row> grid = Enumerable.Range(0, Cells * Cells).Select(i => new Row { Features = [Centre(i % Cells), Centre(i / Cells)] });
+        double integral = Scores(model, grid).Sum(score => Math.Exp(-score)) * width * width;
+        Assert.InRange(integral, 0.99, 1.01);
+    }
+
+    [Fact]
+    public void The_same_seed_gives_the_same_model_and_another_seed_another()
+    {
+        float[] Run(MLContext ml, int? seed)
+        {
+            IDataView data = ml.Data.LoadFromEnumerable(Moons(300, 1), Row.Schema(2));
+            var options = new RealNvpTrainer.Options { Seed = seed, Epochs = 5, Dropout = 0.1, Noise = 0.1 };
+            ml.Transforms.CopyColumns("Other", "Features").Fit(data); // a registered component shifts ML.NET's own randomness
+            using RealNvpTransformer model = ml.AnomalyDetection.Trainers.RealNvp(options).Fit(data);
+            return [.. model.Transform(data).GetColumn<float>("Score")];
+        }
+        float[] first = Run(new MLContext(seed: 5), null);
+        Assert.Equal(first, Run(new MLContext(seed: 5), null));
+        Assert.Equal(first, Run(new MLContext(), 5));
+        Assert.NotEqual(first, Run(new MLContext(seed: 6), null));
+    }
+
+    [Fact]
+    public void One_feature_is_a_Gaussian_by_its_mean_and_standard_deviation()
+    {
+        var random = new Random(1);
+        float[] values = [.. Enumerable.Range(0, 200).Select(_ => (float)(3 + 2 * Normal(random)))];
+        using RealNvpTransformer model = Fit(values.Select(value => new Row { Features = [value] }), new() { CalibrationFraction = 0, ValidationFraction = 0, TailBound = 0 });
+        double mean = values.Average(value => (double)value), variance = values.Average(value => Math.Pow(value - mean, 2));
+        float[] found = Scores(model, [new Row { Features = [7] }]);
+        Assert.Equal(0.5 * Math.Pow(7 - mean, 2) / variance + 0.5 * Math.Log(2 * Math.PI * variance), found[0], 1e-4);
+    }
+
+    [Theory, InlineData(2), InlineData(3), InlineData(9)]
+    public void Every_feature_matters_whatever_their_number(int features)
+    {
+        var random = new Random(features);
+        IEnumerable<Row> rows = Enumerable.Range(0, 300).Select(_ => new Row { Features = [.. Enumerable.Range(0, features).Select(_ => (float)Normal(random))] });
+        using RealNvpTransformer model = Fit(rows, new() { Couplings = 2, Epochs = 3 }, features);
+        // two couplings transform every feature once: each latent differs from its standardised feature
+        Assert.Equal(features, model.Model.Steps.OfType<Export.Steps.AffineCoupling>().Sum(coupling => coupling.Mask.Transformed.Length));
+        float[] origin = new float[features];
+        float[] scores = Scores(model, Enumerable.Range(-1, features + 1).Select(i =>
+        {
+            float[] row = [.. origin];
+            if (i >= 0) row[i] = 6;
+            return new Row { Features = row };
+        }), features);
+        Assert.All(scores[1..], score => Assert.True(score > scores[0] + 5));
+    }
+
+    [Fact]
+    public void Constant_columns_do_no_harm_and_a_new_value_in_one_stands_out()
+    {
+        var random = new Random(1);
+        IEnumerable<Row> rows = Enumerable.Range(0, 400).Select(_ => new Row { Features = [(float)Normal(random), 42, 1e7f] });
+        using RealNvpTransformer model = Fit(rows, new() { Epochs = 30 }, 3);
+        float[] scores = Scores(model, [new Row { Features = [0, 42, 1e7f] }, new Row { Features = [0, 43, 1e7f] }], 3);
+        Assert.All(scores, score => Assert.True(float.IsFinite(score)));
+        Assert.True(scores[1] > scores[0] + 5);
+    }
+
+    [Fact]
+    public void Extreme_finite_rows_have_finite_scores_and_rank_by_how_extreme_they_are()
+    {
+        using RealNvpTransformer model = Fit(Moons(300, 1), new() { Epochs = 5 });
+        float[] scores = Scores(model, new[] { 1f, 1e2f, 1e6f, 1e20f, float.MaxValue }.Select(value => new Row { Features = [value, 0] }));
+        Assert.All(scores, score => Assert.True(float.IsFinite(score)));
+        Assert.Equal(scores.Order(), scores);
+    }
+
+    [Fact]
+    public void Batch_norm_freezes_to_what_was_trained()
+    {
+        using RealNvpTransformer model = Fit(Moons(600, 1), new() { BatchNorm = true, Epochs = 10 });
+        Assert.Contains(model.Model.Steps, step => step is Export.Steps.BatchNorm);
+        // Fit has compared 64 probes with torch in double; the training likelihood of the summary is torch's on other rows
+        double summary = double.Parse(model.Model.Metadata.Training["validation_log_likelihood"], System.Globalization.CultureInfo.InvariantCulture);
+        double fresh = Scores(model, Moons(2000, 2)).Average(score => -score);
+        Assert.InRange(fresh, summary - 0.5, summary + 0.5);
+    }
+
+    [Fact]
+    public void The_calibration_slice_grows_to_what_the_contamination_needs()
+    {
+        using RealNvpTransformer model = Fit(Moons(120, 1), new() { Epochs = 2 });
+        Assert.Equal(19, model.Model.Calibration.Count);
+        Assert.True(float.IsFinite(model.Threshold));
+    }
+
+    [Fact]
+    public void Progress_and_messages_arrive_and_the_summary_holds_the_facts()
+    {
+        var reports = new List<TrainingProgress>();
+        var messages = new List<string>();
+        _ml.Log += (_, e) => messages.Add(e.RawMessage);
+        using RealNvpTransformer model = Fit(Moons(300, 1), new() { Epochs = 50, Patience = 0, Progress = new Receiver(reports.Add) });
+        Assert.True(reports.Count >= 2);
+        Assert.Equal(reports[^1].Steps, reports[^1].Step);
+        Assert.All(reports, report => Assert.True(double.IsFinite(report.TrainingNll) && double.IsFinite(report.ValidationNll) && report.RowsPerSecond > 0));
+        Assert.Contains(messages, message => message.StartsWith("Training on 240 rows of 2 features", StringComparison.Ordinal));
+        Assert.Equal("240", model.Model.Metadata.Training["rows"]);
+        Assert.Equal("cpu", model.Model.Metadata.Training["device"]);
+    }
+
+    [Fact]
+    public void Slot_names_become_feature_names()
+    {
+        IDataView data = _ml.Data.LoadFromEnumerable(Enumerable.Range(0, 50).Select(i => new TwoColumns { Length = i, Width = i % 7 }));
+        ITransformer model = _ml.Transforms.Concatenate("Features", "Length", "Width")
+            .Append(_ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Epochs = 1 })).Fit(data);
+        using var flow = (RealNvpTransformer)((TransformerChain<RealNvpTransformer>)model).LastTransformer;
+        Assert.Equal(["Length", "Width"], flow.Model.Metadata.FeatureNames);
+    }
+
+    [Fact]
+    public void Cancellation_stops_training()
+    {
+        using var source = new CancellationTokenSource();
+        var options = new RealNvpTrainer.Options { Epochs = 100_000, CancellationToken = source.Token, Progress = new Receiver(_ => source.Cancel()) };
+        Assert.Throws<OperationCanceledException>(() => Fit(Moons(300, 1), options));
+    }
+
+    [Fact]
+    public void A_gpu_that_is_missing_is_replaced_with_a_message_or_refused()
+    {
+        Assert.SkipWhen(TorchSharp.torch.cuda.is_available(), "CUDA is there.");
+        var messages = new List<string>();
+        var ml = new MLContext(1) { GpuDeviceId = 0, FallbackToCpu = true };
+        ml.Log += (_, e) => messages.Add(e.RawMessage);
+        IDataView data = ml.Data.LoadFromEnumerable(Moons(50, 1), Row.Schema(2));
+        using RealNvpTransformer model = ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Epochs = 1 }).Fit(data);
+        Assert.Contains(messages, message => message.Contains("TorchSharp-cuda-linux", StringComparison.Ordinal));
+
+        ml.FallbackToCpu = false;
+        var error = Assert.Throws<InvalidOperationException>(() => ml.AnomalyDetection.Trainers.RealNvp().Fit(data));
+        Assert.Contains("CUDA device 0", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory, InlineData(0), InlineData(1), InlineData(3)]
+    public void Too_few_rows_are_refused(int rows)
+    {
+        var error = Assert.ThrowsAny<ArgumentException>(() => Fit(Moons(rows, 1), new()));
+        Assert.Contains($"'Features' has {rows} finite rows, expected at least 4", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Non_finite_rows_are_left_out_or_refused()
+    {
+        Row[] rows = [.. Moons(100, 1), new Row { Features = [float.NaN, 0] }, new Row { Features = [0, float.NegativeInfinity] }];
+        using RealNvpTransformer model = Fit(rows, new() { Epochs = 1 });
+        Assert.Equal("2", model.Model.Metadata.Training["skipped_rows"]);
+        float[] scores = Scores(model, rows);
+        Assert.Equal([false, true, true], scores[99..].Select(float.IsNaN));
+
+        var error = Assert.ThrowsAny<ArgumentException>(() => Fit(rows, new() { NonFiniteRows = NonFiniteRows.Fail }));
+        Assert.Contains("'Features' has 2 rows with a NaN or infinite feature", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Wrong_columns_are_refused_before_work_starts()
+    {
+        void Refused(IDataView data, string column, string found)
+        {
+            var trainer = _ml.AnomalyDetection.Trainers.RealNvp(column);
+            var error = Assert.ThrowsAny<ArgumentException>(() => trainer.Fit(data));
+            Assert.Contains($"'{column}' {found}", error.Message, StringComparison.Ordinal);
+            Assert.Contains("a known-size vector of Single", error.Message, StringComparison.Ordinal);
+        }
+        IDataView data = _ml.Data.LoadFromEnumerable([new Wrong()]);
+        Refused(data, "Missing", "is missing; there are Doubles, Unsized, Scalar");
+        Refused(data, "Doubles", "is Vector<Double, 2>, not of Single");
+        Refused(data, "Unsized", "is Vector<Single>, of unknown size");
+        Refused(data, "Scalar", "is Single, no vector");
+    }
+
+    [Theory]
+    [InlineData(nameof(RealNvpTrainer.Options.Couplings), 1)]
+    [InlineData(nameof(RealNvpTrainer.Options.Dropout), 1.0)]
+    [InlineData(nameof(RealNvpTrainer.Options.LearningRate), 0.0)]
+    [InlineData(nameof(RealNvpTrainer.Options.LearningRate), double.NaN)]
+    [InlineData(nameof(RealNvpTrainer.Options.Contamination), 1.0)]
+    [InlineData(nameof(RealNvpTrainer.Options.CalibrationFraction), 0.95)]
+    [InlineData(nameof(RealNvpTrainer.Options.Threads), 0)]
+    public void A_wrong_option_is_named(string option, object value)
+    {
+        var options = new RealNvpTrainer.Options();
+        typeof(RealNvpTrainer.Options).GetField(option)!.SetValue(options, value);
+        var error = Assert.Throws<ArgumentOutOfRangeException>(() => _ml.AnomalyDetection.Trainers.RealNvp(options));
+        Assert.Contains($"{option} is {value}, expected", error.Message, StringComparison.Ordinal);
+    }
+
+    private RealNvpTransformer Fit(IEnumerable<Row> rows, RealNvpTrainer.Options options, int features = 0)
+    {
+        Row[] all = [.. rows];
+        return _ml.AnomalyDetection.Trainers.RealNvp(options).Fit(_ml.Data.LoadFromEnumerable(all, Row.Schema(all.Length > 0 ? all[0].Features.Length : Math.Max(2, features))));
+    }
+
+    private float[] Scores(RealNvpTransformer model, IEnumerable<Row> rows, int features = 0)
+        => [.. model.Transform(_ml.Data.LoadFromEnumerable(rows, Row.Schema(model.Model.InputShape.Size))).GetColumn<float>("Score")];
+
+    private static IEnumerable<Row> Moons(int count, int seed)
+    {
+        var random = new Random(seed);
+        for (int i = 0; i < count; i++)
+        {
+            double angle = Math.PI * random.NextDouble();
+            (double x, double y) = i % 2 == 0 ? (Math.Cos(angle), Math.Sin(angle)) : (1 - Math.Cos(angle), 0.5 - Math.Sin(angle));
+            yield return new Row { Features = [(float)(x + 0.1 * Normal(random)), (float)(y + 0.1 * Normal(random))] };
+        }
+    }
+
+    private static double Normal(Random random) => Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
+
+    private sealed class Row
+    {
+        public float[] Features { get; set; } = [];
+
+        public static SchemaDefinition Schema(int features)
+        {
+            SchemaDefinition schema = SchemaDefinition.Create(typeof(Row));
+            schema["Features"].ColumnType = new VectorDataViewType(NumberDataViewType.Single, features);
+            return schema;
+        }
+    }
+
+    private sealed class TwoColumns
+    {
+        public float Length { get; set; }
+
+        public float Width { get; set; }
+    }
+
+    private sealed class Wrong
+    {
+        [VectorType(2)]
+        public double[] Doubles { get; set; } = [1, 2];
+
+        public float[] Unsized { get; set; } = [1, 2];
+
+        public float Scalar { get; set; }
+    }
+
+    private sealed class Receiver(Action<TrainingProgress> receive) : IProgress<TrainingProgress>
+    {
+        public void Report(TrainingProgress value) => receive(value);
+    }
+}

@@ -1,0 +1,182 @@
+using Microsoft.ML.OnnxRuntime;
+using RealNvp.ML.Export;
+using RealNvp.ML.Export.Steps;
+using RealNvp.ML.Trainers;
+using RealNvp.ML.Trainers.Steps;
+using TorchSharp;
+using static TorchSharp.torch;
+using Torch = RealNvp.ML.Trainers.Steps;
+
+namespace RealNvp.ML.Tests.Trainers;
+
+/// <summary>
+/// The checks that every step must pass, with every parameter and running statistic at random values: a fresh coupling is the identity and would pass
+/// anything.
+/// </summary>
+public sealed class StepTests
+{
+    private const int Features = 5;
+    private const int Rows = 7;
+
+    private static readonly ConditionerOptions s_net = new(2, 8, Activation.Relu, Dropout: 0, LogScaleGain: 1);
+
+    /// <summary>One of each step, and of each form that is computed differently.</summary>
+    private static readonly Dictionary<string, Func<FlowStepModule>> s_steps = new()
+    {
+        ["Standardization"] = () => new Torch.Standardization(new float[Features], Enumerable.Repeat(1f, Features)),
+        ["TailCompression"] = () => new Torch.TailCompression(1),
+        ["Permutation"] = () => new Torch.Permutation([3, 0, 4, 1, 2]),
+        ["AffineCoupling, halves"] = () => new Torch.AffineCoupling(new CouplingMask([0, 1, 2], [3, 4]), s_net, new Generator(1)),
+        ["AffineCoupling, second half conditions"] = () => new Torch.AffineCoupling(new CouplingMask([3, 4], [0, 1, 2]), s_net, new Generator(1)),
+        ["AffineCoupling, scattered mask"] = () => new Torch.AffineCoupling(new CouplingMask([4, 0], [3, 1, 2]), s_net, new Generator(1)),
+        ["AffineCoupling, tanh"] = () => new Torch.AffineCoupling(new CouplingMask([0, 1, 2], [3, 4]), s_net with { Activation = Activation.Tanh }, new Generator(1)),
+        ["AffineCoupling, no hidden layer"] = () => new Torch.AffineCoupling(new CouplingMask([0, 1, 2], [3, 4]), s_net with { HiddenLayers = 0 }, new Generator(1)),
+        ["BatchNorm"] = () => new Torch.BatchNorm(new CouplingMask([4, 0], [3, 1, 2])),
+    };
+
+    /// <summary>The names of the cases.</summary>
+    public static TheoryData<string> Steps => [.. s_steps.Keys];
+
+    [Fact]
+    public void Every_step_is_tested_and_has_a_frozen_twin()
+    {
+        Type[] modules = [.. typeof(FlowStepModule).Assembly.GetTypes().Where(type => type.IsSubclassOf(typeof(FlowStepModule)) && !type.IsAbstract)];
+        string[] frozen = [.. typeof(FlowStep).Assembly.GetTypes().Where(type => type.IsSubclassOf(typeof(FlowStep)) && !type.IsAbstract).Select(type => type.Name)];
+        Assert.Equal(frozen.Order(), modules.Select(type => type.Name).Order());
+        Assert.All(modules, type => Assert.Contains(s_steps.Keys, name => name.Split(',')[0] == type.Name));
+    }
+
+    [Theory, MemberData(nameof(Steps))]
+    public void The_inverse_undoes_the_step(string name)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable guard = no_grad();
+        FlowStepModule step = Randomised(name);
+        Tensor x = RandomRows();
+        Tensor back = step.Inverse(step.forward(x).Output);
+        Assert.True((back - x).abs().max().item<double>() < 1e-10);
+    }
+
+    [Theory, MemberData(nameof(Steps))]
+    public void The_log_determinant_is_that_of_the_numerical_Jacobian_in_evaluation(string name) => CheckLogDet(Randomised(name));
+
+    [Theory, MemberData(nameof(Steps))]
+    public void The_log_determinant_is_that_of_the_numerical_Jacobian_in_training_with_the_statistics_held(string name)
+    {
+        FlowStepModule step = Randomised(name);
+        step.train();
+        if (step is Torch.BatchNorm norm)
+            norm.HeldStatistics = (randn(3, dtype: ScalarType.Float64), rand(3, dtype: ScalarType.Float64) * 0.3 + 0.2);
+        CheckLogDet(step);
+    }
+
+    [Theory, MemberData(nameof(Steps))]
+    public void The_graphs_compute_what_torch_computes(string name)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable guard = no_grad();
+        FlowStepModule step = Randomised(name);
+        var model = new FlowModel(FlowShape.Vector(Features), [step.Freeze()]);
+        float[] rows = [.. RandomRows().to(ScalarType.Float32).data<float>()];
+        Tensor x = tensor(rows, [Rows, Features]).to(ScalarType.Float64);
+
+        (Tensor z, Tensor logDet) = step.forward(x);
+        double[] latents = [.. z.contiguous().data<double>()];
+        double[] logLikelihoods = [.. (z.square().sum(1) * -0.5 - 0.5 * Features * Math.Log(2 * Math.PI) + logDet).data<double>()];
+
+        float[][] density = Graphs.Run(model.BuildDensityGraph(), "Features", rows, Features, "LogLikelihood", "Latent");
+        Tolerance.LogLikelihoods(logLikelihoods, density[0], Features);
+        Tolerance.Values(latents, density[1]);
+
+        float[][] sampling = Graphs.Run(model.BuildSamplingGraph(), "Latent", [.. latents.Select(value => (float)value)], Features, "Features");
+        Tolerance.Values([.. rows.Select(value => (double)value)], sampling[0]);
+    }
+
+    [Fact]
+    public void Batch_norm_normalises_a_batch_and_keeps_running_statistics()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        var norm = new Torch.BatchNorm(new CouplingMask([1], [0]));
+        Tensor x = tensor(new double[] { 1, 0, 3, 0, 8, 0 }, [3, 2]);
+        norm.to(ScalarType.Float64);
+        norm.train();
+        (Tensor y, Tensor logDet) = norm.forward(x);
+        // mean 4, biased variance (9 + 1 + 16) / 3
+        double variance = 26.0 / 3;
+        Assert.Equal(-0.5 * Math.Log(variance + 1e-4), logDet.item<double>(), 1e-12);
+        Assert.Equal((1 - 4) / Math.Sqrt(variance + 1e-4), y[0, 0].item<double>(), 1e-12);
+        norm.eval();
+        // 0.9 * 0 + 0.1 * 4 and 0.9 * 1 + 0.1 * variance
+        Assert.Equal((5 - 0.4) / Math.Sqrt(0.9 + 0.1 * variance + 1e-4), norm.forward(full([1, 2], 5.0, dtype: ScalarType.Float64)).Output[0, 0].item<double>(), 1e-12);
+        norm.RefreshStatistics(x);
+        Assert.Equal((5 - 4) / Math.Sqrt(variance + 1e-4), norm.forward(full([1, 2], 5.0, dtype: ScalarType.Float64)).Output[0, 0].item<double>(), 1e-12);
+    }
+
+    [Fact]
+    public void A_fresh_coupling_is_the_identity_and_learns_from_its_first_gradient()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        var coupling = new Torch.AffineCoupling(new CouplingMask([0, 1, 2], [3, 4]), s_net, new Generator(1));
+        Tensor x = randn(Rows, Features);
+        (Tensor y, Tensor logDet) = coupling.forward(x);
+        Assert.True(y.equal(x).all().item<bool>());
+        (y.square().sum() - logDet.sum()).backward();
+        Assert.True(coupling.named_parameters().Single(pair => pair.name == "heads.weight").parameter.grad!.abs().max().item<float>() > 0);
+    }
+
+    [Fact]
+    public void Statistics_are_refreshed_in_the_order_of_the_flow()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        var mask = new CouplingMask([0], [1]);
+        var flow = new Flow([], [new Torch.BatchNorm(mask), new Torch.AffineCoupling(mask, s_net, new Generator(1)), new Torch.BatchNorm(mask)]);
+        Randomise(flow);
+        Tensor x = randn([200, 2], dtype: ScalarType.Float64) * 3 + 1;
+        flow.RefreshStatistics(x);
+        flow.eval();
+        Tensor last = flow.forward(x).Latent.narrow(1, 1, 1);
+        // the second norm's input depends on the first one's new statistics: only then is its output standardised
+        Assert.Equal(0, last.mean().item<double>(), 1e-9);
+        Assert.Equal(1, last.square().mean().item<double>(), 1e-3);
+    }
+
+    private static void CheckLogDet(FlowStepModule step)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable guard = no_grad();
+        Tensor x = RandomRows();
+        Tensor logDet = step.forward(x).LogDet.expand(Rows);
+        for (int row = 0; row < Rows; row++)
+        {
+            double numerical = NumericalJacobian.LogAbsDet(point => step.forward(point).Output, x.narrow(0, row, 1));
+            Assert.Equal(numerical, logDet[row].item<double>(), 1e-6 * Math.Max(1, Math.Abs(numerical)));
+        }
+        if (step is not Torch.Permutation) // whose log-determinant is zero
+            Assert.True(logDet.abs().max().item<double>() > 0.1, "The step is near the identity: the test would pass anything.");
+    }
+
+    private static FlowStepModule Randomised(string name)
+    {
+        FlowStepModule step = s_steps[name]();
+        Randomise(step);
+        step.eval();
+        return step;
+    }
+
+    private static void Randomise(nn.Module module)
+    {
+        using IDisposable guard = no_grad();
+        var generator = new Generator(7);
+        foreach ((string name, Tensor value) in module.state_dict())
+        {
+            if (!value.is_floating_point())
+                continue;
+            bool positive = name.Contains("ariance", StringComparison.Ordinal) || name.Contains("deviation", StringComparison.Ordinal) || name.Contains("gain", StringComparison.Ordinal);
+            if (positive) value.uniform_(0.3, 0.9, generator);
+            else value.normal_(0.1, 0.6, generator);
+        }
+        module.to(ScalarType.Float64);
+    }
+
+    private static Tensor RandomRows() => randn([Rows, Features], dtype: ScalarType.Float64, generator: new Generator(3)) * 1.5;
+}
