@@ -12,6 +12,7 @@ public sealed class Calibration
     public const int MaxScores = 1000;
 
     private readonly float[] _scores;
+    private readonly float[] _typicalities;
 
     /// <summary>A calibration from held-out scores.</summary>
     /// <param name="scores">Scores (-log-likelihood, nats) in any order; at most <see cref="MaxScores"/>, all finite. May be empty: every p-value is then 1.</param>
@@ -26,6 +27,9 @@ public sealed class Calibration
         if (_scores.Any(score => !float.IsFinite(score)))
             throw new ArgumentException("Calibration scores must be finite.", nameof(scores));
         Array.Sort(_scores);
+        MeanScore = _scores.Length == 0 ? 0 : (float)_scores.Average(score => (double)score);
+        _typicalities = Array.ConvertAll(_scores, Typicality);
+        Array.Sort(_typicalities);
         Contamination = contamination;
         Threshold = ThresholdAt(contamination);
     }
@@ -35,6 +39,12 @@ public sealed class Calibration
 
     /// <summary>The calibration scores, ascending.</summary>
     public ImmutableArray<float> Scores => [.. _scores];
+
+    /// <summary>The mean of the calibration scores, 0 where there are none.</summary>
+    public float MeanScore { get; }
+
+    /// <summary>The calibration scores' own <see cref="Typicality"/>, ascending.</summary>
+    public ImmutableArray<float> Typicalities => [.. _typicalities];
 
     /// <summary>The number of calibration scores, n.</summary>
     public int Count => _scores.Length;
@@ -55,24 +65,36 @@ public sealed class Calibration
     {
         CheckContamination(contamination);
         // (n + 1)c is rounded down after a hair is added, so that 0.05 * 20 counts as 1 although it may compute as 0.99...
-        int flagged = (int)Math.Floor((Count + 1) * contamination + 1e-9);
+        // no more than the n scores themselves, for a contamination next to 1
+        int flagged = Math.Min(Count, (int)Math.Floor((Count + 1) * contamination + 1e-9));
         int rank = Count + 1 - flagged;
         return rank > Count ? float.PositiveInfinity : _scores[rank - 1];
     }
 
     /// <summary>(1 + number of calibration scores at or above <paramref name="score"/>) / (n + 1); NaN for a NaN score.</summary>
-    public float PValue(float score)
+    public float PValue(float score) => ShareAtOrAbove(_scores, score);
+
+    /// <summary>
+    /// |score - <see cref="MeanScore"/>|: how far a row is from the typical set, on either side. Rows of a density that is too high to be typical, which
+    /// the score itself calls normal, stand out (Nalisnick et al. 2019, "Detecting out-of-distribution inputs to deep generative models using typicality").
+    /// </summary>
+    public float Typicality(float score) => MathF.Abs(score - MeanScore);
+
+    /// <summary>The p-value of a <see cref="Typicality"/>, by the formula of <see cref="PValue"/> over the calibration rows' own.</summary>
+    public float TypicalityPValue(float typicality) => ShareAtOrAbove(_typicalities, typicality);
+
+    private static float ShareAtOrAbove(float[] ascending, float value)
     {
-        if (float.IsNaN(score))
+        if (float.IsNaN(value))
             return float.NaN;
-        int low = 0, high = _scores.Length; // first position at or above the score
+        int low = 0, high = ascending.Length; // first position at or above the value
         while (low < high)
         {
             int middle = (low + high) / 2;
-            if (_scores[middle] >= score) high = middle;
+            if (ascending[middle] >= value) high = middle;
             else low = middle + 1;
         }
-        return (1f + (_scores.Length - low)) / (_scores.Length + 1f);
+        return (1f + (ascending.Length - low)) / (ascending.Length + 1f);
     }
 
     private static void CheckContamination(double contamination)

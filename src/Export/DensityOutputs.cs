@@ -3,9 +3,9 @@ namespace RealNvp.ML.Export;
 /// <summary>Which outputs a density graph has.</summary>
 public enum DensityOutputs
 {
-    /// <summary>LogLikelihood and Latent: what pipelines run, which decide in C# from the same calibration.</summary>
+    /// <summary>LogLikelihood and, but for mixtures, Latent: what pipelines run, which decide in C# from the same calibration.</summary>
     Latent,
 
-    /// <summary>Also Score, PredictedLabel and PValue: a graph that is complete in itself.</summary>
+    /// <summary>Also Score, PredictedLabel, PValue, Typicality and TypicalityPValue: a graph that is complete in itself.</summary>
     Decision,
 }

@@ -27,30 +27,34 @@ public sealed class FlowModel
     /// <param name="probes">Rows with reference values.</param>
     /// <exception cref="FlowModelException">The steps do not fit the shape, or the metadata or probes do not.</exception>
     public FlowModel(FlowShape inputShape, IEnumerable<FlowStep> steps, Calibration? calibration = null, FlowMetadata? metadata = null, ProbeSet? probes = null)
+        : this(inputShape, [steps], calibration, metadata, probes) { }
+
+    /// <summary>A mixture of flows with equal weights: its density is the mean of theirs, a sample comes from a member picked at random.</summary>
+    /// <param name="inputShape">The shape of one row.</param>
+    /// <param name="members">The steps of each member, at least one member.</param>
+    /// <param name="calibration">Held-out scores; <see cref="Export.Calibration.None"/> by default.</param>
+    /// <param name="metadata">Feature names and training summary.</param>
+    /// <param name="probes">Rows with reference values; probe i has the latent of member i modulo their number.</param>
+    /// <exception cref="FlowModelException">A member's steps do not fit the shape, or the metadata or probes do not.</exception>
+    public FlowModel(FlowShape inputShape, IReadOnlyList<IEnumerable<FlowStep>> members, Calibration? calibration = null, FlowMetadata? metadata = null, ProbeSet? probes = null)
     {
         ArgumentNullException.ThrowIfNull(inputShape);
-        ArgumentNullException.ThrowIfNull(steps);
+        ArgumentNullException.ThrowIfNull(members);
+        if (members.Count == 0)
+            throw new FlowModelException("A flow model has at least one member.");
         InputShape = inputShape;
-        Steps = [.. steps];
+        Members = [.. members.Select(steps => steps.ToImmutableArray())];
         Calibration = calibration ?? Calibration.None;
         Metadata = metadata ?? FlowMetadata.Empty;
         Probes = probes ?? ProbeSet.Empty;
 
-        FlowShape shape = inputShape;
-        for (int i = 0; i < Steps.Length; i++)
+        foreach (ImmutableArray<FlowStep> steps in Members)
+            CheckShapes(inputShape, steps);
+        foreach ((string what, int count) in new[] { ("names", Metadata.FeatureNames.Length), ("medians", Metadata.FeatureMedians.Length) })
         {
-            try
-            {
-                shape = Steps[i].OutputShape(shape);
-            }
-            catch (FlowModelException e)
-            {
-                throw new FlowModelException($"Step {i} ({Steps[i].Kind}): {e.Message}", e);
-            }
+            if (count != 0 && count != inputShape.Size)
+                throw new FlowModelException($"There are {count} feature {what} for {inputShape.Size} features.");
         }
-        int names = Metadata.FeatureNames.Length;
-        if (names != 0 && names != inputShape.Size)
-            throw new FlowModelException($"There are {names} feature names for {inputShape.Size} features.");
         if (Probes.Rows.Length != Probes.Count * inputShape.Size)
             throw new FlowModelException($"The {Probes.Count} probe rows hold {Probes.Rows.Length} values, expected {Probes.Count} x {inputShape.Size}.");
     }
@@ -58,8 +62,14 @@ public sealed class FlowModel
     /// <summary>The shape of one row of the input column.</summary>
     public FlowShape InputShape { get; }
 
-    /// <summary>The steps in the density direction: input column to latent.</summary>
-    public ImmutableArray<FlowStep> Steps { get; }
+    /// <summary>The flows that the model is a mixture of; one, but for ensembles.</summary>
+    public ImmutableArray<ImmutableArray<FlowStep>> Members { get; }
+
+    /// <summary>Whether there is more than one member. A mixture has no latent.</summary>
+    public bool IsMixture => Members.Length > 1;
+
+    /// <summary>The steps in the density direction, input column to latent, of the first member: all there is where the model is no mixture.</summary>
+    public ImmutableArray<FlowStep> Steps => Members[0];
 
     /// <summary>Held-out scores and the threshold that follows from them.</summary>
     public Calibration Calibration { get; }
@@ -71,12 +81,12 @@ public sealed class FlowModel
     public ProbeSet Probes { get; }
 
     /// <summary>The same flow with another calibration.</summary>
-    public FlowModel WithCalibration(Calibration calibration) => new(InputShape, Steps, calibration, Metadata, Probes);
+    public FlowModel WithCalibration(Calibration calibration) => new(InputShape, Array.ConvertAll<ImmutableArray<FlowStep>, IEnumerable<FlowStep>>([.. Members], steps => steps), calibration, Metadata, Probes);
 
     /// <summary>
     /// The density graph as ONNX (opset 17, IR 8). Input <c>Features</c> [N, size]. Outputs <c>LogLikelihood</c> [N, 1] (nats, in the units of the input)
-    /// and <c>Latent</c> [N, size]; with <see cref="DensityOutputs.Decision"/> also <c>Score</c>, <c>PredictedLabel</c> (bool) and <c>PValue</c>, each [N, 1],
-    /// and the input <c>Threshold</c> [1], which defaults to the calibrated one. A row with a NaN or infinite feature gets NaN results and the label false.
+    /// and, but for mixtures, <c>Latent</c> [N, size]; with <see cref="DensityOutputs.Decision"/> also <c>Score</c>, <c>PredictedLabel</c> (bool),
+    /// <c>PValue</c>, <c>Typicality</c> and <c>TypicalityPValue</c>, each [N, 1], and the input <c>Threshold</c> [1], which defaults to the calibrated one. A row with a NaN or infinite feature gets NaN results and the label false.
     /// </summary>
     /// <param name="outputs">Which outputs to write.</param>
     /// <param name="parity">Facts about parity checks to store in the graph's metadata.</param>
@@ -84,7 +94,8 @@ public sealed class FlowModel
         => DensityGraph.Build(this, outputs, parity);
 
     /// <summary>
-    /// The sampling graph as ONNX (opset 17, IR 8). Inputs <c>Latent</c> [N, size] and <c>Temperature</c> [1] (default 1; multiplies the latent).
+    /// The sampling graph as ONNX (opset 17, IR 8). Inputs <c>Latent</c> [N, size], <c>Temperature</c> [1] (default 1; multiplies the latent) and, for mixtures,
+    /// <c>Member</c> [N, 1] (float32, the index of the member that each row is drawn from).
     /// Output <c>Features</c> [N, size] in the units of the training column.
     /// </summary>
     /// <param name="parity">Facts about parity checks to store in the graph's metadata.</param>
@@ -112,10 +123,30 @@ public sealed class FlowModel
     public string Summary()
     {
         var text = new StringBuilder();
-        text.AppendLine(CultureInfo.InvariantCulture, $"Real NVP over {InputShape} values");
-        for (int i = 0; i < Steps.Length; i++)
-            text.AppendLine(CultureInfo.InvariantCulture, $"{i,3}  {Steps[i].Kind,-18} {Steps[i].Describe()}");
+        text.AppendLine(CultureInfo.InvariantCulture, $"Real NVP over {InputShape} values{(IsMixture ? $", a mixture of {Members.Length} flows" : "")}");
+        for (int member = 0; member < Members.Length; member++)
+        {
+            if (IsMixture)
+                text.AppendLine(CultureInfo.InvariantCulture, $"Member {member}");
+            for (int i = 0; i < Members[member].Length; i++)
+                text.AppendLine(CultureInfo.InvariantCulture, $"{i,3}  {Members[member][i].Kind,-18} {Members[member][i].Describe()}");
+        }
         text.Append(CultureInfo.InvariantCulture, $"Calibration: {Calibration.Count} scores, contamination {Calibration.Contamination}, threshold {Calibration.Threshold}");
         return text.ToString();
+    }
+
+    private static void CheckShapes(FlowShape shape, ImmutableArray<FlowStep> steps)
+    {
+        for (int i = 0; i < steps.Length; i++)
+        {
+            try
+            {
+                shape = steps[i].OutputShape(shape);
+            }
+            catch (FlowModelException e)
+            {
+                throw new FlowModelException($"Step {i} ({steps[i].Kind}): {e.Message}", e);
+            }
+        }
     }
 }

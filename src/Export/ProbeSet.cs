@@ -37,6 +37,6 @@ public sealed class ProbeSet
     /// <summary>Reference log-likelihoods in nats, in the units of the input column.</summary>
     public ImmutableArray<double> LogLikelihoods { get; }
 
-    /// <summary>Reference latents, [Count, size].</summary>
+    /// <summary>Reference latents, [Count, size]; in a mixture of m members, probe i has the latent of member i mod m.</summary>
     public ImmutableArray<double> Latents { get; }
 }

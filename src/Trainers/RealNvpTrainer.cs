@@ -26,7 +26,9 @@ namespace RealNvp.ML.Trainers;
 /// | `PredictedLabel` | Boolean | Whether the score is above the threshold, which flags the share `Contamination` of rows like the training rows. |
 /// | `LogLikelihood` | Single | Natural logarithm of the density, in the units of the feature column. |
 /// | `PValue` | Single | Share of held-out rows (this one counted) that score as high or higher. |
-/// | `Latent` | Vector of Single | The row in the flow's latent space, standard normal where the flow fits. |
+/// | `Typicality`, `TypicalityPValue` | Single | \|Score - mean held-out score\| and its p-value: far from typical on either side. |
+/// | `Contributions` | Vector of Single | Where named in the columns option: what each feature adds to the score. |
+/// | `Latent` | Vector of Single | The row in the flow's latent space, standard normal where the flow fits. Only with one member. |
 ///
 /// ### Trainer Characteristics
 /// | | |
@@ -58,6 +60,15 @@ public sealed class RealNvpTrainer : IEstimator<RealNvpTransformer>
         /// <summary>The names of the columns that are read and added.</summary>
         public RealNvpColumns Columns = RealNvpColumns.Default;
 
+        /// <summary>
+        /// The number of flows, each from a seed of its own, whose equal mixture is the model. More rank and fit better and take as many times longer;
+        /// a mixture has no latent column.
+        /// </summary>
+        public int Members = Defaults.Members;
+
+        /// <summary>Which members of the mixture rotate the features before each coupling; the others permute them.</summary>
+        public RotatedMembers Rotated = Defaults.Rotated;
+
         /// <summary>The number of affine couplings, at least 2 so that every feature is transformed.</summary>
         public int Couplings = Defaults.Couplings;
 
@@ -81,6 +92,18 @@ public sealed class RealNvpTrainer : IEstimator<RealNvpTransformer>
 
         /// <summary>Standard deviations beyond which values are compressed logarithmically, so that extreme rows neither dominate nor overflow; 0 turns it off.</summary>
         public double TailBound = Defaults.TailBound;
+
+        /// <summary>
+        /// Whether features with few different values (at most 20, or 5% of the rows) get uniform noise of their smallest gap in training, so that their
+        /// density does not run to infinity.
+        /// </summary>
+        public bool Dequantize = Defaults.Dequantize;
+
+        /// <summary>
+        /// The share of each batch, from 0 to below 0.5, that is left out for having the lowest likelihood, so that a contaminated training set does not
+        /// teach its anomalies.
+        /// </summary>
+        public double Trim = Defaults.Trim;
 
         /// <summary>Gaussian noise added in training, in standard deviations of each feature: keeps the density of duplicated and rounded rows finite; 0 turns it off.</summary>
         public double Noise = Defaults.Noise;
@@ -133,6 +156,9 @@ public sealed class RealNvpTrainer : IEstimator<RealNvpTransformer>
         internal void Check()
         {
             Columns = (Columns ?? RealNvpColumns.Default).Checked();
+            Require(Members >= 1, nameof(Members), Members, "1 or more");
+            Require(Enum.IsDefined(Rotated), nameof(Rotated), Rotated, "a defined value");
+            Require(Trim is >= 0 and < 0.5, nameof(Trim), Trim, "from 0 to below 0.5");
             Require(Couplings >= 2, nameof(Couplings), Couplings, "at least 2, so that every feature is transformed");
             Require(HiddenLayers >= 0, nameof(HiddenLayers), HiddenLayers, "0 or more");
             Require(HiddenUnits >= 1, nameof(HiddenUnits), HiddenUnits, "1 or more");
@@ -153,6 +179,9 @@ public sealed class RealNvpTrainer : IEstimator<RealNvpTransformer>
             Require(Threads is null or >= 1, nameof(Threads), Threads ?? 0, "null, or 1 or more");
         }
 
+        /// <summary>Whether a member of the mixture rotates.</summary>
+        internal bool IsRotated(int member) => Rotated == RotatedMembers.All || (Rotated == RotatedMembers.EverySecond && member % 2 == 0);
+
         private static void Require(bool holds, string name, object found, string expected)
         {
             if (!holds)
@@ -163,6 +192,10 @@ public sealed class RealNvpTrainer : IEstimator<RealNvpTransformer>
     /// <summary>The defaults of <see cref="Options"/>.</summary>
     internal static class Defaults
     {
+        public const int Members = 1;
+        public const RotatedMembers Rotated = RotatedMembers.EverySecond;
+        public const bool Dequantize = true;
+        public const double Trim = 0;
         public const int Couplings = 8;
         public const int HiddenLayers = 2;
         public const int HiddenUnits = 64;
@@ -172,7 +205,7 @@ public sealed class RealNvpTrainer : IEstimator<RealNvpTransformer>
         public const bool BatchNorm = false;
         public const double TailBound = 10;
         public const double Noise = 0.05;
-        public const double LearningRate = 2e-3;
+        public const double LearningRate = 3e-3;
         public const double WeightDecay = 0;
         public const double GradientClip = 0;
         public const int BatchSize = 0;
@@ -206,38 +239,45 @@ public sealed class RealNvpTrainer : IEstimator<RealNvpTransformer>
         RowSplit split = RowSplit.Draw(rows.Count, _options.ValidationFraction, _options.CalibrationFraction, _options.Contamination, seed);
 
         using DisposeScope scope = NewDisposeScope();
-        using var generator = new Generator((ulong)(uint)seed, device);
-        (float[] mean, float[] deviation) = ColumnStatistics.Compute(rows.Gather(split.Training), features);
-        using Flow flow = VectorFlow.Build(mean, deviation, _options, seed, generator);
-        flow.to(device);
-
+        float[] trainingRows = rows.Gather(split.Training);
+        ColumnFacts columns = ColumnFacts.Of(trainingRows, features, _options.Dequantize);
+        Tensor training = rows.ToTensor(split.Training).to(device);
+        Tensor? validation = split.Validation.Length > 0 ? rows.ToTensor(split.Validation).to(device) : null;
         TrainingPlan plan = TrainingPlanner.Plan(_options, split.Training.Length, features);
-        channel.Info(MessageSensitivity.None, $"Training on {split.Training.Length} rows of {features} features, {split.Validation.Length} for validation, {split.Calibration.Length} for calibration; {plan.Steps} steps of {plan.BatchSize} rows on {device}.");
-        var progress = new ProgressFan(_options.Progress, channel);
-        TrainingOutcome outcome = TrainingOutcome.Nothing;
-        if (flow.Learns)
+        channel.Info(MessageSensitivity.None, $"Training on {split.Training.Length} rows of {features} features, {split.Validation.Length} for validation, {split.Calibration.Length} for calibration; {_options.Members} x {plan.Steps} steps of {plan.BatchSize} rows on {device}.");
+
+        var flows = new List<Flow>();
+        var outcomes = new List<TrainingOutcome>();
+        for (int member = 0; member < _options.Members; member++)
         {
-            Tensor? validation = split.Validation.Length > 0 ? rows.ToTensor(split.Validation).to(device) : null;
-            using var loop = new TrainingLoop(flow, plan, generator, rows.ToTensor(split.Training).to(device), validation)
+            int memberSeed = unchecked(seed + member * 1_000_003);
+            using var generator = new Generator((ulong)(uint)memberSeed, device);
+            using var noise = new TrainingNoise(columns.BinWidths, Array.ConvertAll(columns.StandardDeviation, deviation => (float)(_options.Noise * deviation)), generator, device);
+            Flow flow = VectorFlow.Build(columns, _options, _options.IsRotated(member), memberSeed, generator);
+            flow.to(device);
+            flows.Add(flow);
+            if (!flow.Learns)
+                continue;
+            outcomes.Add(new TrainingLoop(flow, plan, generator, training, validation, noise)
             {
-                Progress = progress,
+                Progress = new ProgressFan(_options.Progress, channel, member, _options.Members),
                 Warn = message => channel.Warning(MessageSensitivity.None, message),
-            };
-            outcome = loop.Run(_options.CancellationToken);
+            }.Run(_options.CancellationToken));
         }
 
-        FlowMetadata metadata = TrainingSummary.Metadata(column, rows, split, plan, outcome, device, seed, clock.Elapsed);
-        FlowModel model = FlowFreezer.Freeze(flow, features, metadata, seed);
+        FlowMetadata metadata = TrainingSummary.Metadata(column, columns, rows, split, plan, outcomes, device, seed, clock.Elapsed);
+        FlowModel model = FlowFreezer.Freeze(flows, features, metadata, seed);
+        flows.ForEach(flow => flow.Dispose());
         model = Calibrator.Calibrate(_host, model, rows.Gather(split.Calibration.AsSpan(0, Math.Min(split.Calibration.Length, Calibration.MaxScores))), _options.Contamination);
         FlowParity.Check(model);
         if (float.IsPositiveInfinity(model.Calibration.Threshold) && _options.Contamination > 0)
             channel.Warning(MessageSensitivity.None, $"Nothing will be flagged: {model.Calibration.Count} calibration rows are too few for a contamination of {_options.Contamination}, which needs {Math.Ceiling(1 / _options.Contamination - 1e-9) - 1}. Raise CalibrationFraction or Contamination, or set a threshold with WithThreshold.");
-        channel.Info(MessageSensitivity.None, $"Trained in {clock.Elapsed.TotalSeconds:F1} s: validation log-likelihood {outcome.ValidationLogLikelihood:F3} nats, threshold {model.Calibration.Threshold:G6}.");
+        channel.Info(MessageSensitivity.None, $"Trained in {clock.Elapsed.TotalSeconds:F1} s: threshold {model.Calibration.Threshold:G6}.");
         return new RealNvpTransformer(_host, model, _options.Columns);
     }
 
     /// <inheritdoc/>
-    public SchemaShape GetOutputSchema(SchemaShape inputSchema) => RealNvpScoringEstimator.OutputShape(inputSchema, _options.Columns);
+    public SchemaShape GetOutputSchema(SchemaShape inputSchema) => RealNvpScoringEstimator.OutputShape(inputSchema, _options.Columns, hasLatent: _options.Members == 1);
 
     private void CheckRows(TrainingRows rows, IChannel channel)
     {
@@ -253,14 +293,23 @@ public sealed class RealNvpTrainer : IEstimator<RealNvpTransformer>
             throw new ArgumentException($"Column '{name}' has {rows.Count} finite rows, expected at least {least}: 2 to train on and 1 for each held-out slice.", "input");
     }
 
-    /// <summary>Progress to the option's receiver and, in words, to the channel.</summary>
-    private sealed class ProgressFan(IProgress<TrainingProgress>? receiver, IChannel channel) : IProgress<TrainingProgress>
+    /// <summary>Progress over all members, to the option's receiver and, in words, to the channel.</summary>
+    private sealed class ProgressFan(IProgress<TrainingProgress>? receiver, IChannel channel, int member, int members) : IProgress<TrainingProgress>
     {
         public void Report(TrainingProgress value)
         {
-            receiver?.Report(value);
+            TrainingProgress overall = value with
+            {
+                Epoch = value.Epoch + member * value.Epochs,
+                Epochs = members * value.Epochs,
+                Step = value.Step + member * value.Steps,
+                Steps = members * value.Steps,
+                Remaining = value.Remaining + (members - member - 1) * (value.Elapsed + value.Remaining),
+                Elapsed = value.Elapsed + member * (value.Elapsed + value.Remaining),
+            };
+            receiver?.Report(overall);
             channel.Info(MessageSensitivity.None,
-                $"Step {value.Step}/{value.Steps}, epoch {value.Epoch:F1}: training NLL {value.TrainingNll:F3}, validation NLL {value.ValidationNll:F3} nats, learning rate {value.LearningRate:G3}, {value.RowsPerSecond:F0} rows/s, {value.Remaining.TotalSeconds:F0} s left.");
+                $"Step {overall.Step}/{overall.Steps}, epoch {overall.Epoch:F1}: training NLL {value.TrainingNll:F3}, validation NLL {value.ValidationNll:F3} nats, learning rate {value.LearningRate:G3}, {value.RowsPerSecond:F0} rows/s, {overall.Remaining.TotalSeconds:F0} s left.");
         }
     }
 }

@@ -10,7 +10,8 @@ namespace RealNvp.ML.Trainers;
 /// <param name="BestValidationNll">The lowest <paramref name="ValidationNll"/> so far.</param>
 /// <param name="LearningRate">The learning rate of the last step.</param>
 /// <param name="RowsPerSecond">Training rows per second since the last report.</param>
+/// <param name="Elapsed">Time since the start.</param>
 /// <param name="Remaining">Estimated time to the end.</param>
 public sealed record TrainingProgress(
     double Epoch, double Epochs, long Step, long Steps, double TrainingNll, double ValidationNll, double BestValidationNll,
-    double LearningRate, double RowsPerSecond, TimeSpan Remaining);
+    double LearningRate, double RowsPerSecond, TimeSpan Elapsed, TimeSpan Remaining);

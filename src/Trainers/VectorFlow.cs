@@ -1,5 +1,6 @@
 using RealNvp.ML.Export.Steps;
 using RealNvp.ML.Trainers.Steps;
+using RealNvp.ML.Trainers.Training;
 using TorchSharp;
 
 namespace RealNvp.ML.Trainers;
@@ -9,40 +10,47 @@ internal static class VectorFlow
 {
     /// <summary>
     /// A fresh flow, the identity behind its preprocessing. Couplings come in pairs over the two halves of one random order, so that each pair transforms
-    /// every feature. One feature has no second half to condition on: the flow then is its standardisation, a Gaussian.
+    /// every feature; in a rotated flow each coupling splits a new random rotation of them. One feature has no second half to condition on: the flow then
+    /// is its standardisation, a Gaussian.
     /// </summary>
-    /// <param name="mean">Of each feature.</param>
-    /// <param name="standardDeviation">Of each feature.</param>
+    /// <param name="columns">What is known of the columns.</param>
     /// <param name="options">Size and kind of the couplings.</param>
-    /// <param name="seed">Of the initial weights and the permutations.</param>
+    /// <param name="rotated">Whether rotations stand before the couplings, or permutations.</param>
+    /// <param name="seed">Of the initial weights, permutations and rotations.</param>
     /// <param name="noise">Draws what training draws; must outlive it.</param>
-    public static Flow Build(float[] mean, float[] standardDeviation, RealNvpTrainer.Options options, int seed, torch.Generator noise)
+    public static Flow Build(ColumnFacts columns, RealNvpTrainer.Options options, bool rotated, int seed, torch.Generator noise)
     {
-        int features = mean.Length;
-        List<FlowStepModule> preprocessing = [new Steps.Standardization(mean, standardDeviation)];
+        int features = columns.Mean.Length;
+        var steps = new List<FlowStepModule>();
+        if (columns.BinWidths.Any(width => width > 0))
+            steps.Add(new Steps.Dequantization(columns.BinWidths));
+        steps.Add(new Steps.Standardization(columns.Mean, columns.StandardDeviation));
         if (options.TailBound > 0)
-            preprocessing.Add(new Steps.TailCompression(options.TailBound));
+            steps.Add(new Steps.TailCompression(options.TailBound));
 
-        var learned = new List<FlowStepModule>();
         var net = new ConditionerOptions(options.HiddenLayers, options.HiddenUnits, options.Activation, options.Dropout, options.LogScaleGain);
         using var weights = new torch.Generator((ulong)(uint)seed, torch.CPU);
         var orders = new Random(seed);
         for (int i = 0; i < options.Couplings && features > 1; i++)
         {
-            if (i % 2 == 0 && features > 2)
+            if (rotated)
+            {
+                steps.Add(new Steps.Rotation(features, weights));
+            }
+            else if (i % 2 == 0 && features > 2)
             {
                 int[] order = [.. Enumerable.Range(0, features)];
                 orders.Shuffle(order);
-                learned.Add(new Steps.Permutation(order));
+                steps.Add(new Steps.Permutation(order));
             }
             CouplingMask mask = Halves(features);
             if (i % 2 == 1)
                 mask = mask.Complement();
-            learned.Add(new Steps.AffineCoupling(mask, net, weights, noise));
+            steps.Add(new Steps.AffineCoupling(mask, net, weights, noise));
             if (options.BatchNorm)
-                learned.Add(new Steps.BatchNorm(mask));
+                steps.Add(new Steps.BatchNorm(mask));
         }
-        return new Flow(preprocessing, learned);
+        return new Flow(steps);
     }
 
     /// <summary>The first half conditions, the second is transformed; with an odd number the first is the larger.</summary>

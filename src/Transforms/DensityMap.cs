@@ -7,13 +7,12 @@ using RealNvp.ML.Transforms.Onnx;
 namespace RealNvp.ML.Transforms;
 
 /// <summary>
-/// Features to Score, PredictedLabel, LogLikelihood, PValue and Latent. ONNX Runtime computes log-likelihood and latent, whichever is asked for; the
-/// decision follows in C# from the same calibration that the exported graph carries.
+/// Features to score, label, likelihood, p-values, typicality, latent and contributions. ONNX Runtime computes log-likelihood and latent, whichever is
+/// asked for; the decision follows in C# from the same calibration that the exported graph carries.
 /// </summary>
 internal sealed class DensityMap(FlowRuntime runtime, FlowModel model, RealNvpColumns columns, float threshold, int batchSize) : BatchMap
 {
-    // positions among the added columns, as RealNvpColumns.Added
-    private const int Score = 0, PredictedLabel = 1, LogLikelihood = 2, PValue = 3, Latent = 4;
+    private readonly DensityColumn[] _added = [.. DensityColumn.Of(columns, hasLatent: !model.IsMixture)];
 
     /// <inheritdoc/>
     public override string InputColumnName => columns.Features;
@@ -26,46 +25,48 @@ internal sealed class DensityMap(FlowRuntime runtime, FlowModel model, RealNvpCo
 
     /// <inheritdoc/>
     public override DataViewSchema.DetachedColumn[] OutputColumns(DataViewSchema input)
-        => AddedColumns(columns, InputSize, ScoreAnnotations.NextSetId(input));
+    {
+        uint setId = ScoreAnnotations.NextSetId(input);
+        return Array.ConvertAll(_added, column => column.Detach(InputSize, setId, model.Metadata.FeatureNames));
+    }
 
     /// <inheritdoc/>
-    public override BatchWorker CreateWorker(int capacity, bool[] active) => new Worker(runtime, model, threshold, capacity, active);
-
-    /// <summary>The columns that a flow of <paramref name="size"/> features adds.</summary>
-    public static DataViewSchema.DetachedColumn[] AddedColumns(RealNvpColumns columns, int size, uint setId) =>
-    [
-        new(columns.Score, NumberDataViewType.Single, ScoreAnnotations.Of(setId, "Score")),
-        new(columns.PredictedLabel, BooleanDataViewType.Instance, ScoreAnnotations.Of(setId, "PredictedLabel")),
-        new(columns.LogLikelihood, NumberDataViewType.Single),
-        new(columns.PValue, NumberDataViewType.Single),
-        new(columns.Latent, new VectorDataViewType(NumberDataViewType.Single, size)),
-    ];
+    public override BatchWorker CreateWorker(int capacity, bool[] active)
+    {
+        DensityOutput[] asked = [.. _added.Where((_, i) => active[i]).Select(column => column.Output)];
+        return new Worker(runtime, model, [.. _added.Select(column => column.Output)], threshold, capacity, asked);
+    }
 
     private sealed class Worker : BatchWorker
     {
         private readonly FlowRuntime _runtime;
         private readonly OnnxBatch _batch;
+        private readonly Contributions? _contributions;
+        private readonly DensityOutput[] _outputs;
         private readonly float[] _logLikelihoods;
         private readonly float[] _latents;
         private readonly Calibration _calibration;
         private readonly float _threshold;
         private readonly int _size;
 
-        public Worker(FlowRuntime runtime, FlowModel model, float threshold, int capacity, bool[] active)
+        public Worker(FlowRuntime runtime, FlowModel model, DensityOutput[] outputs, float threshold, int capacity, DensityOutput[] asked)
         {
             _runtime = runtime;
+            _outputs = outputs;
             _calibration = model.Calibration;
             _threshold = threshold;
             _size = model.InputShape.Size;
             var features = OnnxTensor.Rows("Features", _size, capacity);
-            bool decides = active[Score] || active[PredictedLabel] || active[LogLikelihood] || active[PValue];
-            var logLikelihood = OnnxTensor.Rows("LogLikelihood", 1, decides ? capacity : 0);
-            var latent = OnnxTensor.Rows("Latent", _size, active[Latent] ? capacity : 0);
-            OnnxTensor[] outputs = [.. decides ? [logLikelihood] : (OnnxTensor[])[], .. active[Latent] ? [latent] : (OnnxTensor[])[]];
+            bool needsLatent = asked.Contains(DensityOutput.Latent), needsLikelihood = asked.Any(output => output != DensityOutput.Latent);
+            var logLikelihood = OnnxTensor.Rows("LogLikelihood", 1, needsLikelihood ? capacity : 0);
+            var latent = OnnxTensor.Rows("Latent", _size, needsLatent ? capacity : 0);
+            OnnxTensor[] tensors = [.. needsLikelihood ? [logLikelihood] : (OnnxTensor[])[], .. needsLatent ? [latent] : (OnnxTensor[])[]];
             Input = features.Values;
             _logLikelihoods = logLikelihood.Values;
             _latents = latent.Values;
-            _batch = new OnnxBatch(runtime.Density(bulk: capacity > 1), [features], outputs);
+            _batch = new OnnxBatch(runtime.Density, [features], tensors);
+            if (asked.Contains(DensityOutput.Contributions))
+                _contributions = new Contributions(runtime, model, capacity);
         }
 
         public override float[] Input { get; }
@@ -74,24 +75,36 @@ internal sealed class DensityMap(FlowRuntime runtime, FlowModel model, RealNvpCo
         {
             _runtime.ThrowIfDisposed();
             _batch.Run(count);
+            _contributions?.Run(Input, _logLikelihoods, count);
         }
 
         public override Delegate CreateGetter(int output, IBatchPosition position)
         {
             float[] logLikelihoods = _logLikelihoods, latents = _latents;
+            Calibration calibration = _calibration;
             float threshold = _threshold;
             int size = _size;
-            return output switch
+            return _outputs[output] switch
             {
-                Score => (ValueGetter<float>)((ref float value) => value = -logLikelihoods[position.Computed()]),
-                PredictedLabel => (ValueGetter<bool>)((ref bool value) => value = -logLikelihoods[position.Computed()] > threshold), // false for NaN
-                LogLikelihood => (ValueGetter<float>)((ref float value) => value = logLikelihoods[position.Computed()]),
-                PValue => (ValueGetter<float>)((ref float value) => value = _calibration.PValue(-logLikelihoods[position.Computed()])),
-                Latent => (ValueGetter<VBuffer<float>>)((ref VBuffer<float> value) => FeatureReader.CopyRow(latents, position.Computed(), size, ref value)),
+                DensityOutput.Score => (ValueGetter<float>)((ref float value) => value = -logLikelihoods[position.Computed()]),
+                DensityOutput.PredictedLabel => (ValueGetter<bool>)((ref bool value) => value = -logLikelihoods[position.Computed()] > threshold), // false for NaN
+                DensityOutput.LogLikelihood => (ValueGetter<float>)((ref float value) => value = logLikelihoods[position.Computed()]),
+                DensityOutput.PValue => (ValueGetter<float>)((ref float value) => value = calibration.PValue(-logLikelihoods[position.Computed()])),
+                DensityOutput.Typicality => (ValueGetter<float>)((ref float value) => value = calibration.Typicality(-logLikelihoods[position.Computed()])),
+                DensityOutput.TypicalityPValue => (ValueGetter<float>)((ref float value)
+                    => value = calibration.TypicalityPValue(calibration.Typicality(-logLikelihoods[position.Computed()]))),
+                DensityOutput.Latent => Row(latents),
+                DensityOutput.Contributions => Row(_contributions!.Values),
                 _ => throw new ArgumentOutOfRangeException(nameof(output)),
             };
+
+            ValueGetter<VBuffer<float>> Row(float[] rows) => (ref VBuffer<float> value) => FeatureReader.CopyRow(rows, position.Computed(), size, ref value);
         }
 
-        public override void Dispose() => _batch.Dispose();
+        public override void Dispose()
+        {
+            _contributions?.Dispose();
+            _batch.Dispose();
+        }
     }
 }

@@ -53,7 +53,8 @@ public static class FlowParity
         float[] logLikelihoods = run.Floats("LogLikelihood");
         facts.Compare("LogLikelihood", logLikelihoods, [.. model.Probes.LogLikelihoods], 1,
             (_, expected) => Relative * Math.Max(Math.Max(1, Math.Abs(expected)), size));
-        facts.Compare("Latent", run.Floats("Latent"), [.. model.Probes.Latents], size, (_, expected) => Relative * Math.Max(1, Math.Abs(expected)));
+        if (!model.IsMixture)
+            facts.Compare("Latent", run.Floats("Latent"), [.. model.Probes.Latents], size, (_, expected) => Relative * Math.Max(1, Math.Abs(expected)));
 
         if (run.Has("Score"))
         {
@@ -62,6 +63,9 @@ public static class FlowParity
             facts.Compare("Score", run.Floats("Score"), scores, 1, (_, _) => 0);
             facts.Compare("PredictedLabel", run.Labels("PredictedLabel"), Array.ConvertAll(scores, score => score > calibration.Threshold ? 1d : 0), 1, (_, _) => 0);
             facts.Compare("PValue", run.Floats("PValue"), Array.ConvertAll(scores, score => (double)calibration.PValue((float)score)), 1, (_, _) => 1e-6);
+            float[] typicalities = Array.ConvertAll(scores, score => calibration.Typicality((float)score));
+            facts.Compare("Typicality", run.Floats("Typicality"), Array.ConvertAll(typicalities, value => (double)value), 1, (_, _) => 0);
+            facts.Compare("TypicalityPValue", run.Floats("TypicalityPValue"), Array.ConvertAll(typicalities, value => (double)calibration.TypicalityPValue(value)), 1, (_, _) => 1e-6);
         }
         return facts.ByName;
     }
@@ -79,7 +83,8 @@ public static class FlowParity
         if (model.Probes.Count == 0)
             return facts.ByName;
         int size = model.InputShape.Size;
-        using var run = new GraphRun(graph, "Latent", [.. model.Probes.Latents.Select(value => (float)value)], size);
+        float[]? members = model.IsMixture ? [.. Enumerable.Range(0, model.Probes.Count).Select(i => (float)(i % model.Members.Length))] : null;
+        using var run = new GraphRun(graph, "Latent", [.. model.Probes.Latents.Select(value => (float)value)], size, members);
         double[] expected = [.. model.Probes.Rows.Select(value => (double)value)];
         (double[] means, double[] deviations) = ColumnStatistics(expected, size);
         facts.Compare("Features", run.Floats("Features"), expected, size, (i, value) => deviations[i % size] is > 0 and var deviation
@@ -136,7 +141,7 @@ public static class FlowParity
         private readonly InferenceSession _session;
         private readonly IDisposableReadOnlyCollection<OrtValue> _outputs;
 
-        public GraphRun(byte[] graph, string input, float[] rows, int size)
+        public GraphRun(byte[] graph, string input, float[] rows, int size, float[]? members = null)
         {
             _session = OnnxLibrary.Call(() =>
             {
@@ -145,7 +150,13 @@ public static class FlowParity
             });
             using OrtValue values = OrtValue.CreateTensorValueFromMemory(rows, [rows.Length / size, size]);
             using var options = new RunOptions();
-            _outputs = _session.Run(options, [input], [values], _session.OutputNames);
+            if (members is null)
+            {
+                _outputs = _session.Run(options, [input], [values], _session.OutputNames);
+                return;
+            }
+            using OrtValue picks = OrtValue.CreateTensorValueFromMemory(members, [members.Length, 1]);
+            _outputs = _session.Run(options, [input, "Member"], [values, picks], _session.OutputNames);
         }
 
         public bool Has(string output) => _session.OutputNames.Contains(output);

@@ -36,21 +36,12 @@ internal sealed class FlowRuntime : IDisposable
     }
 
     /// <summary>The session of the density graph: features to log-likelihood and latent.</summary>
-    /// <param name="bulk">For batches (all cores per call) or for single rows (one core).</param>
     /// <exception cref="ObjectDisposedException">This hold was disposed.</exception>
-    public OnnxSession Density(bool bulk)
-    {
-        ThrowIfDisposed();
-        return _sessions.Get(sampling: false, bulk);
-    }
+    public OnnxSession Density => Get(sampling: false);
 
     /// <summary>The session of the sampling graph: latent to features.</summary>
-    /// <inheritdoc cref="Density"/>
-    public OnnxSession Sampling(bool bulk)
-    {
-        ThrowIfDisposed();
-        return _sessions.Get(sampling: true, bulk);
-    }
+    /// <exception cref="ObjectDisposedException">This hold was disposed.</exception>
+    public OnnxSession Sampling => Get(sampling: true);
 
     /// <summary>The log-likelihoods, in nats, of rows [n, size], row-major.</summary>
     public float[] LogLikelihoods(float[] rows)
@@ -60,7 +51,7 @@ internal sealed class FlowRuntime : IDisposable
         if (rows.Length == 0)
             return [];
         rows.CopyTo(features.Values, 0);
-        using var batch = new OnnxBatch(Density(bulk: true), [features], [logLikelihoods]);
+        using var batch = new OnnxBatch(Density, [features], [logLikelihoods]);
         batch.Run(logLikelihoods.Values.Length);
         return logLikelihoods.Values;
     }
@@ -80,11 +71,24 @@ internal sealed class FlowRuntime : IDisposable
             _sessions.Release();
     }
 
-    /// <summary>The sessions of one flow, at most four: two graphs, each for batches and for single rows.</summary>
+    private OnnxSession Get(bool sampling)
+    {
+        ThrowIfDisposed();
+        return _sessions.Get(sampling);
+    }
+
+    /// <summary>The sessions of one flow: one per graph.</summary>
     private sealed class Sessions(IHost host, FlowModel model)
     {
+        /// <summary>
+        /// A flow over vectors runs on one core per call unless its graph is larger than this: splitting a batch of a millisecond gains 10% on idle cores
+        /// and halves the throughput on busy ones, where several cursors or other processes run.
+        /// </summary>
+        private const int SmallGraph = 4 << 20;
+
         private readonly Lock _lock = new();
-        private readonly OnnxSession?[] _sessions = new OnnxSession?[4];
+        private OnnxSession? _density;
+        private OnnxSession? _sampling;
         private ExecutionProvider? _provider;
         private int _references = 1;
 
@@ -105,23 +109,26 @@ internal sealed class FlowRuntime : IDisposable
             {
                 if (--_references > 0)
                     return;
-                foreach (OnnxSession? session in _sessions)
-                    session?.Release();
+                _density?.Release();
+                _sampling?.Release();
             }
         }
 
-        public OnnxSession Get(bool sampling, bool bulk)
+        public OnnxSession Get(bool sampling)
         {
             lock (_lock)
             {
                 ObjectDisposedException.ThrowIf(_references == 0, typeof(FlowRuntime));
-                _provider ??= ExecutionProvider.For(host);
-                // on a GPU threads make no difference, and a second copy of the weights would be wasted
-                bulk |= _provider.IsCuda;
-                ref OnnxSession? session = ref _sessions[(sampling ? 2 : 0) + (bulk ? 1 : 0)];
-                return session ??= new OnnxSession(
-                    sampling ? model.BuildSamplingGraph() : model.BuildDensityGraph(DensityOutputs.Latent), _provider, threads: bulk ? 0 : 1);
+                return sampling
+                    ? _sampling ??= Load(model.BuildSamplingGraph())
+                    : _density ??= Load(model.BuildDensityGraph(DensityOutputs.Latent));
             }
+        }
+
+        private OnnxSession Load(byte[] graph)
+        {
+            _provider ??= ExecutionProvider.For(host);
+            return new OnnxSession(graph, _provider, threads: model.InputShape.IsImage || graph.Length > SmallGraph ? 0 : 1);
         }
     }
 }

@@ -38,6 +38,15 @@ public readonly struct GaussianNoise
         }
     }
 
+    /// <summary>One of <paramref name="count"/> choices, each as likely, by the row's number and independent of its noise.</summary>
+    public int Pick(long row, int count)
+    {
+        Span<uint> words = stackalloc uint[4];
+        // a counter that Fill never uses
+        Philox(0, 1, unchecked((uint)row), unchecked((uint)(row >> 32)), _key, 0, words);
+        return (int)((ulong)words[0] * (uint)count >> 32);
+    }
+
     /// <summary>Philox4x32 with ten rounds.</summary>
     internal static void Philox(uint c0, uint c1, uint c2, uint c3, uint k0, uint k1, Span<uint> words)
     {
@@ -91,7 +100,7 @@ public readonly struct GaussianNoise
             + 5.99832206555887937690e-1) * r + 1.0);
 
     /// <summary>The natural logarithm of a positive, normal number: x = 2^k (1 + f), and a series in f / (2 + f).</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
+    [MethodImpl(MethodImplOptions.NoInlining)] // rare: keeps the common path short
     internal static double Log(double x)
     {
         const double ln2High = 6.93147180369123816490e-01, ln2Low = 1.90821492927058770002e-10;

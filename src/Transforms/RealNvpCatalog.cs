@@ -46,6 +46,18 @@ public static class RealNvpCatalog
         this TransformsCatalog catalog, string modelPath, string featureColumnName = "Features", int batchSize = RealNvpTransformer.DefaultBatchSize)
         => ApplyRealNvp(catalog, FlowModel.Load(modelPath), featureColumnName, batchSize);
 
+    /// <summary>The flow inside a model, for example one that <c>mlContext.Model.Load</c> gave: to sample, to export, or to set another threshold.</summary>
+    /// <param name="model">A flow's transformer, or a chain with exactly one in it, however deep.</param>
+    /// <exception cref="ArgumentException">There is no flow in the model, or more than one.</exception>
+    public static RealNvpTransformer FindRealNvp(this ITransformer model)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        RealNvpTransformer[] found = [.. Flatten(model).OfType<RealNvpTransformer>()];
+        return found.Length == 1 ? found[0] : throw new ArgumentException($"The model holds {found.Length} flows, expected one.", nameof(model));
+
+        static IEnumerable<ITransformer> Flatten(ITransformer model) => model is IEnumerable<ITransformer> chain ? chain.SelectMany(Flatten) : [model];
+    }
+
     /// <summary>
     /// Draws rows from a trained flow, as <see cref="RealNvpTransformer.Sample"/>: lazily, in constant memory, the same ones in every enumeration.
     /// </summary>

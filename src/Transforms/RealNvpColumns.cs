@@ -24,17 +24,28 @@ public sealed record RealNvpColumns
     /// <summary>The share of held-out rows (this one counted) that score as high or higher, <see cref="float"/>.</summary>
     public string PValue { get; init; } = "PValue";
 
-    /// <summary>The row in the flow's latent space, vector of <see cref="float"/> of the size of the input.</summary>
-    public string Latent { get; init; } = "Latent";
+    /// <summary>
+    /// |Score - mean of the held-out scores|, <see cref="float"/>: how far the row is from the typical set, on either side.
+    /// </summary>
+    public string Typicality { get; init; } = "Typicality";
 
-    /// <summary>The added columns in their order.</summary>
-    internal string[] Added => [Score, PredictedLabel, LogLikelihood, PValue, Latent];
+    /// <summary>The share of held-out rows (this one counted) whose typicality is as high or higher, <see cref="float"/>.</summary>
+    public string TypicalityPValue { get; init; } = "TypicalityPValue";
+
+    /// <summary>
+    /// What each feature adds to the score beside the medians of the training rows, vector of <see cref="float"/> in nats with the features' slot names;
+    /// sums to Score(x) - Score(medians). Null, the default, adds no such column: a row then takes one score, with it 2 D - 1.
+    /// </summary>
+    public string? Contributions { get; init; }
+
+    /// <summary>The row in the flow's latent space, vector of <see cref="float"/> of the size of the input. A mixture of flows has no latent, and adds no such column.</summary>
+    public string Latent { get; init; } = "Latent";
 
     /// <summary>Requires names, and different ones for the added columns.</summary>
     /// <exception cref="ArgumentException">A name is missing or there twice.</exception>
     internal RealNvpColumns Checked()
     {
-        string[] added = Added;
+        string[] added = [.. DensityColumn.Of(this, hasLatent: true).Select(column => column.Name)];
         if (added.Append(Features).Any(string.IsNullOrWhiteSpace))
             throw new ArgumentException("Every column needs a name.");
         if (added.GroupBy(name => name).FirstOrDefault(group => group.Count() > 1) is { } twice)

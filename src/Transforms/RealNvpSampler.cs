@@ -35,6 +35,8 @@ public sealed class RealNvpSampler : ITransformer, IDisposable
         ArgumentException.ThrowIfNullOrWhiteSpace(outputColumnName);
         ArgumentOutOfRangeException.ThrowIfLessThan(batchSize, 1);
         CheckTemperature(temperature);
+        if (model.IsMixture)
+            throw new InvalidOperationException($"The model is a mixture of {model.Members.Length} flows, whose latents do not say which member they belong to. Draw rows with Sample.");
         Model = model;
         LatentColumnName = latentColumnName;
         OutputColumnName = outputColumnName;

@@ -21,10 +21,13 @@ namespace RealNvp.ML.Transforms;
 /// | `PredictedLabel` | Boolean | Whether the score is above the threshold. |
 /// | `LogLikelihood` | Single | Natural logarithm of the density, in the units of the input column. |
 /// | `PValue` | Single | The share of held-out rows, this one counted, that score as high or higher. |
-/// | `Latent` | Vector of Single | The row in latent space, where training rows are standard normal. |
+/// | `Typicality` | Single | \|Score - mean held-out score\|: how far the row is from the typical set, on either side. |
+/// | `TypicalityPValue` | Single | The share of held-out rows, this one counted, whose typicality is as high or higher. |
+/// | `Contributions` | Vector of Single | Where named in <see cref="RealNvpColumns"/>: what each feature adds to the score. |
+/// | `Latent` | Vector of Single | The row in latent space, where training rows are standard normal. Not for a mixture of flows. |
 ///
 /// Only what a reader asks for is computed. Cursors read ahead by one batch. Transformers may be used by many threads at once; a `PredictionEngine`, as
-/// always, by one.
+/// always, by one. Disposing an engine disposes the transformer too, unless it was made with `OwnsTransformer = false`.
 /// ]]></format>
 /// </remarks>
 /// <example>
@@ -91,6 +94,17 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     public RealNvpTransformer WithThreshold(float threshold) => With(Model, threshold);
 
     /// <summary>
+    /// The same flow with other columns, for example with contributions. It shares this transformer's sessions and must be disposed too; either may be
+    /// disposed first.
+    /// </summary>
+    /// <param name="columns">The names of the columns to read and to add.</param>
+    public RealNvpTransformer WithColumns(RealNvpColumns columns)
+    {
+        ArgumentNullException.ThrowIfNull(columns);
+        return new(_host, Model, _runtime.Share(typeof(RealNvpTransformer)), columns, Threshold, _batchSize);
+    }
+
+    /// <summary>
     /// The same flow with the threshold that flags a share <paramref name="contamination"/> of rows like the training rows, from the held-out scores.
     /// It shares this transformer's sessions and must be disposed too; either may be disposed first.
     /// </summary>
@@ -142,6 +156,7 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     /// <param name="latentColumnName">The column to read; by default the one that this transformer adds.</param>
     /// <param name="outputColumnName">The column to add; by default named as the feature column.</param>
     /// <param name="temperature">Multiplies the latents.</param>
+    /// <exception cref="InvalidOperationException">The flow is a mixture, whose latents do not say which member they belong to: use <see cref="Sample"/>.</exception>
     public RealNvpSampler CreateSampler(string? latentColumnName = null, string? outputColumnName = null, float temperature = 1)
         => new(_host, Model, _runtime, latentColumnName ?? _columns.Latent, outputColumnName ?? _columns.Features, temperature, _batchSize);
 
@@ -170,9 +185,11 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     void ICanSaveModel.Save(ModelSaveContext ctx)
     {
         BinaryWriter writer = MlNetInternals.BeginSave(ctx, "RNVPFLOW", LoaderSignature);
-        writer.Write(_columns.Features);
-        foreach (string name in _columns.Added)
-            writer.Write(name);
+        foreach (string? name in (string?[])[_columns.Features, _columns.Score, _columns.PredictedLabel, _columns.LogLikelihood, _columns.PValue,
+            _columns.Typicality, _columns.TypicalityPValue, _columns.Contributions, _columns.Latent])
+        {
+            writer.Write(name ?? "");
+        }
         writer.Write(Threshold);
         writer.Write(_batchSize);
         FlowStream.Save(ctx, Model);
@@ -189,6 +206,9 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
             PredictedLabel = reader.ReadString(),
             LogLikelihood = reader.ReadString(),
             PValue = reader.ReadString(),
+            Typicality = reader.ReadString(),
+            TypicalityPValue = reader.ReadString(),
+            Contributions = reader.ReadString() is { Length: > 0 } contributions ? contributions : null,
             Latent = reader.ReadString(),
         };
         float threshold = reader.ReadSingle();

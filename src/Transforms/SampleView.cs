@@ -10,12 +10,12 @@ namespace RealNvp.ML.Transforms;
 /// </summary>
 internal sealed class SampleView : IDataView
 {
-    private readonly BatchMap _map;
+    private readonly SamplingMap _map;
     private readonly long _count;
     private readonly GaussianNoise _noise;
 
     /// <summary><paramref name="count"/> rows of the single output column of <paramref name="map"/>.</summary>
-    public SampleView(BatchMap map, long count, int seed)
+    public SampleView(SamplingMap map, long count, int seed)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         _map = map;
@@ -52,7 +52,7 @@ internal sealed class SampleView : IDataView
     private sealed class Cursor : DataViewRowCursor, IBatchPosition
     {
         private readonly SampleView _view;
-        private readonly BatchWorker? _worker; // none where the column was not asked for
+        private readonly SamplingMap.Worker? _worker; // none where the column was not asked for
         private readonly int _stride;
         private long _batch;
         private long _position = -1;
@@ -67,7 +67,7 @@ internal sealed class SampleView : IDataView
             _stride = stride;
             _batch = first - stride;
             if (needed.Any(column => column.Index == 0))
-                _worker = view._map.CreateWorker(view._map.BatchSize, [true]);
+                _worker = view._map.CreateSamplingWorker(view._map.BatchSize);
         }
 
         public override DataViewSchema Schema => _view.Schema;
@@ -107,6 +107,8 @@ internal sealed class SampleView : IDataView
                 int size = _view._map.InputSize;
                 for (int row = 0; row < _count; row++)
                     _view._noise.Fill(Start + row, _worker!.Input.AsSpan(row * size, size));
+                for (int row = 0; row < _worker!.Members.Length && row < _count; row++)
+                    _worker.Members[row] = _view._noise.Pick(Start + row, _worker.MemberCount);
                 _worker!.Run(_count);
                 _computed = true;
             }

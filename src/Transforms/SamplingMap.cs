@@ -20,25 +20,17 @@ internal sealed class SamplingMap(FlowRuntime runtime, FlowModel model, string l
     public override int BatchSize => batchSize;
 
     /// <inheritdoc/>
-    public override DataViewSchema.DetachedColumn[] OutputColumns(DataViewSchema input) => [FeatureColumn(model, outputColumnName)];
+    public override DataViewSchema.DetachedColumn[] OutputColumns(DataViewSchema input) => 
+        [new(outputColumnName, new VectorDataViewType(NumberDataViewType.Single, model.InputShape.Dimensions), SlotNames.Of(model.Metadata.FeatureNames))];
 
     /// <inheritdoc/>
-    public override BatchWorker CreateWorker(int capacity, bool[] active) => new Worker(runtime, model, temperature, capacity);
+    public override BatchWorker CreateWorker(int capacity, bool[] active) => CreateSamplingWorker(capacity);
 
-    /// <summary>The column that the flow was trained on: its dimensions and, where the model knows them, its slot names.</summary>
-    private static DataViewSchema.DetachedColumn FeatureColumn(FlowModel model, string name)
-    {
-        var type = new VectorDataViewType(NumberDataViewType.Single, model.InputShape.Dimensions);
-        if (model.Metadata.FeatureNames.IsEmpty)
-            return new(name, type);
-        ReadOnlyMemory<char>[] names = [.. model.Metadata.FeatureNames.Select(feature => feature.AsMemory())];
-        var annotations = new DataViewSchema.Annotations.Builder();
-        annotations.Add("SlotNames", new VectorDataViewType(TextDataViewType.Instance, names.Length),
-            (ref VBuffer<ReadOnlyMemory<char>> value) => new VBuffer<ReadOnlyMemory<char>>(names.Length, names).CopyTo(ref value));
-        return new(name, type, annotations.ToAnnotations());
-    }
+    /// <summary>A worker whose rows can also pick the member of a mixture.</summary>
+    public Worker CreateSamplingWorker(int capacity) => new(runtime, model, temperature, capacity);
 
-    private sealed class Worker : BatchWorker
+    /// <summary>Runs the sampling graph.</summary>
+    internal sealed class Worker : BatchWorker
     {
         private readonly FlowRuntime _runtime;
         private readonly OnnxBatch _batch;
@@ -51,12 +43,22 @@ internal sealed class SamplingMap(FlowRuntime runtime, FlowModel model, string l
             _size = model.InputShape.Size;
             var latent = OnnxTensor.Rows("Latent", _size, capacity);
             var features = OnnxTensor.Rows("Features", _size, capacity);
+            var member = OnnxTensor.Rows("Member", 1, model.IsMixture ? capacity : 0);
             Input = latent.Values;
+            Members = member.Values;
+            MemberCount = model.Members.Length;
             _features = features.Values;
-            _batch = new OnnxBatch(runtime.Sampling(bulk: capacity > 1), [latent, OnnxTensor.Scalar("Temperature", temperature)], [features]);
+            OnnxTensor[] inputs = [latent, OnnxTensor.Scalar("Temperature", temperature), .. model.IsMixture ? [member] : (OnnxTensor[])[]];
+            _batch = new OnnxBatch(runtime.Sampling, inputs, [features]);
         }
 
         public override float[] Input { get; }
+
+        /// <summary>The member that each row is drawn from; empty but for a mixture.</summary>
+        public float[] Members { get; }
+
+        /// <summary>The number of members to pick from.</summary>
+        public int MemberCount { get; }
 
         public override void Run(int count)
         {

@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace RealNvp.ML.Export.Onnx;
 
 /// <summary>Writes the density direction: features to log-likelihood and latent, and the decision where it is asked for.</summary>
@@ -7,15 +9,12 @@ internal sealed class DensityGraph : FlowGraph
     private readonly Dictionary<int, string> _logDets = [];
     private double _constantLogDet;
 
-    private DensityGraph(FlowModel model) : base(model, "density", "Features")
-        => Vector = new VectorState(Nodes, "Features", model.InputShape.Size);
+    private DensityGraph(FlowModel model) : base(model, "density", "Features") { }
 
     public static byte[] Build(FlowModel model, DensityOutputs outputs, IReadOnlyDictionary<string, string>? parity)
     {
         var graph = new DensityGraph(model);
-        foreach (Steps.FlowStep step in Fuse(model.Steps))
-            step.WriteDensity(graph);
-        graph.Finish(outputs);
+        graph.Write(outputs);
         return graph.ToModel("Real NVP density: the log-likelihood of rows, in nats and in the units of the input.", parity);
     }
 
@@ -26,12 +25,33 @@ internal sealed class DensityGraph : FlowGraph
     /// <summary>Adds a log-determinant that is the same for every row.</summary>
     public void AddConstantLogDet(double value) => _constantLogDet += value;
 
-    private void Finish(DensityOutputs outputs)
+    private void Write(DensityOutputs outputs)
+    {
+        string[] members = [.. Model.Members.Select(WriteMember)];
+        // NaN unless the row is finite: x * 0 is NaN exactly where x is not
+        string nanUnlessFinite = Nodes.RowSum(Nodes.Node("Mul", "Features", Nodes.Scalar(0)));
+        string logLikelihood = Nodes.Node("Add", Model.IsMixture ? LogMeanExp(members) : members[0], nanUnlessFinite);
+        Column("LogLikelihood", logLikelihood);
+        if (outputs == DensityOutputs.Decision)
+            WriteDecision(logLikelihood, nanUnlessFinite);
+        if (Model.IsMixture)
+            return;
+        Nodes.Name("Latent", Nodes.Node("Add", Vector.Whole(), nanUnlessFinite));
+        Nodes.Output("Latent", false, Batch, Model.InputShape.Size);
+    }
+
+    /// <summary>Writes one flow and returns its log-likelihood [N, 1], finite for every finite row.</summary>
+    private string WriteMember(ImmutableArray<Steps.FlowStep> steps)
     {
         int size = Model.InputShape.Size;
-        Vector.Map(part => part with { Tensor = Vector.Scaled(part), Scale = null });
+        Vector = new VectorState(Nodes, "Features", size);
+        _logDets.Clear();
+        _constantLogDet = 0;
+        foreach (Steps.FlowStep step in Fuse(steps))
+            step.WriteDensity(this);
 
         // log N(z; 0, I) = -1/2 sum z^2 - D/2 log(2 pi), summed elementwise with the log-determinants of the same width
+        Vector.Map(part => part with { Tensor = Vector.Scaled(part), Scale = null });
         foreach (VectorPart part in Vector.Parts)
         {
             string square = Nodes.Node("Mul", part.Tensor, part.Tensor);
@@ -39,21 +59,17 @@ internal sealed class DensityGraph : FlowGraph
         }
         string sum = _logDets.Values.Select(Nodes.RowSum).Aggregate((a, b) => Nodes.Node("Add", a, b));
         string logLikelihood = Nodes.Node("Add", sum, Nodes.Scalar(_constantLogDet - 0.5 * size * Math.Log(2 * Math.PI)));
+        string lowest = Nodes.Scalar(float.MinValue); // a NaN from infinity - infinity is a density of zero
+        return Nodes.Node("Max", Nodes.Node("Where", Nodes.Node("IsNaN", logLikelihood), lowest, logLikelihood), lowest);
+    }
 
-        // Finite for every finite row (a NaN from infinity - infinity is a density of zero), NaN for every other:
-        // x * 0 is NaN exactly where x is not finite.
-        string lowest = Nodes.Scalar(float.MinValue);
-        string clamped = Nodes.Node("Max", Nodes.Node("Where", Nodes.Node("IsNaN", logLikelihood), lowest, logLikelihood), lowest);
-        string nanUnlessFinite = Nodes.RowSum(Nodes.Node("Mul", "Features", Nodes.Scalar(0)));
-        logLikelihood = Nodes.Node("Add", clamped, nanUnlessFinite);
-        Nodes.Name("LogLikelihood", logLikelihood);
-        Nodes.Output("LogLikelihood", false, Batch, 1);
-
-        if (outputs == DensityOutputs.Decision)
-            WriteDecision(logLikelihood, nanUnlessFinite);
-
-        Nodes.Name("Latent", Nodes.Node("Add", Vector.Whole(), nanUnlessFinite));
-        Nodes.Output("Latent", false, Batch, size);
+    /// <summary>log of the mean of exp over the members, the largest taken out first so that no exponential overflows.</summary>
+    private string LogMeanExp(string[] members)
+    {
+        string all = Nodes.Node("Concat", members, [("axis", 1L)]);
+        string largest = Nodes.Node("ReduceMax", [all], [("axes", new[] { 1L }), ("keepdims", 1L)]);
+        string sum = Nodes.RowSum(Nodes.Node("Exp", Nodes.Node("Sub", all, largest)));
+        return Nodes.Node("Add", largest, Nodes.Node("Log", Nodes.Node("Mul", sum, Nodes.Scalar(1.0 / members.Length))));
     }
 
     private void WriteDecision(string logLikelihood, string nanUnlessFinite)
@@ -61,24 +77,28 @@ internal sealed class DensityGraph : FlowGraph
         Calibration calibration = Model.Calibration;
         Nodes.OptionalInput("Threshold", calibration.Threshold);
         string score = Nodes.Node("Neg", logLikelihood);
-        Nodes.Name("Score", score);
-        Nodes.Output("Score", false, Batch, 1);
-        Nodes.Name("PredictedLabel", Nodes.Node("Greater", score, "Threshold"));
-        Nodes.Output("PredictedLabel", true, Batch, 1);
+        Column("Score", score);
+        Column("PredictedLabel", Nodes.Node("Greater", score, "Threshold"), isBool: true);
+        Column("PValue", PValue(score, [.. calibration.Scores], nanUnlessFinite));
+        string typicality = Nodes.Node("Abs", Nodes.Node("Sub", score, Nodes.Scalar(calibration.MeanScore)));
+        Column("Typicality", typicality);
+        Column("TypicalityPValue", PValue(typicality, [.. calibration.Typicalities], nanUnlessFinite));
+    }
 
-        string pValue;
-        if (calibration.Count == 0)
-        {
-            pValue = Nodes.Node("Add", nanUnlessFinite, Nodes.Scalar(1)); // nothing to compare with
-        }
-        else
-        {
-            string reached = Nodes.Node("GreaterOrEqual", Nodes.Constant(calibration.Scores.AsSpan(), 1, calibration.Count), score);
-            string count = Nodes.RowSum(Nodes.Node("Cast", [reached], [("to", 1L)]));
-            string share = Nodes.Node("Div", Nodes.Node("Add", count, Nodes.Scalar(1)), Nodes.Scalar(calibration.Count + 1));
-            pValue = Nodes.Node("Add", share, nanUnlessFinite);
-        }
-        Nodes.Name("PValue", pValue);
-        Nodes.Output("PValue", false, Batch, 1);
+    private void Column(string name, string tensor, bool isBool = false)
+    {
+        Nodes.Name(name, tensor);
+        Nodes.Output(name, isBool, Batch, 1);
+    }
+
+    /// <summary>(1 + number of calibration values at or above the value) / (n + 1).</summary>
+    private string PValue(string value, float[] calibration, string nanUnlessFinite)
+    {
+        if (calibration.Length == 0)
+            return Nodes.Node("Add", nanUnlessFinite, Nodes.Scalar(1)); // nothing to compare with
+        string reached = Nodes.Node("GreaterOrEqual", Nodes.Constant(calibration, 1, calibration.Length), value);
+        string count = Nodes.RowSum(Nodes.Node("Cast", [reached], [("to", 1L)]));
+        string share = Nodes.Node("Div", Nodes.Node("Add", count, Nodes.Scalar(1)), Nodes.Scalar(calibration.Length + 1));
+        return Nodes.Node("Add", share, nanUnlessFinite);
     }
 }

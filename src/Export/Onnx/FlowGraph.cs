@@ -42,6 +42,7 @@ internal abstract class FlowGraph
         var metadata = new SortedDictionary<string, string>(StringComparer.Ordinal)
         {
             ["realnvp.input_shape"] = Model.InputShape.ToString(),
+            ["realnvp.members"] = Model.Members.Length.ToString(CultureInfo.InvariantCulture),
             ["realnvp.calibration.count"] = Model.Calibration.Count.ToString(CultureInfo.InvariantCulture),
             ["realnvp.calibration.contamination"] = Model.Calibration.Contamination.ToString(CultureInfo.InvariantCulture),
             ["realnvp.calibration.threshold"] = Model.Calibration.Threshold.ToString(CultureInfo.InvariantCulture),

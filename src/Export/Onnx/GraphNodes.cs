@@ -5,7 +5,10 @@ using RealNvp.ML.Export.Steps;
 
 namespace RealNvp.ML.Export.Onnx;
 
-/// <summary>Writes the nodes of one ONNX graph. Tensors are known by their names; equal constants are stored once.</summary>
+/// <summary>
+/// Writes the nodes of one ONNX graph. Tensors are known by their names. Equal constants are stored once and equal nodes computed once, so that the members
+/// of a mixture share what they have in common.
+/// </summary>
 internal sealed class GraphNodes
 {
     // Opset 17 and IR 8 are read by every runtime of the last years and have all operators that the flow needs.
@@ -17,6 +20,7 @@ internal sealed class GraphNodes
     private readonly GraphProto _graph;
     private readonly Dictionary<string, int> _counts = [];
     private readonly Dictionary<ByteString, string> _constants = [];
+    private readonly Dictionary<ByteString, string> _results = [];
 
     public GraphNodes(string name) => _graph = new GraphProto { Name = name };
 
@@ -26,8 +30,13 @@ internal sealed class GraphNodes
     /// <summary>Adds a node with one output and attributes (long, float or long[]).</summary>
     public string Node(string op, ReadOnlySpan<string> inputs, ReadOnlySpan<(string Name, object Value)> attributes)
     {
-        string output = Unique(op);
-        Add(op, inputs, [output], attributes);
+        NodeProto node = Create(op, inputs, attributes);
+        ByteString content = node.ToByteString(); // without its output: what makes two nodes the same
+        if (_results.TryGetValue(content, out string? output))
+            return output;
+        output = Unique(op);
+        _results.Add(content, output);
+        Add(node, [output]);
         return output;
     }
 
@@ -37,12 +46,12 @@ internal sealed class GraphNodes
         var names = new string[outputs];
         for (int i = 0; i < outputs; i++)
             names[i] = Unique(op);
-        Add(op, inputs, names, attributes);
+        Add(Create(op, inputs, attributes), names);
         return names;
     }
 
     /// <summary>Gives a tensor a name of its own, for a graph output.</summary>
-    public void Name(string output, string tensor) => Add("Identity", [tensor], [output], []);
+    public void Name(string output, string tensor) => Add(Create("Identity", [tensor], []), [output]);
 
     /// <summary>W x + b for a batch of rows.</summary>
     public string Dense(string x, DenseLayer layer)
@@ -96,13 +105,19 @@ internal sealed class GraphNodes
         return model.ToByteArray();
     }
 
-    private void Add(string op, ReadOnlySpan<string> inputs, ReadOnlySpan<string> outputs, ReadOnlySpan<(string Name, object Value)> attributes)
+    private void Add(NodeProto node, ReadOnlySpan<string> outputs)
     {
-        var node = new NodeProto { OpType = op, Name = "node_" + outputs[0] };
-        foreach (string input in inputs)
-            node.Input.Add(input);
+        node.Name = "node_" + outputs[0];
         foreach (string output in outputs)
             node.Output.Add(output);
+        _graph.Node.Add(node);
+    }
+
+    private static NodeProto Create(string op, ReadOnlySpan<string> inputs, ReadOnlySpan<(string Name, object Value)> attributes)
+    {
+        var node = new NodeProto { OpType = op };
+        foreach (string input in inputs)
+            node.Input.Add(input);
         foreach ((string name, object value) in attributes)
         {
             var attribute = new AttributeProto { Name = name };
@@ -115,7 +130,7 @@ internal sealed class GraphNodes
             }
             node.Attribute.Add(attribute);
         }
-        _graph.Node.Add(node);
+        return node;
     }
 
     private string Initializer(int type, ReadOnlySpan<byte> data, ReadOnlySpan<long> dims)

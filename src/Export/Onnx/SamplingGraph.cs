@@ -5,17 +5,28 @@ internal sealed class SamplingGraph : FlowGraph
 {
     private SamplingGraph(FlowModel model) : base(model, "sampling", "Latent")
     {
+        if (model.IsMixture)
+            Nodes.Input("Member", Batch, 1);
         Nodes.OptionalInput("Temperature", 1);
-        Vector = new VectorState(Nodes, Nodes.Node("Mul", "Latent", "Temperature"), model.InputShape.Size);
     }
 
     public static byte[] Build(FlowModel model, IReadOnlyDictionary<string, string>? parity)
     {
         var graph = new SamplingGraph(model);
-        foreach (Steps.FlowStep step in Fuse(model.Steps).Reverse())
-            step.WriteSampling(graph);
-        graph.Nodes.Name("Features", graph.Vector.Whole());
+        // every member is computed and one picked per row: members are few and small
+        string features = graph.WriteMember(0);
+        for (int member = 1; member < model.Members.Length; member++)
+            features = graph.Nodes.Node("Where", graph.Nodes.Node("Equal", "Member", graph.Nodes.Scalar(member)), graph.WriteMember(member), features);
+        graph.Nodes.Name("Features", features);
         graph.Nodes.Output("Features", false, Batch, model.InputShape.Size);
         return graph.ToModel("Real NVP sampling: standard normal latents to rows in the units of the training column.", parity);
+    }
+
+    private string WriteMember(int member)
+    {
+        Vector = new VectorState(Nodes, Nodes.Node("Mul", "Latent", "Temperature"), Model.InputShape.Size);
+        foreach (Steps.FlowStep step in Fuse(Model.Members[member]).Reverse())
+            step.WriteSampling(this);
+        return Vector.Whole();
     }
 }

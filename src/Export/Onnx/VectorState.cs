@@ -32,6 +32,9 @@ internal sealed class VectorState
         _parts = [new VectorPart(tensor, [.. Enumerable.Range(0, size)], null)];
     }
 
+    /// <summary>Replaces the whole vector by one tensor in the order of its positions.</summary>
+    public void Reset(string tensor) => _parts = [new VectorPart(tensor, [.. Enumerable.Range(0, _parts.Sum(part => part.Width))], null)];
+
     public ImmutableArray<VectorPart> Parts => _parts;
 
     /// <summary>Replaces every part by what <paramref name="write"/> makes of it.</summary>

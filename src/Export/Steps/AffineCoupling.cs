@@ -123,13 +123,20 @@ public sealed class AffineCoupling : FlowStep
         writer.Tensor("gain", Gain);
     }
 
-    internal static AffineCoupling Read(StepReader reader) => new(
-        new CouplingMask(reader.Indices("conditioning"), reader.Indices("transformed")),
-        [.. Enumerable.Range(0, reader.Count("hidden_layers")).Select(i => DenseLayer.Read(reader, $"trunk.{i}"))],
-        reader.Enum<Activation>("activation"),
-        DenseLayer.Read(reader, "log_scale"),
-        DenseLayer.Read(reader, "shift"),
-        reader.Tensor("gain"));
+    internal static AffineCoupling Read(StepReader reader)
+    {
+        // a list, which grows by what is there: a file may promise more layers than fit into memory
+        var trunk = new List<DenseLayer>();
+        for (int i = 0, count = reader.Count("hidden_layers"); i < count; i++)
+            trunk.Add(DenseLayer.Read(reader, $"trunk.{i}"));
+        return new(
+            new CouplingMask(reader.Indices("conditioning"), reader.Indices("transformed")),
+            [.. trunk],
+            reader.Enum<Activation>("activation"),
+            DenseLayer.Read(reader, "log_scale"),
+            DenseLayer.Read(reader, "shift"),
+            reader.Tensor("gain"));
+    }
 
     private double[] PendingScale(VectorPart transformed, int sign)
         => [.. transformed.ScaleOrOnes().Select((scale, i) => scale * Math.Exp(sign * (_logScaleOffset?[i] ?? 0)))];

@@ -77,7 +77,7 @@ internal static class FlowModelFile
         var message = new FlowModelMessage
         {
             Calibration = new CalibrationMessage { Scores = Bytes(model.Calibration.Scores), Contamination = model.Calibration.Contamination },
-            Metadata = new MetadataMessage(),
+            Metadata = new MetadataMessage { FeatureMedians = Bytes(model.Metadata.FeatureMedians) },
             Probes = new ProbesMessage
             {
                 Rows = Bytes(model.Probes.Rows),
@@ -86,7 +86,8 @@ internal static class FlowModelFile
             },
         };
         message.InputShape.AddRange(model.InputShape.Dimensions);
-        message.Steps.AddRange(model.Steps.Select(StepWriter.Write));
+        foreach (ImmutableArray<FlowStep> steps in model.Members)
+            message.Members.Add(new MemberMessage { Steps = { steps.Select(StepWriter.Write) } });
         message.Metadata.FeatureNames.AddRange(model.Metadata.FeatureNames);
         message.Metadata.Training.Add(model.Metadata.Training);
         return message;
@@ -99,11 +100,12 @@ internal static class FlowModelFile
         MetadataMessage metadata = message.Metadata ?? new MetadataMessage();
         return new FlowModel(
             FlowShape.FromDimensions([.. message.InputShape]),
-            message.Steps.Select(StepReader.Read),
+            [.. message.Members.Select(member => member.Steps.Select(StepReader.Read))],
             new Calibration(Values<float>(calibration.Scores), calibration.Contamination),
             new FlowMetadata
             {
                 FeatureNames = [.. metadata.FeatureNames],
+                FeatureMedians = Values<float>(metadata.FeatureMedians),
                 Training = ImmutableSortedDictionary.CreateRange(StringComparer.Ordinal, metadata.Training),
             },
             new ProbeSet(Values<float>(probes.Rows), Values<double>(probes.LogLikelihoods), Values<double>(probes.Latents)));

@@ -20,6 +20,9 @@ internal abstract class FlowStepModule : nn.Module<Tensor, (Tensor Output, Tenso
     /// <summary>Sets the evaluation statistics, where the step has any, to those of all rows of its input, [n, features].</summary>
     public virtual void RefreshStatistics(Tensor input) { }
 
+    /// <summary>The log-determinant of a step that keeps volumes.</summary>
+    protected static Tensor NoLogDet(Tensor x) => zeros([], dtype: x.dtype, device: x.device);
+
     /// <summary>An array as a float32 tensor.</summary>
     protected static Tensor FloatTensor(IEnumerable<float> values) => tensor(values.ToArray(), dtype: ScalarType.Float32);
 

@@ -17,7 +17,7 @@ internal sealed class Permutation : FlowStepModule
         RegisterComponents();
     }
 
-    public override (Tensor Output, Tensor LogDet) forward(Tensor x) => (x.index_select(1, order), zeros([], dtype: x.dtype, device: x.device));
+    public override (Tensor Output, Tensor LogDet) forward(Tensor x) => (x.index_select(1, order), NoLogDet(x));
 
     public override Tensor Inverse(Tensor y) => y.index_select(1, inverse);
 

@@ -68,7 +68,9 @@ internal sealed class AdamOptimizer : IDisposable
     public double Step(double learningRate, double weightDecay, double clip)
     {
         using IDisposable guard = no_grad();
-        using var norm = (Scalar)s_script.Value.invoke("update", _parameters, _mean, _square, _steps, learningRate, weightDecay, clip);
+        // Scalars of our own: those that TorchSharp makes of plain numbers may be finalized while the native call still reads them.
+        using Scalar rate = learningRate.ToScalar(), decay = weightDecay.ToScalar(), most = clip.ToScalar();
+        using var norm = (Scalar)s_script.Value.invoke("update", _parameters, _mean, _square, _steps, rate, decay, most);
         return norm.ToDouble();
     }
 

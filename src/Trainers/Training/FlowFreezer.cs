@@ -5,29 +5,41 @@ using static TorchSharp.torch;
 
 namespace RealNvp.ML.Trainers.Training;
 
-/// <summary>Turns a trained flow into plain data, with probes computed in double precision.</summary>
+/// <summary>Turns trained flows into plain data, with probes computed in double precision.</summary>
 internal static class FlowFreezer
 {
-    /// <summary>Freezes the flow, which afterwards is on the CPU in double precision.</summary>
-    public static FlowModel Freeze(Flow flow, int features, FlowMetadata metadata, int seed)
+    /// <summary>Freezes a flow, or several as a mixture; afterwards they are on the CPU in double precision.</summary>
+    public static FlowModel Freeze(IReadOnlyList<Flow> flows, int features, FlowMetadata metadata, int seed)
     {
-        flow.eval();
-        flow.cpu();
         using IDisposable guard = no_grad();
-        ImmutableArray<Export.Steps.FlowStep> steps = [.. flow.Freeze()];
-        return new FlowModel(FlowShape.Vector(features), steps, Calibration.None, metadata, Probes(flow, features, seed));
+        var members = new List<ImmutableArray<Export.Steps.FlowStep>>();
+        foreach (Flow flow in flows)
+        {
+            flow.eval();
+            flow.cpu();
+            members.Add([.. flow.Freeze()]);
+            flow.to(ScalarType.Float64);
+        }
+        return new FlowModel(FlowShape.Vector(features), members.ConvertAll<IEnumerable<Export.Steps.FlowStep>>(steps => steps), Calibration.None, metadata, Probes(flows, features, seed));
     }
 
-    /// <summary>Samples of the flow itself: they lie where rows lie, and no training row travels with the model.</summary>
-    private static ProbeSet Probes(Flow flow, int features, int seed)
+    /// <summary>Samples of the flows themselves, in turn: they lie where rows lie, and no training row travels with the model.</summary>
+    private static ProbeSet Probes(IReadOnlyList<Flow> flows, int features, int seed)
     {
         using DisposeScope scope = NewDisposeScope();
-        flow.to(ScalarType.Float64);
         using var generator = new Generator((ulong)(uint)seed, CPU);
-        Tensor noise = randn([ProbeSet.StandardCount, features], dtype: ScalarType.Float64, generator: generator);
-        Tensor rows = flow.Inverse(noise).to(ScalarType.Float32); // what a graph will be given
-        (Tensor latent, _) = flow.forward(rows.to(ScalarType.Float64));
-        Tensor logLikelihood = flow.LogLikelihood(rows.to(ScalarType.Float64));
-        return new ProbeSet([.. rows.data<float>()], [.. logLikelihood.data<double>()], [.. latent.contiguous().data<double>()]);
+        var rows = new Tensor[ProbeSet.StandardCount];
+        var latents = new Tensor[ProbeSet.StandardCount];
+        for (int i = 0; i < rows.Length; i++)
+        {
+            Flow flow = flows[i % flows.Count];
+            Tensor noise = randn([1, features], dtype: ScalarType.Float64, generator: generator);
+            rows[i] = flow.Inverse(noise).to(ScalarType.Float32); // what a graph will be given
+            latents[i] = flow.forward(rows[i].to(ScalarType.Float64)).Latent;
+        }
+        Tensor all = cat(rows);
+        Tensor doubles = all.to(ScalarType.Float64);
+        Tensor logLikelihoods = stack(flows.Select(flow => flow.LogLikelihood(doubles))).logsumexp(0) - Math.Log(flows.Count);
+        return new ProbeSet([.. all.data<float>()], [.. logLikelihoods.data<double>()], [.. cat(latents).data<double>()]);
     }
 }

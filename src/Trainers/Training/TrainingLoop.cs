@@ -5,24 +5,20 @@ using static TorchSharp.torch;
 namespace RealNvp.ML.Trainers.Training;
 
 /// <summary>The numbers that a training run needs, all chosen.</summary>
-internal sealed record TrainingPlan(int BatchSize, long Steps, double LearningRate, double WeightDecay, double GradientClip, double Noise, int EvaluationInterval, int Patience);
+internal sealed record TrainingPlan(int BatchSize, long Steps, double LearningRate, double WeightDecay, double GradientClip, double Trim, int EvaluationInterval, int Patience);
 
 /// <summary>What a training run came to. Log-likelihoods are means in nats, in the units of the feature column.</summary>
-internal sealed record TrainingOutcome(long Steps, double TrainingLogLikelihood, double ValidationLogLikelihood, int Rollbacks, bool StoppedEarly)
-{
-    /// <summary>The outcome where there was nothing to learn.</summary>
-    public static TrainingOutcome Nothing { get; } = new(0, double.NaN, double.NaN, 0, false);
-}
+internal sealed record TrainingOutcome(long Steps, double TrainingLogLikelihood, double ValidationLogLikelihood, int Rollbacks, bool StoppedEarly);
 
 /// <summary>
 /// Maximum likelihood training of a flow on rows that are held as one tensor. The best model by validation likelihood is what remains; a loss that turns
 /// NaN or explodes goes back to it with a lower learning rate.
 /// </summary>
-internal sealed class TrainingLoop : IDisposable
+internal sealed class TrainingLoop
 {
     private const int MaxRollbacks = 5;
 
-    /// <summary>A batch whose mean NLL per feature exceeds the best one seen by this many nats counts as an explosion.</summary>
+    /// <summary>A typical NLL per feature that exceeds the best one seen by this many nats counts as an explosion.</summary>
     private const double ExplosionPerFeature = 50;
 
     private readonly Flow _flow;
@@ -30,18 +26,17 @@ internal sealed class TrainingLoop : IDisposable
     private readonly Generator _generator;
     private readonly Tensor _rows;
     private readonly Tensor? _validation;
-    private readonly double _logDet;
-    private readonly double _validationLogDet;
+    private readonly TrainingNoise _noise;
 
-    /// <summary>A run over raw rows [n, D] on the flow's device; <paramref name="validation"/> may be null.</summary>
-    public TrainingLoop(Flow flow, TrainingPlan plan, Generator generator, Tensor rows, Tensor? validation)
+    /// <summary>A run over rows [n, D] on the flow's device; <paramref name="validation"/> may be null.</summary>
+    public TrainingLoop(Flow flow, TrainingPlan plan, Generator generator, Tensor rows, Tensor? validation, TrainingNoise noise)
     {
         _flow = flow;
         _plan = plan;
         _generator = generator;
-        (_rows, _logDet) = Preprocess(rows);
-        if (validation is not null)
-            (_validation, _validationLogDet) = Preprocess(validation);
+        _rows = rows;
+        _validation = validation;
+        _noise = noise;
     }
 
     /// <summary>Progress, after each evaluation.</summary>
@@ -58,7 +53,8 @@ internal sealed class TrainingLoop : IDisposable
         using Snapshot best = new(_flow);
         var schedule = new LearningRateSchedule(_plan.LearningRate, _plan.Steps);
         using var order = new BatchOrder(_rows.shape[0], _plan.BatchSize, _generator, _rows.device);
-        double bestNll = double.PositiveInfinity, bestBatchNll = double.PositiveInfinity, rate = 1, sum = 0;
+        var typical = new RunningMedian(15); // one extreme row makes a batch's mean enormous, and clipping makes it harmless
+        double bestNll = double.PositiveInfinity, bestTypical = double.PositiveInfinity, rate = 1, sum = 0;
         int rollbacks = 0, evaluationsSinceBest = 0;
         long since = 0, step = 0;
         var clock = Stopwatch.StartNew();
@@ -72,25 +68,27 @@ internal sealed class TrainingLoop : IDisposable
             double learningRate = rate * schedule.At(step);
             (double nll, double norm) = Step(optimizer, order, learningRate);
 
-            bool exploded = !(nll < bestBatchNll + ExplosionPerFeature * _rows.shape[1]) && !double.IsPositiveInfinity(bestBatchNll);
-            if (!double.IsFinite(nll) || !double.IsFinite(norm) || exploded)
+            double median = typical.Add(nll);
+            if (!double.IsFinite(nll) || !double.IsFinite(norm) || median > bestTypical + ExplosionPerFeature * _rows.shape[1])
             {
                 if (++rollbacks > MaxRollbacks)
                     throw new InvalidOperationException($"Training failed: the loss was {nll} at step {step} after {MaxRollbacks} returns to the best model, the last with a learning rate of {learningRate:G3}. Look for extreme values in the data, or lower LearningRate.");
                 rate /= 4;
                 best.Restore();
                 optimizer.Reset();
+                typical.Clear();
                 Warn($"The loss was {nll:G5} (gradient norm {norm:G5}) at step {step}: back to the best model so far, learning rate divided by 4.");
                 continue;
             }
-            bestBatchNll = Math.Min(bestBatchNll, nll);
+            if (double.IsFinite(median))
+                bestTypical = Math.Min(bestTypical, median);
             sum += nll;
             since++;
 
             bool last = step + 1 == _plan.Steps;
             if ((step + 1) % _plan.EvaluationInterval != 0 && !last)
                 continue;
-            double validationNll = _validation is null ? double.NaN : Evaluate(_validation) - _validationLogDet;
+            double validationNll = _validation is null ? double.NaN : Evaluate(_validation);
             if (_validation is null || validationNll < bestNll)
             {
                 bestNll = validationNll;
@@ -105,35 +103,37 @@ internal sealed class TrainingLoop : IDisposable
             TimeSpan now = clock.Elapsed;
             double rows = (double)since * order.BatchSize;
             double epoch = order.Epochs(step + 1), epochs = order.Epochs(_plan.Steps);
-            Progress?.Report(new TrainingProgress(epoch, epochs, step + 1, _plan.Steps, sum / since - _logDet, validationNll, bestNll,
-                learningRate, rows / (now - lastReport).TotalSeconds, now / (step + 1) * (_plan.Steps - step - 1)));
+            Progress?.Report(new TrainingProgress(epoch, epochs, step + 1, _plan.Steps, sum / since, validationNll, bestNll,
+                learningRate, rows / (now - lastReport).TotalSeconds, now, now / (step + 1) * (_plan.Steps - step - 1)));
             (sum, since, lastReport) = (0, 0, now);
         }
 
         best.Restore();
-        double trainingNll = Evaluate(_rows) - _logDet;
+        double trainingNll = Evaluate(_rows);
         return new TrainingOutcome(step, -trainingNll, -bestNll, rollbacks, stopped);
-    }
-
-    public void Dispose()
-    {
-        _rows.Dispose();
-        _validation?.Dispose();
     }
 
     private (double Nll, double GradientNorm) Step(AdamOptimizer optimizer, BatchOrder order, double learningRate)
     {
         using IDisposable scope = NewDisposeScope();
-        Tensor batch = _rows.index_select(0, order.Next());
-        if (_plan.Noise > 0)
-            batch = batch + randn(batch.shape, device: batch.device, generator: _generator) * _plan.Noise;
+        Tensor batch = _noise.Add(_rows.index_select(0, order.Next()));
         optimizer.ZeroGradients();
-        Tensor loss = -_flow.LearnedLogLikelihood(batch).mean();
+        Tensor loss = -Kept(_flow.LogLikelihood(batch)).mean();
         loss.backward();
         return (loss.item<float>(), optimizer.Step(learningRate, _plan.WeightDecay, _plan.GradientClip));
     }
 
-    /// <summary>The mean NLL of preprocessed rows, without the preprocessing's log-determinant, as the frozen flow will have it.</summary>
+    /// <summary>
+    /// The rows that count: all but the share with the lowest likelihood (trimmed likelihood: Hadi and Luceño 1997), which in a contaminated training set
+    /// are the anomalies, so that the flow does not learn them.
+    /// </summary>
+    private Tensor Kept(Tensor logLikelihoods)
+    {
+        long rows = logLikelihoods.shape[0], trimmed = (long)Math.Round(_plan.Trim * rows);
+        return trimmed == 0 ? logLikelihoods : logLikelihoods.topk((int)(rows - trimmed), sorted: false).values;
+    }
+
+    /// <summary>The mean NLL of rows as the frozen flow will have it.</summary>
     private double Evaluate(Tensor rows)
     {
         _flow.RefreshStatistics(_rows);
@@ -143,18 +143,10 @@ internal sealed class TrainingLoop : IDisposable
         foreach ((long first, long count) in Chunks(rows.shape[0]))
         {
             using IDisposable scope = NewDisposeScope();
-            total -= _flow.LearnedLogLikelihood(rows.narrow(0, first, count)).sum().item<float>();
+            total -= _flow.LogLikelihood(rows.narrow(0, first, count)).sum().item<float>();
         }
         _flow.train();
         return total / rows.shape[0];
-    }
-
-    private (Tensor Rows, double MeanLogDet) Preprocess(Tensor raw)
-    {
-        using DisposeScope scope = NewDisposeScope();
-        using IDisposable guard = no_grad();
-        (Tensor rows, Tensor logDet) = _flow.Preprocess(raw);
-        return (rows.DetachFromDisposeScope(), logDet.mean().item<float>());
     }
 
     private static IEnumerable<(long First, long Count)> Chunks(long rows)

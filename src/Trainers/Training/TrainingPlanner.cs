@@ -12,7 +12,7 @@ internal static class TrainingPlanner
         long stepsPerEpoch = Math.Max(1, rows / batch);
         long steps = options.Epochs > 0 ? options.Epochs * stepsPerEpoch : Math.Clamp(AutomaticEpochs * stepsPerEpoch, LeastSteps, MostSteps);
         double clip = options.GradientClip == 0 ? 5 * Math.Sqrt(features) : Math.Max(0, options.GradientClip);
-        return new TrainingPlan(batch, steps, options.LearningRate, options.WeightDecay, clip, options.Noise,
+        return new TrainingPlan(batch, steps, options.LearningRate, options.WeightDecay, clip, options.Trim,
             EvaluationInterval: (int)Math.Max(Math.Clamp(steps / 20, 1, 50), steps / 40), options.Patience);
     }
 }

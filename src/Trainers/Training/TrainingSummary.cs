@@ -9,10 +9,11 @@ namespace RealNvp.ML.Trainers.Training;
 /// <summary>Writes down how a flow was trained, for the model's metadata.</summary>
 internal static class TrainingSummary
 {
-    public static FlowMetadata Metadata(Microsoft.ML.DataViewSchema.Column column, TrainingRows rows, RowSplit split, TrainingPlan plan, TrainingOutcome outcome,
-        Device device, int seed, TimeSpan elapsed) => new()
+    public static FlowMetadata Metadata(Microsoft.ML.DataViewSchema.Column column, ColumnFacts columns, TrainingRows rows, RowSplit split, TrainingPlan plan,
+        IReadOnlyList<TrainingOutcome> outcomes, Device device, int seed, TimeSpan elapsed) => new()
         {
             FeatureNames = SlotNames(column, rows.Features),
+            FeatureMedians = [.. columns.Median],
             Training = new Dictionary<string, IFormattable>
             {
                 ["rows"] = split.Training.Length,
@@ -20,16 +21,19 @@ internal static class TrainingSummary
                 ["calibration_rows"] = split.Calibration.Length,
                 ["skipped_rows"] = rows.Skipped,
                 ["batch_size"] = plan.BatchSize,
-                ["steps"] = outcome.Steps,
-                ["rollbacks"] = outcome.Rollbacks,
-                ["training_log_likelihood"] = outcome.TrainingLogLikelihood,
-                ["validation_log_likelihood"] = outcome.ValidationLogLikelihood,
+                ["steps"] = outcomes.Sum(outcome => outcome.Steps),
+                ["rollbacks"] = outcomes.Sum(outcome => outcome.Rollbacks),
+                ["training_log_likelihood"] = Mean(outcomes, outcome => outcome.TrainingLogLikelihood),
+                ["validation_log_likelihood"] = Mean(outcomes, outcome => outcome.ValidationLogLikelihood),
                 ["seed"] = seed,
                 ["threads"] = get_num_threads(),
                 ["seconds"] = Math.Round(elapsed.TotalSeconds, 1),
             }.ToImmutableSortedDictionary(pair => pair.Key, pair => pair.Value.ToString(null, CultureInfo.InvariantCulture), StringComparer.Ordinal)
              .Add("device", device.ToString()),
         };
+
+    // of the members, each by itself; NaN where there was nothing to learn
+    private static double Mean(IReadOnlyList<TrainingOutcome> outcomes, Func<TrainingOutcome, double> select) => outcomes.Count == 0 ? double.NaN : outcomes.Average(select);
 
     private static ImmutableArray<string> SlotNames(Microsoft.ML.DataViewSchema.Column column, int features)
     {

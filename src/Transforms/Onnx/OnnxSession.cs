@@ -27,6 +27,8 @@ internal sealed class OnnxSession
                 // warnings speak of the graph's layout, which a user cannot change
                 LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
             };
+            // threads that wait for their next part of a call would keep other work from the cores
+            options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
             provider.AppendTo(options);
             return new InferenceSession(graph, options);
         });

@@ -1,0 +1,41 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace RealNvp.ML.Trainers.Training;
+
+/// <summary>What is added to the rows of a batch: uniform noise of one bin's width to discrete features, Gaussian noise to all.</summary>
+internal sealed class TrainingNoise : IDisposable
+{
+    private readonly Tensor? _uniform;
+    private readonly Tensor? _gaussian;
+    private readonly Generator _generator;
+
+    /// <summary>Noise in the units of the features.</summary>
+    /// <param name="widths">The width of one bin per feature, 0 for continuous ones.</param>
+    /// <param name="deviations">The standard deviation of the Gaussian noise per feature.</param>
+    /// <param name="generator">Draws the noise, on its device.</param>
+    /// <param name="device">Where the rows are.</param>
+    public TrainingNoise(float[] widths, float[] deviations, Generator generator, Device device)
+    {
+        Tensor? Positive(float[] values) => values.Any(value => value > 0) ? tensor(values, device: device).DetachFromDisposeScope() : null;
+        _uniform = Positive(widths);
+        _gaussian = Positive(deviations);
+        _generator = generator;
+    }
+
+    /// <summary>The batch with fresh noise.</summary>
+    public Tensor Add(Tensor batch)
+    {
+        if (_uniform is not null)
+            batch = batch + (rand(batch.shape, device: batch.device, generator: _generator) - 0.5) * _uniform;
+        if (_gaussian is not null)
+            batch = batch + randn(batch.shape, device: batch.device, generator: _generator) * _gaussian;
+        return batch;
+    }
+
+    public void Dispose()
+    {
+        _uniform?.Dispose();
+        _gaussian?.Dispose();
+    }
+}
