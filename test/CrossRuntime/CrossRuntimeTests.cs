@@ -1,0 +1,76 @@
+using RealNvp.ML.Export;
+using RealNvp.ML.Tests.Exports;
+
+namespace RealNvp.ML.Tests.CrossRuntime;
+
+/// <summary>The exported graphs in onnxruntime-web (WebAssembly) and in ONNX Runtime agree on all outputs.</summary>
+public class CrossRuntimeTests(NodeRuntime node) : IClassFixture<NodeRuntime>
+{
+    [Theory]
+    [InlineData("even number of features")]
+    [InlineData("odd number of features")]
+    [InlineData("permutations")]
+    [InlineData("rotations")]
+    [InlineData("mixture")]
+    public void Density_graph_gives_the_same_in_another_runtime(string name)
+    {
+        FlowModel model = FlowCases.All[name]();
+        int size = model.InputShape.Size;
+        float[][] rows = FlowCases.Rows(size, 100);
+        byte[] graph = model.BuildDensityGraph();
+        Dictionary<string, float[]> there = node.Run(graph, "Features", rows), here = GraphResults.Of(graph, "Features", rows);
+        Assert.Equal(here.Keys.Order(StringComparer.Ordinal), there.Keys.Order(StringComparer.Ordinal));
+        AssertNear(here["LogLikelihood"], there["LogLikelihood"], size);
+        AssertNear(here["Score"], there["Score"], size);
+        if (!model.IsMixture)
+            AssertNear(here["Latent"], there["Latent"], 1);
+
+        float[] scores = here["Score"];
+        for (int i = 0; i < rows.Length; i++)
+        {
+            Assert.Equal(rows[i].All(float.IsFinite), float.IsFinite(scores[i]));
+            double tolerance = Allowed(scores[i], size);
+            // either side of a cut is right where the score lies within the tolerance of it
+            if (!(Math.Abs(scores[i] - model.Calibration.Threshold) <= tolerance))
+                Assert.Equal(here["PredictedLabel"][i], there["PredictedLabel"][i]);
+            if (!model.Calibration.Scores.Any(cut => Math.Abs(scores[i] - cut) <= tolerance))
+                Assert.Equal(here["PValue"][i], there["PValue"][i]);
+        }
+        float[] typicalities = here["Typicality"];
+        AssertNear(typicalities, there["Typicality"], size, scores);
+        for (int i = 0; i < rows.Length; i++)
+        {
+            double tolerance = Allowed(scores[i], size); // that of the score, of which it is a difference
+            if (!model.Calibration.Typicalities.Any(cut => Math.Abs(typicalities[i] - cut) <= tolerance))
+                Assert.Equal(here["TypicalityPValue"][i], there["TypicalityPValue"][i]);
+        }
+        Assert.InRange(here["PredictedLabel"].Sum(), 1, 99); // both labels occur
+    }
+
+    [Theory]
+    [InlineData("even number of features")]
+    [InlineData("odd number of features")]
+    [InlineData("permutations")]
+    public void Sampling_graph_gives_the_same_in_another_runtime(string name)
+    {
+        FlowModel model = FlowCases.All[name]();
+        var random = new Random(4);
+        float[][] latents = [.. Enumerable.Range(0, 100).Select(i => Enumerable.Range(0, model.InputShape.Size)
+            .Select(_ => (float)((i % 10 == 0 ? 20 : 6) * (random.NextDouble() - 0.5))).ToArray())];
+        byte[] graph = model.BuildSamplingGraph();
+        AssertNear(GraphResults.Of(graph, "Latent", latents)["Features"], node.Run(graph, "Latent", latents)["Features"], 1);
+    }
+
+    private static void AssertNear(float[] expected, float[] found, int least, float[]? magnitudes = null)
+    {
+        magnitudes ??= expected;
+        Assert.Equal(expected.Length, found.Length);
+        for (int i = 0; i < expected.Length; i++)
+        {
+            Assert.True(float.IsNaN(expected[i]) ? float.IsNaN(found[i]) : Math.Abs((double)expected[i] - found[i]) <= Allowed(magnitudes[i], least),
+                $"Element {i} is {found[i]}, expected {expected[i]}.");
+        }
+    }
+
+    private static double Allowed(float value, int least) => 1e-4 * Math.Max(Math.Max(1, least), Math.Abs((double)value));
+}

@@ -1,0 +1,92 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using RealNvp.ML.Tests.Eng;
+
+namespace RealNvp.ML.Tests.CrossRuntime;
+
+/// <summary>
+/// onnxruntime-web under Node. Packages are fetched once, as the lock says, into the ignored artifacts folder. Where node or npm is missing or packages
+/// cannot be fetched, tests are skipped and say why.
+/// </summary>
+public sealed class NodeRuntime
+{
+    private static readonly string[] s_files = ["package.json", "package-lock.json", ".npmrc", "run.mjs"];
+
+    private readonly string _folder = Path.Combine(Repository.Root, "artifacts", "cross-runtime");
+    private readonly string? _problem;
+
+    public NodeRuntime() => _problem = Prepare();
+
+    /// <summary>All outputs of a graph, flags as 0 and 1. The graph's optional inputs keep their defaults: this runtime refuses to override them.</summary>
+    internal Dictionary<string, float[]> Run(byte[] graph, string input, float[][] rows)
+    {
+        Assert.SkipWhen(_problem is not null, _problem ?? "");
+        DirectoryInfo work = Directory.CreateTempSubdirectory("realnvp-node-");
+        try
+        {
+            string graphFile = Path.Combine(work.FullName, "graph.onnx"), inputFile = Path.Combine(work.FullName, "input.f32");
+            File.WriteAllBytes(graphFile, graph);
+            File.WriteAllBytes(inputFile, MemoryMarshal.AsBytes<float>(rows.SelectMany(row => row).ToArray()).ToArray());
+            DirectoryInfo outputs = work.CreateSubdirectory("outputs");
+            (int code, string text) = Start("node", "run.mjs", graphFile, input, $"{rows[0].Length}", inputFile, outputs.FullName);
+            Assert.True(code == 0, $"node run.mjs failed: {text}");
+            return outputs.GetFiles().ToDictionary(file => Path.GetFileNameWithoutExtension(file.Name), Values);
+        }
+        finally
+        {
+            work.Delete(recursive: true);
+        }
+    }
+
+    private static float[] Values(FileInfo file)
+    {
+        byte[] bytes = File.ReadAllBytes(file.FullName);
+        return file.Extension == ".u8" ? [.. bytes.Select(flag => (float)flag)] : MemoryMarshal.Cast<byte, float>(bytes).ToArray();
+    }
+
+    private string? Prepare()
+    {
+        Directory.CreateDirectory(_folder);
+        foreach (string command in new[] { "node", "npm" })
+        {
+            if (Start(command, "--version").ExitCode != 0)
+                return $"{command} is not installed here.";
+        }
+        string source = Path.Combine(Repository.Root, "test", "CrossRuntime"), stamp = Path.Combine(_folder, "installed.lock");
+        foreach (string file in s_files)
+            File.Copy(Path.Combine(source, file), Path.Combine(_folder, file), overwrite: true);
+        string wanted = File.ReadAllText(Path.Combine(source, "package-lock.json"));
+        if (File.Exists(stamp) && File.ReadAllText(stamp) == wanted)
+            return null;
+        (int code, string text) = Start("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund");
+        if (code != 0)
+            return $"npm could not fetch onnxruntime-web: {text.Split('\n')[0].Trim()}";
+        File.WriteAllText(stamp, wanted); // last: only a whole installation counts
+        return null;
+    }
+
+    /// <summary>Runs a command and gives its exit code, 127 where it does not exist, and all that it printed.</summary>
+    private (int ExitCode, string Text) Start(string command, params string[] arguments)
+    {
+        bool script = OperatingSystem.IsWindows() && command == "npm"; // a .cmd file there
+        var start = new ProcessStartInfo(script ? "cmd" : command, script ? ["/c", command, .. arguments] : arguments)
+        {
+            WorkingDirectory = _folder,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        try
+        {
+            using Process process = Process.Start(start)!;
+            Task<string> error = process.StandardError.ReadToEndAsync();
+            string output = process.StandardOutput.ReadToEnd();
+            process.WaitForExit();
+            return (process.ExitCode, output + error.Result);
+        }
+        catch (Win32Exception e)
+        {
+            return (127, e.Message);
+        }
+    }
+}

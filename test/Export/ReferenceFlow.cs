@@ -1,0 +1,183 @@
+using RealNvp.ML.Export;
+using RealNvp.ML.Export.Steps;
+
+namespace RealNvp.ML.Tests.Exports;
+
+/// <summary>
+/// A frozen flow computed from the formulas of its steps, value by value in double precision, in both directions. It shares nothing with the graph
+/// writer: no folding, no pending scales, no halves that stay apart.
+/// </summary>
+internal static class ReferenceFlow
+{
+    /// <summary>
+    /// The log-likelihood of one row: NaN where a feature is not finite, and never below the lowest float32. For a mixture the logarithm of the mean density.
+    /// </summary>
+    public static double LogLikelihood(FlowModel model, float[] row)
+    {
+        double[] members = [.. model.Members.Select(steps => Density(steps, row).LogLikelihood)];
+        double largest = members.Max();
+        return largest + Math.Log(members.Average(member => Math.Exp(member - largest)));
+    }
+
+    /// <summary>The latent of one row under the first member: NaN where a feature is not finite.</summary>
+    public static double[] Latent(FlowModel model, float[] row) => Density(model.Members[0], row).Latent;
+
+    /// <summary>The row of one latent under a member.</summary>
+    public static double[] Sample(FlowModel model, float[] latent, double temperature = 1, int member = 0)
+    {
+        double[] x = [.. latent.Select(value => temperature * value)];
+        foreach (FlowStep step in model.Members[member].Reverse())
+            Inverse(step, ref x);
+        return x;
+    }
+
+    private static (double LogLikelihood, double[] Latent) Density(IEnumerable<FlowStep> steps, float[] row)
+    {
+        if (!row.All(float.IsFinite))
+            return (double.NaN, [.. row.Select(_ => double.NaN)]);
+        double[] x = [.. row];
+        double logLikelihood = 0;
+        foreach (FlowStep step in steps)
+            logLikelihood += Forward(step, ref x);
+        foreach (double z in x)
+            logLikelihood -= 0.5 * (z * z + Math.Log(2 * Math.PI));
+        return (Math.Max(logLikelihood, float.MinValue), x);
+    }
+
+    private static double Forward(FlowStep step, ref double[] x)
+    {
+        double logDet = 0;
+        switch (step)
+        {
+            case Standardization standardization:
+                for (int i = 0; i < x.Length; i++)
+                {
+                    double deviation = standardization.StandardDeviation[i];
+                    // graphs compute in float32 and go no further than its largest value
+                    x[i] = Math.Clamp((x[i] - standardization.Mean[i]) / deviation, float.MinValue, float.MaxValue);
+                    logDet -= Math.Log(deviation);
+                }
+                break;
+            case TailCompression { Bound: var bound }:
+                for (int i = 0; i < x.Length; i++)
+                {
+                    double size = Math.Abs(x[i]);
+                    if (size <= bound)
+                        continue;
+                    x[i] = Math.Sign(x[i]) * bound * (1 + Math.Log(size / bound));
+                    logDet -= Math.Log(size / bound);
+                }
+                break;
+            case Permutation permutation:
+                double[] before = x;
+                x = [.. permutation.Order.Select(from => before[from])];
+                break;
+            case Rotation rotation:
+                x = Product(rotation, x, transposed: false);
+                break;
+            case Dequantization:
+                break; // training only
+            case AffineCoupling coupling:
+                (double[] s, double[] t) = Net(coupling, x);
+                for (int i = 0; i < s.Length; i++)
+                {
+                    int position = coupling.Mask.Transformed[i];
+                    x[position] = x[position] * Math.Exp(s[i]) + t[i];
+                    logDet += s[i];
+                }
+                break;
+            case BatchNorm norm:
+                for (int i = 0; i < norm.Positions.Length; i++)
+                {
+                    x[norm.Positions[i]] = x[norm.Positions[i]] * norm.Scale[i] + norm.Shift[i];
+                    logDet += Math.Log(norm.Scale[i]);
+                }
+                break;
+            default:
+                throw new NotSupportedException($"{step.Kind} has no reference: add its formula here.");
+        }
+        return logDet;
+    }
+
+    private static void Inverse(FlowStep step, ref double[] y)
+    {
+        switch (step)
+        {
+            case Standardization standardization:
+                for (int i = 0; i < y.Length; i++)
+                    y[i] = y[i] * standardization.StandardDeviation[i] + standardization.Mean[i];
+                break;
+            case TailCompression { Bound: var bound }:
+                for (int i = 0; i < y.Length; i++)
+                {
+                    double size = Math.Abs(y[i]);
+                    if (size > bound)
+                        y[i] = Math.Sign(y[i]) * bound * Math.Exp(size / bound - 1);
+                }
+                break;
+            case Permutation permutation:
+                var x = new double[y.Length];
+                for (int i = 0; i < y.Length; i++)
+                    x[permutation.Order[i]] = y[i];
+                y = x;
+                break;
+            case Rotation rotation:
+                y = Product(rotation, y, transposed: true);
+                break;
+            case Dequantization:
+                break;
+            case AffineCoupling coupling:
+                (double[] s, double[] t) = Net(coupling, y);
+                for (int i = 0; i < s.Length; i++)
+                {
+                    int position = coupling.Mask.Transformed[i];
+                    y[position] = (y[position] - t[i]) * Math.Exp(-s[i]);
+                }
+                break;
+            case BatchNorm norm:
+                for (int i = 0; i < norm.Positions.Length; i++)
+                    y[norm.Positions[i]] = (y[norm.Positions[i]] - norm.Shift[i]) / norm.Scale[i];
+                break;
+            default:
+                throw new NotSupportedException($"{step.Kind} has no reference: add its formula here.");
+        }
+    }
+
+    private static (double[] LogScale, double[] Shift) Net(AffineCoupling coupling, double[] x)
+    {
+        double[] hidden = [.. coupling.Mask.Conditioning.Select(position => x[position])];
+        foreach (DenseLayer layer in coupling.Trunk)
+        {
+            hidden = Dense(layer, hidden);
+            for (int i = 0; i < hidden.Length; i++)
+                hidden[i] = coupling.Activation == Activation.Tanh ? Math.Tanh(hidden[i]) : Math.Max(0, hidden[i]);
+        }
+        double[] s = Dense(coupling.LogScale, hidden);
+        for (int i = 0; i < s.Length; i++)
+            s[i] = coupling.Gain[i] * Math.Tanh(s[i]);
+        return (s, Dense(coupling.Shift, hidden));
+    }
+
+    private static double[] Product(Rotation rotation, double[] x, bool transposed)
+    {
+        var y = new double[x.Length];
+        for (int i = 0; i < y.Length; i++)
+        {
+            for (int j = 0; j < x.Length; j++)
+                y[i] += x[j] * rotation.Matrix[transposed ? j * x.Length + i : i * x.Length + j];
+        }
+        return y;
+    }
+
+    private static double[] Dense(DenseLayer layer, double[] x)
+    {
+        var y = new double[layer.Outputs];
+        for (int output = 0; output < y.Length; output++)
+        {
+            y[output] = layer.Bias[output];
+            for (int input = 0; input < x.Length; input++)
+                y[output] += layer.Weights[output * layer.Inputs + input] * x[input];
+        }
+        return y;
+    }
+}

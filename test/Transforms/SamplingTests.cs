@@ -1,0 +1,132 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using RealNvp.ML.Export;
+using RealNvp.ML.Transforms;
+
+namespace RealNvp.ML.Tests.Transforms;
+
+/// <summary>A row of latents.</summary>
+internal sealed class LatentRow
+{
+    [VectorType(FeatureRow.Size)]
+    public float[] Latent { get; set; } = [];
+}
+
+public class SamplingTests
+{
+    private readonly MLContext _ml = new(seed: 1);
+    private readonly FlowModel _model = Flows.Random(named: true);
+
+    [Fact]
+    public void Samples_are_a_view_of_one_column_that_repeats_itself()
+    {
+        using RealNvpTransformer transformer = new(_ml, _model);
+        IDataView samples = transformer.Sample(1000, seed: 3);
+        Assert.Equal(1000, samples.GetRowCount());
+        DataViewSchema.Column column = Assert.Single(samples.Schema);
+        Assert.Equal("Features", column.Name);
+        Assert.Equal(new VectorDataViewType(NumberDataViewType.Single, FeatureRow.Size), column.Type);
+        VBuffer<ReadOnlyMemory<char>> names = default;
+        column.GetSlotNames(ref names);
+        Assert.Equal("feature 3", names.GetItemOrDefault(3).ToString());
+
+        float[][] rows = Read(samples);
+        Assert.Equal(1000, rows.Length);
+        Assert.Equal(rows, Read(samples));
+        Assert.Equal(rows[..10], Read(transformer.Sample(10, seed: 3)));
+        Assert.Equal(rows, Read(_ml.Data.SampleRealNvp(_model, 1000, seed: 3)));
+        Assert.NotEqual(rows, Read(transformer.Sample(1000, seed: 4)));
+        Assert.Empty(Read(transformer.Sample(0)));
+        Assert.Throws<ArgumentOutOfRangeException>(() => transformer.Sample(-1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => transformer.Sample(1, temperature: float.NaN));
+        Assert.Throws<ArgumentOutOfRangeException>(() => transformer.Sample(1, temperature: -1));
+    }
+
+    [Fact]
+    public void Samples_are_the_noise_seen_through_the_flow()
+    {
+        using RealNvpTransformer transformer = new(_ml, _model);
+        var noise = new float[FeatureRow.Size];
+        foreach (float temperature in new[] { 1f, 0.5f })
+        {
+            IDataView scored = transformer.Transform(transformer.Sample(700, seed: 5, temperature));
+            long row = 0;
+            foreach (float[] latent in scored.GetColumn<float[]>("Latent"))
+            {
+                new GaussianNoise(5).Fill(row++, noise);
+                for (int i = 0; i < noise.Length; i++)
+                    Assert.Equal(temperature * noise[i], latent[i], 1e-3);
+            }
+        }
+    }
+
+    [Fact]
+    public void Sampler_gives_back_the_features_of_latents()
+    {
+        FeatureRow[] data = FeatureRow.Many(_model, 300);
+        using RealNvpTransformer transformer = new(_ml, _model);
+        using RealNvpSampler sampler = transformer.CreateSampler(outputColumnName: "Back");
+        IDataView back = sampler.Transform(transformer.Transform(_ml.Data.LoadFromEnumerable(data)));
+        float[][] rows = [.. back.GetColumn<float[]>("Back")];
+        for (int i = 0; i < data.Length; i++)
+        {
+            for (int j = 0; j < FeatureRow.Size; j++)
+                Assert.Equal(data[i].Features[j], rows[i][j], 1e-3 * Math.Max(1, Math.Abs(rows[i][j])));
+        }
+        Assert.Throws<ArgumentOutOfRangeException>(() => sampler.Transform(_ml.Data.LoadFromEnumerable(data)));
+    }
+
+    [Fact]
+    public void Cursor_sets_share_the_samples_out()
+    {
+        using RealNvpTransformer transformer = new(_ml, _model);
+        IDataView samples = transformer.Sample(2000, seed: 2);
+        float[][] expected = Read(samples);
+        var found = new float[2000][];
+        DataViewRowCursor[] cursors = samples.GetRowCursorSet(samples.Schema, 3);
+        Assert.Equal(3, cursors.Length);
+        Parallel.ForEach(cursors, cursor =>
+        {
+            using (cursor)
+            {
+                ValueGetter<VBuffer<float>> getter = cursor.GetGetter<VBuffer<float>>(samples.Schema[0]);
+                ValueGetter<DataViewRowId> idGetter = cursor.GetIdGetter();
+                VBuffer<float> value = default;
+                DataViewRowId id = default;
+                while (cursor.MoveNext())
+                {
+                    getter(ref value);
+                    idGetter(ref id);
+                    Assert.Null(found[id.Low]);
+                    found[id.Low] = [.. value.DenseValues()];
+                }
+            }
+        });
+        Assert.Equal(expected, found);
+    }
+
+    [Fact]
+    public void Many_samples_take_constant_memory()
+    {
+        using RealNvpTransformer transformer = new(_ml, _model);
+        IDataView samples = transformer.Sample(10_000_000, seed: 2);
+        Assert.Equal(10_000_000, samples.GetRowCount());
+        using DataViewRowCursor cursor = samples.GetRowCursor(samples.Schema);
+        ValueGetter<VBuffer<float>> getter = cursor.GetGetter<VBuffer<float>>(samples.Schema[0]);
+        VBuffer<float> value = default;
+        long Allocated(int rows)
+        {
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            for (int i = 0; i < rows; i++)
+            {
+                Assert.True(cursor.MoveNext());
+                getter(ref value);
+            }
+            return GC.GetAllocatedBytesForCurrentThread() - before;
+        }
+        Allocated(20_000); // the first batches bind their tensors
+        Assert.True(Allocated(200_000) < 2_000_000, "less than 10 bytes per row: something per batch, nothing per row");
+    }
+
+    private static float[][] Read(IDataView view) => [.. view.GetColumn<float[]>("Features")];
+}
