@@ -1,0 +1,51 @@
+using RealNvp.ML.Trainers;
+using Spectre.Console;
+
+namespace RealNvp.ML.Samples;
+
+/// <summary>Shows a training's progress as a bar, or line by line where the output is no terminal, and keeps it for the chart.</summary>
+internal sealed class TrainingBar : IProgress<TrainingProgress>
+{
+    private const int LinesWithoutTerminal = 8;
+
+    private readonly List<TrainingProgress> _history = [];
+    private ProgressTask? _task;
+    private int _lines;
+
+    /// <summary>All reports so far.</summary>
+    public IReadOnlyList<TrainingProgress> History => _history;
+
+    /// <summary>Runs a training that reports to this bar.</summary>
+    public T Show<T>(Func<T> train)
+    {
+        // not AnsiConsole's own fallback: it would print percentages only
+        if (Console.IsOutputRedirected || !AnsiConsole.Profile.Capabilities.Interactive)
+            return train();
+        return AnsiConsole.Progress()
+            .Columns(new ProgressBarColumn { Width = 18 }, new TaskDescriptionColumn { Alignment = Justify.Left })
+            .Start(context =>
+            {
+                _task = context.AddTask("starting");
+                T result = train();
+                _task.Value = _task.MaxValue; // also where training stopped early
+                return result;
+            });
+    }
+
+    /// <inheritdoc/>
+    public void Report(TrainingProgress value)
+    {
+        _history.Add(value);
+        string line = $"epoch {value.Epoch,4:F0}/{value.Epochs:F0}  NLL {value.TrainingNll,7:F2}  validation {value.ValidationNll,7:F2}  {value.Remaining:m\\:ss} left";
+        if (_task is not null)
+        {
+            _task.Value = _task.MaxValue * value.Step / value.Steps;
+            _task.Description = line;
+        }
+        else if (value.Step * LinesWithoutTerminal >= value.Steps * (_lines + 1))
+        {
+            _lines++;
+            Console.WriteLine(line);
+        }
+    }
+}
