@@ -1,0 +1,112 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Globalization;
+using RealNvp.ML.Bench.Running;
+
+namespace RealNvp.ML.Bench.Anomaly;
+
+/// <summary>
+/// Ranks the anomalies of public sets by the flow's score, on the very splits of published tables, and beside ML.NET's own detector. Raw features go in
+/// and the trainer's defaults are used: nothing is chosen per set.
+/// </summary>
+internal sealed class AnomalyBenchmark : Benchmark
+{
+    /// <inheritdoc/>
+    public override string Name => "anomaly";
+
+    /// <inheritdoc/>
+    public override string Question => "how well do scores rank anomalies, beside published tables?";
+
+    /// <inheritdoc/>
+    public override IReadOnlyDictionary<string, string> Options => AnomalyArguments.Help;
+
+    /// <inheritdoc/>
+    public override void Run(BenchmarkContext context)
+    {
+        var arguments = new AnomalyArguments(context.Arguments);
+        var folder = new DataFolder(arguments.Data, arguments.Protocol);
+        var flow = new FlowDetector(arguments.Experiment);
+        var pca = new RandomizedPcaDetector();
+        var log = new MeasurementLog(arguments.Runs);
+        SetJobs[] sets = [.. Chosen(folder, arguments).Select(set => new SetJobs(folder, set, arguments, [flow, pca]))];
+
+        long start = Stopwatch.GetTimestamp();
+        (int done, IReadOnlyCollection<string> failures) = Measure(context.Progress, sets, [flow, pca], log, arguments.Workers);
+        double minutes = Stopwatch.GetElapsedTime(start).TotalMinutes;
+
+        SetResult[] results = [.. sets
+            .Where(set => set.Splits.All(split => log.Find(set.Keys[flow.Name], split.Seed) is not null && log.Find(set.Keys[pca.Name], split.Seed) is not null))
+            .Select(set => new SetResult(set.Set, Measured(log, set, flow), Measured(log, set, pca), Diagnosis.Of(set.Data, set.Splits[0])))];
+        int fits = sets.Sum(set => set.Splits.Count);
+        context.Report.Add(string.Create(CultureInfo.InvariantCulture,
+            $"Protocol {arguments.Protocol}, {sets.Length} sets, {fits} fits, of which {fits - done} were taken from an earlier run; the others took {minutes:F1} minutes, {arguments.Workers} side by side, one thread each."));
+        context.Report.Add(arguments.Experiment.IsDefault
+            ? $"The trainer's defaults: {Experiment.Describe(arguments.Experiment.Options())}."
+            : $"**An experiment, not a result:** the trainer's defaults but for {arguments.Experiment}. No figures.");
+        if (results.Sum(result => result.Pca.Sum(run => run.NonFinite)) is > 0 and int lost)
+            context.Report.Add($"RandomizedPca gave no finite score to {lost} rows; its figures leave them out, as ML.NET's own evaluation does.");
+        var report = new AnomalyReport(arguments.Protocol, results, folder.Published, folder.Sets);
+        report.AddTables(context.Report);
+        if (arguments.Csv is { } csv)
+            MeasurementTable.Write(csv, arguments.Protocol, results);
+
+        string[] wrong = [.. failures, .. results.Where(result => result.NonFinite > 0).Select(result => $"{result.Set}: {result.NonFinite} test rows have no finite score.")];
+        if (wrong.Length > 0)
+            throw new BenchmarkFailedException(string.Join('\n', wrong));
+        if (arguments.Experiment.IsDefault)
+            report.AddFigures(context.Report);
+    }
+
+    private static IReadOnlyList<string> Chosen(DataFolder folder, AnomalyArguments arguments)
+    {
+        if (arguments.Sets is not { } names)
+            return folder.Sets;
+        return names.FirstOrDefault(name => !folder.Sets.Contains(name)) is { } unknown
+            ? throw new BenchmarkFailedException($"There is no set '{unknown}' with a split for {arguments.Protocol}. There are {string.Join(", ", folder.Sets)}.")
+            : [.. folder.Sets.Where(names.Contains)];
+    }
+
+    private static IReadOnlyList<Measurement> Measured(MeasurementLog log, SetJobs set, Detector detector)
+        => [.. set.Splits.Select(split => log.Find(set.Keys[detector.Name], split.Seed)!)];
+
+    /// <summary>Measures what the log lacks, and says how many splits that were and what went wrong.</summary>
+    private static (int Done, IReadOnlyCollection<string> Failures) Measure(
+        Progress progress, SetJobs[] sets, Detector[] detectors, MeasurementLog log, int workers)
+    {
+        // the longest first, so that none is left running alone at the end
+        (SetJobs Set, Split Split)[] open = [.. sets.SelectMany(set => set.Splits.Select(split => (set, split)))
+            .Where(job => detectors.Any(detector => log.Find(job.set.Keys[detector.Name], job.split.Seed) is null))
+            .OrderByDescending(job => job.split.Train.Length)];
+        var failures = new ConcurrentBag<string>();
+        var showing = new Lock();
+        int finished = 0;
+        progress.Show($"{open.Length} splits on {Math.Min(workers, open.Length)} workers", 0, Math.Max(1, open.Length));
+        Workers.Run(open, workers, job =>
+        {
+            string name = $"{job.Set.Set}, seed {job.Split.Seed}", outcome = "";
+            long start = Stopwatch.GetTimestamp();
+            try
+            {
+                foreach (Detector detector in detectors)
+                {
+                    string key = job.Set.Keys[detector.Name];
+                    if (log.Find(key, job.Split.Seed) is not { } measurement)
+                        log.Add(measurement = Measure(job.Set, job.Split, detector, key));
+                    outcome += string.Create(CultureInfo.InvariantCulture, $" {detector.Name} {measurement.Auroc:F2},");
+                }
+            }
+            catch (Exception e)
+            {
+                failures.Add($"{name}: {e.Message}");
+                outcome = " FAILED,";
+            }
+            lock (showing)
+                progress.Show(string.Create(CultureInfo.InvariantCulture, $"{name}:{outcome} {Stopwatch.GetElapsedTime(start).TotalSeconds:F1} s"), ++finished, open.Length);
+        });
+        return (open.Length, failures);
+    }
+
+    private static Measurement Measure(SetJobs set, Split split, Detector detector, string key)
+        => Measurement.Of(detector, set.Set, split.Seed, key, set.Data.Anomalies(split.Test),
+            detector.Run(set.Data.Gather(split.Train), set.Data.Gather(split.Test), split.Seed));
+}

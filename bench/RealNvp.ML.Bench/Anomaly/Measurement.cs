@@ -1,0 +1,30 @@
+namespace RealNvp.ML.Bench.Anomaly;
+
+/// <summary>One fit and what its scores were worth.</summary>
+/// <param name="Detector">Who fitted.</param>
+/// <param name="Set">On which set.</param>
+/// <param name="Seed">Which split, and the trainer's seed.</param>
+/// <param name="Key">Changes when the data, the options or the code do.</param>
+/// <param name="Auroc">Percent, over the rows with a finite score; NaN where these lack anomalies or normal rows.</param>
+/// <param name="Aupr">Percent, over the same rows.</param>
+/// <param name="NonFinite">Test rows without a finite score.</param>
+/// <param name="FitSeconds">On one thread, while other fits ran beside it.</param>
+/// <param name="ScoreSeconds">For all test rows.</param>
+internal sealed record Measurement(
+    string Detector, string Set, int Seed, string Key, double Auroc, double Aupr, int NonFinite, double FitSeconds, double ScoreSeconds)
+{
+    /// <summary>Evaluates scores.</summary>
+    public static Measurement Of(Detector detector, string set, int seed, string key, bool[] anomalies, (float[] Scores, double FitSeconds, double ScoreSeconds) run)
+    {
+        if (run.Scores.Length != anomalies.Length)
+            throw new InvalidOperationException($"{run.Scores.Length} scores for {anomalies.Length} rows.");
+        int[] finite = [.. Enumerable.Range(0, anomalies.Length).Where(row => float.IsFinite(run.Scores[row]))];
+        float[] scores = Array.ConvertAll(finite, row => run.Scores[row]);
+        bool[] labels = Array.ConvertAll(finite, row => anomalies[row]);
+        bool ranks = labels.Contains(true) && labels.Contains(false);
+        return new Measurement(detector.Name, set, seed, key,
+            ranks ? 100 * RankMetrics.Auroc(scores, labels) : double.NaN,
+            ranks ? 100 * RankMetrics.AveragePrecision(scores, labels) : double.NaN,
+            anomalies.Length - finite.Length, run.FitSeconds, run.ScoreSeconds);
+    }
+}

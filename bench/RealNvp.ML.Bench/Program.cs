@@ -1,0 +1,10 @@
+using RealNvp.ML.Bench.Anomaly;
+using RealNvp.ML.Bench.Running;
+using RealNvp.ML.Bench.Sampling;
+using RealNvp.ML.Bench.Scoring;
+
+// One line per subcommand.
+return Launcher.Run(args,
+    new ScoringBenchmark(),
+    new SamplingBenchmark(),
+    new AnomalyBenchmark());

@@ -1,0 +1,58 @@
+using RealNvp.ML.Bench.Reporting;
+
+namespace RealNvp.ML.Bench.Running;
+
+/// <summary>Finds the subcommand, runs it, and writes what it found.</summary>
+internal static class Launcher
+{
+    /// <summary>Runs the subcommand that the first argument names.</summary>
+    /// <returns>The exit code: 0, 1 where the result does not hold, or 2 where the arguments make no sense.</returns>
+    public static int Run(string[] args, params Benchmark[] benchmarks)
+    {
+        if (args.Length == 0 || benchmarks.FirstOrDefault(benchmark => benchmark.Name == args[0]) is not { } chosen)
+        {
+            Console.Error.WriteLine("Usage: RealNvp.ML.Bench SUBCOMMAND [OPTIONS]");
+            foreach (Benchmark benchmark in benchmarks)
+                Console.Error.WriteLine($"  {benchmark.Name,-12} {benchmark.Question}");
+            Console.Error.WriteLine(BenchmarkArguments.Usage);
+            return 2;
+        }
+        BenchmarkArguments arguments;
+        try
+        {
+            arguments = BenchmarkArguments.Parse(args.AsSpan(1), chosen.Options.Keys);
+        }
+        catch (ArgumentException e)
+        {
+            Console.Error.WriteLine(e.Message);
+            Console.Error.WriteLine(BenchmarkArguments.Usage);
+            foreach ((string name, string help) in chosen.Options)
+                Console.Error.WriteLine($"  {name,-17} {help}");
+            return 2;
+        }
+
+        var report = new Report(chosen.Name, chosen.Question);
+        string? failure = null;
+        using (var progress = new Progress(Console.Error))
+        {
+            try
+            {
+                chosen.Run(new BenchmarkContext(arguments, progress, report));
+            }
+            catch (BenchmarkFailedException e)
+            {
+                failure = e.Message;
+            }
+        }
+        if (failure is not null)
+            Console.Error.WriteLine(failure);
+        if (report.IsEmpty)
+            return failure is null ? 0 : 1;
+        Console.WriteLine(report.ToMarkdown());
+        if (arguments.Markdown is { } markdown)
+            File.WriteAllText(markdown, report.ToMarkdown());
+        if (arguments.Json is { } json)
+            File.AppendAllLines(json, report.Figures.Select(figure => figure.ToJson()));
+        return failure is null ? 0 : 1;
+    }
+}

@@ -1,0 +1,70 @@
+using Microsoft.ML;
+using RealNvp.ML.Bench.Flows;
+using RealNvp.ML.Bench.Reporting;
+using RealNvp.ML.Bench.Running;
+using RealNvp.ML.Export;
+using RealNvp.ML.Transforms;
+
+namespace RealNvp.ML.Bench.Scoring;
+
+/// <summary>Rows per second through a scoring pipeline, beside ML.NET's own way to run the same graph and beside ONNX Runtime without ML.NET.</summary>
+internal sealed class ScoringBenchmark : Benchmark
+{
+    private const string Transform = "RealNvpTransformer.Transform, all 5 outputs read";
+    private const string Stock = "ApplyOnnxModel, LogLikelihood and Latent";
+    private const string StockDecision = "ApplyOnnxModel, exported graph, all 5 outputs";
+    private const string RawCursor = "raw ONNX Runtime, rows from the same cursor";
+    private const string RawArrays = "raw ONNX Runtime, rows from arrays";
+
+    // so many that a call takes about a tenth of a second
+    private const int Batch = RealNvpTransformer.DefaultBatchSize;
+    private const int BatchedRows = 200 * Batch, StockRows = 2_000;
+
+    /// <inheritdoc/>
+    public override string Name => "scoring";
+
+    /// <inheritdoc/>
+    public override string Question => "how many rows per second does a pipeline score?";
+
+    /// <inheritdoc/>
+    public override void Run(BenchmarkContext context)
+    {
+        context.Report.Add($"""
+            All read the same rows from ML.NET's cache, in rounds of random order; medians of rates, and medians of the ratios within each round.
+            Ours and raw ONNX Runtime work in batches of {Batch} with the same session options; ApplyOnnxModel works row by row.
+            """);
+        Contest standard = Measure(context, BenchmarkFlow.Standard);
+        Measure(context, BenchmarkFlow.Large);
+        context.Report.Add(Figure("scoring.vs_apply_onnx_model", standard, Stock));
+        context.Report.Add(Figure("scoring.vs_raw_ort", standard, RawCursor));
+    }
+
+    private static Figure Figure(string name, Contest contest, string baseline)
+        => new(name, contest.Rate(Transform), "rows/s", contest.Rate(baseline), baseline, contest.Ratio(Transform, baseline));
+
+    private static Contest Measure(BenchmarkContext context, BenchmarkFlow flow)
+    {
+        var ml = new MLContext(seed: 1);
+        FlowModel model = flow.Build();
+        IDataView data = Tables.Cached(ml, flow.Rows(BatchedRows));
+        byte[] lean = model.BuildDensityGraph(DensityOutputs.Latent);
+        using RealNvpTransformer transformer = ml.Transforms.ApplyRealNvp(model).Fit(data);
+        using var stock = new StockScorer(ml, lean, data, "LogLikelihood", "Latent");
+        using var stockDecision = new StockScorer(ml, model.BuildDensityGraph(), data, "LogLikelihood", "Score", "PredictedLabel", "PValue", "Latent");
+        using var raw = new RawScorer(lean, flow.Features, Batch, data);
+        IDataView scored = transformer.Transform(data);
+
+        Contest contest = Contest.Run(context.Progress, $"scoring {flow}", context.Arguments.Rounds ?? 51,
+            new Contender(Transform, BatchedRows, rows => ScoredReader.Read(scored, rows)),
+            new Contender(RawCursor, BatchedRows, raw.FromCursor),
+            new Contender(RawArrays, BatchedRows, raw.FromArrays),
+            new Contender(Stock, StockRows, stock.Read),
+            new Contender(StockDecision, StockRows, stockDecision.Read));
+
+        var table = new MarkdownTable(flow.ToString(), "rows/s", "Transform is so many times as fast");
+        foreach (string name in new[] { Transform, Stock, StockDecision, RawCursor, RawArrays })
+            table.Add(name, Report.Number(contest.Rate(name)), Report.Number(contest.Ratio(Transform, name)));
+        context.Report.Add(table);
+        return contest;
+    }
+}
