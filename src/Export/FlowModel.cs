@@ -90,8 +90,9 @@ public sealed class FlowModel
     /// </summary>
     /// <param name="outputs">Which outputs to write.</param>
     /// <param name="parity">Facts about parity checks to store in the graph's metadata.</param>
-    public byte[] BuildDensityGraph(DensityOutputs outputs = DensityOutputs.Decision, IReadOnlyDictionary<string, string>? parity = null)
-        => DensityGraph.Build(this, outputs, parity);
+    /// <param name="threshold">The default of the input <c>Threshold</c>; null for the calibrated one.</param>
+    public byte[] BuildDensityGraph(DensityOutputs outputs = DensityOutputs.Decision, IReadOnlyDictionary<string, string>? parity = null, float? threshold = null)
+        => DensityGraph.Build(this, outputs, parity, threshold ?? Calibration.Threshold);
 
     /// <summary>
     /// The sampling graph as ONNX (opset 17, IR 8). Inputs <c>Latent</c> [N, size], <c>Temperature</c> [1] (default 1; multiplies the latent) and, for mixtures,

@@ -268,7 +268,7 @@ public sealed class RealNvpTrainer : IEstimator<RealNvpTransformer>
         FlowMetadata metadata = TrainingSummary.Metadata(column, columns, rows, split, plan, outcomes, device, seed, clock.Elapsed);
         FlowModel model = FlowFreezer.Freeze(flows, features, metadata, seed);
         flows.ForEach(flow => flow.Dispose());
-        model = Calibrator.Calibrate(_host, model, rows.Gather(split.Calibration.AsSpan(0, Math.Min(split.Calibration.Length, Calibration.MaxScores))), _options.Contamination);
+        model = Calibrator.Calibrate(_host, model, rows.Gather(split.Calibration), _options.Contamination);
         FlowParity.Check(model);
         if (float.IsPositiveInfinity(model.Calibration.Threshold) && _options.Contamination > 0)
             channel.Warning(MessageSensitivity.None, $"Nothing will be flagged: {model.Calibration.Count} calibration rows are too few for a contamination of {_options.Contamination}, which needs {Math.Ceiling(1 / _options.Contamination - 1e-9) - 1}. Raise CalibrationFraction or Contamination, or set a threshold with WithThreshold.");

@@ -38,9 +38,10 @@ public static class FlowParity
     /// <summary>Checks a density graph.</summary>
     /// <param name="model">The flow, with its probes.</param>
     /// <param name="graph">ONNX bytes from <see cref="FlowModel.BuildDensityGraph"/>.</param>
+    /// <param name="threshold">The graph's default threshold; null for the calibrated one.</param>
     /// <returns>The largest errors by name, for the graph's metadata; only the number of probes where the model has none.</returns>
     /// <exception cref="FlowParityException">An output differs by more than is allowed.</exception>
-    public static IReadOnlyDictionary<string, string> CheckDensity(FlowModel model, byte[] graph)
+    public static IReadOnlyDictionary<string, string> CheckDensity(FlowModel model, byte[] graph, float? threshold = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(graph);
@@ -61,7 +62,7 @@ public static class FlowParity
             double[] scores = Array.ConvertAll(logLikelihoods, value => -(double)value);
             Calibration calibration = model.Calibration;
             facts.Compare("Score", run.Floats("Score"), scores, 1, (_, _) => 0);
-            facts.Compare("PredictedLabel", run.Labels("PredictedLabel"), Array.ConvertAll(scores, score => score > calibration.Threshold ? 1d : 0), 1, (_, _) => 0);
+            facts.Compare("PredictedLabel", run.Labels("PredictedLabel"), Array.ConvertAll(scores, score => score > (threshold ?? calibration.Threshold) ? 1d : 0), 1, (_, _) => 0);
             facts.Compare("PValue", run.Floats("PValue"), Array.ConvertAll(scores, score => (double)calibration.PValue((float)score)), 1, (_, _) => 1e-6);
             float[] typicalities = Array.ConvertAll(scores, score => calibration.Typicality((float)score));
             facts.Compare("Typicality", run.Floats("Typicality"), Array.ConvertAll(typicalities, value => (double)value), 1, (_, _) => 0);

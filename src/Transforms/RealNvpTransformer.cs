@@ -162,11 +162,11 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
 
     /// <summary>
     /// Writes the density graph with score, label and p-value to an ONNX file, after its exact bytes have given the trained flow's results on the stored
-    /// probe rows; the errors stand in the file's metadata. The graph's input <c>Threshold</c> defaults to the calibrated threshold, not to one set
-    /// with <see cref="WithThreshold"/>.
+    /// probe rows; the errors stand in the file's metadata. The graph's input <c>Threshold</c> defaults to <see cref="Threshold"/>.
     /// </summary>
     /// <exception cref="FlowParityException">The graph disagrees with the trained flow. Nothing is written.</exception>
-    public void ExportDensity(string path) => Export(path, parity => Model.BuildDensityGraph(DensityOutputs.Decision, parity), FlowParity.CheckDensity);
+    public void ExportDensity(string path) => Export(
+        path, parity => Model.BuildDensityGraph(DensityOutputs.Decision, parity, Threshold), (model, graph) => FlowParity.CheckDensity(model, graph, Threshold));
 
     /// <summary>
     /// Writes the sampling graph to an ONNX file, after its exact bytes have given the stored probe rows back from the trained flow's latents; the errors

@@ -132,6 +132,38 @@ public class RealNvpTransformerTests
     }
 
     [Fact]
+    public void The_exported_threshold_is_that_of_the_transformer()
+    {
+        string path = Path.GetTempFileName();
+        try
+        {
+            using RealNvpTransformer transformer = new(_ml, _model);
+            using RealNvpTransformer other = transformer.WithThreshold(-1000);
+            other.ExportDensity(path);
+            using var session = new Microsoft.ML.OnnxRuntime.InferenceSession(path);
+            float[] rows = [.. Flows.Rows(_model, 10, 3).SelectMany(row => row)];
+            using var values = Microsoft.ML.OnnxRuntime.OrtValue.CreateTensorValueFromMemory(rows, [10, FeatureRow.Size]);
+            using var options = new Microsoft.ML.OnnxRuntime.RunOptions();
+            using var results = session.Run(options, ["Features"], [values], ["PredictedLabel"]);
+            Assert.All(results[0].GetTensorDataAsSpan<bool>().ToArray(), Assert.True);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    [Fact]
+    public void The_flow_is_found_in_a_chain_and_missed_where_there_is_none()
+    {
+        IDataView data = _ml.Data.LoadFromEnumerable(FeatureRow.Many(_model, 3));
+        ITransformer chain = _ml.Transforms.CopyColumns("Copy", "Id").Append(_ml.Transforms.ApplyRealNvp(_model)).Append(_ml.Transforms.CopyColumns("S", "Score")).Fit(data);
+        using RealNvpTransformer found = chain.FindRealNvp();
+        Assert.Equal(_model.Calibration.Threshold, found.Threshold);
+        Assert.Contains("0 flows", Assert.Throws<ArgumentException>(() => _ml.Transforms.CopyColumns("Copy", "Id").Fit(data).FindRealNvp()).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Score_columns_are_annotated_as_by_the_own_detectors_of_mlnet()
     {
         IDataView data = _ml.Data.LoadFromEnumerable(FeatureRow.Many(_model, 30));

@@ -1,10 +1,11 @@
 using Microsoft.ML.OnnxRuntime;
+using RealNvp.ML.Transforms.Onnx;
 
 namespace RealNvp.ML.Bench.Running;
 
 /// <summary>
 /// ONNX Runtime as fast as it can be called: tensors of a fixed batch size over memory that is pinned once, nothing allocated per run. Session options
-/// are those of the library's bulk sessions (all cores within a call, errors only in the log), so that only what stands around it differs.
+/// are those of the library for a small flow (one thread within a call), so that only what stands around it differs.
 /// </summary>
 internal sealed class OnnxRun : IDisposable
 {
@@ -18,12 +19,7 @@ internal sealed class OnnxRun : IDisposable
     /// <summary>Binds a graph to one input and some outputs, each [rows, width].</summary>
     public OnnxRun(byte[] graph, int rows, (string Name, int Width) input, params (string Name, int Width)[] outputs)
     {
-        using var options = new SessionOptions
-        {
-            IntraOpNumThreads = 0,
-            InterOpNumThreads = 1,
-            LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
-        };
+        using SessionOptions options = OnnxSession.CreateOptions(threads: 1);
         _session = new InferenceSession(graph, options);
         Input = GC.AllocateArray<float>(rows * input.Width, pinned: true);
         Outputs = [.. outputs.Select(output => GC.AllocateArray<float>(rows * output.Width, pinned: true))];

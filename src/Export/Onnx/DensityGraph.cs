@@ -11,10 +11,10 @@ internal sealed class DensityGraph : FlowGraph
 
     private DensityGraph(FlowModel model) : base(model, "density", "Features") { }
 
-    public static byte[] Build(FlowModel model, DensityOutputs outputs, IReadOnlyDictionary<string, string>? parity)
+    public static byte[] Build(FlowModel model, DensityOutputs outputs, IReadOnlyDictionary<string, string>? parity, float threshold)
     {
         var graph = new DensityGraph(model);
-        graph.Write(outputs);
+        graph.Write(outputs, threshold);
         return graph.ToModel("Real NVP density: the log-likelihood of rows, in nats and in the units of the input.", parity);
     }
 
@@ -25,7 +25,7 @@ internal sealed class DensityGraph : FlowGraph
     /// <summary>Adds a log-determinant that is the same for every row.</summary>
     public void AddConstantLogDet(double value) => _constantLogDet += value;
 
-    private void Write(DensityOutputs outputs)
+    private void Write(DensityOutputs outputs, float threshold)
     {
         string[] members = [.. Model.Members.Select(WriteMember)];
         // NaN unless the row is finite: x * 0 is NaN exactly where x is not
@@ -33,7 +33,7 @@ internal sealed class DensityGraph : FlowGraph
         string logLikelihood = Nodes.Node("Add", Model.IsMixture ? LogMeanExp(members) : members[0], nanUnlessFinite);
         Column("LogLikelihood", logLikelihood);
         if (outputs == DensityOutputs.Decision)
-            WriteDecision(logLikelihood, nanUnlessFinite);
+            WriteDecision(logLikelihood, nanUnlessFinite, threshold);
         if (Model.IsMixture)
             return;
         Nodes.Name("Latent", Nodes.Node("Add", Vector.Whole(), nanUnlessFinite));
@@ -72,10 +72,10 @@ internal sealed class DensityGraph : FlowGraph
         return Nodes.Node("Add", largest, Nodes.Node("Log", Nodes.Node("Mul", sum, Nodes.Scalar(1.0 / members.Length))));
     }
 
-    private void WriteDecision(string logLikelihood, string nanUnlessFinite)
+    private void WriteDecision(string logLikelihood, string nanUnlessFinite, float threshold)
     {
         Calibration calibration = Model.Calibration;
-        Nodes.OptionalInput("Threshold", calibration.Threshold);
+        Nodes.OptionalInput("Threshold", threshold);
         string score = Nodes.Node("Neg", logLikelihood);
         Column("Score", score);
         Column("PredictedLabel", Nodes.Node("Greater", score, "Threshold"), isBool: true);

@@ -5,7 +5,8 @@ internal sealed record RowSplit(int[] Training, int[] Validation, int[] Calibrat
 {
     /// <summary>
     /// Cuts <paramref name="count"/> rows; every slice with a positive fraction gets at least one row, training keeps the rest. A threshold at
-    /// contamination c needs 1/c - 1 calibration rows: the slice grows to that where it then is at most a quarter of the rows.
+    /// contamination c needs 1/c - 1 calibration rows: the slice grows to that where it then is at most a quarter of the rows. More than are kept
+    /// (<see cref="Export.Calibration.MaxScores"/>) are not taken from training.
     /// </summary>
     public static RowSplit Draw(int count, double validationFraction, double calibrationFraction, double contamination, int seed)
     {
@@ -16,6 +17,7 @@ internal sealed record RowSplit(int[] Training, int[] Validation, int[] Calibrat
         double needed = contamination > 0 ? Math.Ceiling(1 / contamination - 1e-9) - 1 : 0;
         if (calibration > 0 && calibration < needed && needed <= count / 4)
             calibration = (int)needed;
+        calibration = Math.Min(calibration, Export.Calibration.MaxScores);
         return new RowSplit(order[(validation + calibration)..], order[..validation], order[validation..(validation + calibration)]);
     }
 }

@@ -20,18 +20,26 @@ internal sealed class OnnxSession
     {
         _session = OnnxLibrary.Call(() =>
         {
-            using var options = new SessionOptions
-            {
-                IntraOpNumThreads = threads,
-                InterOpNumThreads = 1,
-                // warnings speak of the graph's layout, which a user cannot change
-                LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
-            };
-            // threads that wait for their next part of a call would keep other work from the cores
-            options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
+            using SessionOptions options = CreateOptions(threads);
             provider.AppendTo(options);
             return new InferenceSession(graph, options);
         });
+    }
+
+    /// <summary>The options of every session; the caller disposes them.</summary>
+    /// <param name="threads">Threads within one call; 0 for all cores.</param>
+    public static SessionOptions CreateOptions(int threads)
+    {
+        var options = new SessionOptions
+        {
+            IntraOpNumThreads = threads,
+            InterOpNumThreads = 1,
+            // warnings speak of the graph's layout, which a user cannot change
+            LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
+        };
+        // threads that wait for their next part of a call would keep other work from the cores
+        options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
+        return options;
     }
 
     /// <summary>Becomes one more owner.</summary>
