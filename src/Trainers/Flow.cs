@@ -9,7 +9,10 @@ namespace RealNvp.ML.Trainers;
 /// <summary>A flow in training: its steps in the density direction.</summary>
 internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
 {
+    private static readonly Scalar s_minusHalf = (-0.5).ToScalar();
+
     private readonly ModuleList<FlowStepModule> steps;
+    private Scalar? _logNormaliser;
 
     /// <summary>A flow from its steps.</summary>
     public Flow(IEnumerable<FlowStepModule> steps) : base(nameof(Flow))
@@ -41,8 +44,8 @@ internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
     public Tensor LogLikelihood(Tensor rows)
     {
         (Tensor latent, Tensor logDet) = forward(rows);
-        double logNormaliser = 0.5 * latent.shape[1] * Math.Log(2 * Math.PI);
-        return latent.square().sum(1) * -0.5 + (logDet - logNormaliser);
+        _logNormaliser ??= (0.5 * latent.shape[1] * Math.Log(2 * Math.PI)).ToScalar();
+        return latent.square().sum(1) * s_minusHalf + (logDet - _logNormaliser);
     }
 
     /// <summary>Latents to rows.</summary>

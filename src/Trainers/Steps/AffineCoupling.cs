@@ -16,7 +16,9 @@ internal sealed class AffineCoupling : FlowStepModule
     /// <summary>No learned gain exceeds this: exp(5) = 148 per coupling is ample, and bounds what an explosion can do.</summary>
     public const double MaxGain = 5;
 
-    private static readonly Scalar s_one = 1.0.ToScalar(); // a number as an argument would be a native allocation per call
+    private static readonly Scalar s_one = 1.0.ToScalar();
+    private static readonly Scalar s_maxGain = MaxGain.ToScalar();
+    private static readonly Scalar s_minGain = (-MaxGain).ToScalar();
 
     private readonly MaskSplit split;
     private readonly ModuleList<Linear> trunk = new();
@@ -24,6 +26,7 @@ internal sealed class AffineCoupling : FlowStepModule
     private readonly TorchSharp.Modules.Parameter gain;
     private readonly Activation _activation;
     private readonly double _dropout;
+    private readonly Scalar _dropoutScale;
     private readonly Generator? _noise;
     private readonly long _width;
 
@@ -37,6 +40,7 @@ internal sealed class AffineCoupling : FlowStepModule
         split = new MaskSplit(mask);
         _activation = net.Activation;
         _dropout = net.Dropout;
+        _dropoutScale = (1 / (1 - net.Dropout)).ToScalar();
         _noise = net.Dropout == 0 || noise is not null ? noise : throw new ArgumentNullException(nameof(noise));
         _width = mask.Transformed.Length;
         long inputs = mask.Conditioning.Length;
@@ -87,13 +91,13 @@ internal sealed class AffineCoupling : FlowStepModule
         {
             hidden = _activation == Activation.Relu ? layer.forward(hidden).relu() : layer.forward(hidden).tanh();
             if (training && _dropout > 0)
-                hidden = hidden * empty_like(hidden).bernoulli_(1 - _dropout, _noise).div_(1 - _dropout);
+                hidden = hidden * empty_like(hidden).bernoulli_(1 - _dropout, _noise).mul_(_dropoutScale);
         }
         Tensor outputs = heads.forward(hidden);
         return (outputs.narrow(1, 0, _width).tanh() * BoundedGain(), outputs.narrow(1, _width, _width));
     }
 
-    private Tensor BoundedGain() => gain.clamp(-MaxGain, MaxGain);
+    private Tensor BoundedGain() => gain.clamp(s_minGain, s_maxGain);
 
     private static Linear FreshLayer(long inputs, long outputs, Generator generator)
     {

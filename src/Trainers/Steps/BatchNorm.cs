@@ -12,8 +12,10 @@ namespace RealNvp.ML.Trainers.Steps;
 /// </summary>
 internal sealed class BatchNorm : FlowStepModule
 {
-    private const double Epsilon = 1e-4;
-    private const double Momentum = 0.1;
+    private static readonly Scalar s_epsilon = 1e-4.ToScalar();
+    private static readonly Scalar s_momentum = 0.1.ToScalar();
+    private static readonly Scalar s_kept = 0.9.ToScalar();
+    private static readonly Scalar s_minusHalf = (-0.5).ToScalar();
 
     private readonly MaskSplit split;
     private readonly Tensor runningMean;
@@ -34,15 +36,15 @@ internal sealed class BatchNorm : FlowStepModule
     {
         (Tensor conditioning, Tensor transformed) = split.Split(x);
         (Tensor mean, Tensor variance) = Statistics(transformed);
-        Tensor stabilised = variance + Epsilon;
+        Tensor stabilised = variance + s_epsilon;
         Tensor y = (transformed - mean) * stabilised.rsqrt();
-        return (split.Merge(conditioning, y), stabilised.log().sum() * -0.5);
+        return (split.Merge(conditioning, y), stabilised.log().sum() * s_minusHalf);
     }
 
     public override Tensor Inverse(Tensor y)
     {
         (Tensor conditioning, Tensor transformed) = split.Split(y);
-        return split.Merge(conditioning, transformed * (runningVariance + Epsilon).sqrt() + runningMean);
+        return split.Merge(conditioning, transformed * (runningVariance + s_epsilon).sqrt() + runningMean);
     }
 
     public override void RefreshStatistics(Tensor input)
@@ -57,7 +59,7 @@ internal sealed class BatchNorm : FlowStepModule
     public override Frozen.FlowStep Freeze()
     {
         using IDisposable scope = NewDisposeScope();
-        Tensor scale = (runningVariance.to(ScalarType.Float64) + Epsilon).rsqrt();
+        Tensor scale = (runningVariance.to(ScalarType.Float64) + s_epsilon).rsqrt();
         return new Frozen.BatchNorm(split.Mask.Features, split.Mask.Transformed, Values(scale), Values(-runningMean * scale));
     }
 
@@ -71,8 +73,8 @@ internal sealed class BatchNorm : FlowStepModule
         Tensor variance = (transformed - mean).square().mean([0]);
         using (no_grad())
         {
-            runningMean.lerp_(mean.detach(), Momentum);
-            runningVariance.lerp_(variance.detach(), Momentum);
+            runningMean.mul_(s_kept).add_(mean.detach(), s_momentum);
+            runningVariance.mul_(s_kept).add_(variance.detach(), s_momentum);
         }
         return (mean, variance);
     }

@@ -7,6 +7,10 @@ namespace RealNvp.ML.Trainers.Steps;
 /// One step of a flow as a torch module. The class of the same name in RealNvp.ML.Export is its frozen data.
 /// Tensors are [batch, features]; a log-determinant is [batch], or a scalar where it is the same for every row.
 /// </summary>
+/// <remarks>
+/// Numbers in arithmetic are <see cref="TorchSharp.Scalar"/>s held in fields. A plain number becomes a temporary one, which TorchSharp does not keep alive
+/// during the native call: a finalizer that runs in that moment frees it, and the call fails. Over millions of steps it happens.
+/// </remarks>
 internal abstract class FlowStepModule : nn.Module<Tensor, (Tensor Output, Tensor LogDet)>
 {
     protected FlowStepModule(string name) : base(name) { }

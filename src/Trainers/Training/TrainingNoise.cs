@@ -6,6 +6,8 @@ namespace RealNvp.ML.Trainers.Training;
 /// <summary>What is added to the rows of a batch: uniform noise of one bin's width to discrete features, Gaussian noise to all.</summary>
 internal sealed class TrainingNoise : IDisposable
 {
+    private static readonly Scalar s_half = 0.5.ToScalar();
+
     private readonly Tensor? _uniform;
     private readonly Tensor? _gaussian;
     private readonly Generator _generator;
@@ -27,7 +29,7 @@ internal sealed class TrainingNoise : IDisposable
     public Tensor Add(Tensor batch)
     {
         if (_uniform is not null)
-            batch = batch + (rand(batch.shape, device: batch.device, generator: _generator) - 0.5) * _uniform;
+            batch = batch + (rand(batch.shape, device: batch.device, generator: _generator) - s_half) * _uniform;
         if (_gaussian is not null)
             batch = batch + randn(batch.shape, device: batch.device, generator: _generator) * _gaussian;
         return batch;
