@@ -17,7 +17,7 @@ if (!File.Exists(path))
 
 var mlContext = new MLContext();
 var model = (TransformerChain<ITransformer>)mlContext.Model.Load(path, out _);
-using RealNvpTransformer flow = model.OfType<RealNvpTransformer>().Single();
+using RealNvpTransformer flow = model.FindRealNvp();
 
 // All rows of the file, also those that the flow was fitted to.
 IDataView rows = BreastCancer.Load(mlContext);

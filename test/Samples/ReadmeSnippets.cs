@@ -29,7 +29,7 @@ public sealed class ReadmeSnippets : IDisposable
             .Append(mlContext.AnomalyDetection.Trainers.RealNvp(contamination: 0.01));
         using var model = pipeline.Fit(normalRows);
 
-        IDataView scored = model.Transform(newRows); // adds Score, PredictedLabel, LogLikelihood, PValue, Latent
+        IDataView scored = model.Transform(newRows); // adds Score, PredictedLabel, PValue and more
         foreach (ScoredReading row in mlContext.Data.CreateEnumerable<ScoredReading>(scored, reuseRowObject: false))
         {
             if (row.PredictedLabel)
@@ -76,6 +76,19 @@ public sealed class ReadmeSnippets : IDisposable
         IDataView again = scoring.Fit(newRows).Transform(newRows);
 
         Assert.Equal(scored.GetColumn<float>("Score"), again.GetColumn<float>("Score"));
+
+        // README: explain
+        var explaining = mlContext.Transforms.Concatenate("Features", "Temperature", "Pressure", "Flow")
+            .Append(mlContext.Transforms.ApplyRealNvp(flow.Model, new RealNvpColumns { Contributions = "Contributions" }));
+        float[] shares = explaining.Fit(newRows).Transform(newRows).GetColumn<float[]>("Contributions").Last();
+
+        Assert.Equal(3, shares.Length);
+        Assert.True(shares.Sum() > 10); // far above the score of the medians
+
+        // README: find
+        using RealNvpTransformer found = loaded.FindRealNvp(); // to sample, export, or set another threshold
+
+        Assert.Equal(flow.Threshold, found.Threshold);
     }
 
     [Fact]
@@ -92,8 +105,10 @@ public sealed class ReadmeSnippets : IDisposable
         {
             Couplings = 4,                // default 8: depth; with HiddenUnits, what the flow can express
             HiddenUnits = 32,             // default 64
+            Members = 2,                  // default 1: flows whose mixture is the model; a mixture has no Latent
             Dropout = 0.3,                // default 0.1: more where rows are few
             Noise = 0.1,                  // default 0.05 standard deviations: the same
+            Trim = 0.05,                  // default 0: share of each batch left out as least likely, for contaminated rows
             Epochs = 100,                 // default 0: chosen by the number of rows
             CalibrationFraction = 0.3,    // default 0.1: contamination c needs at least 1/c - 1 calibration rows
             Contamination = 0.02,         // default 0.05
