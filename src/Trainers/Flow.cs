@@ -45,7 +45,7 @@ internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
     {
         (Tensor latent, Tensor logDet) = forward(rows);
         _logNormaliser ??= (0.5 * latent.shape[1] * Math.Log(2 * Math.PI)).ToScalar();
-        return latent.square().sum(1) * s_minusHalf + (logDet - _logNormaliser);
+        return (latent * latent).sum(1) * s_minusHalf + (logDet - _logNormaliser);
     }
 
     /// <summary>Latents to rows.</summary>

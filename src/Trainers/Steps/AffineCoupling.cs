@@ -55,7 +55,8 @@ internal sealed class AffineCoupling : FlowStepModule
             heads.weight.zero_();
             heads.bias!.zero_();
         }
-        gain = new TorchSharp.Modules.Parameter(full(_width, net.LogScaleGain));
+        using Scalar start = net.LogScaleGain.ToScalar();
+        gain = new TorchSharp.Modules.Parameter(ones(_width).mul_(start));
         RegisterComponents();
     }
 

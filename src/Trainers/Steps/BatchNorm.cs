@@ -70,7 +70,8 @@ internal sealed class BatchNorm : FlowStepModule
         if (HeldStatistics is { } held)
             return held;
         Tensor mean = transformed.mean([0]);
-        Tensor variance = (transformed - mean).square().mean([0]);
+        Tensor centred = transformed - mean;
+        Tensor variance = (centred * centred).mean([0]);
         using (no_grad())
         {
             runningMean.mul_(s_kept).add_(mean.detach(), s_momentum);

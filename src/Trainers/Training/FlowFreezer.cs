@@ -39,7 +39,8 @@ internal static class FlowFreezer
         }
         Tensor all = cat(rows);
         Tensor doubles = all.to(ScalarType.Float64);
-        Tensor logLikelihoods = stack(flows.Select(flow => flow.LogLikelihood(doubles))).logsumexp(0) - Math.Log(flows.Count);
+        using Scalar logCount = Math.Log(flows.Count).ToScalar();
+        Tensor logLikelihoods = stack(flows.Select(flow => flow.LogLikelihood(doubles))).logsumexp(0) - logCount;
         return new ProbeSet([.. all.data<float>()], [.. logLikelihoods.data<double>()], [.. cat(latents).data<double>()]);
     }
 }
