@@ -27,7 +27,9 @@ internal sealed class AnomalyReport(string protocol, IReadOnlyList<SetResult> re
             ## Where a likelihood ranks badly
 
             Of the first split's training rows: constant columns, the share of other columns that are discrete (at most 20 values, or one per 20 rows), the
-            share of rows that repeat an earlier one. Seconds are per fit on one thread, all members, other fits running beside it; scoring is of all test rows.
+            share of rows that repeat an earlier one. By typicality: the AUROC of |score - mean held-out score|. Shift of normals: the median score of the fresh
+            normal rows less the mean held-out score, in standard deviations of the held-out scores; far from 0, the test rows that are called normal
+            are not like the training rows, and no density of those can rank them well. Seconds are per fit on one thread, all members, other fits running beside it; scoring is of all test rows.
             """);
         report.Add(Diagnoses());
     }
@@ -93,13 +95,14 @@ internal sealed class AnomalyReport(string protocol, IReadOnlyList<SetResult> re
 
     private MarkdownTable Diagnoses()
     {
-        var table = new MarkdownTable("Set", "Rows", "Training rows", "Features", "Constant", "Discrete", "Repeated rows", "AUROC", "above kNN", "s per fit", "s per scoring");
+        var table = new MarkdownTable("Set", "Rows", "Training rows", "Features", "Constant", "Discrete", "Repeated rows", "AUROC", "above kNN", "by typicality", "shift of normals", "s per fit", "s per scoring");
         foreach (SetResult result in results)
         {
             Diagnosis traits = result.Diagnosis;
             double auroc = SetResult.Mean(result.Flow, Metric);
             table.Add(result.Set, Whole(traits.Rows), Whole(traits.Training), Whole(traits.Features), Whole(traits.Constant), $"{traits.Discrete:P0}", $"{traits.Duplicate:P0}",
                 Two(auroc), Two(auroc - published.Value(Auroc, Rival, result.Set)),
+                Two(SetResult.Mean(result.Flow, run => run.TypicalityAuroc)), Two(SetResult.Mean(result.Flow, run => run.Shift)),
                 One(SetResult.Mean(result.Flow, run => run.FitSeconds)), One(SetResult.Mean(result.Flow, run => run.ScoreSeconds)));
         }
         return table;

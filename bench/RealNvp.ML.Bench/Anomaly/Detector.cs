@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using RealNvp.ML.Bench.Flows;
+using RealNvp.ML.Transforms;
 
 namespace RealNvp.ML.Bench.Anomaly;
 
@@ -15,7 +16,7 @@ internal abstract class Detector
     public abstract string Fingerprint { get; }
 
     /// <summary>Learns from some rows and scores others.</summary>
-    public (float[] Scores, double FitSeconds, double ScoreSeconds) Run(float[][] train, float[][] test, int seed)
+    public DetectorRun Run(float[][] train, float[][] test, int seed)
     {
         var ml = new MLContext(seed);
         IDataView trainRows = Tables.Cached(ml, train), testRows = Tables.Cached(ml, test);
@@ -26,7 +27,7 @@ internal abstract class Detector
             double fitSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
             start = Stopwatch.GetTimestamp();
             float[] scores = [.. model.Transform(testRows).GetColumn<float>("Score")];
-            return (scores, fitSeconds, Stopwatch.GetElapsedTime(start).TotalSeconds);
+            return new DetectorRun(scores, (model as RealNvpTransformer)?.Model.Calibration, fitSeconds, Stopwatch.GetElapsedTime(start).TotalSeconds);
         }
         finally
         {

@@ -1,3 +1,5 @@
+using RealNvp.ML.Export;
+
 namespace RealNvp.ML.Bench.Anomaly;
 
 /// <summary>One fit and what its scores were worth.</summary>
@@ -7,14 +9,19 @@ namespace RealNvp.ML.Bench.Anomaly;
 /// <param name="Key">Changes when the data, the options or the code do.</param>
 /// <param name="Auroc">Percent, over the rows with a finite score; NaN where these lack anomalies or normal rows.</param>
 /// <param name="Aupr">Percent, over the same rows.</param>
+/// <param name="TypicalityAuroc">Percent, of |score - mean held-out score|; NaN but for a flow.</param>
+/// <param name="Shift">
+/// The median score of the fresh normal rows less the mean held-out score, in standard deviations of the held-out scores; NaN but for a flow. Far from 0 the
+/// test rows called normal are not like the training rows.
+/// </param>
 /// <param name="NonFinite">Test rows without a finite score.</param>
 /// <param name="FitSeconds">On one thread, while other fits ran beside it.</param>
 /// <param name="ScoreSeconds">For all test rows.</param>
 internal sealed record Measurement(
-    string Detector, string Set, int Seed, string Key, double Auroc, double Aupr, int NonFinite, double FitSeconds, double ScoreSeconds)
+    string Detector, string Set, int Seed, string Key, double Auroc, double Aupr, double TypicalityAuroc, double Shift, int NonFinite, double FitSeconds, double ScoreSeconds)
 {
     /// <summary>Evaluates scores.</summary>
-    public static Measurement Of(Detector detector, string set, int seed, string key, bool[] anomalies, (float[] Scores, double FitSeconds, double ScoreSeconds) run)
+    public static Measurement Of(Detector detector, string set, int seed, string key, bool[] anomalies, DetectorRun run)
     {
         if (run.Scores.Length != anomalies.Length)
             throw new InvalidOperationException($"{run.Scores.Length} scores for {anomalies.Length} rows.");
@@ -25,6 +32,16 @@ internal sealed record Measurement(
         return new Measurement(detector.Name, set, seed, key,
             ranks ? 100 * RankMetrics.Auroc(scores, labels) : double.NaN,
             ranks ? 100 * RankMetrics.AveragePrecision(scores, labels) : double.NaN,
+            ranks && run.Calibration is { } calibration ? 100 * RankMetrics.Auroc(Array.ConvertAll(scores, calibration.Typicality), labels) : double.NaN,
+            NormalShift(scores, labels, run.Calibration),
             anomalies.Length - finite.Length, run.FitSeconds, run.ScoreSeconds);
+    }
+    private static double NormalShift(float[] scores, bool[] labels, Calibration? calibration)
+    {
+        float[] normal = [.. scores.Where((_, row) => !labels[row]).Order()];
+        if (calibration is null || calibration.Count < 2 || normal.Length == 0)
+            return double.NaN;
+        double deviation = Math.Sqrt(calibration.Scores.Average(score => Math.Pow(score - calibration.MeanScore, 2)));
+        return (normal[normal.Length / 2] - calibration.MeanScore) / deviation;
     }
 }
