@@ -19,7 +19,7 @@ public sealed class RealNvpTrainerTests
             var random = new Random(seed);
             for (int i = 0; i < count; i++)
             {
-                double x = Normal(random), y = 0.5 * x * x + 0.3 * Normal(random);
+                double x = Tables.Normal(random), y = 0.5 * x * x + 0.3 * Tables.Normal(random);
                 yield return new Row { Features = [(float)(100 + 20 * x), (float)y] };
             }
         }
@@ -68,7 +68,7 @@ public sealed class RealNvpTrainerTests
     public void One_feature_is_a_Gaussian_by_its_mean_and_standard_deviation()
     {
         var random = new Random(1);
-        float[] values = [.. Enumerable.Range(0, 200).Select(_ => (float)(3 + 2 * Normal(random)))];
+        float[] values = [.. Enumerable.Range(0, 200).Select(_ => (float)(3 + 2 * Tables.Normal(random)))];
         using RealNvpTransformer model = Fit(values.Select(value => new Row { Features = [value] }), new() { CalibrationFraction = 0, ValidationFraction = 0, TailBound = 0 });
         double mean = values.Average(value => (double)value), variance = values.Average(value => Math.Pow(value - mean, 2));
         float[] found = Scores(model, [new Row { Features = [7] }]);
@@ -79,7 +79,7 @@ public sealed class RealNvpTrainerTests
     public void Every_feature_matters_whatever_their_number(int features)
     {
         var random = new Random(features);
-        IEnumerable<Row> rows = Enumerable.Range(0, 300).Select(_ => new Row { Features = [.. Enumerable.Range(0, features).Select(_ => (float)Normal(random))] });
+        IEnumerable<Row> rows = Enumerable.Range(0, 300).Select(_ => new Row { Features = [.. Enumerable.Range(0, features).Select(_ => (float)Tables.Normal(random))] });
         using RealNvpTransformer model = Fit(rows, new() { Couplings = 2, Epochs = 3 }, features);
         // two couplings transform every feature once: each latent differs from its standardised feature
         Assert.Equal(features, model.Model.Steps.OfType<Export.Steps.AffineCoupling>().Sum(coupling => coupling.Mask.Transformed.Length));
@@ -97,7 +97,7 @@ public sealed class RealNvpTrainerTests
     public void Constant_columns_do_no_harm_and_a_new_value_in_one_stands_out()
     {
         var random = new Random(1);
-        IEnumerable<Row> rows = Enumerable.Range(0, 400).Select(_ => new Row { Features = [(float)Normal(random), 42, 1e7f] });
+        IEnumerable<Row> rows = Enumerable.Range(0, 400).Select(_ => new Row { Features = [(float)Tables.Normal(random), 42, 1e7f] });
         using RealNvpTransformer model = Fit(rows, new() { Epochs = 30 }, 3);
         float[] scores = Scores(model, [new Row { Features = [0, 42, 1e7f] }, new Row { Features = [0, 43, 1e7f] }], 3);
         Assert.All(scores, score => Assert.True(float.IsFinite(score)));
@@ -250,11 +250,9 @@ public sealed class RealNvpTrainerTests
         {
             double angle = Math.PI * random.NextDouble();
             (double x, double y) = i % 2 == 0 ? (Math.Cos(angle), Math.Sin(angle)) : (1 - Math.Cos(angle), 0.5 - Math.Sin(angle));
-            yield return new Row { Features = [(float)(x + 0.1 * Normal(random)), (float)(y + 0.1 * Normal(random))] };
+            yield return new Row { Features = [(float)(x + 0.1 * Tables.Normal(random)), (float)(y + 0.1 * Tables.Normal(random))] };
         }
     }
-
-    private static double Normal(Random random) => Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
 
     private sealed class Row
     {
