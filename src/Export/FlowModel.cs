@@ -120,7 +120,10 @@ public sealed class FlowModel
     /// <exception cref="FlowModelException">The stream does not hold a flow, is damaged or truncated, or comes from a newer version.</exception>
     public static FlowModel Load(Stream stream) => FlowModelFile.Read(stream);
 
-    /// <summary>One line per step with its size, then the calibration: what the flow does to a row, from the input column to the latent.</summary>
+    /// <summary>
+    /// One line per step with its size, then the calibration and the facts of the training run, among them what was done to rows in training alone (noise,
+    /// dropout, trim): what the flow does to a row, from the input column to the latent.
+    /// </summary>
     public string Summary()
     {
         var text = new StringBuilder();
@@ -133,6 +136,8 @@ public sealed class FlowModel
                 text.AppendLine(CultureInfo.InvariantCulture, $"{i,3}  {Members[member][i].Kind,-18} {Members[member][i].Describe()}");
         }
         text.Append(CultureInfo.InvariantCulture, $"Calibration: {Calibration.Count} scores, contamination {Calibration.Contamination}, threshold {Calibration.Threshold}");
+        if (!Metadata.Training.IsEmpty)
+            text.AppendLine().Append("Training: ").AppendJoin(", ", Metadata.Training.Select(fact => $"{fact.Key} {fact.Value}"));
         return text.ToString();
     }
 

@@ -6,6 +6,7 @@ using RealNvp.ML.Export;
 using RealNvp.ML.Export.Steps;
 using RealNvp.ML.Trainers.Training;
 using RealNvp.ML.Transforms;
+using RealNvp.ML.Transforms.Onnx;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -144,7 +145,10 @@ public sealed class RealNvpTrainer : IEstimator<RealNvpTransformer>
         /// <summary>The seed of everything random; null takes that of the MLContext, and a random one where that has none.</summary>
         public int? Seed;
 
-        /// <summary>Threads of libtorch while training; null leaves the process's setting. The same model is promised for the same number.</summary>
+        /// <summary>
+        /// Threads of libtorch while training, a setting of the process; null takes one where <see cref="HiddenUnits"/> is at most 128, which gain little from
+        /// more and lose much on a busy machine, and the process's setting else. The same model is promised for the same number.
+        /// </summary>
         public int? Threads;
 
         /// <summary>Takes progress after each evaluation; called on the training thread.</summary>
@@ -230,8 +234,9 @@ public sealed class RealNvpTrainer : IEstimator<RealNvpTransformer>
         DataViewSchema.Column column = FeatureColumn.Find(input.Schema, _options.Columns.Features);
         int features = ((VectorDataViewType)column.Type).Size;
         TorchRuntime.Require();
+        OnnxLibrary.Require(); // needed at the end, and better missed before the training than after it
         Device device = TorchRuntime.SelectDevice(MlNetInternals.GpuDeviceId(_host), MlNetInternals.FallbackToCpu(_host), message => channel.Warning(MessageSensitivity.None, message));
-        using var threads = new TorchThreads(_options.Threads);
+        using var threads = new TorchThreads(_options.Threads ?? (_options.HiddenUnits <= 128 ? 1 : null));
         int seed = _options.Seed ?? MlNetInternals.Seed(_host) ?? Random.Shared.Next();
 
         TrainingRows rows = TrainingRows.Read(input, column, features, _options.CancellationToken);
@@ -265,7 +270,7 @@ public sealed class RealNvpTrainer : IEstimator<RealNvpTransformer>
             }.Run(_options.CancellationToken));
         }
 
-        FlowMetadata metadata = TrainingSummary.Metadata(column, columns, rows, split, plan, outcomes, device, seed, clock.Elapsed);
+        FlowMetadata metadata = TrainingSummary.Metadata(column, columns, rows, split, _options, plan, outcomes, device, seed, clock.Elapsed);
         FlowModel model = FlowFreezer.Freeze(flows, features, metadata, seed);
         flows.ForEach(flow => flow.Dispose());
         model = Calibrator.Calibrate(_host, model, rows.Gather(split.Calibration), _options.Contamination);

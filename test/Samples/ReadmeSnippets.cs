@@ -113,6 +113,7 @@ public sealed class ReadmeSnippets : IDisposable
             CalibrationFraction = 0.3,    // default 0.1: contamination c needs at least 1/c - 1 calibration rows
             Contamination = 0.02,         // default 0.05
             Seed = 7,                     // default: the MLContext's
+            Threads = 2,                  // default 1 for nets this small: more gain little, and lose much on a busy machine
             Progress = showProgress,      // epoch, NLL, validation NLL, time left
             CancellationToken = stop.Token,
         });

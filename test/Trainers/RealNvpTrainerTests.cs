@@ -145,6 +145,8 @@ public sealed class RealNvpTrainerTests
         Assert.Contains(messages, message => message.StartsWith("Training on 240 rows of 2 features", StringComparison.Ordinal));
         Assert.Equal("240", model.Model.Metadata.Training["rows"]);
         Assert.Equal("cpu", model.Model.Metadata.Training["device"]);
+        string summary = model.Model.Summary();
+        Assert.All(["Standardization", "TailCompression    logarithmic beyond +-10", "Rotation", "AffineCoupling", "noise 0.05", "trim 0"], part => Assert.Contains(part, summary, StringComparison.Ordinal));
     }
 
     [Fact]

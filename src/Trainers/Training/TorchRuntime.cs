@@ -16,6 +16,13 @@ internal static class TorchRuntime
         }
         catch (Exception e) when (e is TypeInitializationException or DllNotFoundException or NotSupportedException or EntryPointNotFoundException)
         {
+            string[] folders = [AppContext.BaseDirectory, Path.Combine(AppContext.BaseDirectory, "runtimes", "linux-x64", "native")];
+            if (folders.Any(folder => File.Exists(Path.Combine(folder, "libLibTorchSharp.so"))))
+            {
+                throw new DllNotFoundException(
+                    "libLibTorchSharp.so is there but does not load; on Debian 12 and other systems whose libstdc++ lacks GLIBCXX_3.4.32 the project "
+                    + "must import RealNvp.ML's eng/MendLibTorchSharp.targets (the package RealNvp.ML.Trainers does).", e);
+            }
             throw new DllNotFoundException(
                 "Training needs libtorch: add the package TorchSharp-cpu, or TorchSharp-cuda-linux or TorchSharp-cuda-windows on a machine with a GPU, "
                 + "in the version of TorchSharp that this library references, to the application.", e);

@@ -9,7 +9,7 @@ namespace RealNvp.ML.Trainers.Training;
 /// <summary>Writes down how a flow was trained, for the model's metadata.</summary>
 internal static class TrainingSummary
 {
-    public static FlowMetadata Metadata(Microsoft.ML.DataViewSchema.Column column, ColumnFacts columns, TrainingRows rows, RowSplit split, TrainingPlan plan,
+    public static FlowMetadata Metadata(Microsoft.ML.DataViewSchema.Column column, ColumnFacts columns, TrainingRows rows, RowSplit split, RealNvpTrainer.Options options, TrainingPlan plan,
         IReadOnlyList<TrainingOutcome> outcomes, Device device, int seed, TimeSpan elapsed) => new()
         {
             FeatureNames = SlotNames(column, rows.Features),
@@ -21,6 +21,9 @@ internal static class TrainingSummary
                 ["calibration_rows"] = split.Calibration.Length,
                 ["skipped_rows"] = rows.Skipped,
                 ["batch_size"] = plan.BatchSize,
+                ["noise"] = options.Noise,
+                ["dropout"] = options.Dropout,
+                ["trim"] = options.Trim,
                 ["steps"] = outcomes.Sum(outcome => outcome.Steps),
                 ["rollbacks"] = outcomes.Sum(outcome => outcome.Rollbacks),
                 ["training_log_likelihood"] = Mean(outcomes, outcome => outcome.TrainingLogLikelihood),

@@ -23,6 +23,10 @@ internal static class OnnxLibrary
         }
     }
 
+    /// <summary>Loads the library.</summary>
+    /// <exception cref="InvalidOperationException">It is missing.</exception>
+    public static void Require() => Call(OrtEnv.Instance);
+
     /// <summary>Whether the library has ONNX Runtime's CUDA provider built in.</summary>
     public static bool HasCuda() => Call(() => OrtEnv.Instance().GetAvailableProviders().Contains("CUDAExecutionProvider"));
 
