@@ -84,6 +84,15 @@ public sealed class FlowModel
     public FlowModel WithCalibration(Calibration calibration) => new(InputShape, Array.ConvertAll<ImmutableArray<FlowStep>, IEnumerable<FlowStep>>([.. Members], steps => steps), calibration, Metadata, Probes);
 
     /// <summary>
+    /// The same flow over images of another size, without calibration and probes: an image flow is convolutional throughout, so that it samples images larger
+    /// than those it was trained on. The sides must be multiples of what the flow's squeezes need.
+    /// </summary>
+    /// <exception cref="FlowModelException">The flow is over vectors, or the size does not fit its steps.</exception>
+    public FlowModel WithImageSize(int height, int width) => InputShape.IsImage
+        ? new(FlowShape.Image(InputShape.Dimensions[0], height, width), Array.ConvertAll<ImmutableArray<FlowStep>, IEnumerable<FlowStep>>([.. Members], steps => steps), metadata: new FlowMetadata { Training = Metadata.Training })
+        : throw new FlowModelException($"A flow over {InputShape} values has no image size.");
+
+    /// <summary>
     /// The density graph as ONNX (opset 17, IR 8). Input <c>Features</c> [N, size]. Outputs <c>LogLikelihood</c> [N, 1] (nats, in the units of the input)
     /// and, but for mixtures, <c>Latent</c> [N, size]; with <see cref="DensityOutputs.Decision"/> also <c>Score</c>, <c>PredictedLabel</c> (bool),
     /// <c>PValue</c>, <c>Typicality</c> and <c>TypicalityPValue</c>, each [N, 1], and the input <c>Threshold</c> [1], which defaults to the calibrated one. A row with a NaN or infinite feature gets NaN results and the label false.

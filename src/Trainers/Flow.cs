@@ -1,3 +1,4 @@
+using RealNvp.ML.Export;
 using RealNvp.ML.Trainers.Steps;
 using TorchSharp;
 using TorchSharp.Modules;
@@ -6,18 +7,31 @@ using Frozen = RealNvp.ML.Export.Steps;
 
 namespace RealNvp.ML.Trainers;
 
-/// <summary>A flow in training: its steps in the density direction.</summary>
+/// <summary>
+/// A flow in training: its steps in the density direction. Rows and latents are flat; the rows of an image flow are planar images. Its latent is that of the
+/// last scale, then what was factored out, the latest first, each planar.
+/// </summary>
 internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
 {
+    // images that pass a step at once where all training rows do: their convolutions take 100 times the memory
+    private const long ImageChunk = 128;
+
     private static readonly Scalar s_minusHalf = (-0.5).ToScalar();
 
     private readonly ModuleList<FlowStepModule> steps;
+    private readonly FlowShape? _image;
+    private readonly FlowShape[] _latentShapes = []; // of an image flow, in the latent's order
     private Scalar? _logNormaliser;
 
     /// <summary>A flow from its steps.</summary>
-    public Flow(IEnumerable<FlowStepModule> steps) : base(nameof(Flow))
+    /// <param name="steps">In the density direction.</param>
+    /// <param name="image">The shape of a row, where it is an image.</param>
+    public Flow(IEnumerable<FlowStepModule> steps, FlowShape? image = null) : base(nameof(Flow))
     {
         this.steps = new ModuleList<FlowStepModule>([.. steps]);
+        _image = image;
+        if (image is not null)
+            _latentShapes = LatentShapes(image);
         RegisterComponents();
     }
 
@@ -30,13 +44,16 @@ internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
     /// <summary>Rows [n, D] to latents [n, D] and log-determinants [n].</summary>
     public override (Tensor Latent, Tensor LogDet) forward(Tensor rows)
     {
-        Tensor x = rows;
+        Tensor x = FromRows(rows);
+        var factoredOut = new Stack<Tensor>();
         Tensor? logDet = null;
         foreach (FlowStepModule step in steps)
         {
-            (x, Tensor term) = step.forward(x);
+            (x, Tensor term) = step.Forward(x, factoredOut);
             logDet = logDet is null ? term : logDet + term;
         }
+        if (_image is not null)
+            x = cat([x.flatten(1), .. factoredOut.Select(part => part.flatten(1))], 1);
         return (x, logDet ?? zeros([], dtype: x.dtype, device: x.device));
     }
 
@@ -49,7 +66,21 @@ internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
     }
 
     /// <summary>Latents to rows.</summary>
-    public Tensor Inverse(Tensor latent) => steps.Reverse().Aggregate(latent, (y, step) => step.Inverse(y));
+    public Tensor Inverse(Tensor latent)
+    {
+        var factoredOut = new Stack<Tensor>();
+        Tensor last = latent;
+        if (_image is not null)
+        {
+            Tensor[] parts = [.. latent.split([.. _latentShapes.Select(shape => (long)shape.Size)], 1)
+                .Zip(_latentShapes, (part, shape) => ToImages(part, shape))];
+            last = parts[0];
+            foreach (Tensor part in parts.Skip(1).Reverse())
+                factoredOut.Push(part);
+        }
+        Tensor rows = steps.Reverse().Aggregate(last, (y, step) => step.Inverse(y, factoredOut));
+        return _image is null ? rows : rows.flatten(1);
+    }
 
     /// <summary>
     /// Gives every step with running statistics those of all rows [n, D], step by step, as evaluation will see them; in the order of the flow, because
@@ -57,17 +88,17 @@ internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
     /// </summary>
     public void RefreshStatistics(Tensor rows)
     {
-        if (!steps.Any(step => step is RealNvp.ML.Trainers.Steps.BatchNorm))
+        if (!steps.Any(step => step.HasStatistics))
             return;
         bool wasTraining = training;
         eval();
         using IDisposable guard = no_grad();
-        Tensor x = rows.alias();
+        Tensor x = FromRows(rows).alias();
         foreach (FlowStepModule step in steps)
         {
             step.RefreshStatistics(x);
             using DisposeScope scope = NewDisposeScope();
-            Tensor next = step.forward(x).Output.alias().MoveToOuterDisposeScope();
+            Tensor next = Apply(step, x).alias().MoveToOuterDisposeScope();
             x.Dispose();
             x = next;
         }
@@ -77,4 +108,33 @@ internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
 
     /// <summary>The flow as plain data.</summary>
     public IEnumerable<Frozen.FlowStep> Freeze() => steps.Select(step => step.Freeze());
+
+    private Tensor FromRows(Tensor rows) => _image is null ? rows : ToImages(rows, _image);
+
+    /// <summary>What a step hands on to the next.</summary>
+    private Tensor Apply(FlowStepModule step, Tensor x)
+    {
+        if (_image is null)
+            return step.forward(x).Output;
+        return cat([.. x.split(ImageChunk).Select(chunk =>
+        {
+            using DisposeScope scope = NewDisposeScope();
+            return step.Forward(chunk, new Stack<Tensor>()).Output.MoveToOuterDisposeScope();
+        })]);
+    }
+
+    private FlowShape[] LatentShapes(FlowShape image)
+    {
+        var factoredOut = new Stack<FlowShape>();
+        FlowShape last = image;
+        foreach (FlowStepModule step in steps)
+        {
+            last = step.OutputShape(last);
+            if (step is FactorOut)
+                factoredOut.Push(last); // both halves have one shape
+        }
+        return [last, .. factoredOut];
+    }
+
+    private static Tensor ToImages(Tensor rows, FlowShape shape) => rows.reshape([-1, .. shape.Dimensions.Select(dimension => (long)dimension)]);
 }

@@ -23,4 +23,14 @@ internal static class NumericalJacobian
         }
         return linalg.slogdet(jacobian).Item2.item<double>();
     }
+
+    /// <summary>The same for a map that treats the rows of a batch each by itself: all offsets in one batch, which is much faster.</summary>
+    public static double LogAbsDetOfRows(Func<Tensor, Tensor> map, Tensor point)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        long size = point.numel();
+        Tensor offsets = (eye(size, dtype: ScalarType.Float64) * Step).reshape([size, .. point.shape[1..]]);
+        Tensor transposed = (map(point + offsets) - map(point - offsets)).flatten(1) / (2 * Step);
+        return linalg.slogdet(transposed).Item2.item<double>();
+    }
 }

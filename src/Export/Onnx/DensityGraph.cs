@@ -22,6 +22,9 @@ internal sealed class DensityGraph : FlowGraph
     public void AddLogDet(string tensor, int width)
         => _logDets[width] = _logDets.TryGetValue(width, out string? sum) ? Nodes.Node("Add", sum, tensor) : tensor;
 
+    /// <summary>Adds log-determinants per element of an image, [N, channels, H, W].</summary>
+    public void AddImageLogDet(string tensor, int channels) => AddLogDet(Image.Flat(tensor), channels * Image.Height * Image.Width);
+
     /// <summary>Adds a log-determinant that is the same for every row.</summary>
     public void AddConstantLogDet(double value) => _constantLogDet += value;
 
@@ -36,7 +39,7 @@ internal sealed class DensityGraph : FlowGraph
             WriteDecision(logLikelihood, nanUnlessFinite, threshold);
         if (Model.IsMixture)
             return;
-        Nodes.Name("Latent", Nodes.Node("Add", Vector.Whole(), nanUnlessFinite));
+        Nodes.Name("Latent", Nodes.Node("Add", Latent(), nanUnlessFinite));
         Nodes.Output("Latent", false, Batch, Model.InputShape.Size);
     }
 
@@ -44,23 +47,41 @@ internal sealed class DensityGraph : FlowGraph
     private string WriteMember(ImmutableArray<Steps.FlowStep> steps)
     {
         int size = Model.InputShape.Size;
-        Vector = new VectorState(Nodes, "Features", size);
+        if (Model.InputShape.IsImage) Image = ImageState.FromRows(Nodes, "Features", Model.InputShape);
+        else Vector = new VectorState(Nodes, "Features", size);
         _logDets.Clear();
         _constantLogDet = 0;
         foreach (Steps.FlowStep step in Fuse(steps))
             step.WriteDensity(this);
 
         // log N(z; 0, I) = -1/2 sum z^2 - D/2 log(2 pi), summed elementwise with the log-determinants of the same width
-        Vector.Map(part => part with { Tensor = Vector.Scaled(part), Scale = null });
-        foreach (VectorPart part in Vector.Parts)
+        foreach ((string tensor, int width) in LatentParts())
         {
-            string square = Nodes.Node("Mul", part.Tensor, part.Tensor);
-            AddLogDet(Nodes.Node("Mul", square, Nodes.Scalar(-0.5)), part.Width);
+            string square = Nodes.Node("Mul", tensor, tensor);
+            AddLogDet(Nodes.Node("Mul", square, Nodes.Scalar(-0.5)), width);
         }
         string sum = _logDets.Values.Select(Nodes.RowSum).Aggregate((a, b) => Nodes.Node("Add", a, b));
         string logLikelihood = Nodes.Node("Add", sum, Nodes.Scalar(_constantLogDet - 0.5 * size * Math.Log(2 * Math.PI)));
         string lowest = Nodes.Scalar(float.MinValue); // a NaN from infinity - infinity is a density of zero
         return Nodes.Node("Max", Nodes.Node("Where", Nodes.Node("IsNaN", logLikelihood), lowest, logLikelihood), lowest);
+    }
+
+    /// <summary>The latent in parts that are already there, [N, Width] each.</summary>
+    private IEnumerable<(string Tensor, int Width)> LatentParts()
+    {
+        if (Model.InputShape.IsImage)
+            return Image.Latent;
+        Vector.Map(part => part with { Tensor = Vector.Scaled(part), Scale = null });
+        return Vector.Parts.Select(part => (part.Tensor, part.Width));
+    }
+
+    /// <summary>The latent as one tensor, [N, size].</summary>
+    private string Latent()
+    {
+        if (!Model.InputShape.IsImage)
+            return Vector.Whole();
+        string[] parts = [.. Image.Latent.Select(part => part.Tensor)];
+        return parts.Length == 1 ? parts[0] : Nodes.Node("Concat", parts, [("axis", 1L)]);
     }
 
     /// <summary>log of the mean of exp over the members, the largest taken out first so that no exponential overflows.</summary>

@@ -5,7 +5,7 @@ using RealNvp.ML.Export.Steps;
 
 namespace RealNvp.ML.Export.Onnx;
 
-/// <summary>What the density and the sampling graph share: the nodes, the vector on its way, tensor names and metadata.</summary>
+/// <summary>What the density and the sampling graph share: the nodes, the vector or image on its way, tensor names and metadata.</summary>
 internal abstract class FlowGraph
 {
     /// <summary>The name of the batch axis.</summary>
@@ -22,8 +22,11 @@ internal abstract class FlowGraph
 
     public GraphNodes Nodes { get; }
 
-    /// <summary>The vector as the steps so far have left it.</summary>
+    /// <summary>The vector as the steps so far have left it; only where rows are vectors.</summary>
     public VectorState Vector { get; protected set; } = null!;
+
+    /// <summary>The image as the steps so far have left it; only where rows are images.</summary>
+    public ImageState Image { get; protected set; } = null!;
 
     /// <summary>The steps with neighbours merged where they can be.</summary>
     protected static ImmutableArray<FlowStep> Fuse(ImmutableArray<FlowStep> steps)

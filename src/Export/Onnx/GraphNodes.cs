@@ -15,7 +15,7 @@ internal sealed class GraphNodes
     private const int Opset = 17;
     private const int IrVersion = 8;
     private const int FloatType = 1, Int64Type = 7, BoolType = 9;
-    private const int AttributeFloat = 1, AttributeInt = 2, AttributeInts = 7;
+    private const int AttributeFloat = 1, AttributeInt = 2, AttributeString = 3, AttributeInts = 7;
 
     private readonly GraphProto _graph;
     private readonly Dictionary<string, int> _counts = [];
@@ -27,7 +27,7 @@ internal sealed class GraphNodes
     /// <summary>Adds a node with one output and returns the output's name.</summary>
     public string Node(string op, params ReadOnlySpan<string> inputs) => Node(op, inputs, []);
 
-    /// <summary>Adds a node with one output and attributes (long, float or long[]).</summary>
+    /// <summary>Adds a node with one output and attributes (long, float, string or long[]).</summary>
     public string Node(string op, ReadOnlySpan<string> inputs, ReadOnlySpan<(string Name, object Value)> attributes)
     {
         NodeProto node = Create(op, inputs, attributes);
@@ -57,6 +57,14 @@ internal sealed class GraphNodes
     public string Dense(string x, DenseLayer layer)
         => Node("Gemm", [x, Constant(layer.Weights.AsSpan(), layer.Outputs, layer.Inputs), Constant(layer.Bias.AsSpan())], [("transB", 1L)]);
 
+    /// <summary>A convolution over a batch [N, C, H, W] that keeps its height and width: zeros stand around the image.</summary>
+    public string Conv(string x, ConvLayer layer)
+    {
+        long kernel = layer.Kernel, margin = kernel / 2;
+        return Node("Conv", [x, Constant(layer.Weights.AsSpan(), layer.Outputs, layer.Inputs, kernel, kernel), Constant(layer.Bias.AsSpan())],
+            [("kernel_shape", new[] { kernel, kernel }), ("pads", new[] { margin, margin, margin, margin })]);
+    }
+
     /// <summary>The sum over the last axis of [N, k], as [N, 1].</summary>
     public string RowSum(string x) => Node("ReduceSum", [x, Constant([1L])], [("keepdims", 1L)]);
 
@@ -68,7 +76,7 @@ internal sealed class GraphNodes
         => Initializer(FloatType, MemoryMarshal.AsBytes(values), dims.IsEmpty ? [values.Length] : dims);
 
     /// <summary>A float constant, rounded from double.</summary>
-    public string Constant(double[] values) => Constant(Array.ConvertAll(values, value => (float)value));
+    public string Constant(double[] values, params ReadOnlySpan<long> dims) => Constant(Array.ConvertAll(values, value => (float)value), dims);
 
     /// <summary>An integer constant, [length].</summary>
     public string Constant(ReadOnlySpan<long> values) => Initializer(Int64Type, MemoryMarshal.AsBytes(values), [values.Length]);
@@ -125,6 +133,7 @@ internal sealed class GraphNodes
             {
                 case long number: (attribute.I, attribute.Type) = (number, AttributeInt); break;
                 case float number: (attribute.F, attribute.Type) = (number, AttributeFloat); break;
+                case string text: (attribute.S, attribute.Type) = (ByteString.CopyFromUtf8(text), AttributeString); break;
                 case long[] numbers: attribute.Ints.AddRange(numbers); attribute.Type = AttributeInts; break;
                 default: throw new ArgumentException($"Attribute {name} has the type {value.GetType()}.", nameof(attributes));
             }

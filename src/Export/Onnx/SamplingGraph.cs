@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace RealNvp.ML.Export.Onnx;
 
 /// <summary>Writes the sampling direction: latent, times temperature, back to features.</summary>
@@ -24,9 +26,13 @@ internal sealed class SamplingGraph : FlowGraph
 
     private string WriteMember(int member)
     {
-        Vector = new VectorState(Nodes, Nodes.Node("Mul", "Latent", "Temperature"), Model.InputShape.Size);
-        foreach (Steps.FlowStep step in Fuse(Model.Members[member]).Reverse())
+        string latent = Nodes.Node("Mul", "Latent", "Temperature");
+        ImmutableArray<Steps.FlowStep> steps = Fuse(Model.Members[member]);
+        bool isImage = Model.InputShape.IsImage;
+        if (isImage) Image = ImageState.FromLatent(Nodes, latent, Model.InputShape, steps);
+        else Vector = new VectorState(Nodes, latent, Model.InputShape.Size);
+        foreach (Steps.FlowStep step in steps.Reverse())
             step.WriteSampling(this);
-        return Vector.Whole();
+        return isImage ? Image.Flat(Image.Tensor) : Vector.Whole();
     }
 }

@@ -38,4 +38,12 @@ public abstract class FlowStep
     private protected static FlowShape RequireVector(FlowShape input, int features) => !input.IsImage && input.Size == features
         ? input
         : throw new FlowModelException($"expects a vector of {features} values, found {input}.");
+
+    /// <summary>Requires an image of <paramref name="channels"/> channels.</summary>
+    private protected static FlowShape RequireImage(FlowShape input, int channels) => input.IsImage && input.Dimensions[0] == channels
+        ? input
+        : throw new FlowModelException($"expects an image of {channels} channels, found {input}.");
+
+    /// <summary>Requires an image.</summary>
+    private protected static FlowShape RequireImage(FlowShape input) => input.IsImage ? input : throw new FlowModelException($"expects an image, found {input} values.");
 }

@@ -26,7 +26,7 @@ public sealed class TailCompression : FlowStep
     public float Bound { get; }
 
     /// <inheritdoc/>
-    public override FlowShape OutputShape(FlowShape input) => input;
+    public override FlowShape OutputShape(FlowShape input) => RequireVector(input, input.Size);
 
     /// <inheritdoc/>
     public override string Describe() => $"logarithmic beyond +-{Bound:G3} standard deviations";

@@ -25,8 +25,14 @@ internal sealed class StepReader
 
     public (ImmutableArray<float> Values, int Rows, int Columns) Matrix(string name)
     {
+        (ImmutableArray<float> values, int[] dims) = Tensor(name, 2);
+        return (values, dims[0], dims[1]);
+    }
+
+    public (ImmutableArray<float> Values, int[] Dimensions) Tensor(string name, int rank)
+    {
         ImmutableArray<float> values = Values(name, out int[] dims);
-        return dims.Length == 2 ? (values, dims[0], dims[1]) : throw new FlowModelException($"'{name}' has {dims.Length} dimensions, expected 2.");
+        return dims.Length == rank ? (values, dims) : throw new FlowModelException($"'{name}' has {dims.Length} dimensions, expected {rank}.");
     }
 
     public ImmutableArray<int> Indices(string name) => [.. Find(_message.Indices, name).Values];

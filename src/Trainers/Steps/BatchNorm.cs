@@ -29,6 +29,8 @@ internal sealed class BatchNorm : FlowStepModule
         RegisterComponents();
     }
 
+    public override bool HasStatistics => true;
+
     /// <summary>Training statistics to use instead of each batch's own: with them held, the step is a fixed map whose Jacobian can be checked.</summary>
     public (Tensor Mean, Tensor Variance)? HeldStatistics { get; set; }
 

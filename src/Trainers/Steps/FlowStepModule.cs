@@ -1,3 +1,5 @@
+using RealNvp.ML.Export;
+using RealNvp.ML.Export.Steps;
 using static TorchSharp.torch;
 using Frozen = RealNvp.ML.Export.Steps;
 
@@ -5,7 +7,7 @@ namespace RealNvp.ML.Trainers.Steps;
 
 /// <summary>
 /// One step of a flow as a torch module. The class of the same name in RealNvp.ML.Export is its frozen data.
-/// Tensors are [batch, features]; a log-determinant is [batch], or a scalar where it is the same for every row.
+/// Tensors are [batch, features], or [batch, channels, height, width] in image flows; a log-determinant is [batch], or a scalar where it is the same for every row.
 /// </summary>
 /// <remarks>
 /// Numbers in arithmetic are <see cref="TorchSharp.Scalar"/>s held in fields. A plain number becomes a temporary one, which TorchSharp does not keep alive
@@ -21,7 +23,19 @@ internal abstract class FlowStepModule : nn.Module<Tensor, (Tensor Output, Tenso
     /// <summary>The step as plain data, with evaluation statistics.</summary>
     public abstract Frozen.FlowStep Freeze();
 
-    /// <summary>Sets the evaluation statistics, where the step has any, to those of all rows of its input, [n, features].</summary>
+    /// <summary>The step in a flow that factors out: channels that become latent as they are leave through the stack.</summary>
+    public virtual (Tensor Output, Tensor LogDet) Forward(Tensor x, Stack<Tensor> factoredOut) => forward(x);
+
+    /// <summary>The sampling direction in a flow that factors out.</summary>
+    public virtual Tensor Inverse(Tensor y, Stack<Tensor> factoredOut) => Inverse(y);
+
+    /// <summary>The shape that leaves the step in the density direction, and stays in the flow.</summary>
+    public virtual FlowShape OutputShape(FlowShape input) => input;
+
+    /// <summary>Whether evaluation uses statistics of the training set.</summary>
+    public virtual bool HasStatistics => false;
+
+    /// <summary>Sets the evaluation statistics, where the step has any, to those of all rows of its input, [n, ...].</summary>
     public virtual void RefreshStatistics(Tensor input) { }
 
     /// <summary>The log-determinant of a step that keeps volumes.</summary>
@@ -30,8 +44,15 @@ internal abstract class FlowStepModule : nn.Module<Tensor, (Tensor Output, Tenso
     /// <summary>An array as a float32 tensor.</summary>
     protected static Tensor FloatTensor(IEnumerable<float> values) => tensor(values.ToArray(), dtype: ScalarType.Float32);
 
+    /// <summary>A checkerboard [1, 1, height, width] of ones where pixels condition.</summary>
+    protected static Tensor CheckerboardMap(ImageMask mask, int height, int width)
+    {
+        using Tensor flat = FloatTensor(mask.Conditioning(height, width));
+        return flat.reshape(1, 1, height, width);
+    }
+
     /// <summary>A tensor's values as a flat array of float32.</summary>
-    protected static System.Collections.Immutable.ImmutableArray<float> Values(Tensor tensor)
+    internal static System.Collections.Immutable.ImmutableArray<float> Values(Tensor tensor)
     {
         using Tensor flat = tensor.detach().to(ScalarType.Float32).cpu().flatten().contiguous();
         return [.. flat.data<float>().ToArray()];

@@ -1,0 +1,47 @@
+using System.Collections.Immutable;
+using RealNvp.ML.Export.Storage;
+
+namespace RealNvp.ML.Export.Steps;
+
+/// <summary>A convolution that keeps height and width, with zeros around the image: y[o] = b[o] + sum over i of W[o, i] * x[i].</summary>
+public sealed class ConvLayer
+{
+    /// <summary>A layer from its weights, [outputs, inputs, kernel, kernel] row-major, and biases, [outputs].</summary>
+    public ConvLayer(int inputs, int outputs, int kernel, ImmutableArray<float> weights, ImmutableArray<float> bias)
+    {
+        if (inputs < 1 || outputs < 1 || kernel is not (1 or 3) || weights.Length != (long)inputs * outputs * kernel * kernel || bias.Length != outputs)
+            throw new FlowModelException($"a {kernel}x{kernel} convolution of {inputs} inputs and {outputs} outputs has {weights.Length} weights and {bias.Length} biases; kernels are 1x1 or 3x3.");
+        Inputs = inputs;
+        Outputs = outputs;
+        Kernel = kernel;
+        Weights = weights;
+        Bias = bias;
+    }
+
+    /// <summary>The channels of x.</summary>
+    public int Inputs { get; }
+
+    /// <summary>The channels of y.</summary>
+    public int Outputs { get; }
+
+    /// <summary>The side of the kernel, 1 or 3.</summary>
+    public int Kernel { get; }
+
+    /// <summary>W, [Outputs, Inputs, Kernel, Kernel] row-major.</summary>
+    public ImmutableArray<float> Weights { get; }
+
+    /// <summary>b, [Outputs].</summary>
+    public ImmutableArray<float> Bias { get; }
+
+    internal void Write(StepWriter writer, string name)
+    {
+        writer.Tensor(name + ".weight", Weights, Outputs, Inputs, Kernel, Kernel);
+        writer.Tensor(name + ".bias", Bias);
+    }
+
+    internal static ConvLayer Read(StepReader reader, string name)
+    {
+        (ImmutableArray<float> weights, int[] dims) = reader.Tensor(name + ".weight", 4);
+        return new(dims[1], dims[0], dims[2], weights, reader.Tensor(name + ".bias"));
+    }
+}

@@ -1,0 +1,94 @@
+using RealNvp.ML.Export.Onnx;
+using RealNvp.ML.Export.Storage;
+
+namespace RealNvp.ML.Export.Steps;
+
+/// <summary>
+/// The first step of an image flow (paper, section 4.1): y = log(p / (1 - p)) of p = a + (1 - 2 a) x, where x in [0, 1) is the share of the k levels that a
+/// pixel stands for. A column value v is the centre of its level's bin: x = (v / width + 1/2) / k, so that noise of one width around v, as training adds,
+/// fills [0, 1) and scoring evaluates the centre. log|dy/dv| = -log p - log(1 - p) + log((1 - 2 a) / (k width)).
+/// </summary>
+/// <remarks>
+/// The squash by a keeps every level away from the ends of the logit. Beyond them, where p is outside (0.01, 0.99) and no level is (but for a below
+/// 0.01), y goes on as a straight line: every row has a finite latent and every latent a row. Samples that lie there are clipped when they become images.
+/// </remarks>
+public sealed class Logit : FlowStep
+{
+    /// <summary>p at which the straight line begins.</summary>
+    public const double Edge = 0.01;
+
+    /// <summary>The paper's a.</summary>
+    public const double StandardAlpha = 0.05;
+
+    /// <summary>A logit of levels.</summary>
+    /// <param name="levels">k, the number of levels: 256 for 8 bits.</param>
+    /// <param name="levelWidth">The distance of two levels in the column's units: 1 for values 0, 1, 2..., 1/255 where 255 became 1.</param>
+    /// <param name="alpha">a, from 0 to less than 1/2.</param>
+    public Logit(int levels, float levelWidth, float alpha = (float)StandardAlpha)
+    {
+        if (levels < 2 || !(levelWidth > 0 && float.IsFinite(levelWidth)) || !(alpha is >= 0 and < 0.5f))
+            throw new FlowModelException($"expects 2 levels or more of a positive width and an alpha from 0 to less than 0.5, found {levels}, {levelWidth} and {alpha}.");
+        Levels = levels;
+        LevelWidth = levelWidth;
+        Alpha = alpha;
+    }
+
+    /// <summary>k, the number of levels.</summary>
+    public int Levels { get; }
+
+    /// <summary>The distance of two levels in the column's units.</summary>
+    public float LevelWidth { get; }
+
+    /// <summary>a.</summary>
+    public float Alpha { get; }
+
+    /// <summary>dp/dv.</summary>
+    public double Slope => (1 - 2.0 * Alpha) / ((double)Levels * LevelWidth);
+
+    /// <summary>p at v = 0.</summary>
+    public double Intercept => Alpha + (0.5 - Alpha) / Levels;
+
+    /// <summary>
+    /// Bits per dimension of a log-likelihood in the column's units: -(LL + D log(width)) / (D log 2). The log-likelihood of a row itself is that of the bin's
+    /// centre; a figure to compare with published ones averages over noise in the bin.
+    /// </summary>
+    public double BitsPerDimension(double logLikelihood, int size) => -(logLikelihood / size + Math.Log(LevelWidth)) / Math.Log(2);
+
+    /// <inheritdoc/>
+    public override FlowShape OutputShape(FlowShape input) => RequireImage(input);
+
+    /// <inheritdoc/>
+    public override string Describe() => $"{Levels} levels of {LevelWidth:G3}, alpha {Alpha:G3}; uniform noise in training, the bin's centre in scoring";
+
+    internal override void WriteDensity(DensityGraph graph)
+    {
+        GraphNodes nodes = graph.Nodes;
+        string p = nodes.Node("Add", nodes.Node("Mul", graph.Image.Tensor, nodes.Scalar(Slope)), nodes.Scalar(Intercept));
+        string inside = nodes.Node("Clip", p, nodes.Scalar(Edge), nodes.Scalar(1 - Edge));
+        string logP = nodes.Node("Log", inside), logQ = nodes.Node("Log", nodes.Node("Sub", nodes.Scalar(1), inside));
+        string line = nodes.Node("Mul", nodes.Node("Sub", p, inside), nodes.Scalar(1 / (Edge * (1 - Edge))));
+        graph.AddImageLogDet(nodes.Node("Neg", nodes.Node("Add", logP, logQ)), graph.Image.Channels);
+        graph.AddConstantLogDet(graph.Image.Shape.Size * Math.Log(Slope));
+        graph.Image.Replace(nodes.Node("Add", nodes.Node("Sub", logP, logQ), line));
+    }
+
+    internal override void WriteSampling(SamplingGraph graph)
+    {
+        GraphNodes nodes = graph.Nodes;
+        double bound = Math.Log((1 - Edge) / Edge);
+        string y = graph.Image.Tensor;
+        string inside = nodes.Node("Clip", y, nodes.Scalar(-bound), nodes.Scalar(bound));
+        string line = nodes.Node("Mul", nodes.Node("Sub", y, inside), nodes.Scalar(Edge * (1 - Edge)));
+        string p = nodes.Node("Add", nodes.Node("Sigmoid", inside), line);
+        graph.Image.Replace(nodes.Node("Mul", nodes.Node("Sub", p, nodes.Scalar(Intercept)), nodes.Scalar(1 / Slope)));
+    }
+
+    internal override void Write(StepWriter writer)
+    {
+        writer.Number("levels", Levels);
+        writer.Number("level_width", LevelWidth);
+        writer.Number("alpha", Alpha);
+    }
+
+    internal static Logit Read(StepReader reader) => new(reader.Count("levels"), (float)reader.Number("level_width"), (float)reader.Number("alpha"));
+}

@@ -1,0 +1,52 @@
+using RealNvp.ML.Export.Steps;
+using TorchSharp;
+using static TorchSharp.torch;
+using Frozen = RealNvp.ML.Export.Steps;
+
+namespace RealNvp.ML.Trainers.Steps;
+
+/// <summary>
+/// A coupling over a checkerboard of pixels (paper, section 3.4), [N, C, H, W]: the net reads the image with zeros in place of the transformed pixels; its s
+/// and t are set to zero at conditioning pixels, which so pass unchanged.
+/// </summary>
+internal sealed class CheckerboardCoupling : ImageCoupling
+{
+    // [1, 1, H, W], ones where pixels condition, and where they are transformed
+    private readonly Tensor conditioning;
+    private readonly Tensor transformed;
+
+    public CheckerboardCoupling(ImageMask mask, int channels, int height, int width, ImageCouplingOptions options, Generator weights)
+        : base(nameof(CheckerboardCoupling), mask, channels, options, weights)
+    {
+        conditioning = CheckerboardMap(mask, height, width);
+        transformed = CheckerboardMap(mask.Complement(), height, width);
+        RegisterComponents();
+    }
+
+    public override (Tensor Output, Tensor LogDet) forward(Tensor x)
+    {
+        (Tensor s, Tensor t) = ScaleAndShift(x);
+        return (Transform(x, s, t), s.sum([1, 2, 3]));
+    }
+
+    public override Tensor Inverse(Tensor y)
+    {
+        (Tensor s, Tensor t) = ScaleAndShift(y);
+        return Restore(y, s, t);
+    }
+
+    public override void RefreshStatistics(Tensor input)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable guard = no_grad();
+        net.RefreshStatistics(input * conditioning, conditioning);
+    }
+
+    public override Frozen.FlowStep Freeze() => new Frozen.CheckerboardCoupling(Mask, net.Freeze(), FrozenGain(), ShiftFirst);
+
+    private (Tensor S, Tensor T) ScaleAndShift(Tensor x)
+    {
+        (Tensor r, Tensor t) = net.Heads(x * conditioning, conditioning);
+        return (r.tanh() * (Gain() * transformed), t * transformed);
+    }
+}

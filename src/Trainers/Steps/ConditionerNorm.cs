@@ -1,0 +1,54 @@
+using RealNvp.ML.Export.Steps;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace RealNvp.ML.Trainers.Steps;
+
+/// <summary>
+/// A batch norm inside a convolutional net: a bias and no gain, for the weights behind it have theirs. Training uses the batch's statistics, with gradient;
+/// evaluation uses running ones (0.9 old + 0.1 new), or the mean over all batches of <see cref="Collect"/>.
+/// </summary>
+internal sealed class ConditionerNorm : nn.Module<Tensor, Tensor>
+{
+    private const double Epsilon = 1e-4;
+    private const double Momentum = 0.1;
+
+    private readonly Tensor runningMean;
+    private readonly Tensor runningVariance;
+    private readonly TorchSharp.Modules.Parameter bias;
+    private int _collected = -1;
+
+    public ConditionerNorm(int channels) : base(nameof(ConditionerNorm))
+    {
+        runningMean = zeros(channels);
+        runningVariance = ones(channels);
+        bias = new TorchSharp.Modules.Parameter(zeros(channels));
+        RegisterComponents();
+    }
+
+    /// <summary>Begins to average the statistics of the training batches that follow with equal weights; false ends it.</summary>
+    public void Collect(bool collect) => _collected = collect ? 0 : -1;
+
+    public override Tensor forward(Tensor x)
+    {
+        double momentum = Momentum;
+        if (training && _collected >= 0)
+            momentum = 1.0 / ++_collected;
+        return nn.functional.batch_norm(x, runningMean, runningVariance, bias: bias, training: training, momentum: momentum, eps: Epsilon);
+    }
+
+    /// <summary>In evaluation the norm is scale * x + shift.</summary>
+    public (Tensor Scale, Tensor Shift) Affine()
+    {
+        Tensor scale = (runningVariance + Epsilon).rsqrt();
+        return (scale, bias - runningMean * scale);
+    }
+
+    /// <summary>The norm as plain data, times <paramref name="factor"/>.</summary>
+    public ChannelAffine Freeze(double factor = 1)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        (Tensor scale, Tensor shift) = Affine();
+        return new(FlowStepModule.Values(scale * factor), FlowStepModule.Values(shift * factor));
+    }
+}

@@ -1,0 +1,94 @@
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+using Frozen = RealNvp.ML.Export.Steps;
+
+namespace RealNvp.ML.Trainers.Steps;
+
+/// <summary>
+/// The convolutional net of an image coupling (paper, section 4.1), [N, inputs, H, W] to [N, 2 inputs, H, W], log-scale maps before shift maps. The
+/// normalised input u stands beside -u, so that the ReLU behind them loses nothing, and beside the mask under a checkerboard; there u is doubled, because
+/// half of what was normalised is zero.
+/// </summary>
+internal sealed class ResidualConditioner : nn.Module
+{
+    // images whose convolutions are held in memory at once where statistics are collected
+    private const long ChunkSize = 128;
+
+    private readonly ConditionerNorm inputNorm;
+    private readonly NormedConv first;
+    private readonly NormedConv firstSkip;
+    private readonly ModuleList<ResidualBlock> blocks = new();
+    private readonly ConditionerNorm outputNorm;
+    private readonly NormedConv output;
+    private readonly bool _readsMask;
+
+    /// <summary>A fresh net.</summary>
+    /// <param name="inputs">Channels of the conditioning half.</param>
+    /// <param name="readsMask">Whether the net reads a mask too.</param>
+    /// <param name="options">Its size, and whether it starts at zero.</param>
+    /// <param name="weights">Draws the initial weights, on the CPU.</param>
+    public ResidualConditioner(int inputs, bool readsMask, ImageCouplingOptions options, Generator weights) : base(nameof(ResidualConditioner))
+    {
+        int width = options.Width;
+        _readsMask = readsMask;
+        inputNorm = new ConditionerNorm(inputs);
+        first = new NormedConv(2 * inputs + (readsMask ? 1 : 0), width, 3, gain: null, bias: true, weights);
+        firstSkip = new NormedConv(width, width, 1, gain: 1, bias: true, weights);
+        for (int i = 0; i < options.Blocks; i++)
+            blocks.Add(new ResidualBlock(width, weights));
+        outputNorm = new ConditionerNorm(width);
+        output = new NormedConv(width, 2 * inputs, 1, gain: options.IdentityStart ? 0 : 1, bias: true, weights);
+        RegisterComponents();
+    }
+
+    /// <summary>The maps r of the log-scale and t of the shift.</summary>
+    /// <param name="x">The conditioning half; under a checkerboard the image with zeros elsewhere.</param>
+    /// <param name="mask">[1, 1, H, W], where the net reads it.</param>
+    public (Tensor R, Tensor T) Heads(Tensor x, Tensor? mask)
+    {
+        Tensor u = inputNorm.forward(x);
+        Tensor doubled = u + u;
+        Tensor both = _readsMask
+            ? cat([doubled, -doubled, mask!.expand(x.shape[0], -1, -1, -1)], 1)
+            : cat([u, -u], 1);
+        Tensor hidden = first.forward(both.relu_());
+        Tensor skips = firstSkip.forward(hidden);
+        foreach (ResidualBlock block in blocks)
+        {
+            hidden = block.forward(hidden);
+            skips = skips + block.Skip(hidden);
+        }
+        Tensor[] heads = output.forward(outputNorm.forward(skips).relu_()).chunk(2, 1);
+        return (heads[0], heads[1]);
+    }
+
+    /// <summary>
+    /// Sets the evaluation statistics of every norm to the mean over all rows of what training would see in batches of them. Every norm is fed by norms in
+    /// training mode, so that one pass serves all (Wu and Johnson 2021, "precise batch norm").
+    /// </summary>
+    public void RefreshStatistics(Tensor x, Tensor? mask)
+    {
+        bool wasTraining = training;
+        ConditionerNorm[] norms = [.. modules().OfType<ConditionerNorm>()];
+        train();
+        Array.ForEach(norms, norm => norm.Collect(true));
+        long rows = x.shape[0], chunks = (rows + ChunkSize - 1) / ChunkSize;
+        foreach (Tensor chunk in x.tensor_split(chunks)) // of nearly equal sizes, for they count the same
+        {
+            using DisposeScope scope = NewDisposeScope();
+            Heads(chunk, mask);
+        }
+        Array.ForEach(norms, norm => norm.Collect(false));
+        train(wasTraining);
+    }
+
+    /// <summary>The net as plain data.</summary>
+    public Frozen.ResidualConditioner Freeze()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        (Tensor scale, Tensor shift) = outputNorm.Affine();
+        return new(inputNorm.Freeze(_readsMask ? 2 : 1), _readsMask, first.Freeze(), firstSkip.Freeze(scale, shift),
+            [.. blocks.Select(block => block.Freeze(scale))], output.Freeze());
+    }
+}
