@@ -13,6 +13,8 @@ internal sealed class ConditionerNorm : nn.Module<Tensor, Tensor>
     private const double Epsilon = 1e-4;
     private const double Momentum = 0.1;
 
+    private static readonly Scalar s_epsilon = Epsilon.ToScalar();
+
     private readonly Tensor runningMean;
     private readonly Tensor runningVariance;
     private readonly TorchSharp.Modules.Parameter bias;
@@ -40,7 +42,7 @@ internal sealed class ConditionerNorm : nn.Module<Tensor, Tensor>
     /// <summary>In evaluation the norm is scale * x + shift.</summary>
     public (Tensor Scale, Tensor Shift) Affine()
     {
-        Tensor scale = (runningVariance + Epsilon).rsqrt();
+        Tensor scale = (runningVariance + s_epsilon).rsqrt();
         return (scale, bias - runningMean * scale);
     }
 
@@ -49,6 +51,7 @@ internal sealed class ConditionerNorm : nn.Module<Tensor, Tensor>
     {
         using DisposeScope scope = NewDisposeScope();
         (Tensor scale, Tensor shift) = Affine();
-        return new(FlowStepModule.Values(scale * factor), FlowStepModule.Values(shift * factor));
+        using Scalar times = factor.ToScalar();
+        return new(FlowStepModule.Values(scale * times), FlowStepModule.Values(shift * times));
     }
 }

@@ -12,9 +12,9 @@ namespace RealNvp.ML.Trainers.Steps;
 /// </summary>
 internal sealed class ImageBatchNorm : FlowStepModule
 {
-    private const double Epsilon = 1e-4;
-    private const double Momentum = 0.1;
-
+    private static readonly Scalar s_epsilon = 1e-4.ToScalar();
+    private static readonly Scalar s_momentum = 0.1.ToScalar();
+    private static readonly Scalar s_kept = 0.9.ToScalar();
     private static readonly long[] s_axes = [0, 2, 3]; // all but the channels
 
     private readonly Tensor runningMean;
@@ -24,6 +24,7 @@ internal sealed class ImageBatchNorm : FlowStepModule
     private readonly ImageMask _mask;
     private readonly bool _maskedZeros;
     private readonly int _pixels;
+    private readonly Scalar _minusHalfPixels;
 
     /// <summary>A fresh norm.</summary>
     /// <param name="mask">The mask of the coupling before it.</param>
@@ -43,6 +44,7 @@ internal sealed class ImageBatchNorm : FlowStepModule
             transformed = CheckerboardMap(mask.Complement(), height, width);
         }
         _pixels = checkerboard ? (int)mask.Complement().Conditioning(height, width).Sum() : height * width;
+        _minusHalfPixels = (-0.5 * _pixels).ToScalar();
         RegisterComponents();
     }
 
@@ -54,11 +56,11 @@ internal sealed class ImageBatchNorm : FlowStepModule
     public override (Tensor Output, Tensor LogDet) forward(Tensor x)
     {
         (Tensor mean, Tensor variance) = Statistics(x);
-        Tensor stabilised = variance + Epsilon;
-        return (OnTransformed(x, half => (half - mean) * stabilised.rsqrt()), stabilised.log().sum() * (-0.5 * _pixels));
+        Tensor stabilised = variance + s_epsilon;
+        return (OnTransformed(x, half => (half - mean) * stabilised.rsqrt()), stabilised.log().sum() * _minusHalfPixels);
     }
 
-    public override Tensor Inverse(Tensor y) => OnTransformed(y, half => half * (runningVariance + Epsilon).sqrt() + runningMean);
+    public override Tensor Inverse(Tensor y) => OnTransformed(y, half => half * (runningVariance + s_epsilon).sqrt() + runningMean);
 
     public override void RefreshStatistics(Tensor input)
     {
@@ -72,7 +74,7 @@ internal sealed class ImageBatchNorm : FlowStepModule
     public override Frozen.FlowStep Freeze()
     {
         using DisposeScope scope = NewDisposeScope();
-        Tensor scale = (runningVariance.to(ScalarType.Float64) + Epsilon).rsqrt();
+        Tensor scale = (runningVariance.to(ScalarType.Float64) + s_epsilon).rsqrt();
         return new Frozen.ImageBatchNorm(_mask, Values(scale), Values(-runningMean * scale));
     }
 
@@ -85,8 +87,8 @@ internal sealed class ImageBatchNorm : FlowStepModule
         (Tensor mean, Tensor variance) = BatchStatistics(x);
         using (no_grad())
         {
-            runningMean.lerp_(mean.detach(), Momentum);
-            runningVariance.lerp_(variance.detach(), Momentum);
+            runningMean.mul_(s_kept).add_(mean.detach(), s_momentum);
+            runningVariance.mul_(s_kept).add_(variance.detach(), s_momentum);
         }
         return (mean, variance);
     }
@@ -98,7 +100,7 @@ internal sealed class ImageBatchNorm : FlowStepModule
         Tensor masked = x * transformed;
         if (_maskedZeros)
             return Moments(masked);
-        double values = (double)x.shape[0] * _pixels;
+        using Scalar values = ((double)x.shape[0] * _pixels).ToScalar();
         Tensor mean = masked.sum(s_axes, keepdim: true).squeeze(0) / values;
         return (mean, Square((x - mean) * transformed).sum(s_axes, keepdim: true).squeeze(0) / values);
     }

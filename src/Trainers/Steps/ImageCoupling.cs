@@ -11,6 +11,9 @@ namespace RealNvp.ML.Trainers.Steps;
 /// </summary>
 internal abstract class ImageCoupling : FlowStepModule
 {
+    private static readonly Scalar s_maxGain = AffineCoupling.MaxGain.ToScalar();
+    private static readonly Scalar s_minGain = (-AffineCoupling.MaxGain).ToScalar();
+
     protected readonly ResidualConditioner net;
     private readonly TorchSharp.Modules.Parameter gain;
     private readonly int _channels;
@@ -39,7 +42,7 @@ internal abstract class ImageCoupling : FlowStepModule
     protected bool ShiftFirst { get; }
 
     /// <summary>The gain, [channels, 1, 1] or one for all; no learned gain exceeds what it may in a vector flow.</summary>
-    protected Tensor Gain() => gain.clamp(-AffineCoupling.MaxGain, AffineCoupling.MaxGain);
+    protected Tensor Gain() => gain.clamp(s_minGain, s_maxGain);
 
     /// <summary>The gain of every transformed channel as plain data.</summary>
     protected ImmutableArray<float> FrozenGain()

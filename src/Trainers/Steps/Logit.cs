@@ -12,25 +12,38 @@ internal sealed class Logit : FlowStepModule
 {
     private const double Edge = Frozen.Logit.Edge;
 
+    private static readonly long[] s_axes = [1, 2, 3]; // all of an image
+    private static readonly Scalar s_one = 1.0.ToScalar();
+    private static readonly Scalar s_low = Edge.ToScalar();
+    private static readonly Scalar s_high = (1 - Edge).ToScalar();
+    private static readonly Scalar s_slopeOfLine = (Edge * (1 - Edge)).ToScalar(); // dp/dy beyond the edges
+    private static readonly Scalar s_bound = Math.Log((1 - Edge) / Edge).ToScalar(); // the logit of the upper edge
+    private static readonly Scalar s_minusBound = (-Math.Log((1 - Edge) / Edge)).ToScalar();
+
     private readonly Frozen.Logit _facts;
+    private readonly Scalar _slope;
+    private readonly Scalar _intercept;
+    private readonly Scalar _logSlope;
 
     public Logit(int levels, float levelWidth, float alpha = (float)Frozen.Logit.StandardAlpha) : base(nameof(Logit))
-        => _facts = new Frozen.Logit(levels, levelWidth, alpha);
+    {
+        _facts = new Frozen.Logit(levels, levelWidth, alpha);
+        (_slope, _intercept, _logSlope) = (_facts.Slope.ToScalar(), _facts.Intercept.ToScalar(), Math.Log(_facts.Slope).ToScalar());
+    }
 
     public override (Tensor Output, Tensor LogDet) forward(Tensor x)
     {
-        Tensor p = x * _facts.Slope + _facts.Intercept;
-        Tensor inside = p.clamp(Edge, 1 - Edge);
-        Tensor logP = inside.log(), logQ = (1 - inside).log();
-        Tensor line = (p - inside) / (Edge * (1 - Edge));
-        return (logP - logQ + line, Math.Log(_facts.Slope) * x[0].numel() - (logP + logQ).sum([1, 2, 3]));
+        Tensor p = x * _slope + _intercept;
+        Tensor inside = p.clamp(s_low, s_high);
+        Tensor logP = inside.log(), logQ = (s_one - inside).log();
+        Tensor line = (p - inside) / s_slopeOfLine;
+        return (logP - logQ + line, (_logSlope - logP - logQ).sum(s_axes));
     }
 
     public override Tensor Inverse(Tensor y)
     {
-        double bound = Math.Log((1 - Edge) / Edge);
-        Tensor inside = y.clamp(-bound, bound);
-        return (inside.sigmoid() + (y - inside) * (Edge * (1 - Edge)) - _facts.Intercept) / _facts.Slope;
+        Tensor inside = y.clamp(s_minusBound, s_bound);
+        return (inside.sigmoid() + (y - inside) * s_slopeOfLine - _intercept) / _slope;
     }
 
     public override Frozen.FlowStep Freeze() => _facts;
