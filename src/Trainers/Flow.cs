@@ -58,11 +58,14 @@ internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
     }
 
     /// <summary>log p of rows, [n], in nats and in the units of the rows.</summary>
-    public Tensor LogLikelihood(Tensor rows)
+    public Tensor LogLikelihood(Tensor rows) => LatentAndLogLikelihood(rows).LogLikelihood;
+
+    /// <summary>Latents [n, D] and <see cref="LogLikelihood"/> in one pass.</summary>
+    public (Tensor Latent, Tensor LogLikelihood) LatentAndLogLikelihood(Tensor rows)
     {
         (Tensor latent, Tensor logDet) = forward(rows);
         _logNormaliser ??= (0.5 * latent.shape[1] * Math.Log(2 * Math.PI)).ToScalar();
-        return (latent * latent).sum(1) * s_minusHalf + (logDet - _logNormaliser);
+        return (latent, (latent * latent).sum(1) * s_minusHalf + (logDet - _logNormaliser));
     }
 
     /// <summary>Latents to rows.</summary>

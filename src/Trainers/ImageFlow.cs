@@ -22,14 +22,20 @@ internal static class ImageFlow
 
     /// <summary>A fresh flow behind its logit.</summary>
     /// <param name="shape">Channels, height and width.</param>
-    /// <param name="options">Its size.</param>
+    /// <param name="options">Its size; what is 0 is chosen by the shape.</param>
     /// <param name="seed">Of the initial weights.</param>
+    /// <param name="dropout">The share of maps that each residual block drops in training.</param>
+    /// <param name="noise">Draws what training draws; must outlive it. Needed with dropout only.</param>
+    /// <param name="bfloat16">Whether the nets compute in bfloat16 in training.</param>
     /// <exception cref="ArgumentException">The sides do not allow so many scales.</exception>
-    public static Flow Build(FlowShape shape, ImageFlowOptions options, int seed)
+    public static Flow Build(FlowShape shape, ImageFlowOptions options, int seed, double dropout = 0, torch.Generator? noise = null, bool bfloat16 = false)
     {
+        if (!shape.IsImage)
+            throw new ArgumentException($"An image flow needs channels, height and width; found {shape} values.", nameof(shape));
+        options = options.For(shape);
         RequireSize(shape, options.Scales);
         using var weights = new torch.Generator((ulong)(uint)seed, torch.CPU);
-        var steps = new List<FlowStepModule> { new Steps.Logit(options.Levels, options.LevelWidth) };
+        var steps = new List<FlowStepModule> { new Steps.Logit(options.Levels, options.LevelWidth > 0 ? options.LevelWidth : 1, options.Alpha) };
         FlowShape at = shape;
         for (int scale = 0; scale < options.Scales; scale++)
         {
@@ -58,10 +64,10 @@ internal static class ImageFlow
         void AddCoupling(ImageMask mask, int width)
         {
             (int channels, int height, int columns) = (at.Dimensions[0], at.Dimensions[1], at.Dimensions[2]);
-            ImageCouplingOptions coupling = options.Coupling with { Width = width, Blocks = options.Blocks };
+            ImageCouplingOptions coupling = options.Coupling(width, dropout) with { BFloat16 = bfloat16 };
             Add(mask.IsCheckerboard()
-                ? new Steps.CheckerboardCoupling(mask, channels, height, columns, coupling, weights)
-                : new Steps.ChannelCoupling(mask, channels, coupling, weights));
+                ? new Steps.CheckerboardCoupling(mask, channels, height, columns, coupling, weights, noise)
+                : new Steps.ChannelCoupling(mask, channels, coupling, weights, noise));
             if (options.BatchNorm)
                 Add(new Steps.ImageBatchNorm(mask, channels, height, columns, coupling.MaskedZerosInStatistics));
         }
@@ -76,10 +82,10 @@ internal static class ImageFlow
         return scales;
     }
 
-    private static void RequireSize(FlowShape shape, int scales)
+    /// <summary>Requires sides that allow so many scales.</summary>
+    /// <exception cref="ArgumentException">They do not; the message has the nearest sizes.</exception>
+    public static void RequireSize(FlowShape shape, int scales)
     {
-        if (!shape.IsImage)
-            throw new ArgumentException($"An image flow needs channels, height and width; found {shape} values.", nameof(shape));
         ArgumentOutOfRangeException.ThrowIfLessThan(scales, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(scales, MaxScales);
         (int height, int width) = (shape.Dimensions[1], shape.Dimensions[2]);

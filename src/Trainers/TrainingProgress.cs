@@ -14,4 +14,11 @@ namespace RealNvp.ML.Trainers;
 /// <param name="Remaining">Estimated time to the end.</param>
 public sealed record TrainingProgress(
     double Epoch, double Epochs, long Step, long Steps, double TrainingNll, double ValidationNll, double BestValidationNll,
-    double LearningRate, double RowsPerSecond, TimeSpan Elapsed, TimeSpan Remaining);
+    double LearningRate, double RowsPerSecond, TimeSpan Elapsed, TimeSpan Remaining)
+{
+    /// <summary><see cref="TrainingNll"/> in bits per dimension; NaN where not all features are discrete.</summary>
+    public double TrainingBitsPerDimension { get; init; } = double.NaN;
+
+    /// <summary><see cref="ValidationNll"/> in bits per dimension, averaged over one draw of dequantisation noise per row; NaN where not all features are discrete.</summary>
+    public double ValidationBitsPerDimension { get; init; } = double.NaN;
+}

@@ -1,6 +1,6 @@
 using RealNvp.ML.Export.Steps;
 using RealNvp.ML.Trainers.Steps;
-using RealNvp.ML.Trainers.Training;
+using RealNvp.ML.Trainers.Data;
 using TorchSharp;
 
 namespace RealNvp.ML.Trainers;

@@ -12,7 +12,7 @@ namespace RealNvp.ML.Tests.Trainers;
 /// <summary>The whole multi-scale flow, with every parameter and running statistic at random values.</summary>
 public sealed class ImageFlowTests
 {
-    private static readonly ImageFlowOptions s_small = new() { Scales = 2, BaseWidth = 3, Blocks = 1 };
+    private static readonly ImageFlowOptions s_small = new() { Scales = 2, BaseWidth = 3, Blocks = 1, LevelWidth = 1 };
 
     private static readonly Dictionary<string, (FlowShape Shape, ImageFlowOptions Options)> s_flows = new()
     {
@@ -20,7 +20,7 @@ public sealed class ImageFlowTests
         ["colour"] = (FlowShape.Image(3, 4, 4), s_small with { LevelWidth = 1 / 255f }),
         ["one scale"] = (FlowShape.Image(1, 4, 3), s_small with { Scales = 1 }),
         ["no batch norm"] = (FlowShape.Image(1, 4, 4), s_small with { BatchNorm = false }),
-        ["original"] = (FlowShape.Image(3, 4, 4), s_small with { Coupling = ImageCouplingOptions.Original }),
+        ["original"] = (FlowShape.Image(3, 4, 4), s_small.AsOriginal()),
     };
 
     /// <summary>The names of the flows.</summary>

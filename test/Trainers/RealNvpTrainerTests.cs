@@ -142,7 +142,7 @@ public sealed class RealNvpTrainerTests
         Assert.True(reports.Count >= 2);
         Assert.Equal(reports[^1].Steps, reports[^1].Step);
         Assert.All(reports, report => Assert.True(double.IsFinite(report.TrainingNll) && double.IsFinite(report.ValidationNll) && report.RowsPerSecond > 0));
-        Assert.Contains(messages, message => message.StartsWith("Training on 240 rows of 2 features", StringComparison.Ordinal));
+        Assert.Contains(messages, message => message.StartsWith("Training on 240 rows of 2 values", StringComparison.Ordinal));
         Assert.Equal("240", model.Model.Metadata.Training["rows"]);
         Assert.Equal("cpu", model.Model.Metadata.Training["device"]);
         string summary = model.Model.Summary();
@@ -223,7 +223,7 @@ public sealed class RealNvpTrainerTests
     [Theory]
     [InlineData(nameof(RealNvpTrainer.Options.Couplings), 1)]
     [InlineData(nameof(RealNvpTrainer.Options.Dropout), 1.0)]
-    [InlineData(nameof(RealNvpTrainer.Options.LearningRate), 0.0)]
+    [InlineData(nameof(RealNvpTrainer.Options.LearningRate), -1.0)]
     [InlineData(nameof(RealNvpTrainer.Options.LearningRate), double.NaN)]
     [InlineData(nameof(RealNvpTrainer.Options.Contamination), 1.0)]
     [InlineData(nameof(RealNvpTrainer.Options.CalibrationFraction), 0.95)]

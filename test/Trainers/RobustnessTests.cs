@@ -2,7 +2,7 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using RealNvp.ML.Export.Steps;
 using RealNvp.ML.Trainers;
-using RealNvp.ML.Trainers.Training;
+using RealNvp.ML.Trainers.Data;
 using RealNvp.ML.Transforms;
 
 namespace RealNvp.ML.Tests.Trainers;

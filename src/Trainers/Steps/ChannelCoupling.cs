@@ -8,8 +8,8 @@ namespace RealNvp.ML.Trainers.Steps;
 /// <summary>A coupling over halves of the channels (paper, section 3.4), [N, C, H, W] with an even C.</summary>
 internal sealed class ChannelCoupling : ImageCoupling
 {
-    public ChannelCoupling(ImageMask mask, int channels, ImageCouplingOptions options, Generator weights)
-        : base(nameof(ChannelCoupling), mask, channels / 2, options, weights) => RegisterComponents();
+    public ChannelCoupling(ImageMask mask, int channels, ImageCouplingOptions options, Generator weights, Generator? noise = null)
+        : base(nameof(ChannelCoupling), mask, channels / 2, options, weights, noise) => RegisterComponents();
 
     public override (Tensor Output, Tensor LogDet) forward(Tensor x)
     {

@@ -15,8 +15,9 @@ internal sealed class CheckerboardCoupling : ImageCoupling
     private readonly Tensor conditioning;
     private readonly Tensor transformed;
 
-    public CheckerboardCoupling(ImageMask mask, int channels, int height, int width, ImageCouplingOptions options, Generator weights)
-        : base(nameof(CheckerboardCoupling), mask, channels, options, weights)
+    public CheckerboardCoupling(ImageMask mask, int channels, int height, int width, ImageCouplingOptions options, Generator weights,
+        Generator? noise = null)
+        : base(nameof(CheckerboardCoupling), mask, channels, options, weights, noise)
     {
         conditioning = CheckerboardMap(mask, height, width);
         transformed = CheckerboardMap(mask.Complement(), height, width);

@@ -24,13 +24,14 @@ internal abstract class ImageCoupling : FlowStepModule
     /// <param name="channels">The channels that the net reads, and as many are transformed.</param>
     /// <param name="options">The net, and where to depart from the original.</param>
     /// <param name="weights">Draws the initial weights, on the CPU.</param>
-    protected ImageCoupling(string name, ImageMask mask, int channels, ImageCouplingOptions options, Generator weights) : base(name)
+    /// <param name="noise">Draws the dropout masks in training, on the device; must outlive the training. Needed with dropout only.</param>
+    protected ImageCoupling(string name, ImageMask mask, int channels, ImageCouplingOptions options, Generator weights, Generator? noise) : base(name)
     {
         Mask = mask;
         ShiftFirst = options.ShiftFirst;
         _channels = channels;
         bool checkerboard = mask.IsCheckerboard();
-        net = new ResidualConditioner(channels, checkerboard, options, weights);
+        net = new ResidualConditioner(channels, checkerboard, options, weights, noise);
         double start = options.IdentityStart || !checkerboard ? 1 : 0; // never 0 where the net's output is 0 too: every gradient would be
         gain = new TorchSharp.Modules.Parameter(full([options.GainPerChannel ? channels : 1, 1, 1], start));
     }

@@ -30,7 +30,14 @@ internal sealed class NormedConv : nn.Module<Tensor, Tensor>
         RegisterComponents();
     }
 
-    public override Tensor forward(Tensor x) => nn.functional.conv2d(x, norm.Weight(), bias, padding: _padding);
+    /// <summary>In the precision of <paramref name="x"/>, which in training may be lower than that of the weights.</summary>
+    public override Tensor forward(Tensor x)
+    {
+        Tensor weight = norm.Weight();
+        return weight.dtype == x.dtype
+            ? nn.functional.conv2d(x, weight, bias, padding: _padding)
+            : nn.functional.conv2d(x, weight.to(x.dtype), bias?.to(x.dtype), padding: _padding);
+    }
 
     /// <summary>The plain convolution that yields scale * y + shift where this one yields y; y itself by default.</summary>
     public ConvLayer Freeze(Tensor? scale = null, Tensor? shift = null)

@@ -4,7 +4,10 @@ using Frozen = RealNvp.ML.Export.Steps;
 
 namespace RealNvp.ML.Trainers.Steps;
 
-/// <summary>A pre-activation residual block over <c>width</c> maps (paper, section 4.1): batch norm, ReLU, 3x3, batch norm, ReLU, 3x3, plus the identity.</summary>
+/// <summary>
+/// A pre-activation residual block over <c>width</c> maps (paper, section 4.1): batch norm, ReLU, 3x3, batch norm, ReLU, 3x3, plus the identity. In
+/// training, whole maps may be dropped before the second convolution.
+/// </summary>
 internal sealed class ResidualBlock : nn.Module<Tensor, Tensor>
 {
     private readonly ConditionerNorm before;
@@ -12,9 +15,15 @@ internal sealed class ResidualBlock : nn.Module<Tensor, Tensor>
     private readonly ConditionerNorm between;
     private readonly NormedConv second;
     private readonly NormedConv skip;
+    private readonly double _dropout;
+    private readonly Scalar _dropoutScale;
+    private readonly Generator? _noise;
 
-    public ResidualBlock(int width, Generator weights) : base(nameof(ResidualBlock))
+    public ResidualBlock(int width, double dropout, Generator weights, Generator? noise) : base(nameof(ResidualBlock))
     {
+        _dropout = dropout;
+        _dropoutScale = (1 / (1 - dropout)).ToScalar();
+        _noise = dropout == 0 || noise is not null ? noise : throw new ArgumentNullException(nameof(noise));
         before = new ConditionerNorm(width);
         first = new NormedConv(width, width, 3, gain: null, bias: false, weights);
         between = new ConditionerNorm(width);
@@ -26,7 +35,10 @@ internal sealed class ResidualBlock : nn.Module<Tensor, Tensor>
     public override Tensor forward(Tensor x)
     {
         Tensor y = first.forward(before.forward(x).relu_());
-        return x + second.forward(between.forward(y).relu_());
+        Tensor hidden = between.forward(y).relu_();
+        if (training && _dropout > 0)
+            hidden = hidden * empty([hidden.shape[0], hidden.shape[1], 1, 1], dtype: hidden.dtype, device: hidden.device).bernoulli_(1 - _dropout, _noise).mul_(_dropoutScale);
+        return x + second.forward(hidden);
     }
 
     /// <summary>What goes from the block's result straight to the net's output.</summary>

@@ -22,21 +22,24 @@ internal sealed class ResidualConditioner : nn.Module
     private readonly ConditionerNorm outputNorm;
     private readonly NormedConv output;
     private readonly bool _readsMask;
+    private readonly bool _bfloat16;
 
     /// <summary>A fresh net.</summary>
     /// <param name="inputs">Channels of the conditioning half.</param>
     /// <param name="readsMask">Whether the net reads a mask too.</param>
     /// <param name="options">Its size, and whether it starts at zero.</param>
     /// <param name="weights">Draws the initial weights, on the CPU.</param>
-    public ResidualConditioner(int inputs, bool readsMask, ImageCouplingOptions options, Generator weights) : base(nameof(ResidualConditioner))
+    /// <param name="noise">Draws the dropout masks in training, on the device.</param>
+    public ResidualConditioner(int inputs, bool readsMask, ImageCouplingOptions options, Generator weights, Generator? noise = null) : base(nameof(ResidualConditioner))
     {
         int width = options.Width;
         _readsMask = readsMask;
+        _bfloat16 = options.BFloat16;
         inputNorm = new ConditionerNorm(inputs);
         first = new NormedConv(2 * inputs + (readsMask ? 1 : 0), width, 3, gain: null, bias: true, weights);
         firstSkip = new NormedConv(width, width, 1, gain: 1, bias: true, weights);
         for (int i = 0; i < options.Blocks; i++)
-            blocks.Add(new ResidualBlock(width, weights));
+            blocks.Add(new ResidualBlock(width, options.Dropout, weights, noise));
         outputNorm = new ConditionerNorm(width);
         output = new NormedConv(width, 2 * inputs, 1, gain: options.IdentityStart ? 0 : 1, bias: true, weights);
         RegisterComponents();
@@ -52,14 +55,15 @@ internal sealed class ResidualConditioner : nn.Module
         Tensor both = _readsMask
             ? cat([doubled, -doubled, mask!.expand(x.shape[0], -1, -1, -1)], 1)
             : cat([u, -u], 1);
-        Tensor hidden = first.forward(both.relu_());
+        Tensor inputs = both.relu_();
+        Tensor hidden = first.forward(_bfloat16 && training ? inputs.to(ScalarType.BFloat16) : inputs);
         Tensor skips = firstSkip.forward(hidden);
         foreach (ResidualBlock block in blocks)
         {
             hidden = block.forward(hidden);
             skips = skips + block.Skip(hidden);
         }
-        Tensor[] heads = output.forward(outputNorm.forward(skips).relu_()).chunk(2, 1);
+        Tensor[] heads = output.forward(outputNorm.forward(skips).relu_()).to(x.dtype).chunk(2, 1);
         return (heads[0], heads[1]);
     }
 

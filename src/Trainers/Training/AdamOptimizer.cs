@@ -1,3 +1,4 @@
+using RealNvp.ML.Trainers.Checkpoints;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -25,18 +26,29 @@ internal sealed class AdamOptimizer : IDisposable
                 torch._fused_adamw_(p, g, m, v, unused, steps, lr=lr, beta1=0.9, beta2=0.999, weight_decay=decay, eps=1e-8, amsgrad=False, maximize=False)
             return total
 
+        def penalize(p: List[Tensor], factor: float):
+            g: List[Tensor] = []
+            for x in p:
+                g.append(x.grad)
+            torch._foreach_add_(g, p, alpha=factor)
+
         """;
 
     private static readonly Lazy<jit.CompilationUnit> s_script = new(() => jit.compile(Script));
 
     private readonly Tensor[] _parameters;
+    private readonly Tensor[] _gains;
     private readonly Tensor[] _mean;
     private readonly Tensor[] _square;
     private readonly Tensor[] _steps;
 
-    public AdamOptimizer(IEnumerable<Tensor> parameters)
+    /// <summary>An optimizer of parameters.</summary>
+    /// <param name="parameters">What it moves.</param>
+    /// <param name="gains">Those of them that the penalty is on.</param>
+    public AdamOptimizer(IEnumerable<Tensor> parameters, IEnumerable<Tensor>? gains = null)
     {
         _parameters = [.. parameters];
+        _gains = [.. gains ?? []];
         _mean = Array.ConvertAll(_parameters, parameter => zeros_like(parameter).DetachFromDisposeScope());
         _square = Array.ConvertAll(_parameters, parameter => zeros_like(parameter).DetachFromDisposeScope());
         _steps = Array.ConvertAll(_parameters, parameter => zeros(1, device: parameter.device).squeeze().DetachFromDisposeScope());
@@ -52,6 +64,30 @@ internal sealed class AdamOptimizer : IDisposable
         using IDisposable guard = no_grad();
         foreach (Tensor tensor in State)
             tensor.zero_();
+    }
+
+    /// <summary>Adds the gradient of <paramref name="penalty"/> times the sum of squares of the gains.</summary>
+    public void Penalize(double penalty)
+    {
+        if (penalty == 0 || _gains.Length == 0)
+            return;
+        using IDisposable guard = no_grad();
+        using Scalar factor = (2 * penalty).ToScalar();
+        s_script.Value.invoke("penalize", _gains, factor);
+    }
+
+    /// <summary>Records the moments.</summary>
+    public void Save(Checkpoint checkpoint)
+    {
+        foreach ((int i, Tensor tensor) in State.Index())
+            checkpoint.Add($"adam.{i}", tensor);
+    }
+
+    /// <summary>Puts them back.</summary>
+    public void Load(Checkpoint checkpoint)
+    {
+        foreach ((int i, Tensor tensor) in State.Index())
+            checkpoint.CopyTo($"adam.{i}", tensor);
     }
 
     /// <summary>Forgets the gradients.</summary>

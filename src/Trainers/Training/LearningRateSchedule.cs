@@ -1,15 +1,46 @@
+using RealNvp.ML.Trainers.Checkpoints;
+
 namespace RealNvp.ML.Trainers.Training;
 
-/// <summary>The learning rate of each step: a linear warm-up, then a half cosine to zero at the last step.</summary>
-internal sealed class LearningRateSchedule(double peak, long steps)
+/// <summary>The learning rate of each step: a linear warm-up over a twentieth of the steps, then the decay; lowered further where the loss explodes.</summary>
+internal sealed class LearningRateSchedule(double peak, long steps, LearningRateDecay decay)
 {
-    private readonly long _warmup = Math.Max(1, steps / 20);
+    /// <summary>Evaluations without a better one after which a plateau halves the rate.</summary>
+    private const int PlateauPatience = 5;
 
+    private readonly long _warmup = Math.Max(1, steps / 20);
+    private double _factor = 1;
+    private int _sinceBetter;
+
+    /// <summary>The rate of a step.</summary>
     public double At(long step)
     {
         if (step < _warmup)
-            return peak * (step + 1) / _warmup;
+            return _factor * peak * (step + 1) / _warmup;
         double progress = (double)(step - _warmup) / Math.Max(1, steps - _warmup);
-        return peak * 0.5 * (1 + Math.Cos(Math.PI * progress));
+        return _factor * peak * (decay == LearningRateDecay.Cosine ? 0.5 * (1 + Math.Cos(Math.PI * progress)) : 1);
+    }
+
+    /// <summary>Multiplies all rates to come.</summary>
+    public void Multiply(double factor) => _factor *= factor;
+
+    /// <summary>Hears of an evaluation.</summary>
+    public void Evaluated(bool better)
+    {
+        _sinceBetter = better ? 0 : _sinceBetter + 1;
+        if (decay != LearningRateDecay.Plateau || _sinceBetter < PlateauPatience)
+            return;
+        _factor /= 2;
+        _sinceBetter = 0;
+    }
+
+    /// <summary>Records where the schedule is.</summary>
+    public void Save(Checkpoint checkpoint) => checkpoint.Add("schedule", _factor, _sinceBetter);
+
+    /// <summary>Puts it back.</summary>
+    public void Load(Checkpoint checkpoint)
+    {
+        double[] state = checkpoint.Numbers("schedule");
+        (_factor, _sinceBetter) = (state[0], (int)state[1]);
     }
 }

@@ -14,6 +14,9 @@ internal sealed class RunningMedian(int window)
         return _values.Count < window ? double.NegativeInfinity : _values.Order().ElementAt(window / 2);
     }
 
+    /// <summary>The last values, the oldest first.</summary>
+    public IEnumerable<double> Values => _values;
+
     /// <summary>Forgets all values.</summary>
     public void Clear() => _values.Clear();
 }

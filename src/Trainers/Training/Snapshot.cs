@@ -1,3 +1,4 @@
+using RealNvp.ML.Trainers.Checkpoints;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -20,10 +21,25 @@ internal sealed class Snapshot : IDisposable
 
     public void Restore() => Copy(_copies, _live);
 
+    /// <summary>Records the module's present state and the copy.</summary>
+    public void Save(Checkpoint checkpoint) => Each((name, tensor) => checkpoint.Add(name, tensor));
+
+    /// <summary>Puts both back.</summary>
+    public void Load(Checkpoint checkpoint) => Each(checkpoint.CopyTo);
+
     public void Dispose()
     {
         foreach (Tensor copy in _copies)
             copy.Dispose();
+    }
+
+    private void Each(Action<string, Tensor> action)
+    {
+        for (int i = 0; i < _live.Length; i++)
+        {
+            action($"flow.{i}", _live[i]);
+            action($"best.{i}", _copies[i]);
+        }
     }
 
     private static void Copy(Tensor[] from, Tensor[] to)

@@ -29,6 +29,19 @@ internal static class TorchRuntime
         }
     }
 
+    /// <summary>The device of a name: "cpu", "cuda" or "cuda:1".</summary>
+    /// <exception cref="ArgumentException">There is no such name.</exception>
+    /// <exception cref="InvalidOperationException">The device is missing.</exception>
+    public static Device NamedDevice(string name)
+    {
+        string[] parts = name.Trim().ToLowerInvariant().Split(':');
+        int id = 0;
+        bool known = parts is ["cpu"] or ["cuda"] || (parts is ["cuda", var number] && int.TryParse(number, out id) && id >= 0);
+        if (!known)
+            throw new ArgumentException($"Device is '{name}', expected cpu, cuda or cuda:N.");
+        return SelectDevice(parts[0] == "cpu" ? null : id, fallbackToCpu: false, _ => { });
+    }
+
     /// <summary>The device to train on.</summary>
     /// <param name="gpuDeviceId">The GPU asked for, or null for the CPU.</param>
     /// <param name="fallbackToCpu">Whether the CPU will do where that GPU is missing.</param>
@@ -46,7 +59,7 @@ internal static class TorchRuntime
         else
             return new Device(DeviceType.CUDA, id);
         if (!fallbackToCpu)
-            throw new InvalidOperationException(problem + " Set FallbackToCpu to train on the CPU instead.");
+            throw new InvalidOperationException(problem + " FallbackToCpu of the MLContext trains on the CPU instead.");
         warn(problem + " Training on the CPU.");
         return CPU;
     }

@@ -5,13 +5,19 @@ namespace RealNvp.ML.Trainers.Training;
 /// <summary>Sets libtorch's number of threads for as long as it lives; the setting is the process's.</summary>
 internal sealed class TorchThreads : IDisposable
 {
-    private readonly int? _before;
+    private int? _before;
 
+    /// <summary>Sets the number, or leaves it as it is.</summary>
     public TorchThreads(int? threads)
     {
-        if (threads is not { } count)
-            return;
-        _before = get_num_threads();
+        if (threads is { } count)
+            Set(count);
+    }
+
+    /// <summary>Sets the number.</summary>
+    public void Set(int count)
+    {
+        _before ??= get_num_threads();
         set_num_threads(count);
     }
 

@@ -1,43 +1,74 @@
 using System.Diagnostics;
+using RealNvp.ML.Trainers.Checkpoints;
+using RealNvp.ML.Trainers.Data;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace RealNvp.ML.Trainers.Training;
 
-/// <summary>The numbers that a training run needs, all chosen.</summary>
-internal sealed record TrainingPlan(int BatchSize, long Steps, double LearningRate, double WeightDecay, double GradientClip, double Trim, int EvaluationInterval, int Patience);
-
 /// <summary>What a training run came to. Log-likelihoods are means in nats, in the units of the feature column.</summary>
 internal sealed record TrainingOutcome(long Steps, double TrainingLogLikelihood, double ValidationLogLikelihood, int Rollbacks, bool StoppedEarly);
 
 /// <summary>
-/// Maximum likelihood training of a flow on rows that are held as one tensor. The best model by validation likelihood is what remains; a loss that turns
-/// NaN or explodes goes back to it with a lower learning rate.
+/// Maximum likelihood training of a flow. The best model by validation likelihood is what remains; a loss that turns NaN or explodes goes back to it with a
+/// lower learning rate. All that the rest of a run depends on can be saved after any step.
 /// </summary>
-internal sealed class TrainingLoop
+internal sealed class TrainingLoop : IDisposable
 {
     private const int MaxRollbacks = 5;
 
     /// <summary>A typical NLL per feature that exceeds the best one seen by this many nats counts as an explosion.</summary>
     private const double ExplosionPerFeature = 50;
 
+    /// <summary>An evaluation NLL per feature that exceeds that of training by this many nats is worth a warning.</summary>
+    private const double DivergencePerFeature = 3;
+
     private readonly Flow _flow;
     private readonly TrainingPlan _plan;
     private readonly Generator _generator;
-    private readonly Tensor _rows;
-    private readonly Tensor? _validation;
+    private readonly IBatchSource _batches;
+    private readonly DeviceRows _sample;
+    private readonly DeviceRows? _validation;
     private readonly TrainingNoise _noise;
+    private readonly AdamOptimizer _optimizer;
+    private readonly AveragedWeights? _average;
+    private readonly Snapshot _best;
+    private readonly LearningRateSchedule _schedule;
+    private readonly RunningMedian _typical = new(15); // one extreme row makes a batch's mean enormous, and clipping makes it harmless
 
-    /// <summary>A run over rows [n, D] on the flow's device; <paramref name="validation"/> may be null.</summary>
-    public TrainingLoop(Flow flow, TrainingPlan plan, Generator generator, Tensor rows, Tensor? validation, TrainingNoise noise)
+    private double _bestNll = double.PositiveInfinity, _bestTypical = double.PositiveInfinity;
+    private double _sum; // of the NLL over _since steps
+    private long _step, _since;
+    private int _rollbacks, _evaluationsSinceBest;
+    private bool _stopped, _warnedOfDivergence;
+
+    /// <summary>A run of a flow that is on the device of its rows; takes over <paramref name="batches"/>.</summary>
+    /// <param name="flow">What is trained.</param>
+    /// <param name="plan">How.</param>
+    /// <param name="generator">Draws everything random of this run.</param>
+    /// <param name="batches">What to train on.</param>
+    /// <param name="sample">Training rows for running statistics and the final likelihood.</param>
+    /// <param name="validation">Rows that choose the best model, or null.</param>
+    /// <param name="noise">What is added to batches.</param>
+    public TrainingLoop(Flow flow, TrainingPlan plan, Generator generator, IBatchSource batches, DeviceRows sample, DeviceRows? validation, TrainingNoise noise)
     {
         _flow = flow;
         _plan = plan;
         _generator = generator;
-        _rows = rows;
+        _batches = batches;
+        _sample = sample;
         _validation = validation;
         _noise = noise;
+        (string Name, TorchSharp.Modules.Parameter Parameter)[] parameters = [.. flow.named_parameters()];
+        _optimizer = new AdamOptimizer(parameters.Select(named => named.Parameter),
+            parameters.Where(named => named.Name.EndsWith("gain", StringComparison.Ordinal)).Select(named => named.Parameter));
+        _average = plan.AveragedWeights > 0 ? new AveragedWeights(flow.parameters(), plan.AveragedWeights) : null;
+        _best = new Snapshot(flow);
+        _schedule = new LearningRateSchedule(plan.LearningRate, plan.Steps, plan.Decay);
     }
+
+    /// <summary>Mirrors images, where that is asked for.</summary>
+    public HorizontalFlips? Flips { get; init; }
 
     /// <summary>Progress, after each evaluation.</summary>
     public IProgress<TrainingProgress>? Progress { get; init; }
@@ -45,114 +76,209 @@ internal sealed class TrainingLoop
     /// <summary>Is told what went wrong.</summary>
     public Action<string> Warn { get; init; } = _ => { };
 
-    /// <summary>Trains; leaves the flow in evaluation mode with the best weights and the statistics of the whole training set.</summary>
+    /// <summary>Steps so far.</summary>
+    public long Step => _step;
+
+    /// <summary>Is called after every step: the moment to save.</summary>
+    public Action<TrainingLoop> Stepped { get; init; } = _ => { };
+
+    /// <summary>Is called where a run is cancelled, before it ends.</summary>
+    public Action<TrainingLoop> Cancelled { get; init; } = _ => { };
+
+    /// <summary>Whether a cancelled run ends with the best model so far instead of an exception.</summary>
+    public bool CancelGivesBest { get; init; }
+
+    /// <summary>Trains; leaves the flow in evaluation mode with the best weights and the statistics of the training sample.</summary>
     /// <exception cref="InvalidOperationException">The loss did not stay finite at any learning rate tried.</exception>
+    /// <exception cref="OperationCanceledException">The run was cancelled, and that is to throw.</exception>
     public TrainingOutcome Run(CancellationToken cancellation)
     {
-        using AdamOptimizer optimizer = new(_flow.parameters());
-        using Snapshot best = new(_flow);
-        var schedule = new LearningRateSchedule(_plan.LearningRate, _plan.Steps);
-        using var order = new BatchOrder(_rows.shape[0], _plan.BatchSize, _generator, _rows.device);
-        var typical = new RunningMedian(15); // one extreme row makes a batch's mean enormous, and clipping makes it harmless
-        double bestNll = double.PositiveInfinity, bestTypical = double.PositiveInfinity, rate = 1, sum = 0;
-        int rollbacks = 0, evaluationsSinceBest = 0;
-        long since = 0, step = 0;
         var clock = Stopwatch.StartNew();
         TimeSpan lastReport = TimeSpan.Zero;
-        bool stopped = false;
-
+        long first = _step;
         _flow.train();
-        for (; step < _plan.Steps && !stopped; step++)
+        while (_step < _plan.Steps && !_stopped)
         {
-            cancellation.ThrowIfCancellationRequested();
-            double learningRate = rate * schedule.At(step);
-            (double nll, double norm) = Step(optimizer, order, learningRate);
-
-            double median = typical.Add(nll);
-            if (!double.IsFinite(nll) || !double.IsFinite(norm) || median > bestTypical + ExplosionPerFeature * _rows.shape[1])
+            if (cancellation.IsCancellationRequested)
             {
-                if (++rollbacks > MaxRollbacks)
-                    throw new InvalidOperationException($"Training failed: the loss was {nll} at step {step} after {MaxRollbacks} returns to the best model, the last with a learning rate of {learningRate:G3}. Look for extreme values in the data, or lower LearningRate.");
-                rate /= 4;
-                best.Restore();
-                optimizer.Reset();
-                typical.Clear();
-                Warn($"The loss was {nll:G5} (gradient norm {norm:G5}) at step {step}: back to the best model so far, learning rate divided by 4.");
-                continue;
+                Cancelled(this);
+                if (!CancelGivesBest)
+                    cancellation.ThrowIfCancellationRequested();
+                Evaluate();
+                break;
             }
-            if (double.IsFinite(median))
-                bestTypical = Math.Min(bestTypical, median);
-            sum += nll;
-            since++;
-
-            bool last = step + 1 == _plan.Steps;
-            if ((step + 1) % _plan.EvaluationInterval != 0 && !last)
-                continue;
-            double validationNll = _validation is null ? double.NaN : Evaluate(_validation);
-            if (_validation is null || validationNll < bestNll)
+            double learningRate = _schedule.At(_step);
+            (double nll, double norm) = Learn(learningRate);
+            _step++;
+            if (!IsCalm(nll, norm))
             {
-                bestNll = validationNll;
-                evaluationsSinceBest = 0;
-                best.Take();
+                RollBack(nll, norm, learningRate);
             }
             else
             {
-                evaluationsSinceBest++;
-                stopped = _plan.Patience > 0 && evaluationsSinceBest >= _plan.Patience;
+                _sum += nll;
+                _since++;
+                if (_step % _plan.EvaluationInterval == 0 || _step == _plan.Steps)
+                {
+                    double validationNll = Evaluate();
+                    TimeSpan now = clock.Elapsed;
+                    double rows = (double)_since * _batches.BatchSize;
+                    Progress?.Report(new TrainingProgress(_batches.Epochs(_step), _batches.Epochs(_plan.Steps), _step, _plan.Steps, _sum / _since, validationNll, _bestNll,
+                        learningRate, rows / (now - lastReport).TotalSeconds, now, now / (_step - first) * (_plan.Steps - _step)));
+                    (_sum, _since, lastReport) = (0, 0, now);
+                }
             }
-            TimeSpan now = clock.Elapsed;
-            double rows = (double)since * order.BatchSize;
-            double epoch = order.Epochs(step + 1), epochs = order.Epochs(_plan.Steps);
-            Progress?.Report(new TrainingProgress(epoch, epochs, step + 1, _plan.Steps, sum / since, validationNll, bestNll,
-                learningRate, rows / (now - lastReport).TotalSeconds, now, now / (step + 1) * (_plan.Steps - step - 1)));
-            (sum, since, lastReport) = (0, 0, now);
+            Stepped(this);
         }
 
-        best.Restore();
-        double trainingNll = Evaluate(_rows);
-        return new TrainingOutcome(step, -trainingNll, -bestNll, rollbacks, stopped);
+        _best.Restore();
+        _flow.RefreshStatistics(_sample.Rows);
+        double trainingNll = MeanNll(_sample);
+        _flow.eval();
+        return new TrainingOutcome(_step, -trainingNll, -_bestNll, _rollbacks, _stopped);
     }
 
-    private (double Nll, double GradientNorm) Step(AdamOptimizer optimizer, BatchOrder order, double learningRate)
+    /// <summary>Records all that the rest of the run depends on.</summary>
+    public void Save(Checkpoint checkpoint)
+    {
+        checkpoint.Add("loop", _bestNll, _bestTypical, _sum, _step, _since, _rollbacks, _evaluationsSinceBest, _stopped ? 1 : 0, _warnedOfDivergence ? 1 : 0);
+        checkpoint.Add("typical", _typical.Values);
+        using Tensor state = _generator.get_state();
+        checkpoint.Add("generator", state);
+        _best.Save(checkpoint);
+        _optimizer.Save(checkpoint);
+        _average?.Save(checkpoint);
+        _schedule.Save(checkpoint);
+        _batches.Save(checkpoint);
+    }
+
+    /// <summary>Goes to where a run of the same plan and rows was.</summary>
+    public void Load(Checkpoint checkpoint)
+    {
+        double[] state = checkpoint.Numbers("loop");
+        (_bestNll, _bestTypical, _sum) = (state[0], state[1], state[2]);
+        (_step, _since, _rollbacks, _evaluationsSinceBest) = ((long)state[3], (long)state[4], (int)state[5], (int)state[6]);
+        (_stopped, _warnedOfDivergence) = (state[7] != 0, state[8] != 0);
+        _typical.Clear();
+        foreach (double value in checkpoint.Numbers("typical"))
+            _typical.Add(value);
+        using Tensor generator = checkpoint.Bytes("generator");
+        _generator.set_state(generator);
+        _best.Load(checkpoint);
+        _optimizer.Load(checkpoint);
+        _average?.Load(checkpoint);
+        _schedule.Load(checkpoint);
+        _batches.Restore(checkpoint);
+    }
+
+    public void Dispose()
+    {
+        _batches.Dispose();
+        _optimizer.Dispose();
+        _average?.Dispose();
+        _best.Dispose();
+    }
+
+    private (double Nll, double GradientNorm) Learn(double learningRate)
     {
         using IDisposable scope = NewDisposeScope();
-        Tensor batch = _noise.Add(_rows.index_select(0, order.Next()));
-        optimizer.ZeroGradients();
-        Tensor loss = -Kept(_flow.LogLikelihood(batch)).mean();
+        (Tensor rows, Tensor? weights) = _batches.Next();
+        Tensor batch = _noise.Add(Flips?.Apply(rows) ?? rows);
+        _optimizer.ZeroGradients();
+        Tensor loss = -Mean(_flow.LogLikelihood(batch), weights);
         loss.backward();
-        return (loss.item<float>(), optimizer.Step(learningRate, _plan.WeightDecay, _plan.GradientClip));
+        _optimizer.Penalize(_plan.GainPenalty);
+        double norm = _optimizer.Step(learningRate, _plan.WeightDecay, _plan.GradientClip);
+        _average?.Update();
+        return (loss.item<float>(), norm);
     }
 
     /// <summary>
-    /// The rows that count: all but the share with the lowest likelihood (trimmed likelihood: Hadi and Luceño 1997), which in a contaminated training set
-    /// are the anomalies, so that the flow does not learn them.
+    /// The mean over the rows that count: all but the share with the lowest likelihood (trimmed likelihood: Hadi and Luceño 1997), which in a contaminated
+    /// training set are the anomalies, so that the flow does not learn them.
     /// </summary>
-    private Tensor Kept(Tensor logLikelihoods)
+    private Tensor Mean(Tensor logLikelihoods, Tensor? weights)
     {
         long rows = logLikelihoods.shape[0], trimmed = (long)Math.Round(_plan.Trim * rows);
-        return trimmed == 0 ? logLikelihoods : logLikelihoods.topk((int)(rows - trimmed), sorted: false).values;
+        if (trimmed > 0)
+        {
+            (logLikelihoods, Tensor kept) = logLikelihoods.topk((int)(rows - trimmed), sorted: false);
+            weights = weights?.index_select(0, kept);
+        }
+        return weights is null ? logLikelihoods.mean() : (logLikelihoods * weights).sum() / weights.sum();
+    }
+
+    private bool IsCalm(double nll, double norm)
+    {
+        double median = _typical.Add(nll);
+        if (!double.IsFinite(nll) || !double.IsFinite(norm) || median > _bestTypical + ExplosionPerFeature * _sample.Rows.shape[1])
+            return false;
+        if (double.IsFinite(median))
+            _bestTypical = Math.Min(_bestTypical, median);
+        return true;
+    }
+
+    private void RollBack(double nll, double norm, double learningRate)
+    {
+        if (++_rollbacks > MaxRollbacks)
+            throw new InvalidOperationException($"Training failed: the loss was {nll} at step {_step} after {MaxRollbacks} returns to the best model, the last with a learning rate of {learningRate:G3}. Look for extreme values in the data, or lower LearningRate.");
+        _schedule.Multiply(0.25);
+        _best.Restore();
+        _optimizer.Reset();
+        _average?.Reset();
+        _typical.Clear();
+        Warn($"The loss was {nll:G5} (gradient norm {norm:G5}) at step {_step}: back to the best model so far, learning rate divided by 4.");
+    }
+
+    /// <summary>Takes the present model as the best one where it is; the validation NLL, NaN without validation rows.</summary>
+    private double Evaluate()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable? averages = _average?.Swap();
+        _flow.RefreshStatistics(_sample.Rows.narrow(0, 0, Math.Min(_sample.Count, _plan.StatisticsRows)));
+        double nll = _validation is null ? double.NaN : MeanNll(_validation);
+        bool better = _validation is null || nll < _bestNll;
+        _schedule.Evaluated(better);
+        if (better)
+        {
+            _bestNll = nll;
+            _evaluationsSinceBest = 0;
+            _best.Take();
+        }
+        else
+        {
+            _evaluationsSinceBest++;
+            _stopped = _plan.Patience > 0 && _evaluationsSinceBest >= _plan.Patience;
+        }
+        WarnOfDivergence(nll);
+        _flow.train();
+        return nll;
+    }
+
+    private void WarnOfDivergence(double nll)
+    {
+        if (_warnedOfDivergence || _since == 0 || !(nll - _sum / _since > DivergencePerFeature * _sample.Rows.shape[1]))
+            return;
+        _warnedOfDivergence = true;
+        Warn($"Evaluation has parted from training: at step {_step} the validation NLL is {nll:G5}, that of training {_sum / _since:G5} nats per row. The best model so far is kept. "
+            + "Where this goes on, validation rows are unlike training rows, the flow overfits (raise Dropout), or batch norm statistics jump (raise BatchSize, lower LearningRate).");
     }
 
     /// <summary>The mean NLL of rows as the frozen flow will have it.</summary>
-    private double Evaluate(Tensor rows)
+    private double MeanNll(DeviceRows rows)
     {
-        _flow.RefreshStatistics(_rows);
         _flow.eval();
         using IDisposable guard = inference_mode();
-        double total = 0;
-        foreach ((long first, long count) in Chunks(rows.shape[0]))
+        double total = 0, weight = 0;
+        for (long first = 0; first < rows.Count; first += _plan.EvaluationBatch)
         {
             using IDisposable scope = NewDisposeScope();
-            total -= _flow.LogLikelihood(rows.narrow(0, first, count)).sum().item<float>();
+            long count = Math.Min(_plan.EvaluationBatch, rows.Count - first);
+            Tensor logLikelihoods = _flow.LogLikelihood(rows.Rows.narrow(0, first, count));
+            Tensor? weights = rows.Weights?.narrow(0, first, count);
+            total -= (weights is null ? logLikelihoods : logLikelihoods * weights).sum().item<float>();
+            weight += weights is null ? count : weights.sum().item<float>();
         }
-        _flow.train();
-        return total / rows.shape[0];
-    }
-
-    private static IEnumerable<(long First, long Count)> Chunks(long rows)
-    {
-        const long Size = 8192;
-        for (long first = 0; first < rows; first += Size)
-            yield return (first, Math.Min(Size, rows - first));
+        return total / weight;
     }
 }

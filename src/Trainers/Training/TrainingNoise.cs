@@ -25,15 +25,20 @@ internal sealed class TrainingNoise : IDisposable
         _generator = generator;
     }
 
+    /// <summary>Rows with one draw of the uniform noise alone: what a discrete density is to be evaluated on.</summary>
+    public Tensor Dequantized(Tensor rows) => _uniform is null ? rows : AddUniform(rows);
+
     /// <summary>The batch with fresh noise.</summary>
     public Tensor Add(Tensor batch)
     {
         if (_uniform is not null)
-            batch = batch + (rand(batch.shape, device: batch.device, generator: _generator) - s_half) * _uniform;
+            batch = AddUniform(batch);
         if (_gaussian is not null)
             batch = batch + randn(batch.shape, device: batch.device, generator: _generator) * _gaussian;
         return batch;
     }
+
+    private Tensor AddUniform(Tensor rows) => rows + (rand(rows.shape, device: rows.device, generator: _generator) - s_half) * _uniform!;
 
     public void Dispose()
     {

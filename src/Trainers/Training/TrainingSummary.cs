@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Globalization;
 using Microsoft.ML.Data;
 using RealNvp.ML.Export;
+using RealNvp.ML.Trainers.Data;
 using static TorchSharp.torch;
 
 namespace RealNvp.ML.Trainers.Training;
@@ -9,17 +10,17 @@ namespace RealNvp.ML.Trainers.Training;
 /// <summary>Writes down how a flow was trained, for the model's metadata.</summary>
 internal static class TrainingSummary
 {
-    public static FlowMetadata Metadata(Microsoft.ML.DataViewSchema.Column column, ColumnFacts columns, TrainingRows rows, RowSplit split, RealNvpTrainer.Options options, TrainingPlan plan,
+    public static FlowMetadata Metadata(Microsoft.ML.DataViewSchema.Column column, TrainingData data, RealNvpTrainer.Options options, TrainingPlan plan,
         IReadOnlyList<TrainingOutcome> outcomes, Device device, int seed, TimeSpan elapsed) => new()
         {
-            FeatureNames = SlotNames(column, rows.Features),
-            FeatureMedians = [.. columns.Median],
+            FeatureNames = SlotNames(column, data.Facts.Mean.Length),
+            FeatureMedians = [.. data.Facts.Median],
             Training = new Dictionary<string, IFormattable>
             {
-                ["rows"] = split.Training.Length,
-                ["validation_rows"] = split.Validation.Length,
-                ["calibration_rows"] = split.Calibration.Length,
-                ["skipped_rows"] = rows.Skipped,
+                ["rows"] = data.TrainingCount,
+                ["validation_rows"] = data.Validation?.Count ?? 0,
+                ["calibration_rows"] = data.Calibration.Length / data.Facts.Mean.Length,
+                ["skipped_rows"] = data.Skipped,
                 ["batch_size"] = plan.BatchSize,
                 ["noise"] = options.Noise,
                 ["dropout"] = options.Dropout,

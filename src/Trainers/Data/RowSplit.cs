@@ -1,4 +1,4 @@
-namespace RealNvp.ML.Trainers.Training;
+namespace RealNvp.ML.Trainers.Data;
 
 /// <summary>The row indices of the training, the validation and the calibration slice: a seeded shuffle cut in three.</summary>
 internal sealed record RowSplit(int[] Training, int[] Validation, int[] Calibration)

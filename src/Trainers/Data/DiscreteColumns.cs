@@ -1,4 +1,4 @@
-namespace RealNvp.ML.Trainers.Training;
+namespace RealNvp.ML.Trainers.Data;
 
 /// <summary>Finds the features whose values come from a grid: few different values for the number of rows.</summary>
 internal static class DiscreteColumns

@@ -1,0 +1,119 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace RealNvp.ML.Trainers.Checkpoints;
+
+/// <summary>
+/// Named values of a training run: tensors, numbers and text. As a file: eight bytes of magic, the entries, and the SHA-256 of all before it, so that a damaged or
+/// truncated one is known before anything of it is used.
+/// </summary>
+internal sealed class Checkpoint
+{
+    private const int HashSize = 32;
+
+    private static readonly byte[] s_magic = "RNVPCKP1"u8.ToArray();
+
+    private readonly Dictionary<string, byte[]> _entries = new(StringComparer.Ordinal);
+
+    /// <summary>Whether there is a value of this name.</summary>
+    public bool Has(string name) => _entries.ContainsKey(name);
+
+    /// <summary>Adds the values of a tensor; its shape and type are those of the tensor that they are copied back to.</summary>
+    public void Add(string name, Tensor tensor)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        _entries.Add(name, tensor.detach().cpu().contiguous().bytes.ToArray());
+    }
+
+    /// <summary>Adds whole numbers.</summary>
+    public void Add(string name, long value) => _entries.Add(name, BitConverter.GetBytes(value));
+
+    /// <summary>Adds numbers.</summary>
+    public void Add(string name, params IEnumerable<double> values) => _entries.Add(name, [.. values.SelectMany(BitConverter.GetBytes)]);
+
+    /// <summary>Adds text.</summary>
+    public void Add(string name, string text) => _entries.Add(name, Encoding.UTF8.GetBytes(text));
+
+    /// <summary>Copies the values of a tensor to one of the same shape.</summary>
+    public void CopyTo(string name, Tensor target)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable guard = no_grad();
+        Tensor values = empty(target.shape, dtype: target.dtype);
+        byte[] bytes = Get(name, values.bytes.Length);
+        bytes.CopyTo(values.bytes);
+        target.copy_(values);
+    }
+
+    /// <summary>The bytes of a tensor of unknown size, as a tensor [n] of bytes.</summary>
+    public Tensor Bytes(string name) => tensor(Get(name));
+
+    /// <summary>A whole number.</summary>
+    public long Integer(string name) => BinaryPrimitives.ReadInt64LittleEndian(Get(name, sizeof(long)));
+
+    /// <summary>Numbers.</summary>
+    public double[] Numbers(string name) => [.. Get(name).Chunk(sizeof(double)).Select(bytes => BinaryPrimitives.ReadDoubleLittleEndian(bytes))];
+
+    /// <summary>Text.</summary>
+    public string Text(string name) => Encoding.UTF8.GetString(Get(name));
+
+    /// <summary>Writes the file's content.</summary>
+    public void Write(Stream stream)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        void Put(ReadOnlySpan<byte> bytes)
+        {
+            hash.AppendData(bytes);
+            stream.Write(bytes);
+        }
+        Put(s_magic);
+        foreach ((string name, byte[] value) in _entries)
+        {
+            byte[] label = Encoding.UTF8.GetBytes(name);
+            Put(BitConverter.GetBytes(label.Length));
+            Put(label);
+            Put(BitConverter.GetBytes(value.LongLength));
+            Put(value);
+        }
+        stream.Write(hash.GetHashAndReset());
+    }
+
+    /// <summary>Reads a file.</summary>
+    /// <exception cref="InvalidDataException">It is no checkpoint, is damaged or truncated.</exception>
+    public static Checkpoint Read(string path)
+    {
+        ReadOnlySpan<byte> file = File.ReadAllBytes(path);
+        if (file.Length < s_magic.Length + HashSize || !file.StartsWith(s_magic))
+            throw new InvalidDataException("it is no checkpoint, or its beginning is damaged");
+        if (!SHA256.HashData(file[..^HashSize]).AsSpan().SequenceEqual(file[^HashSize..]))
+            throw new InvalidDataException("its checksum is wrong: it is damaged or truncated");
+        var checkpoint = new Checkpoint();
+        for (ReadOnlySpan<byte> rest = file[s_magic.Length..^HashSize]; !rest.IsEmpty;)
+        {
+            string name = Encoding.UTF8.GetString(Take(ref rest, BinaryPrimitives.ReadInt32LittleEndian(Take(ref rest, sizeof(int)))));
+            checkpoint._entries.Add(name, Take(ref rest, BinaryPrimitives.ReadInt64LittleEndian(Take(ref rest, sizeof(long)))).ToArray());
+        }
+        return checkpoint;
+    }
+
+    private static ReadOnlySpan<byte> Take(ref ReadOnlySpan<byte> rest, long length)
+    {
+        if (length < 0 || length > rest.Length)
+            throw new InvalidDataException($"an entry of {length} bytes does not fit into the {rest.Length} that are left");
+        ReadOnlySpan<byte> taken = rest[..(int)length];
+        rest = rest[(int)length..];
+        return taken;
+    }
+
+    private byte[] Get(string name, long? length = null)
+    {
+        if (!_entries.TryGetValue(name, out byte[]? value))
+            throw new InvalidDataException($"the checkpoint has no value '{name}'");
+        if (length is { } expected && value.Length != expected)
+            throw new InvalidDataException($"'{name}' has {value.Length} bytes, expected {expected}");
+        return value;
+    }
+}

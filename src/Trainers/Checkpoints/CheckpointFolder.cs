@@ -1,0 +1,60 @@
+using System.Globalization;
+using RealNvp.ML.Export.Storage;
+
+namespace RealNvp.ML.Trainers.Checkpoints;
+
+/// <summary>The checkpoints of one training run: files named by the step, of which the last two are kept, so that there is one where the newest is damaged.</summary>
+internal sealed class CheckpointFolder
+{
+    private const string Prefix = "checkpoint-", Suffix = ".rnvpckpt";
+    private const int Kept = 2;
+
+    private readonly string _path;
+
+    /// <summary>A folder, made where it is missing. What a killed process left half written is removed.</summary>
+    public CheckpointFolder(string path)
+    {
+        _path = Directory.CreateDirectory(path).FullName;
+        foreach (string half in Directory.EnumerateFiles(_path, Prefix + "*" + Suffix + ".*.tmp"))
+            File.Delete(half);
+    }
+
+    /// <summary>Requires that no other run has written here.</summary>
+    /// <exception cref="InvalidOperationException">There are checkpoints.</exception>
+    public void RequireEmpty()
+    {
+        if (Files().FirstOrDefault() is { } found)
+            throw new InvalidOperationException($"The checkpoint folder '{_path}' holds {Path.GetFileName(found)} of an earlier run: set Resume to go on from it, or choose another folder.");
+    }
+
+    /// <summary>Writes a checkpoint beside its place and renames it, then removes old ones.</summary>
+    /// <param name="step">Steps of the whole run so far.</param>
+    /// <param name="checkpoint">What to write.</param>
+    public void Save(long step, Checkpoint checkpoint)
+    {
+        AtomicFile.Write(Path.Combine(_path, Prefix + step.ToString("D12", CultureInfo.InvariantCulture) + Suffix), checkpoint.Write);
+        foreach (string old in Files().Skip(Kept))
+            File.Delete(old);
+    }
+
+    /// <summary>The newest checkpoint that is whole, or null where there is none.</summary>
+    /// <param name="warn">Is told of every damaged one, by its name.</param>
+    public Checkpoint? Newest(Action<string> warn)
+    {
+        foreach (string file in Files())
+        {
+            try
+            {
+                return Checkpoint.Read(file);
+            }
+            catch (InvalidDataException e)
+            {
+                warn($"The checkpoint {file} is left aside: {e.Message}.");
+            }
+        }
+        return null;
+    }
+
+    /// <summary>The newest first: names have their steps with leading zeros.</summary>
+    private IEnumerable<string> Files() => Directory.EnumerateFiles(_path, Prefix + "*" + Suffix).OrderDescending(StringComparer.Ordinal);
+}

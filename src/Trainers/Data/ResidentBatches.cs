@@ -1,0 +1,58 @@
+using RealNvp.ML.Trainers.Checkpoints;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace RealNvp.ML.Trainers.Data;
+
+/// <summary>Batches of rows that are held as one tensor: a new shuffle every epoch; rows that do not fill a batch wait for the next shuffle.</summary>
+internal sealed class ResidentBatches : IBatchSource
+{
+    private readonly DeviceRows _rows;
+    private readonly Generator _generator;
+    private Tensor? _order;
+    private long _next;
+
+    /// <summary>Batches of <paramref name="rows"/>, which remain the caller's; the generator, on their device, draws the order.</summary>
+    public ResidentBatches(DeviceRows rows, int batchSize, Generator generator)
+    {
+        _rows = rows;
+        BatchSize = (int)Math.Min(rows.Count, batchSize);
+        _generator = generator;
+    }
+
+    public int BatchSize { get; }
+
+    public double Epochs(long batches) => (double)batches * BatchSize / _rows.Count;
+
+    public (Tensor Rows, Tensor? Weights) Next()
+    {
+        if (_order is null || _next + BatchSize > _rows.Count)
+        {
+            _order?.Dispose();
+            _order = randperm(_rows.Count, device: _rows.Rows.device, generator: _generator).DetachFromDisposeScope();
+            _next = 0;
+        }
+        Tensor indices = _order.narrow(0, _next, BatchSize);
+        _next += BatchSize;
+        return (_rows.Rows.index_select(0, indices), _rows.Weights?.index_select(0, indices));
+    }
+
+    public void Save(Checkpoint checkpoint)
+    {
+        checkpoint.Add("batches.next", _next);
+        if (_order is not null)
+            checkpoint.Add("batches.order", _order);
+    }
+
+    public void Restore(Checkpoint checkpoint)
+    {
+        _next = checkpoint.Integer("batches.next");
+        if (!checkpoint.Has("batches.order"))
+            return;
+        _order?.Dispose();
+        _order = zeros(_rows.Count, dtype: ScalarType.Int64, device: _rows.Rows.device).DetachFromDisposeScope();
+        checkpoint.CopyTo("batches.order", _order);
+    }
+
+    public void Dispose() => _order?.Dispose();
+}

@@ -1,0 +1,40 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace RealNvp.ML.Trainers.Data;
+
+/// <summary>
+/// The rows of a training run in their slices: those to train on, held or streamed; those that choose the best model; those that calibrate.
+/// </summary>
+internal sealed class TrainingData : IDisposable
+{
+    /// <summary>The number of rows to train on.</summary>
+    public required long TrainingCount { get; init; }
+
+    /// <summary>Rows left out for a NaN or infinite feature.</summary>
+    public required long Skipped { get; init; }
+
+    /// <summary>What the training rows say of the columns.</summary>
+    public required ColumnFacts Facts { get; init; }
+
+    /// <summary>Rows to train on, for running statistics and for the final likelihood: all of them where they are held, a random sample where they stream.</summary>
+    public required DeviceRows Sample { get; init; }
+
+    /// <summary>The rows that choose the best model, if any.</summary>
+    public required DeviceRows? Validation { get; init; }
+
+    /// <summary>The rows that calibrate, row-major.</summary>
+    public required float[] Calibration { get; init; }
+
+    /// <summary>Begins to draw batches of a size, by a seed and a generator on the device.</summary>
+    public required Func<int, int, Generator, IBatchSource> OpenBatches { get; init; }
+
+    /// <summary>Whether training rows stream from their source.</summary>
+    public required bool IsStreamed { get; init; }
+
+    public void Dispose()
+    {
+        Sample.Dispose();
+        Validation?.Dispose();
+    }
+}

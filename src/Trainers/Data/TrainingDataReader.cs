@@ -1,0 +1,181 @@
+using Microsoft.ML;
+using RealNvp.ML.Export;
+using static TorchSharp.torch;
+
+namespace RealNvp.ML.Trainers.Data;
+
+/// <summary>
+/// Reads the rows of a training run. What fits is read once and held; otherwise the first pass only counts, a second one takes statistics and the held-out
+/// slices, and every epoch is a pass.
+/// </summary>
+internal sealed class TrainingDataReader
+{
+    /// <summary>Rows of a stream that are kept for medians, running statistics and the final likelihood, and at most so many bytes of them.</summary>
+    private const int SampleRows = 1 << 16, SampleBytes = 64 << 20;
+
+    private readonly RealNvpTrainer.Options _options;
+    private readonly int _features;
+    private readonly ImageFlowOptions? _image;
+    private readonly int _seed;
+    private readonly Device _device;
+
+    /// <summary>A reader of rows of <paramref name="features"/> values.</summary>
+    /// <param name="options">Columns, slices and limits.</param>
+    /// <param name="features">D.</param>
+    /// <param name="image">What pixels stand for, where rows are images.</param>
+    /// <param name="seed">Of the slices.</param>
+    /// <param name="device">Where rows are held.</param>
+    public TrainingDataReader(RealNvpTrainer.Options options, int features, ImageFlowOptions? image, int seed, Device device)
+        => (_options, _features, _image, _seed, _device) = (options, features, image, seed, device);
+
+    /// <summary>Is told what is odd about the rows.</summary>
+    public Action<string> Warn { get; init; } = _ => { };
+
+    private string Column => _options.Columns.Features;
+
+    private int SampleCapacity => Math.Max(256, Math.Min(SampleRows, SampleBytes / (sizeof(float) * _features)));
+
+    /// <summary>Reads <paramref name="input"/>, and the views of the options.</summary>
+    /// <exception cref="ArgumentException">There are too few rows, non-finite ones where they are to fail, wrong weights or pixels outside the levels.</exception>
+    public TrainingData Read(IDataView input)
+    {
+        var source = new RowSource(input, Column, _features, _options.WeightColumn);
+        (RowStore? held, long count, long skipped) = Hold(source);
+        CheckRows(count, skipped);
+        WeightedRows? validation = Given(_options.Validation, nameof(_options.Validation), SampleCapacity), calibration = Given(_options.Calibration, nameof(_options.Calibration), Calibration.MaxScores);
+        return held is not null
+            ? Resident(held, skipped, source.HasWeights, validation, calibration)
+            : Streamed(source, count, skipped, validation, calibration);
+    }
+
+    private double ValidationFraction => _options.Validation is null ? _options.ValidationFraction : 0;
+
+    private double CalibrationFraction => _options.Calibration is null ? _options.CalibrationFraction : 0;
+
+    /// <summary>Reads all rows, and keeps them as long as they fit.</summary>
+    private (RowStore? Held, long Count, long Skipped) Hold(RowSource source)
+    {
+        RowStore? held = new(_features);
+        long count = 0, most = _options.ResidentLimit / (sizeof(float) * _features);
+        using RowSource.Pass pass = source.Open();
+        while (pass.MoveNext())
+        {
+            _options.CancellationToken.ThrowIfCancellationRequested();
+            if (++count > most) held = null;
+            else held?.Add(pass.Row, pass.Weight);
+        }
+        return (held, count, pass.Skipped);
+    }
+
+    private TrainingData Resident(RowStore held, long skipped, bool weighted, WeightedRows? validation, WeightedRows? calibration)
+    {
+        RowSplit split = RowSplit.Draw(held.Count, ValidationFraction, CalibrationFraction, _options.Contamination, _seed);
+        WeightedRows training = held.Gather(split.Training);
+        if (split.Validation.Length > 0)
+            validation = held.Gather(split.Validation);
+        calibration ??= held.Gather(split.Calibration);
+        ColumnFacts facts = Facts(training);
+        DeviceRows rows = training.To(_device, weighted);
+        return new TrainingData
+        {
+            TrainingCount = training.Count,
+            Skipped = skipped,
+            Facts = facts,
+            Sample = rows,
+            Validation = validation?.To(_device, weighted),
+            Calibration = calibration.Values,
+            OpenBatches = (size, _, generator) => new ResidentBatches(rows, size, generator),
+            IsStreamed = false,
+        };
+    }
+
+    private TrainingData Streamed(RowSource source, long count, long skipped, WeightedRows? validation, WeightedRows? calibration)
+    {
+        // held-out slices are held in memory: of a large stream less than the fraction is enough
+        var rule = new SliceRule(_seed, Math.Min(ValidationFraction, (double)SampleCapacity / count), Math.Min(CalibrationFraction, (double)Calibration.MaxScores / count));
+        var sample = new Reservoir(_features, SampleCapacity, _seed);
+        var validationRows = new Reservoir(_features, SampleCapacity, _seed + 1);
+        var calibrationRows = new Reservoir(_features, Calibration.MaxScores, _seed + 2);
+        var statistics = new ColumnStatistics(_features);
+        long row = 0, training = 0;
+        using (RowSource.Pass pass = source.Open())
+        {
+            for (; pass.MoveNext(); row++)
+            {
+                _options.CancellationToken.ThrowIfCancellationRequested();
+                switch (rule.Of(row))
+                {
+                    case Slice.Validation:
+                        validationRows.Offer(pass.Row, pass.Weight);
+                        break;
+                    case Slice.Calibration:
+                        calibrationRows.Offer(pass.Row, pass.Weight);
+                        break;
+                    default:
+                        sample.Offer(pass.Row, pass.Weight);
+                        statistics.Add(pass.Row, pass.Weight);
+                        training++;
+                        break;
+                }
+            }
+        }
+        if (row != count)
+            throw new ArgumentException($"Column '{Column}' gave {count} finite rows in one pass and {row} in the next: rows that stream must be the same in each. Cache them, or raise ResidentLimit.", "input");
+        WeightedRows sampled = sample.Sample();
+        if (rule.Validation > 0)
+            validation = validationRows.Sample();
+        calibration ??= calibrationRows.Sample();
+        return new TrainingData
+        {
+            TrainingCount = training,
+            Skipped = skipped,
+            Facts = Facts(sampled, statistics),
+            Sample = sampled.To(_device, source.HasWeights),
+            Validation = validation is { Count: > 0 } ? validation.To(_device, source.HasWeights) : null,
+            Calibration = calibration.Values,
+            OpenBatches = (size, seed, _) => new StreamedBatches(
+                () => new TrainingSlicePass(source, rule), training, _features, source.HasWeights, size, _options.ShufflePool, seed, _device),
+            IsStreamed = true,
+        };
+    }
+
+    private ColumnFacts Facts(WeightedRows training, ColumnStatistics? statistics = null)
+    {
+        if (_image is null)
+            return ColumnFacts.OfTable(training, _options.Dequantize, statistics);
+        float width = PixelLevels.Width(training.Values, _image);
+        double off = PixelLevels.Check(training.Values, Column, _image.Levels, width);
+        if (off > 0.01)
+            Warn($"{off:P0} of the pixels in column '{Column}' lie between the {_image.Levels} levels of width {width:G3}: bits per dimension have no meaning where pixels were interpolated without rounding.");
+        return ColumnFacts.OfImages(training, width);
+    }
+
+    /// <summary>The rows of a view of the options, of more than <paramref name="capacity"/> a random sample.</summary>
+    private WeightedRows? Given(IDataView? view, string option, int capacity)
+    {
+        if (view is null)
+            return null;
+        var rows = new Reservoir(_features, capacity, _seed);
+        using RowSource.Pass pass = new RowSource(view, Column, _features, _options.WeightColumn).Open();
+        while (pass.MoveNext())
+        {
+            _options.CancellationToken.ThrowIfCancellationRequested();
+            rows.Offer(pass.Row, pass.Weight);
+        }
+        WeightedRows sample = rows.Sample();
+        return sample.Count > 0 ? sample : throw new ArgumentException($"The option {option} has no finite rows in column '{Column}', expected at least 1.");
+    }
+
+    private void CheckRows(long count, long skipped)
+    {
+        if (skipped > 0)
+        {
+            if (_options.NonFiniteRows == NonFiniteRows.Fail)
+                throw new ArgumentException($"Column '{Column}' has {skipped} rows with a NaN or infinite feature, expected none. Replace missing values before, or set NonFiniteRows to Skip.", "input");
+            Warn($"{skipped} rows with a NaN or infinite feature in column '{Column}' are left out of training.");
+        }
+        int least = 2 + (ValidationFraction > 0 ? 1 : 0) + (CalibrationFraction > 0 ? 1 : 0);
+        if (count < least)
+            throw new ArgumentException($"Column '{Column}' has {count} finite rows, expected at least {least}: 2 to train on and 1 for each held-out slice.", "input");
+    }
+}

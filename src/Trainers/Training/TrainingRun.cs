@@ -1,0 +1,191 @@
+using Microsoft.ML.Runtime;
+using RealNvp.ML.Export;
+using RealNvp.ML.Trainers.Checkpoints;
+using RealNvp.ML.Trainers.Data;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace RealNvp.ML.Trainers.Training;
+
+/// <summary>Trains the members of a model one after the other, with checkpoints.</summary>
+internal sealed class TrainingRun : IDisposable
+{
+    private readonly RealNvpTrainer.Options _options;
+    private readonly TrainingPlan _plan;
+    private readonly TrainingData _data;
+    private readonly FlowShape _shape;
+    private readonly Device _device;
+    private readonly int _seed;
+    private readonly IChannel _channel;
+    private readonly RunIdentity _identity;
+    private readonly CheckpointFolder? _folder;
+    private readonly TensorBoardLog? _tensorBoard;
+    private readonly DeviceRows _sample;
+    private readonly DeviceRows? _validation;
+    private readonly List<Flow> _flows = [];
+    private readonly List<TrainingOutcome> _outcomes = [];
+
+    /// <summary>A run over rows, which remain the caller's.</summary>
+    public TrainingRun(RealNvpTrainer.Options options, TrainingPlan plan, TrainingData data, FlowShape shape, Device device, int seed, IChannel channel)
+    {
+        _options = options;
+        _plan = plan;
+        _data = data;
+        _shape = shape;
+        _device = device;
+        _seed = seed;
+        _channel = channel;
+        _identity = RunIdentity.Of(options, plan, data, shape, seed);
+        _folder = options.CheckpointFolder is { } folder ? new CheckpointFolder(folder) : null;
+        _tensorBoard = options.TensorBoardFolder is { } log ? new TensorBoardLog(log) : null;
+        (_sample, _validation) = shape.IsImage ? DequantizedSlices() : (data.Sample, data.Validation);
+    }
+
+    /// <summary>The trained flows, one per member, in evaluation mode.</summary>
+    public IReadOnlyList<Flow> Flows => _flows;
+
+    /// <summary>What training came to, for each member that learns.</summary>
+    public IReadOnlyList<TrainingOutcome> Outcomes => _outcomes;
+
+    /// <summary>Trains.</summary>
+    /// <param name="threads">Takes the thread count that a checkpoint records.</param>
+    /// <param name="cancellation">Ends the run at the next step.</param>
+    public void Run(TorchThreads threads, CancellationToken cancellation)
+    {
+        Checkpoint? from = null;
+        if (_options.Resume)
+            from = _folder!.Newest(Warn);
+        else
+            _folder?.RequireEmpty();
+        if (from is not null)
+        {
+            _identity.Require(from.Text("identity"));
+            threads.Set((int)from.Integer("threads"));
+        }
+        int at = from is null ? 0 : (int)from.Integer("member");
+        for (int member = 0; member < _options.Members; member++)
+        {
+            int memberSeed = unchecked(_seed + member * 1_000_003);
+            using var generator = new Generator((ulong)(uint)memberSeed, _device);
+            Flow flow = Build(member, memberSeed, generator);
+            _flows.Add(flow);
+            if (!flow.Learns)
+                continue;
+            if (from is not null && member < at)
+            {
+                RestoreMember(from, member, flow);
+                continue;
+            }
+            Train(member, memberSeed, flow, generator, member == at ? from : null, cancellation);
+            if (!cancellation.IsCancellationRequested)
+                continue;
+            // a mixture has its columns, whatever came of it: the members that there are stand in for those that there are not
+            while (_flows.Count < _options.Members)
+                _flows.Add(_flows[_flows.Count - member - 1]);
+            break;
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (Flow flow in _flows.Distinct())
+            flow.Dispose();
+        if (!ReferenceEquals(_sample, _data.Sample))
+            _sample.Dispose();
+        if (!ReferenceEquals(_validation, _data.Validation))
+            _validation?.Dispose();
+    }
+
+    private Flow Build(int member, int seed, Generator generator)
+    {
+        bool bfloat16 = _options.Precision == TrainingPrecision.BFloat16;
+        Flow flow = _shape.IsImage
+            ? ImageFlow.Build(_shape, (_options.Image ?? new()) with { LevelWidth = _data.Facts.BinWidths[0] }, seed, _options.Dropout, generator, bfloat16)
+            : VectorFlow.Build(_data.Facts, _options, _options.IsRotated(member), seed, generator);
+        flow.to(_device);
+        return flow;
+    }
+
+    private void Train(int member, int seed, Flow flow, Generator generator, Checkpoint? from, CancellationToken cancellation)
+    {
+        using TrainingNoise noise = Noise(generator, gaussian: !_shape.IsImage);
+        using var loop = new TrainingLoop(flow, _plan, generator, _data.OpenBatches(_plan.BatchSize, seed, generator), _sample, _validation, noise)
+        {
+            Flips = _shape.IsImage && _options.Image is { HorizontalFlips: true } ? new HorizontalFlips(_shape, generator) : null,
+            Progress = new ProgressFan(_options.Progress, _channel, _tensorBoard, member, _options.Members, BitsPerNat(out double offset), offset),
+            Warn = Warn,
+            CancelGivesBest = _options.OnCancellation == OnCancellation.ReturnBest,
+            Stepped = loop =>
+            {
+                if (loop.Step % _options.CheckpointInterval == 0)
+                    Save(member, loop);
+            },
+            Cancelled = loop => Save(member, loop),
+        };
+        if (from is not null)
+            loop.Load(from);
+        _outcomes.Add(loop.Run(cancellation));
+    }
+
+    private void Save(int member, TrainingLoop loop)
+    {
+        if (_folder is null)
+            return;
+        var checkpoint = new Checkpoint();
+        checkpoint.Add("identity", _identity.Text);
+        checkpoint.Add("threads", (long)get_num_threads());
+        checkpoint.Add("member", (long)member);
+        for (int i = 0; i < _outcomes.Count; i++)
+            SaveMember(checkpoint, i);
+        loop.Save(checkpoint);
+        _folder.Save(member * _plan.Steps + loop.Step, checkpoint);
+    }
+
+    private void SaveMember(Checkpoint checkpoint, int member)
+    {
+        TrainingOutcome outcome = _outcomes[member];
+        checkpoint.Add($"member.{member}.outcome", outcome.Steps, outcome.TrainingLogLikelihood, outcome.ValidationLogLikelihood, outcome.Rollbacks, outcome.StoppedEarly ? 1 : 0);
+        foreach ((int i, Tensor tensor) in _flows[member].state_dict().Values.Index())
+            checkpoint.Add($"member.{member}.{i}", tensor);
+    }
+
+    private void RestoreMember(Checkpoint checkpoint, int member, Flow flow)
+    {
+        double[] outcome = checkpoint.Numbers($"member.{member}.outcome");
+        _outcomes.Add(new TrainingOutcome((long)outcome[0], outcome[1], outcome[2], (int)outcome[3], outcome[4] != 0));
+        foreach ((int i, Tensor tensor) in flow.state_dict().Values.Index())
+            checkpoint.CopyTo($"member.{member}.{i}", tensor);
+        flow.eval();
+    }
+
+    private TrainingNoise Noise(Generator generator, bool gaussian)
+    {
+        ColumnFacts facts = _data.Facts;
+        return new(facts.BinWidths, Array.ConvertAll(facts.StandardDeviation, deviation => gaussian ? (float)(_options.Noise * deviation) : 0), generator, _device);
+    }
+
+    /// <summary>
+    /// Images for statistics and validation with one draw of dequantisation noise, the same in every evaluation: the density of the bins' centres alone would
+    /// prefer models with spikes there.
+    /// </summary>
+    private (DeviceRows Sample, DeviceRows? Validation) DequantizedSlices()
+    {
+        const long Most = 16_384; // more add nothing to running statistics
+        using DisposeScope scope = NewDisposeScope();
+        using var generator = new Generator((ulong)(uint)_seed, _device);
+        using TrainingNoise noise = Noise(generator, gaussian: false);
+        long count = Math.Min(Most, _data.Sample.Count);
+        DeviceRows Dequantized(Tensor rows, Tensor? weights) => new(noise.Dequantized(rows).DetachFromDisposeScope(), weights?.clone().DetachFromDisposeScope());
+        return (Dequantized(_data.Sample.Rows.narrow(0, 0, count), _data.Sample.Weights?.narrow(0, 0, count)),
+            _data.Validation is { } validation ? Dequantized(validation.Rows, validation.Weights) : null);
+    }
+
+    /// <summary>Bits per dimension are this times nats per row, plus the offset; NaN for tables.</summary>
+    private double BitsPerNat(out double offset)
+    {
+        offset = _shape.IsImage ? -Math.Log2(_data.Facts.BinWidths[0]) : double.NaN;
+        return 1 / (_shape.Size * Math.Log(2));
+    }
+
+    private void Warn(string message) => _channel.Warning(MessageSensitivity.None, message);
+}

@@ -1,0 +1,11 @@
+namespace RealNvp.ML.Trainers;
+
+/// <summary>The precision in which the nets inside the couplings compute in training.</summary>
+public enum TrainingPrecision
+{
+    /// <summary>32 bits throughout.</summary>
+    Float32,
+
+    /// <summary>The nets' matrix products and convolutions in bfloat16, which GPUs since Ampere compute many times faster; weights are kept in 32 bits.</summary>
+    BFloat16,
+}
