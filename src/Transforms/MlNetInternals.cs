@@ -4,6 +4,7 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
 using RealNvp.ML.Transforms;
+using RealNvp.ML.Transforms.Images;
 
 // ML.NET finds the loaders of a saved model by these attributes, after it has loaded the assembly that the model names: no registration is needed.
 // The attribute type is internal to ML.NET; without IgnoresAccessChecksTo the runtime drops it silently. The compiler sees it through a publicized
@@ -11,6 +12,7 @@ using RealNvp.ML.Transforms;
 [assembly: IgnoresAccessChecksTo("Microsoft.ML.Core")]
 [assembly: LoadableClass(typeof(RealNvpTransformer), null, typeof(SignatureLoadModel), "Real NVP flow", RealNvpTransformer.LoaderSignature)]
 [assembly: LoadableClass(typeof(RealNvpSampler), null, typeof(SignatureLoadModel), "Real NVP sampler", RealNvpSampler.LoaderSignature)]
+[assembly: LoadableClass(typeof(ImageCroppingTransformer), null, typeof(SignatureLoadModel), "Image cropping", ImageCroppingTransformer.LoaderSignature)]
 
 namespace System.Runtime.CompilerServices
 {
