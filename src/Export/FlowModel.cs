@@ -57,7 +57,11 @@ public sealed class FlowModel
         }
         if (Probes.Rows.Length != Probes.Count * inputShape.Size)
             throw new FlowModelException($"The {Probes.Count} probe rows hold {Probes.Rows.Length} values, expected {Probes.Count} x {inputShape.Size}.");
+        LevelWidths = Export.LevelWidths.Of(this);
+        _logWidths = LevelWidths.Sum(width => Math.Log(width));
     }
+
+    private readonly double _logWidths;
 
     /// <summary>The shape of one row of the input column.</summary>
     public FlowShape InputShape { get; }
@@ -79,6 +83,38 @@ public sealed class FlowModel
 
     /// <summary>Rows with the trained flow's own double-precision results.</summary>
     public ProbeSet Probes { get; }
+
+    /// <summary>
+    /// The distance of two levels of each value of a row, in the column's units; empty where the model is not discrete. Images have it from their
+    /// <see cref="Logit"/>, vectors from a <see cref="Dequantization"/> in front with a width for every feature; the members of a mixture must agree.
+    /// </summary>
+    public ImmutableArray<float> LevelWidths { get; }
+
+    /// <summary>Whether every value of a row is one of discrete levels, so that <see cref="BitsPerDimension"/> means something.</summary>
+    public bool IsDiscrete => !LevelWidths.IsEmpty;
+
+    /// <summary>
+    /// Bits per dimension of a log-likelihood: -(LL + sum of the logarithms of <see cref="LevelWidths"/>) / (D ln 2), the bits that the model spends on a value,
+    /// whatever the column's units. That of a row as it is, the centre of its bin, is not the figure that papers print: they average over noise in the bin.
+    /// </summary>
+    /// <param name="logLikelihood">In nats and in the units of the column.</param>
+    /// <exception cref="InvalidOperationException">The model is not discrete.</exception>
+    /// <example>
+    /// <code>
+    /// double bits = model.BitsPerDimension(logLikelihood: -7200); // 3 x 32 x 32 values, 0 to 255
+    /// </code>
+    /// </example>
+    public double BitsPerDimension(double logLikelihood)
+    {
+        if (!IsDiscrete)
+            throw new InvalidOperationException($"There are no bits per dimension: {WhyNotDiscrete}");
+        return -(logLikelihood + _logWidths) / (InputShape.Size * Math.Log(2));
+    }
+
+    /// <summary>What the model lacks to be discrete, as a sentence; null where it is.</summary>
+    public string? WhyNotDiscrete => IsDiscrete ? null : "bits per dimension are of discrete data, and this model is not: it needs "
+        + (InputShape.IsImage ? "a Logit as its first step" : "a Dequantization as its first step with a width above 0 for every feature")
+        + (IsMixture ? ", the same in every member." : ".");
 
     /// <summary>The same flow with another calibration.</summary>
     public FlowModel WithCalibration(Calibration calibration) => new(InputShape, Array.ConvertAll<ImmutableArray<FlowStep>, IEnumerable<FlowStep>>([.. Members], steps => steps), calibration, Metadata, Probes);
