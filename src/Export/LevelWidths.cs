@@ -10,8 +10,10 @@ internal static class LevelWidths
     public static ImmutableArray<float> Of(FlowModel model)
     {
         ImmutableArray<float> widths = Of(model.InputShape, model.Members[0]);
-        return model.Members.All(steps => Of(model.InputShape, steps).AsSpan().SequenceEqual(widths.AsSpan())) ? widths : [];
+        return model.Members.All(steps => Levels(steps) == Levels(model.Members[0]) && Of(model.InputShape, steps).AsSpan().SequenceEqual(widths.AsSpan())) ? widths : [];
     }
+
+    private static int? Levels(ImmutableArray<FlowStep> steps) => (steps.FirstOrDefault() as Logit)?.Levels;
 
     private static ImmutableArray<float> Of(FlowShape shape, ImmutableArray<FlowStep> steps)
     {

@@ -10,7 +10,7 @@ namespace RealNvp.ML.Transforms;
 /// Features to score, label, likelihood, p-values, typicality, bits per dimension, latent and contributions. ONNX Runtime computes log-likelihood and latent, whichever is
 /// asked for; the decision follows in C# from the same calibration that the exported graph carries.
 /// </summary>
-internal sealed class DensityMap(FlowRuntime runtime, FlowModel model, RealNvpColumns columns, float threshold, int batchSize) : BatchMap
+internal sealed class DensityMap(FlowRuntime runtime, FlowModel model, RealNvpColumns columns, float threshold, int batchSize) : BatchMap(runtime)
 {
     private readonly DensityColumn[] _added = [.. DensityColumn.Of(columns, hasLatent: !model.IsMixture)];
 
@@ -34,7 +34,7 @@ internal sealed class DensityMap(FlowRuntime runtime, FlowModel model, RealNvpCo
     public override BatchWorker CreateWorker(int capacity, bool[] active)
     {
         DensityOutput[] asked = [.. _added.Where((_, i) => active[i]).Select(column => column.Output)];
-        return new Worker(runtime, model, [.. _added.Select(column => column.Output)], threshold, capacity, asked);
+        return new Worker(Runtime, model, [.. _added.Select(column => column.Output)], threshold, capacity, asked);
     }
 
     private sealed class Worker : BatchWorker

@@ -3,7 +3,6 @@ using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
 using RealNvp.ML.Export;
 using RealNvp.ML.Export.Storage;
-using RealNvp.ML.Transforms.Batching;
 
 namespace RealNvp.ML.Transforms;
 
@@ -122,18 +121,10 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     /// <summary>Adds the columns. Nothing is read or computed until the result is.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The feature column is missing or of another type.</exception>
     /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
-    public IDataView Transform(IDataView input)
-    {
-        _runtime.ThrowIfDisposed();
-        return new BatchView(_map, input);
-    }
+    public IDataView Transform(IDataView input) => _map.Transform(input);
 
     /// <inheritdoc/>
-    IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema)
-    {
-        _runtime.ThrowIfDisposed();
-        return new BatchRowMapper(_map, inputSchema);
-    }
+    IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema) => _map.RowMapper(inputSchema);
 
     /// <summary>
     /// Bits per dimension of discrete data, as papers print them: the mean over the rows of -(LL + sum ln delta) / (D ln 2), each row's averaged over draws of
@@ -176,15 +167,43 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     }
 
     /// <summary>
+    /// Draws pictures from an image flow: the rows of <see cref="Sample"/> as one column of <see cref="MLImage"/>, grey or colour, each value floored to its level and
+    /// the levels 0 to k - 1 spread over 0 to 255. A reader owns each image that it is given, as with ML.NET's own.
+    /// </summary>
+    /// <param name="count">How many.</param>
+    /// <param name="seed">Which.</param>
+    /// <param name="temperature">Multiplies the latent noise: below 1 draws nearer to the mode, 1 the learned density.</param>
+    /// <param name="outputColumnName">The name of the one column.</param>
+    /// <exception cref="InvalidOperationException">The flow is not over images of 1 or 3 channels with known levels.</exception>
+    /// <exception cref="ObjectDisposedException">The transformer was disposed, before this call or before the rows are read.</exception>
+    /// <example>
+    /// <code>
+    /// foreach (MLImage image in flow.SampleImages(10, seed: 1).GetColumn&lt;MLImage&gt;("Image"))
+    ///     image.Save($"sample{i++}.png");
+    /// </code>
+    /// </example>
+    public IDataView SampleImages(long count, int seed = 0, float temperature = 1, string outputColumnName = "Image")
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(outputColumnName);
+        _runtime.ThrowIfDisposed();
+        RealNvpSampler.CheckTemperature(temperature);
+        return new SampleView(new SamplingMap(_runtime, Model, "Latent", outputColumnName, temperature, _batchSize, asImages: true), count, seed);
+    }
+
+    /// <summary>
     /// A transformer from a column of latents to a column of features: the flow backwards. It shares this transformer's sessions and must be disposed too;
     /// either may be disposed first.
     /// </summary>
     /// <param name="latentColumnName">The column to read; by default the one that this transformer adds.</param>
-    /// <param name="outputColumnName">The column to add; by default named as the feature column.</param>
+    /// <param name="outputColumnName">The column to add; by default named as the feature column, or <c>Image</c> for images.</param>
     /// <param name="temperature">Multiplies the latents.</param>
-    /// <exception cref="InvalidOperationException">The flow is a mixture, whose latents do not say which member they belong to: use <see cref="Sample"/>.</exception>
-    public RealNvpSampler CreateSampler(string? latentColumnName = null, string? outputColumnName = null, float temperature = 1)
-        => new(_host, Model, _runtime, latentColumnName ?? _columns.Latent, outputColumnName ?? _columns.Features, temperature, _batchSize);
+    /// <param name="asImages">Whether the column is to hold <see cref="MLImage"/>, as <see cref="SampleImages"/> makes them, and not vectors.</param>
+    /// <exception cref="InvalidOperationException">
+    /// The flow is a mixture, whose latents do not say which member they belong to: use <see cref="Sample"/>. Or images are asked for, and it is not over
+    /// images of 1 or 3 channels with known levels.
+    /// </exception>
+    public RealNvpSampler CreateSampler(string? latentColumnName = null, string? outputColumnName = null, float temperature = 1, bool asImages = false)
+        => new(_host, Model, _runtime, latentColumnName ?? _columns.Latent, outputColumnName ?? (asImages ? "Image" : _columns.Features), temperature, asImages, _batchSize);
 
     /// <summary>
     /// Writes the density graph with score, label and p-value to an ONNX file, after its exact bytes have given the trained flow's results on the stored

@@ -7,8 +7,12 @@ namespace RealNvp.ML.Transforms.Batching;
 /// What a transformer computes, batch by batch, from one vector column: the input it requires, the columns it adds, and workers that compute them.
 /// Immutable and used by many cursors and threads at once; <see cref="BatchView"/> and <see cref="BatchRowMapper"/> run it.
 /// </summary>
-internal abstract class BatchMap
+/// <param name="runtime">The transformer's hold on the flow's graphs.</param>
+internal abstract class BatchMap(FlowRuntime runtime)
 {
+    /// <summary>The transformer's hold on the flow's graphs.</summary>
+    protected FlowRuntime Runtime { get; } = runtime;
+
     /// <summary>The vector column that is read.</summary>
     public abstract string InputColumnName { get; }
 
@@ -26,6 +30,24 @@ internal abstract class BatchMap
     /// <param name="active">Which output columns will be read.</param>
     /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
     public abstract BatchWorker CreateWorker(int capacity, bool[] active);
+
+    /// <summary>A transformer's <see cref="ITransformer.Transform"/>: adds the columns; nothing is read or computed until the result is.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The input column is missing or of another type.</exception>
+    /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
+    public IDataView Transform(IDataView input)
+    {
+        Runtime.ThrowIfDisposed();
+        return new BatchView(this, input);
+    }
+
+    /// <summary>A transformer's <see cref="ITransformer.GetRowToRowMapper"/>.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The input column is missing or of another type.</exception>
+    /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
+    public IRowToRowMapper RowMapper(DataViewSchema input)
+    {
+        Runtime.ThrowIfDisposed();
+        return new BatchRowMapper(this, input);
+    }
 
     /// <summary>The columns of the input and the added ones; an added one hides an input of the same name.</summary>
     public DataViewSchema OutputSchema(DataViewSchema input)
