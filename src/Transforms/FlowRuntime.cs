@@ -10,6 +10,9 @@ namespace RealNvp.ML.Transforms;
 /// </summary>
 internal sealed class FlowRuntime : IDisposable
 {
+    /// <summary>Rows per run where all are there at once: a net of images takes a hundred times their memory.</summary>
+    private const int Chunk = 64;
+
     private readonly Sessions _sessions;
     private readonly string _owner;
     private int _disposed;
@@ -44,17 +47,13 @@ internal sealed class FlowRuntime : IDisposable
     public OnnxSession Sampling => Get(sampling: true);
 
     /// <summary>The log-likelihoods, in nats, of rows [n, size], row-major.</summary>
-    public float[] LogLikelihoods(float[] rows)
-    {
-        var features = OnnxTensor.Rows("Features", _sessions.InputSize, rows.Length / _sessions.InputSize);
-        var logLikelihoods = OnnxTensor.Rows("LogLikelihood", 1, rows.Length / _sessions.InputSize);
-        if (rows.Length == 0)
-            return [];
-        rows.CopyTo(features.Values, 0);
-        using var batch = new OnnxBatch(Density, [features], [logLikelihoods]);
-        batch.Run(logLikelihoods.Values.Length);
-        return logLikelihoods.Values;
-    }
+    public float[] LogLikelihoods(float[] rows) => Run(() => Density, "Features", rows, "LogLikelihood", 1);
+
+    /// <summary>The latents of rows, both [n, size]; not for a mixture.</summary>
+    public float[] Latents(float[] rows) => Run(() => Density, "Features", rows, "Latent", _sessions.InputSize);
+
+    /// <summary>The rows of latents, both [n, size]; not for a mixture.</summary>
+    public float[] Features(float[] latents) => Run(() => Sampling, "Latent", latents, "Features", _sessions.InputSize);
 
     /// <summary>Requires that this hold was not disposed.</summary>
     /// <exception cref="ObjectDisposedException">It was.</exception>
@@ -69,6 +68,25 @@ internal sealed class FlowRuntime : IDisposable
     {
         if (Interlocked.Exchange(ref _disposed, 1) == 0)
             _sessions.Release();
+    }
+
+    private float[] Run(Func<OnnxSession> session, string inputName, float[] rows, string outputName, int width)
+    {
+        int size = _sessions.InputSize, count = rows.Length / size;
+        if (count == 0)
+            return [];
+        var input = OnnxTensor.Rows(inputName, size, Math.Min(count, Chunk));
+        var output = OnnxTensor.Rows(outputName, width, Math.Min(count, Chunk));
+        var results = new float[count * width];
+        using var batch = new OnnxBatch(session(), [input], [output]);
+        for (int start = 0; start < count; start += Chunk)
+        {
+            int take = Math.Min(Chunk, count - start);
+            rows.AsSpan(start * size, take * size).CopyTo(input.Values);
+            batch.Run(take);
+            output.Values.AsSpan(0, take * width).CopyTo(results.AsSpan(start * width));
+        }
+        return results;
     }
 
     private OnnxSession Get(bool sampling)

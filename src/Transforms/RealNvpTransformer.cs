@@ -84,6 +84,9 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     /// <summary>Rows with a score above this have <c>PredictedLabel</c> true.</summary>
     public float Threshold { get; }
 
+    /// <summary>This transformer's hold on the graphs.</summary>
+    internal FlowRuntime Runtime => _runtime;
+
     /// <inheritdoc/>
     bool ITransformer.IsRowToRowMapper => true;
 
