@@ -121,12 +121,39 @@ public sealed class FlowModel
 
     /// <summary>
     /// The same flow over images of another size, without calibration and probes: an image flow is convolutional throughout, so that it samples images larger
-    /// than those it was trained on. The sides must be multiples of what the flow's squeezes need.
+    /// than those it was trained on. The sides must be multiples of <see cref="ImageSizeUnit"/>.
     /// </summary>
-    /// <exception cref="FlowModelException">The flow is over vectors, or the size does not fit its steps.</exception>
-    public FlowModel WithImageSize(int height, int width) => InputShape.IsImage
-        ? new(FlowShape.Image(InputShape.Dimensions[0], height, width), Array.ConvertAll<ImmutableArray<FlowStep>, IEnumerable<FlowStep>>([.. Members], steps => steps), metadata: new FlowMetadata { Training = Metadata.Training })
-        : throw new FlowModelException($"A flow over {InputShape} values has no image size.");
+    /// <exception cref="FlowModelException">The flow is over vectors, or the size does not fit its steps: the nearest that do are named.</exception>
+    public FlowModel WithImageSize(int height, int width)
+    {
+        if (!InputShape.IsImage)
+            throw new FlowModelException($"A flow over {InputShape} values has no image size.");
+        int unit = ImageSizeUnit, channels = InputShape.Dimensions[0];
+        if (height < 1 || width < 1 || height % unit != 0 || width % unit != 0)
+        {
+            long Down(int side) => Math.Max(side / unit, 1) * (long)unit;
+            long Up(int side) => Math.Max((side + (long)unit - 1) / unit, 1) * unit;
+            string smaller = $"{Down(height)}x{Down(width)}", larger = $"{Up(height)}x{Up(width)}";
+            throw new FlowModelException($"The flow's squeezes need a height and a width that are multiples of {unit}; found {height}x{width}. "
+                + (smaller == larger ? $"The nearest such size is {larger}." : $"The nearest such sizes are {smaller} and {larger}."));
+        }
+        if ((long)height * width > Array.MaxLength / channels)
+            throw new FlowModelException($"Images of {channels}x{height}x{width} have more values than fit into one array, {Array.MaxLength}.");
+        return new(FlowShape.Image(channels, height, width), Array.ConvertAll<ImmutableArray<FlowStep>, IEnumerable<FlowStep>>([.. Members], steps => steps),
+            metadata: new FlowMetadata { Training = Metadata.Training });
+    }
+
+    /// <summary>What the height and the width of an image must be multiples of, for the flow's squeezes; 1 for vectors.</summary>
+    public int ImageSizeUnit => Members.Max(steps =>
+    {
+        int halvings = 0, most = 0;
+        foreach (FlowStep step in steps)
+        {
+            halvings += step is Squeeze ? 1 : step is Unsqueeze ? -1 : 0;
+            most = Math.Max(most, halvings);
+        }
+        return 1 << most;
+    });
 
     /// <summary>
     /// The density graph as ONNX (opset 17, IR 8). Input <c>Features</c> [N, size]. Outputs <c>LogLikelihood</c> [N, 1] (nats, in the units of the input)

@@ -108,6 +108,26 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     }
 
     /// <summary>
+    /// The same image flow over images of another size: it is convolutional throughout, and samples images larger than those it was trained on. Without
+    /// calibration and contributions, with sessions of its own and smaller batches for larger images; must be disposed too.
+    /// </summary>
+    /// <param name="height">A multiple of <see cref="FlowModel.ImageSizeUnit"/>.</param>
+    /// <param name="width">A multiple of <see cref="FlowModel.ImageSizeUnit"/>.</param>
+    /// <exception cref="FlowModelException">The flow is over vectors, or the size does not fit its steps: the nearest that do are named.</exception>
+    /// <example>
+    /// <code>
+    /// using RealNvpTransformer large = flow.WithImageSize(96, 96);
+    /// using MLImage samples = large.SampleGrid(rows: 4, columns: 4);
+    /// </code>
+    /// </example>
+    public RealNvpTransformer WithImageSize(int height, int width)
+    {
+        FlowModel model = Model.WithImageSize(height, width);
+        int batchSize = (int)Math.Clamp((long)_batchSize * Model.InputShape.Size / model.InputShape.Size, 1, _batchSize);
+        return new(_host, model, null, _columns with { Contributions = null }, model.Calibration.Threshold, batchSize);
+    }
+
+    /// <summary>
     /// The same flow with the threshold that flags a share <paramref name="contamination"/> of rows like the training rows, from the held-out scores.
     /// It shares this transformer's sessions and must be disposed too; either may be disposed first.
     /// </summary>
@@ -220,8 +240,31 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     /// Writes the sampling graph to an ONNX file, after its exact bytes have given the stored probe rows back from the trained flow's latents; the errors
     /// stand in the file's metadata.
     /// </summary>
+    /// <remarks>An image flow from <see cref="WithImageSize"/> has no probes: its graph is checked as <see cref="ExportSampler(string, int, int)"/> does.</remarks>
     /// <exception cref="FlowParityException">The graph disagrees with the trained flow. Nothing is written.</exception>
-    public void ExportSampler(string path) => Export(path, Model.BuildSamplingGraph, FlowParity.CheckSampling);
+    public void ExportSampler(string path)
+        => Export(path, Model.BuildSamplingGraph, Model.InputShape.IsImage && Model.Probes.Count == 0 ? FlowParity.CheckRoundTrip : FlowParity.CheckSampling);
+
+    /// <summary>
+    /// Writes the sampling graph of images of another size to an ONNX file, after the graph of the trained size has given the stored probe rows back, and the
+    /// exact bytes of the other size are undone by the density graph of that size (<see cref="FlowParity.CheckRoundTrip"/>).
+    /// </summary>
+    /// <param name="path">The file.</param>
+    /// <param name="height">A multiple of <see cref="FlowModel.ImageSizeUnit"/>.</param>
+    /// <param name="width">A multiple of <see cref="FlowModel.ImageSizeUnit"/>.</param>
+    /// <exception cref="FlowModelException">The flow is over vectors, or the size does not fit its steps: the nearest that do are named.</exception>
+    /// <exception cref="FlowParityException">A graph disagrees. Nothing is written.</exception>
+    /// <example>
+    /// <code>
+    /// flow.ExportSampler("sampler-96.onnx", height: 96, width: 96);
+    /// </code>
+    /// </example>
+    public void ExportSampler(string path, int height, int width)
+    {
+        FlowModel model = Model.WithImageSize(height, width);
+        FlowParity.CheckSampling(Model, Model.BuildSamplingGraph());
+        Export(path, model.BuildSamplingGraph, (_, graph) => FlowParity.CheckRoundTrip(model, graph));
+    }
 
     /// <summary>
     /// Lets go of the sessions; they are freed when no transformer that shares them is left. Reading through this one afterwards, also through views and
