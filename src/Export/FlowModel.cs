@@ -57,10 +57,11 @@ public sealed class FlowModel
         }
         if (Probes.Rows.Length != Probes.Count * inputShape.Size)
             throw new FlowModelException($"The {Probes.Count} probe rows hold {Probes.Rows.Length} values, expected {Probes.Count} x {inputShape.Size}.");
-        LevelWidths = Export.LevelWidths.Of(this);
-        _logWidths = LevelWidths.Sum(width => Math.Log(width));
+        _levelWidths = Export.LevelWidths.Of(this);
+        _logWidths = _levelWidths.Sum(width => Math.Log(width)) * (inputShape.IsImage ? inputShape.Size : 1);
     }
 
+    private readonly ImmutableArray<float> _levelWidths;
     private readonly double _logWidths;
 
     /// <summary>The shape of one row of the input column.</summary>
@@ -88,10 +89,10 @@ public sealed class FlowModel
     /// The distance of two levels of each value of a row, in the column's units; empty where the model is not discrete. Images have it from their
     /// <see cref="Logit"/>, vectors from a <see cref="Dequantization"/> in front with a width for every feature; the members of a mixture must agree.
     /// </summary>
-    public ImmutableArray<float> LevelWidths { get; }
+    public ImmutableArray<float> LevelWidths => InputShape.IsImage && IsDiscrete ? [.. Enumerable.Repeat(_levelWidths[0], InputShape.Size)] : _levelWidths;
 
     /// <summary>Whether every value of a row is one of discrete levels, so that <see cref="BitsPerDimension"/> means something.</summary>
-    public bool IsDiscrete => !LevelWidths.IsEmpty;
+    public bool IsDiscrete => !_levelWidths.IsEmpty;
 
     /// <summary>
     /// Bits per dimension of a log-likelihood: -(LL + sum of the logarithms of <see cref="LevelWidths"/>) / (D ln 2), the bits that the model spends on a value,
