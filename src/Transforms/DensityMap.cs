@@ -21,7 +21,7 @@ internal sealed class DensityMap(FlowRuntime runtime, FlowModel model, RealNvpCo
     public override int InputSize => model.InputShape.Size;
 
     /// <inheritdoc/>
-    public override int BatchSize => batchSize;
+    public override int BatchSize { get; } = Rows(model, batchSize);
 
     /// <inheritdoc/>
     public override DataViewSchema.DetachedColumn[] OutputColumns(DataViewSchema input)

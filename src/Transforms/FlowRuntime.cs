@@ -1,5 +1,6 @@
 using Microsoft.ML.Runtime;
 using RealNvp.ML.Export;
+using RealNvp.ML.Transforms.Batching;
 using RealNvp.ML.Transforms.Onnx;
 
 namespace RealNvp.ML.Transforms;
@@ -10,9 +11,6 @@ namespace RealNvp.ML.Transforms;
 /// </summary>
 internal sealed class FlowRuntime : IDisposable
 {
-    /// <summary>Rows per run where all are there at once: a net of images takes a hundred times their memory.</summary>
-    private const int Chunk = 64;
-
     private readonly Sessions _sessions;
     private readonly string _owner;
     private int _disposed;
@@ -72,16 +70,16 @@ internal sealed class FlowRuntime : IDisposable
 
     private float[] Run(Func<OnnxSession> session, string inputName, float[] rows, string outputName, int width)
     {
-        int size = _sessions.InputSize, count = rows.Length / size;
+        int size = _sessions.InputSize, count = rows.Length / size, chunk = _sessions.RowsPerRun;
         if (count == 0)
             return [];
-        var input = OnnxTensor.Rows(inputName, size, Math.Min(count, Chunk));
-        var output = OnnxTensor.Rows(outputName, width, Math.Min(count, Chunk));
+        var input = OnnxTensor.Rows(inputName, size, Math.Min(count, chunk));
+        var output = OnnxTensor.Rows(outputName, width, Math.Min(count, chunk));
         var results = new float[count * width];
         using var batch = new OnnxBatch(session(), [input], [output]);
-        for (int start = 0; start < count; start += Chunk)
+        for (int start = 0; start < count; start += chunk)
         {
-            int take = Math.Min(Chunk, count - start);
+            int take = Math.Min(chunk, count - start);
             rows.AsSpan(start * size, take * size).CopyTo(input.Values);
             batch.Run(take);
             output.Values.AsSpan(0, take * width).CopyTo(results.AsSpan(start * width));
@@ -111,6 +109,8 @@ internal sealed class FlowRuntime : IDisposable
         private int _references = 1;
 
         public int InputSize => model.InputShape.Size;
+
+        public int RowsPerRun => BatchMap.Rows(model, RealNvpTransformer.DefaultBatchSize);
 
         public void AddReference()
         {

@@ -3,6 +3,7 @@ using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
 using RealNvp.ML.Export;
 using RealNvp.ML.Export.Storage;
+using RealNvp.ML.Transforms.Batching;
 
 namespace RealNvp.ML.Transforms;
 
@@ -38,7 +39,7 @@ namespace RealNvp.ML.Transforms;
 /// </example>
 public sealed class RealNvpTransformer : ITransformer, IDisposable
 {
-    /// <summary>Rows per batch unless told otherwise: from here on larger batches gain little.</summary>
+    /// <summary>Rows per batch unless told otherwise: from here on larger batches gain little. Large images take fewer, for the sake of memory.</summary>
     public const int DefaultBatchSize = 256;
 
     /// <summary>The name under which ML.NET finds the loader of a saved model.</summary>
@@ -109,7 +110,7 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
 
     /// <summary>
     /// The same image flow over images of another size: it is convolutional throughout, and samples images larger than those it was trained on. Without
-    /// calibration and contributions, with sessions of its own and smaller batches for larger images; must be disposed too.
+    /// calibration and contributions, and with sessions of its own; must be disposed too.
     /// </summary>
     /// <param name="height">A multiple of <see cref="FlowModel.ImageSizeUnit"/>.</param>
     /// <param name="width">A multiple of <see cref="FlowModel.ImageSizeUnit"/>.</param>
@@ -123,8 +124,7 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     public RealNvpTransformer WithImageSize(int height, int width)
     {
         FlowModel model = Model.WithImageSize(height, width);
-        int batchSize = (int)Math.Clamp((long)_batchSize * Model.InputShape.Size / model.InputShape.Size, 1, _batchSize);
-        return new(_host, model, null, _columns with { Contributions = null }, model.Calibration.Threshold, batchSize);
+        return new(_host, model, null, _columns with { Contributions = null }, model.Calibration.Threshold, _batchSize);
     }
 
     /// <summary>
@@ -171,7 +171,7 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
         ArgumentNullException.ThrowIfNull(data);
         ArgumentOutOfRangeException.ThrowIfLessThan(draws, 1);
         _runtime.ThrowIfDisposed();
-        return BitsPerDimensionEstimate.Of(_runtime, Model, data, FeatureColumnName, draws, seed, _batchSize);
+        return BitsPerDimensionEstimate.Of(_runtime, Model, data, FeatureColumnName, draws, seed, BatchMap.Rows(Model, _batchSize));
     }
 
     /// <summary>

@@ -20,7 +20,7 @@ internal sealed class SamplingMap(FlowRuntime runtime, FlowModel model, string l
     public override int InputSize => model.InputShape.Size;
 
     /// <inheritdoc/>
-    public override int BatchSize => batchSize;
+    public override int BatchSize { get; } = Rows(model, batchSize);
 
     /// <inheritdoc/>
     public override DataViewSchema.DetachedColumn[] OutputColumns(DataViewSchema input) => _images is not null

@@ -31,6 +31,24 @@ public sealed class ImageSizeTests
     }
 
     [Fact]
+    public void Large_images_come_in_smaller_batches()
+    {
+        using RealNvpTransformer flow = new(_ml, _model), large = flow.WithImageSize(64, 96);
+        // cursors of a set share whole batches out: as many cursors as batches, at most
+        int Cursors(RealNvpTransformer transformer, int rows)
+        {
+            IDataView samples = transformer.Sample(rows);
+            DataViewRowCursor[] cursors = samples.GetRowCursorSet([], 1000);
+            Array.ForEach(cursors, cursor => cursor.Dispose());
+            return cursors.Length;
+        }
+        Assert.Equal(1, Cursors(flow, 256));
+        Assert.Equal(2, Cursors(flow, 257));
+        Assert.Equal(1, Cursors(large, 14)); // 14 * 3 * 64 * 96 < 2^18 < 15 * 3 * 64 * 96
+        Assert.Equal(2, Cursors(large, 15));
+    }
+
+    [Fact]
     public void Sampler_of_another_size_is_written_with_its_error()
     {
         string path = Path.GetTempFileName();
