@@ -57,7 +57,12 @@ public sealed class FlowModel
         }
         if (Probes.Rows.Length != Probes.Count * inputShape.Size)
             throw new FlowModelException($"The {Probes.Count} probe rows hold {Probes.Rows.Length} values, expected {Probes.Count} x {inputShape.Size}.");
+        _levelWidths = Export.LevelWidths.Of(this);
+        _logWidths = _levelWidths.Sum(width => Math.Log(width)) * (inputShape.IsImage ? inputShape.Size : 1);
     }
+
+    private readonly ImmutableArray<float> _levelWidths;
+    private readonly double _logWidths;
 
     /// <summary>The shape of one row of the input column.</summary>
     public FlowShape InputShape { get; }
@@ -80,17 +85,76 @@ public sealed class FlowModel
     /// <summary>Rows with the trained flow's own double-precision results.</summary>
     public ProbeSet Probes { get; }
 
+    /// <summary>
+    /// The distance of two levels of each value of a row, in the column's units; empty where the model is not discrete. Images have it from their
+    /// <see cref="Logit"/>, vectors from a <see cref="Dequantization"/> in front with a width for every feature; the members of a mixture must agree.
+    /// </summary>
+    public ImmutableArray<float> LevelWidths => InputShape.IsImage && IsDiscrete ? [.. Enumerable.Repeat(_levelWidths[0], InputShape.Size)] : _levelWidths;
+
+    /// <summary>Whether every value of a row is one of discrete levels, so that <see cref="BitsPerDimension"/> means something.</summary>
+    public bool IsDiscrete => !_levelWidths.IsEmpty;
+
+    /// <summary>
+    /// Bits per dimension of a log-likelihood: -(LL + sum of the logarithms of <see cref="LevelWidths"/>) / (D ln 2), the bits that the model spends on a value,
+    /// whatever the column's units. That of a row as it is, the centre of its bin, is not the figure that papers print: they average over noise in the bin.
+    /// </summary>
+    /// <param name="logLikelihood">In nats and in the units of the column.</param>
+    /// <exception cref="InvalidOperationException">The model is not discrete.</exception>
+    /// <example>
+    /// <code>
+    /// double bits = model.BitsPerDimension(logLikelihood: -7200); // 3 x 32 x 32 values, 0 to 255
+    /// </code>
+    /// </example>
+    public double BitsPerDimension(double logLikelihood)
+    {
+        if (!IsDiscrete)
+            throw new InvalidOperationException($"There are no bits per dimension: {WhyNotDiscrete}");
+        return -(logLikelihood + _logWidths) / (InputShape.Size * Math.Log(2));
+    }
+
+    /// <summary>What the model lacks to be discrete, as a sentence; null where it is.</summary>
+    public string? WhyNotDiscrete => IsDiscrete ? null : "bits per dimension are of discrete data, and this model is not: it needs "
+        + (InputShape.IsImage ? "a Logit as its first step" : "a Dequantization as its first step with a width above 0 for every feature")
+        + (IsMixture ? ", the same in every member." : ".");
+
     /// <summary>The same flow with another calibration.</summary>
     public FlowModel WithCalibration(Calibration calibration) => new(InputShape, Array.ConvertAll<ImmutableArray<FlowStep>, IEnumerable<FlowStep>>([.. Members], steps => steps), calibration, Metadata, Probes);
 
     /// <summary>
     /// The same flow over images of another size, without calibration and probes: an image flow is convolutional throughout, so that it samples images larger
-    /// than those it was trained on. The sides must be multiples of what the flow's squeezes need.
+    /// than those it was trained on. The sides must be multiples of <see cref="ImageSizeUnit"/>.
     /// </summary>
-    /// <exception cref="FlowModelException">The flow is over vectors, or the size does not fit its steps.</exception>
-    public FlowModel WithImageSize(int height, int width) => InputShape.IsImage
-        ? new(FlowShape.Image(InputShape.Dimensions[0], height, width), Array.ConvertAll<ImmutableArray<FlowStep>, IEnumerable<FlowStep>>([.. Members], steps => steps), metadata: new FlowMetadata { Training = Metadata.Training })
-        : throw new FlowModelException($"A flow over {InputShape} values has no image size.");
+    /// <exception cref="FlowModelException">The flow is over vectors, or the size does not fit its steps: the nearest that do are named.</exception>
+    public FlowModel WithImageSize(int height, int width)
+    {
+        if (!InputShape.IsImage)
+            throw new FlowModelException($"A flow over {InputShape} values has no image size.");
+        int unit = ImageSizeUnit, channels = InputShape.Dimensions[0];
+        if (height < 1 || width < 1 || height % unit != 0 || width % unit != 0)
+        {
+            long Down(int side) => Math.Max(side / unit, 1) * (long)unit;
+            long Up(int side) => Math.Max((side + (long)unit - 1) / unit, 1) * unit;
+            string smaller = $"{Down(height)}x{Down(width)}", larger = $"{Up(height)}x{Up(width)}";
+            throw new FlowModelException($"The flow's squeezes need a height and a width that are multiples of {unit}; found {height}x{width}. "
+                + (smaller == larger ? $"The nearest such size is {larger}." : $"The nearest such sizes are {smaller} and {larger}."));
+        }
+        if ((long)height * width > Array.MaxLength / channels)
+            throw new FlowModelException($"Images of {channels}x{height}x{width} have more values than fit into one array, {Array.MaxLength}.");
+        return new(FlowShape.Image(channels, height, width), Array.ConvertAll<ImmutableArray<FlowStep>, IEnumerable<FlowStep>>([.. Members], steps => steps),
+            metadata: new FlowMetadata { Training = Metadata.Training });
+    }
+
+    /// <summary>What the height and the width of an image must be multiples of, for the flow's squeezes; 1 for vectors.</summary>
+    public int ImageSizeUnit => Members.Max(steps =>
+    {
+        int halvings = 0, most = 0;
+        foreach (FlowStep step in steps)
+        {
+            halvings += step is Squeeze ? 1 : step is Unsqueeze ? -1 : 0;
+            most = Math.Max(most, halvings);
+        }
+        return 1 << most;
+    });
 
     /// <summary>
     /// The density graph as ONNX (opset 17, IR 8). Input <c>Features</c> [N, size]. Outputs <c>LogLikelihood</c> [N, 1] (nats, in the units of the input)

@@ -13,6 +13,7 @@ internal enum DensityOutput
     PValue,
     Typicality,
     TypicalityPValue,
+    BitsPerDimension,
     Contributions,
     Latent,
 }
@@ -21,7 +22,7 @@ internal enum DensityOutput
 internal sealed record DensityColumn(DensityOutput Output, string Name)
 {
     /// <summary>The columns that a flow adds, in their order.</summary>
-    /// <param name="columns">Their names; contributions are added where they have one.</param>
+    /// <param name="columns">Their names; bits per dimension and contributions are added where they have one.</param>
     /// <param name="hasLatent">Whether the flow has a latent: a mixture has none.</param>
     public static IEnumerable<DensityColumn> Of(RealNvpColumns columns, bool hasLatent)
     {
@@ -31,6 +32,8 @@ internal sealed record DensityColumn(DensityOutput Output, string Name)
         yield return new(DensityOutput.PValue, columns.PValue);
         yield return new(DensityOutput.Typicality, columns.Typicality);
         yield return new(DensityOutput.TypicalityPValue, columns.TypicalityPValue);
+        if (columns.BitsPerDimension is { } bitsPerDimension)
+            yield return new(DensityOutput.BitsPerDimension, bitsPerDimension);
         if (columns.Contributions is { } contributions)
             yield return new(DensityOutput.Contributions, contributions);
         if (hasLatent)

@@ -7,10 +7,10 @@ using RealNvp.ML.Transforms.Onnx;
 namespace RealNvp.ML.Transforms;
 
 /// <summary>
-/// Features to score, label, likelihood, p-values, typicality, latent and contributions. ONNX Runtime computes log-likelihood and latent, whichever is
+/// Features to score, label, likelihood, p-values, typicality, bits per dimension, latent and contributions. ONNX Runtime computes log-likelihood and latent, whichever is
 /// asked for; the decision follows in C# from the same calibration that the exported graph carries.
 /// </summary>
-internal sealed class DensityMap(FlowRuntime runtime, FlowModel model, RealNvpColumns columns, float threshold, int batchSize) : BatchMap
+internal sealed class DensityMap(FlowRuntime runtime, FlowModel model, RealNvpColumns columns, float threshold, int batchSize) : BatchMap(runtime)
 {
     private readonly DensityColumn[] _added = [.. DensityColumn.Of(columns, hasLatent: !model.IsMixture)];
 
@@ -21,7 +21,7 @@ internal sealed class DensityMap(FlowRuntime runtime, FlowModel model, RealNvpCo
     public override int InputSize => model.InputShape.Size;
 
     /// <inheritdoc/>
-    public override int BatchSize => batchSize;
+    public override int BatchSize { get; } = Rows(model, batchSize);
 
     /// <inheritdoc/>
     public override DataViewSchema.DetachedColumn[] OutputColumns(DataViewSchema input)
@@ -34,7 +34,7 @@ internal sealed class DensityMap(FlowRuntime runtime, FlowModel model, RealNvpCo
     public override BatchWorker CreateWorker(int capacity, bool[] active)
     {
         DensityOutput[] asked = [.. _added.Where((_, i) => active[i]).Select(column => column.Output)];
-        return new Worker(runtime, model, [.. _added.Select(column => column.Output)], threshold, capacity, asked);
+        return new Worker(Runtime, model, [.. _added.Select(column => column.Output)], threshold, capacity, asked);
     }
 
     private sealed class Worker : BatchWorker
@@ -46,6 +46,7 @@ internal sealed class DensityMap(FlowRuntime runtime, FlowModel model, RealNvpCo
         private readonly float[] _logLikelihoods;
         private readonly float[] _latents;
         private readonly Calibration _calibration;
+        private readonly FlowModel _model;
         private readonly float _threshold;
         private readonly int _size;
 
@@ -53,6 +54,7 @@ internal sealed class DensityMap(FlowRuntime runtime, FlowModel model, RealNvpCo
         {
             _runtime = runtime;
             _outputs = outputs;
+            _model = model;
             _calibration = model.Calibration;
             _threshold = threshold;
             _size = model.InputShape.Size;
@@ -82,6 +84,7 @@ internal sealed class DensityMap(FlowRuntime runtime, FlowModel model, RealNvpCo
         {
             float[] logLikelihoods = _logLikelihoods, latents = _latents;
             Calibration calibration = _calibration;
+            FlowModel model = _model;
             float threshold = _threshold;
             int size = _size;
             return _outputs[output] switch
@@ -93,6 +96,7 @@ internal sealed class DensityMap(FlowRuntime runtime, FlowModel model, RealNvpCo
                 DensityOutput.Typicality => (ValueGetter<float>)((ref float value) => value = calibration.Typicality(-logLikelihoods[position.Computed()])),
                 DensityOutput.TypicalityPValue => (ValueGetter<float>)((ref float value)
                     => value = calibration.TypicalityPValue(calibration.Typicality(-logLikelihoods[position.Computed()]))),
+                DensityOutput.BitsPerDimension => (ValueGetter<float>)((ref float value) => value = (float)model.BitsPerDimension(logLikelihoods[position.Computed()])),
                 DensityOutput.Latent => Row(latents),
                 DensityOutput.Contributions => Row(_contributions!.Values),
                 _ => throw new ArgumentOutOfRangeException(nameof(output)),

@@ -16,16 +16,26 @@ public sealed class FlowParityException : Exception
         Tolerance = tolerance;
     }
 
+    internal FlowParityException(int row, double rootMeanSquare, double tolerance)
+        : base(string.Create(CultureInfo.InvariantCulture,
+            $"Latent {row} comes back from its own sample with a root mean square error of {rootMeanSquare:G3}, allowed are {tolerance:G3}: the sampling graph and the density graph are not each other's inverse."))
+    {
+        Output = "Latent";
+        Row = row;
+        Found = rootMeanSquare;
+        Tolerance = tolerance;
+    }
+
     /// <summary>The graph's output that disagrees.</summary>
     public string Output { get; }
 
-    /// <summary>The probe row with the worst disagreement, relative to what is allowed.</summary>
+    /// <summary>The probe row, or of a round trip the latent, with the worst disagreement, relative to what is allowed.</summary>
     public int Row { get; }
 
-    /// <summary>What the graph gives there.</summary>
+    /// <summary>What the graph gives there; of a round trip, the root mean square error.</summary>
     public double Found { get; }
 
-    /// <summary>What the trained flow computed.</summary>
+    /// <summary>What the trained flow computed; of a round trip, 0.</summary>
     public double Expected { get; }
 
     /// <summary>The difference that is allowed there.</summary>

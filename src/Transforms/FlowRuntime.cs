@@ -1,5 +1,6 @@
 using Microsoft.ML.Runtime;
 using RealNvp.ML.Export;
+using RealNvp.ML.Transforms.Batching;
 using RealNvp.ML.Transforms.Onnx;
 
 namespace RealNvp.ML.Transforms;
@@ -44,17 +45,13 @@ internal sealed class FlowRuntime : IDisposable
     public OnnxSession Sampling => Get(sampling: true);
 
     /// <summary>The log-likelihoods, in nats, of rows [n, size], row-major.</summary>
-    public float[] LogLikelihoods(float[] rows)
-    {
-        var features = OnnxTensor.Rows("Features", _sessions.InputSize, rows.Length / _sessions.InputSize);
-        var logLikelihoods = OnnxTensor.Rows("LogLikelihood", 1, rows.Length / _sessions.InputSize);
-        if (rows.Length == 0)
-            return [];
-        rows.CopyTo(features.Values, 0);
-        using var batch = new OnnxBatch(Density, [features], [logLikelihoods]);
-        batch.Run(logLikelihoods.Values.Length);
-        return logLikelihoods.Values;
-    }
+    public float[] LogLikelihoods(float[] rows) => Run(() => Density, "Features", rows, "LogLikelihood", 1);
+
+    /// <summary>The latents of rows, both [n, size]; not for a mixture.</summary>
+    public float[] Latents(float[] rows) => Run(() => Density, "Features", rows, "Latent", _sessions.InputSize);
+
+    /// <summary>The rows of latents, both [n, size]; not for a mixture.</summary>
+    public float[] Features(float[] latents) => Run(() => Sampling, "Latent", latents, "Features", _sessions.InputSize);
 
     /// <summary>Requires that this hold was not disposed.</summary>
     /// <exception cref="ObjectDisposedException">It was.</exception>
@@ -69,6 +66,25 @@ internal sealed class FlowRuntime : IDisposable
     {
         if (Interlocked.Exchange(ref _disposed, 1) == 0)
             _sessions.Release();
+    }
+
+    private float[] Run(Func<OnnxSession> session, string inputName, float[] rows, string outputName, int width)
+    {
+        int size = _sessions.InputSize, count = rows.Length / size, chunk = _sessions.RowsPerRun;
+        if (count == 0)
+            return [];
+        var input = OnnxTensor.Rows(inputName, size, Math.Min(count, chunk));
+        var output = OnnxTensor.Rows(outputName, width, Math.Min(count, chunk));
+        var results = new float[count * width];
+        using var batch = new OnnxBatch(session(), [input], [output]);
+        for (int start = 0; start < count; start += chunk)
+        {
+            int take = Math.Min(chunk, count - start);
+            rows.AsSpan(start * size, take * size).CopyTo(input.Values);
+            batch.Run(take);
+            output.Values.AsSpan(0, take * width).CopyTo(results.AsSpan(start * width));
+        }
+        return results;
     }
 
     private OnnxSession Get(bool sampling)
@@ -93,6 +109,8 @@ internal sealed class FlowRuntime : IDisposable
         private int _references = 1;
 
         public int InputSize => model.InputShape.Size;
+
+        public int RowsPerRun => BatchMap.Rows(model, RealNvpTransformer.DefaultBatchSize);
 
         public void AddReference()
         {

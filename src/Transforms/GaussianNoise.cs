@@ -4,7 +4,7 @@ namespace RealNvp.ML.Transforms;
 
 /// <summary>
 /// Standard normal noise by row: what row i gets depends on the seed and i alone, whichever thread draws it and in whatever order, and is the same to the
-/// last bit on every platform. Three parts: the counter-based generator Philox4x32-10 (Salmon et al., SC 2011), a uniform from each of its words, and the
+/// last bit on every platform. Three parts: the counter-based generator <see cref="Philox"/>, a uniform from each of its words, and the
 /// inverse of the normal distribution function (Wichura, algorithm AS 241, PPND16). Only IEEE basic operations and square roots are used, for libraries
 /// of mathematical functions differ.
 /// </summary>
@@ -31,7 +31,7 @@ public readonly struct GaussianNoise
         for (int start = 0; start < values.Length; start += 4)
         {
             // counter: position within the row, then the row's number
-            Philox((uint)(start / 4), 0, unchecked((uint)row), unchecked((uint)(row >> 32)), _key, 0, words);
+            Philox.Block((uint)(start / 4), 0, unchecked((uint)row), unchecked((uint)(row >> 32)), _key, 0, words);
             int count = Math.Min(4, values.Length - start);
             for (int i = 0; i < count; i++)
                 values[start + i] = (float)InverseNormal((words[i] + 0.5) * (1.0 / 4294967296.0));
@@ -43,25 +43,8 @@ public readonly struct GaussianNoise
     {
         Span<uint> words = stackalloc uint[4];
         // a counter that Fill never uses
-        Philox(0, 1, unchecked((uint)row), unchecked((uint)(row >> 32)), _key, 0, words);
+        Philox.Block(0, 1, unchecked((uint)row), unchecked((uint)(row >> 32)), _key, 0, words);
         return (int)((ulong)words[0] * (uint)count >> 32);
-    }
-
-    /// <summary>Philox4x32 with ten rounds.</summary>
-    internal static void Philox(uint c0, uint c1, uint c2, uint c3, uint k0, uint k1, Span<uint> words)
-    {
-        const uint multiplier0 = 0xD2511F53, multiplier1 = 0xCD9E8D57, weyl0 = 0x9E3779B9, weyl1 = 0xBB67AE85;
-        for (int round = 0; round < 10; round++)
-        {
-            ulong product0 = (ulong)multiplier0 * c0, product1 = (ulong)multiplier1 * c2;
-            (c0, c1, c2, c3) = ((uint)(product1 >> 32) ^ c1 ^ k0, (uint)product1, (uint)(product0 >> 32) ^ c3 ^ k1, (uint)product0);
-            unchecked
-            {
-                k0 += weyl0;
-                k1 += weyl1;
-            }
-        }
-        (words[0], words[1], words[2], words[3]) = (c0, c1, c2, c3);
     }
 
     /// <summary>The x at which the standard normal distribution function is <paramref name="p"/>, to about 1 part in 10^16. 0 &lt; p &lt; 1.</summary>

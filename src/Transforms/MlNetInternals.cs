@@ -38,7 +38,7 @@ namespace RealNvp.ML.Transforms
         private const string CatalogType = "Microsoft.ML.Data.IInternalCatalog, Microsoft.ML.Data";
 
         /// <summary>The version of the layout that <see cref="BeginSave"/> writes; ML.NET refuses to load a newer one.</summary>
-        private const uint FormatVersion = 0x00010001;
+        private const uint FormatVersion = 0x00010002;
 
         // ---- saving
 

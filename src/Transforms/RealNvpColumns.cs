@@ -1,3 +1,5 @@
+using RealNvp.ML.Export;
+
 namespace RealNvp.ML.Transforms;
 
 /// <summary>
@@ -38,6 +40,13 @@ public sealed record RealNvpColumns
     /// </summary>
     public string? Contributions { get; init; }
 
+    /// <summary>
+    /// Bits per dimension of the row as it is, the centre of its bin, without noise, <see cref="float"/>: a function of the row, for ranking and plots. The
+    /// figure to compare with published ones averages over noise: <see cref="RealNvpTransformer.BitsPerDimension"/>. Null, the default, adds no such column;
+    /// a name is refused for a model that is not discrete (<see cref="Export.FlowModel.IsDiscrete"/>).
+    /// </summary>
+    public string? BitsPerDimension { get; init; }
+
     /// <summary>The row in the flow's latent space, vector of <see cref="float"/> of the size of the input. A mixture of flows has no latent, and adds no such column.</summary>
     public string Latent { get; init; } = "Latent";
 
@@ -51,5 +60,14 @@ public sealed record RealNvpColumns
         if (added.GroupBy(name => name).FirstOrDefault(group => group.Count() > 1) is { } twice)
             throw new ArgumentException($"Two of the added columns are named '{twice.Key}'.");
         return this;
+    }
+
+    /// <summary>Also requires that the model has what the columns need.</summary>
+    /// <exception cref="ArgumentException">A name is missing or there twice, or the model is not discrete and bits per dimension are named.</exception>
+    internal RealNvpColumns CheckedFor(FlowModel model)
+    {
+        if (BitsPerDimension is not null && !model.IsDiscrete)
+            throw new ArgumentException($"The column '{BitsPerDimension}' cannot be added: {model.WhyNotDiscrete}");
+        return Checked();
     }
 }

@@ -2,12 +2,11 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
 using RealNvp.ML.Export;
-using RealNvp.ML.Transforms.Batching;
 
 namespace RealNvp.ML.Transforms;
 
 /// <summary>
-/// A trained Real NVP flow backwards: a column of latents becomes a column of features in the units of the training data. Made by
+/// A trained Real NVP flow backwards: a column of latents becomes a column of features in the units of the training data, or of images. Made by
 /// <see cref="RealNvpTransformer.CreateSampler"/>; saved and loaded with <c>mlContext.Model</c>.
 /// </summary>
 /// <remarks>
@@ -16,7 +15,8 @@ namespace RealNvp.ML.Transforms;
 /// | Column | Type | Description |
 /// | -- | -- | -- |
 /// | `Latent` (input) | Known-size vector of Single | A point in latent space. Standard normal noise gives samples of the learned density. |
-/// | `Features` | Vector of Single | The features, with the training data's slot names where the flow knows them. |
+/// | `Features` | Vector of Single | The features, with the training data's slot names where the flow knows them; of an image flow with channels, height and width. |
+/// | `Image` | MLImage | In place of `Features` where images are asked for: values become levels, and these 0 to 255. |
 /// ]]></format>
 /// </remarks>
 public sealed class RealNvpSampler : ITransformer, IDisposable
@@ -29,7 +29,7 @@ public sealed class RealNvpSampler : ITransformer, IDisposable
     private readonly SamplingMap _map;
 
     /// <summary>A sampler that shares the sessions of <paramref name="runtime"/>.</summary>
-    internal RealNvpSampler(IHost host, FlowModel model, FlowRuntime? runtime, string latentColumnName, string outputColumnName, float temperature, int batchSize)
+    internal RealNvpSampler(IHost host, FlowModel model, FlowRuntime? runtime, string latentColumnName, string outputColumnName, float temperature, bool asImages, int batchSize)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(latentColumnName);
         ArgumentException.ThrowIfNullOrWhiteSpace(outputColumnName);
@@ -41,9 +41,10 @@ public sealed class RealNvpSampler : ITransformer, IDisposable
         LatentColumnName = latentColumnName;
         OutputColumnName = outputColumnName;
         Temperature = temperature;
+        GivesImages = asImages;
         _batchSize = batchSize;
         _runtime = runtime?.Share(typeof(RealNvpSampler)) ?? new FlowRuntime(host, model, typeof(RealNvpSampler));
-        _map = new SamplingMap(_runtime, model, latentColumnName, outputColumnName, temperature, batchSize);
+        _map = new SamplingMap(_runtime, model, latentColumnName, outputColumnName, temperature, batchSize, asImages);
     }
 
     /// <summary>The flow as plain data.</summary>
@@ -58,6 +59,9 @@ public sealed class RealNvpSampler : ITransformer, IDisposable
     /// <summary>Multiplies the latents: below 1 draws nearer to the mode, 1 the learned density.</summary>
     public float Temperature { get; }
 
+    /// <summary>Whether the added column holds images, and not vectors.</summary>
+    public bool GivesImages { get; }
+
     /// <inheritdoc/>
     bool ITransformer.IsRowToRowMapper => true;
 
@@ -67,18 +71,10 @@ public sealed class RealNvpSampler : ITransformer, IDisposable
     /// <summary>Adds the column. Nothing is read or computed until the result is.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The latent column is missing or of another type.</exception>
     /// <exception cref="ObjectDisposedException">The sampler was disposed.</exception>
-    public IDataView Transform(IDataView input)
-    {
-        _runtime.ThrowIfDisposed();
-        return new BatchView(_map, input);
-    }
+    public IDataView Transform(IDataView input) => _map.Transform(input);
 
     /// <inheritdoc/>
-    IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema)
-    {
-        _runtime.ThrowIfDisposed();
-        return new BatchRowMapper(_map, inputSchema);
-    }
+    IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema) => _map.RowMapper(inputSchema);
 
     /// <summary>Lets go of the sessions, as <see cref="RealNvpTransformer.Dispose"/>.</summary>
     public void Dispose() => _runtime.Dispose();
@@ -90,6 +86,7 @@ public sealed class RealNvpSampler : ITransformer, IDisposable
         writer.Write(LatentColumnName);
         writer.Write(OutputColumnName);
         writer.Write(Temperature);
+        writer.Write(GivesImages);
         writer.Write(_batchSize);
         FlowStream.Save(ctx, Model);
     }
@@ -107,7 +104,8 @@ public sealed class RealNvpSampler : ITransformer, IDisposable
         BinaryReader reader = MlNetInternals.BeginLoad(context);
         string latent = reader.ReadString(), output = reader.ReadString();
         float temperature = reader.ReadSingle();
+        bool asImages = reader.ReadBoolean();
         int batchSize = reader.ReadInt32();
-        return new(environment.Register(LoaderSignature), FlowStream.Load(context), null, latent, output, temperature, batchSize);
+        return new(environment.Register(LoaderSignature), FlowStream.Load(context), null, latent, output, temperature, asImages, batchSize);
     }
 }

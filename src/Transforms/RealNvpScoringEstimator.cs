@@ -24,7 +24,7 @@ public sealed class RealNvpScoringEstimator : IEstimator<RealNvpTransformer>
         ArgumentOutOfRangeException.ThrowIfLessThan(batchSize, 1);
         _environment = environment;
         _model = model;
-        _columns = (columns ?? RealNvpColumns.Default).Checked();
+        _columns = (columns ?? RealNvpColumns.Default).CheckedFor(model);
         _batchSize = batchSize;
     }
 

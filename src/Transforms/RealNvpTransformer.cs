@@ -23,6 +23,7 @@ namespace RealNvp.ML.Transforms;
 /// | `PValue` | Single | The share of held-out rows, this one counted, that score as high or higher. |
 /// | `Typicality` | Single | \|Score - mean held-out score\|: how far the row is from the typical set, on either side. |
 /// | `TypicalityPValue` | Single | The share of held-out rows, this one counted, whose typicality is as high or higher. |
+/// | `BitsPerDimension` | Single | Where named in <see cref="RealNvpColumns"/>: bits per dimension of the centre of the row's bin, for discrete data. |
 /// | `Contributions` | Vector of Single | Where named in <see cref="RealNvpColumns"/>: what each feature adds to the score. |
 /// | `Latent` | Vector of Single | The row in latent space, where training rows are standard normal. Not for a mixture of flows. |
 ///
@@ -38,7 +39,7 @@ namespace RealNvp.ML.Transforms;
 /// </example>
 public sealed class RealNvpTransformer : ITransformer, IDisposable
 {
-    /// <summary>Rows per batch unless told otherwise: from here on larger batches gain little.</summary>
+    /// <summary>Rows per batch unless told otherwise: from here on larger batches gain little. Large images take fewer, for the sake of memory.</summary>
     public const int DefaultBatchSize = 256;
 
     /// <summary>The name under which ML.NET finds the loader of a saved model.</summary>
@@ -66,7 +67,7 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
         _host = host;
         Model = model;
         Threshold = threshold;
-        _columns = columns.Checked();
+        _columns = columns.CheckedFor(model);
         _batchSize = batchSize;
         _runtime = runtime ?? new FlowRuntime(host, model, typeof(RealNvpTransformer));
         _map = new DensityMap(_runtime, model, _columns, threshold, batchSize);
@@ -83,6 +84,9 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
 
     /// <summary>Rows with a score above this have <c>PredictedLabel</c> true.</summary>
     public float Threshold { get; }
+
+    /// <summary>This transformer's hold on the graphs.</summary>
+    internal FlowRuntime Runtime => _runtime;
 
     /// <inheritdoc/>
     bool ITransformer.IsRowToRowMapper => true;
@@ -105,6 +109,25 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     }
 
     /// <summary>
+    /// The same image flow over images of another size: it is convolutional throughout, and samples images larger than those it was trained on. Without
+    /// calibration and contributions, and with sessions of its own; must be disposed too.
+    /// </summary>
+    /// <param name="height">A multiple of <see cref="FlowModel.ImageSizeUnit"/>.</param>
+    /// <param name="width">A multiple of <see cref="FlowModel.ImageSizeUnit"/>.</param>
+    /// <exception cref="FlowModelException">The flow is over vectors, or the size does not fit its steps: the nearest that do are named.</exception>
+    /// <example>
+    /// <code>
+    /// using RealNvpTransformer large = flow.WithImageSize(96, 96);
+    /// using MLImage samples = large.SampleGrid(rows: 4, columns: 4);
+    /// </code>
+    /// </example>
+    public RealNvpTransformer WithImageSize(int height, int width)
+    {
+        FlowModel model = Model.WithImageSize(height, width);
+        return new(_host, model, null, _columns with { Contributions = null }, model.Calibration.Threshold, _batchSize);
+    }
+
+    /// <summary>
     /// The same flow with the threshold that flags a share <paramref name="contamination"/> of rows like the training rows, from the held-out scores.
     /// It shares this transformer's sessions and must be disposed too; either may be disposed first.
     /// </summary>
@@ -121,17 +144,34 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     /// <summary>Adds the columns. Nothing is read or computed until the result is.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The feature column is missing or of another type.</exception>
     /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
-    public IDataView Transform(IDataView input)
-    {
-        _runtime.ThrowIfDisposed();
-        return new BatchView(_map, input);
-    }
+    public IDataView Transform(IDataView input) => _map.Transform(input);
 
     /// <inheritdoc/>
-    IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema)
+    IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema) => _map.RowMapper(inputSchema);
+
+    /// <summary>
+    /// Bits per dimension of discrete data, as papers print them: the mean over the rows of -(LL + sum ln delta) / (D ln 2), each row's averaged over draws of
+    /// v + (u - 1/2) delta with uniform u, for a column value v is the centre of a bin of the width delta. One pass, in constant memory; draw d of row i depends on
+    /// the seed, i and d alone. The column of the same name is of the centre, without noise, and another number.
+    /// </summary>
+    /// <param name="data">A view with the feature column.</param>
+    /// <param name="draws">Draws per row, 1 or more: more of them take noise out of the figure, which is right in the mean for any.</param>
+    /// <param name="seed">Which noise.</param>
+    /// <exception cref="InvalidOperationException">The model is not discrete (<see cref="FlowModel.IsDiscrete"/>).</exception>
+    /// <exception cref="ArgumentException">There is no row, or some hold NaN or infinite values: their number is named.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The feature column is missing or of another type, or <paramref name="draws"/> is below 1.</exception>
+    /// <example>
+    /// <code>
+    /// BitsPerDimensionEstimate bits = flow.BitsPerDimension(testImages);
+    /// Console.WriteLine($"{bits.Mean:F3} +- {bits.StandardError:F3} bits/dim over {bits.Rows} images, {bits.Draws} draws each");
+    /// </code>
+    /// </example>
+    public BitsPerDimensionEstimate BitsPerDimension(IDataView data, int draws = 8, int seed = 0)
     {
+        ArgumentNullException.ThrowIfNull(data);
+        ArgumentOutOfRangeException.ThrowIfLessThan(draws, 1);
         _runtime.ThrowIfDisposed();
-        return new BatchRowMapper(_map, inputSchema);
+        return BitsPerDimensionEstimate.Of(_runtime, Model, data, FeatureColumnName, draws, seed, BatchMap.Rows(Model, _batchSize));
     }
 
     /// <summary>
@@ -150,15 +190,43 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     }
 
     /// <summary>
+    /// Draws pictures from an image flow: the rows of <see cref="Sample"/> as one column of <see cref="MLImage"/>, grey or colour, each value floored to its level and
+    /// the levels 0 to k - 1 spread over 0 to 255. A reader owns each image that it is given, as with ML.NET's own.
+    /// </summary>
+    /// <param name="count">How many.</param>
+    /// <param name="seed">Which.</param>
+    /// <param name="temperature">Multiplies the latent noise: below 1 draws nearer to the mode, 1 the learned density.</param>
+    /// <param name="outputColumnName">The name of the one column.</param>
+    /// <exception cref="InvalidOperationException">The flow is not over images of 1 or 3 channels with known levels.</exception>
+    /// <exception cref="ObjectDisposedException">The transformer was disposed, before this call or before the rows are read.</exception>
+    /// <example>
+    /// <code>
+    /// foreach (MLImage image in flow.SampleImages(10, seed: 1).GetColumn&lt;MLImage&gt;("Image"))
+    ///     image.Save($"sample{i++}.png");
+    /// </code>
+    /// </example>
+    public IDataView SampleImages(long count, int seed = 0, float temperature = 1, string outputColumnName = "Image")
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(outputColumnName);
+        _runtime.ThrowIfDisposed();
+        RealNvpSampler.CheckTemperature(temperature);
+        return new SampleView(new SamplingMap(_runtime, Model, "Latent", outputColumnName, temperature, _batchSize, asImages: true), count, seed);
+    }
+
+    /// <summary>
     /// A transformer from a column of latents to a column of features: the flow backwards. It shares this transformer's sessions and must be disposed too;
     /// either may be disposed first.
     /// </summary>
     /// <param name="latentColumnName">The column to read; by default the one that this transformer adds.</param>
-    /// <param name="outputColumnName">The column to add; by default named as the feature column.</param>
+    /// <param name="outputColumnName">The column to add; by default named as the feature column, or <c>Image</c> for images.</param>
     /// <param name="temperature">Multiplies the latents.</param>
-    /// <exception cref="InvalidOperationException">The flow is a mixture, whose latents do not say which member they belong to: use <see cref="Sample"/>.</exception>
-    public RealNvpSampler CreateSampler(string? latentColumnName = null, string? outputColumnName = null, float temperature = 1)
-        => new(_host, Model, _runtime, latentColumnName ?? _columns.Latent, outputColumnName ?? _columns.Features, temperature, _batchSize);
+    /// <param name="asImages">Whether the column is to hold <see cref="MLImage"/>, as <see cref="SampleImages"/> makes them, and not vectors.</param>
+    /// <exception cref="InvalidOperationException">
+    /// The flow is a mixture, whose latents do not say which member they belong to: use <see cref="Sample"/>. Or images are asked for, and it is not over
+    /// images of 1 or 3 channels with known levels.
+    /// </exception>
+    public RealNvpSampler CreateSampler(string? latentColumnName = null, string? outputColumnName = null, float temperature = 1, bool asImages = false)
+        => new(_host, Model, _runtime, latentColumnName ?? _columns.Latent, outputColumnName ?? (asImages ? "Image" : _columns.Features), temperature, asImages, _batchSize);
 
     /// <summary>
     /// Writes the density graph with score, label and p-value to an ONNX file, after its exact bytes have given the trained flow's results on the stored
@@ -172,8 +240,31 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     /// Writes the sampling graph to an ONNX file, after its exact bytes have given the stored probe rows back from the trained flow's latents; the errors
     /// stand in the file's metadata.
     /// </summary>
+    /// <remarks>An image flow from <see cref="WithImageSize"/> has no probes: its graph is checked as <see cref="ExportSampler(string, int, int)"/> does.</remarks>
     /// <exception cref="FlowParityException">The graph disagrees with the trained flow. Nothing is written.</exception>
-    public void ExportSampler(string path) => Export(path, Model.BuildSamplingGraph, FlowParity.CheckSampling);
+    public void ExportSampler(string path)
+        => Export(path, Model.BuildSamplingGraph, Model.InputShape.IsImage && Model.Probes.Count == 0 ? FlowParity.CheckRoundTrip : FlowParity.CheckSampling);
+
+    /// <summary>
+    /// Writes the sampling graph of images of another size to an ONNX file, after the graph of the trained size has given the stored probe rows back, and the
+    /// exact bytes of the other size are undone by the density graph of that size (<see cref="FlowParity.CheckRoundTrip"/>).
+    /// </summary>
+    /// <param name="path">The file.</param>
+    /// <param name="height">A multiple of <see cref="FlowModel.ImageSizeUnit"/>.</param>
+    /// <param name="width">A multiple of <see cref="FlowModel.ImageSizeUnit"/>.</param>
+    /// <exception cref="FlowModelException">The flow is over vectors, or the size does not fit its steps: the nearest that do are named.</exception>
+    /// <exception cref="FlowParityException">A graph disagrees. Nothing is written.</exception>
+    /// <example>
+    /// <code>
+    /// flow.ExportSampler("sampler-96.onnx", height: 96, width: 96);
+    /// </code>
+    /// </example>
+    public void ExportSampler(string path, int height, int width)
+    {
+        FlowModel model = Model.WithImageSize(height, width);
+        FlowParity.CheckSampling(Model, Model.BuildSamplingGraph());
+        Export(path, model.BuildSamplingGraph, (_, graph) => FlowParity.CheckRoundTrip(model, graph));
+    }
 
     /// <summary>
     /// Lets go of the sessions; they are freed when no transformer that shares them is left. Reading through this one afterwards, also through views and
@@ -186,7 +277,7 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     {
         BinaryWriter writer = MlNetInternals.BeginSave(ctx, "RNVPFLOW", LoaderSignature);
         foreach (string? name in (string?[])[_columns.Features, _columns.Score, _columns.PredictedLabel, _columns.LogLikelihood, _columns.PValue,
-            _columns.Typicality, _columns.TypicalityPValue, _columns.Contributions, _columns.Latent])
+            _columns.Typicality, _columns.TypicalityPValue, _columns.BitsPerDimension, _columns.Contributions, _columns.Latent])
         {
             writer.Write(name ?? "");
         }
@@ -208,6 +299,7 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
             PValue = reader.ReadString(),
             Typicality = reader.ReadString(),
             TypicalityPValue = reader.ReadString(),
+            BitsPerDimension = reader.ReadString() is { Length: > 0 } bitsPerDimension ? bitsPerDimension : null,
             Contributions = reader.ReadString() is { Length: > 0 } contributions ? contributions : null,
             Latent = reader.ReadString(),
         };

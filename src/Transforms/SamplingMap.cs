@@ -2,14 +2,17 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using RealNvp.ML.Export;
 using RealNvp.ML.Transforms.Batching;
+using RealNvp.ML.Transforms.Images;
 using RealNvp.ML.Transforms.Onnx;
 
 namespace RealNvp.ML.Transforms;
 
-/// <summary>Latent to features: the flow backwards.</summary>
-internal sealed class SamplingMap(FlowRuntime runtime, FlowModel model, string latentColumnName, string outputColumnName, float temperature, int batchSize)
-    : BatchMap
+/// <summary>Latent to features, or to images: the flow backwards.</summary>
+internal sealed class SamplingMap(FlowRuntime runtime, FlowModel model, string latentColumnName, string outputColumnName, float temperature, int batchSize, bool asImages = false)
+    : BatchMap(runtime)
 {
+    private readonly LevelImage? _images = asImages ? new LevelImage(model) : null;
+
     /// <inheritdoc/>
     public override string InputColumnName => latentColumnName;
 
@@ -17,29 +20,32 @@ internal sealed class SamplingMap(FlowRuntime runtime, FlowModel model, string l
     public override int InputSize => model.InputShape.Size;
 
     /// <inheritdoc/>
-    public override int BatchSize => batchSize;
+    public override int BatchSize { get; } = Rows(model, batchSize);
 
     /// <inheritdoc/>
-    public override DataViewSchema.DetachedColumn[] OutputColumns(DataViewSchema input) => 
-        [new(outputColumnName, new VectorDataViewType(NumberDataViewType.Single, model.InputShape.Dimensions), SlotNames.Of(model.Metadata.FeatureNames))];
+    public override DataViewSchema.DetachedColumn[] OutputColumns(DataViewSchema input) => _images is not null
+        ? [new(outputColumnName, _images.Type)]
+        : [new(outputColumnName, new VectorDataViewType(NumberDataViewType.Single, model.InputShape.Dimensions), SlotNames.Of(model.Metadata.FeatureNames))];
 
     /// <inheritdoc/>
     public override BatchWorker CreateWorker(int capacity, bool[] active) => CreateSamplingWorker(capacity);
 
     /// <summary>A worker whose rows can also pick the member of a mixture.</summary>
-    public Worker CreateSamplingWorker(int capacity) => new(runtime, model, temperature, capacity);
+    public Worker CreateSamplingWorker(int capacity) => new(Runtime, model, _images, temperature, capacity);
 
     /// <summary>Runs the sampling graph.</summary>
     internal sealed class Worker : BatchWorker
     {
         private readonly FlowRuntime _runtime;
         private readonly OnnxBatch _batch;
+        private readonly LevelImage? _images;
         private readonly float[] _features;
         private readonly int _size;
 
-        public Worker(FlowRuntime runtime, FlowModel model, float temperature, int capacity)
+        public Worker(FlowRuntime runtime, FlowModel model, LevelImage? images, float temperature, int capacity)
         {
             _runtime = runtime;
+            _images = images;
             _size = model.InputShape.Size;
             var latent = OnnxTensor.Rows("Latent", _size, capacity);
             var features = OnnxTensor.Rows("Features", _size, capacity);
@@ -68,6 +74,8 @@ internal sealed class SamplingMap(FlowRuntime runtime, FlowModel model, string l
 
         public override Delegate CreateGetter(int output, IBatchPosition position)
         {
+            if (_images is not null)
+                return _images.CreateGetter(_features, position);
             float[] features = _features;
             int size = _size;
             return (ValueGetter<VBuffer<float>>)((ref VBuffer<float> value) => FeatureReader.CopyRow(features, position.Computed(), size, ref value));

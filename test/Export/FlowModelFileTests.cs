@@ -18,30 +18,36 @@ public class FlowModelFileTests
 
     private static readonly byte[] s_file = Bytes(s_model);
 
-    [Fact]
-    public void Everything_comes_back()
+    private static readonly FlowModel s_imageModel = CompleteImages();
+
+    private static readonly byte[] s_imageFile = Bytes(s_imageModel);
+
+    private static byte[] FileOf(bool images) => images ? s_imageFile : s_file;
+
+    [Theory, InlineData(false), InlineData(true)]
+    public void Everything_comes_back(bool images)
     {
-        FlowModel back = Load(s_file);
-        Assert.Equal(s_model.InputShape, back.InputShape);
-        Assert.Equal(s_model.Summary(), back.Summary());
-        Assert.Equal(s_model.Calibration.Scores, back.Calibration.Scores);
-        Assert.Equal(s_model.Calibration.Contamination, back.Calibration.Contamination);
-        Assert.Equal(s_model.Calibration.Threshold, back.Calibration.Threshold);
-        Assert.Equal(s_model.Metadata.FeatureNames, back.Metadata.FeatureNames);
-        Assert.Equal(s_model.Metadata.Training, back.Metadata.Training);
-        Assert.Equal(s_model.Probes.Rows, back.Probes.Rows);
-        Assert.Equal(s_model.Probes.LogLikelihoods, back.Probes.LogLikelihoods);
-        Assert.Equal(s_model.Probes.Latents, back.Probes.Latents);
-        Assert.Equal(s_model.Metadata.FeatureMedians, back.Metadata.FeatureMedians);
-        Assert.Equal(s_model.Members.Length, back.Members.Length);
-        foreach ((ImmutableArray<FlowStep> steps, ImmutableArray<FlowStep> others) in s_model.Members.Zip(back.Members))
+        FlowModel model = images ? s_imageModel : s_model, back = Load(FileOf(images));
+        Assert.Equal(model.InputShape, back.InputShape);
+        Assert.Equal(model.Summary(), back.Summary());
+        Assert.Equal(model.Calibration.Scores, back.Calibration.Scores);
+        Assert.Equal(model.Calibration.Contamination, back.Calibration.Contamination);
+        Assert.Equal(model.Calibration.Threshold, back.Calibration.Threshold);
+        Assert.Equal(model.Metadata.FeatureNames, back.Metadata.FeatureNames);
+        Assert.Equal(model.Metadata.Training, back.Metadata.Training);
+        Assert.Equal(model.Probes.Rows, back.Probes.Rows);
+        Assert.Equal(model.Probes.LogLikelihoods, back.Probes.LogLikelihoods);
+        Assert.Equal(model.Probes.Latents, back.Probes.Latents);
+        Assert.Equal(model.Metadata.FeatureMedians, back.Metadata.FeatureMedians);
+        Assert.Equal(model.Members.Length, back.Members.Length);
+        foreach ((ImmutableArray<FlowStep> steps, ImmutableArray<FlowStep> others) in model.Members.Zip(back.Members))
         {
             Assert.Equal(steps.Select(step => step.Kind), others.Select(step => step.Kind));
             foreach ((FlowStep step, FlowStep other) in steps.Zip(others))
                 AssertSame(step, other);
         }
-        Assert.Equal(s_model.BuildDensityGraph(), back.BuildDensityGraph());
-        Assert.Equal(s_model.BuildSamplingGraph(), back.BuildSamplingGraph());
+        Assert.Equal(model.BuildDensityGraph(), back.BuildDensityGraph());
+        Assert.Equal(model.BuildSamplingGraph(), back.BuildSamplingGraph());
     }
 
     [Fact]
@@ -60,23 +66,25 @@ public class FlowModelFileTests
         }
     }
 
-    [Fact]
-    public void Every_truncation_is_an_error_that_says_so()
+    [Theory, InlineData(false), InlineData(true)]
+    public void Every_truncation_is_an_error_that_says_so(bool images)
     {
-        for (int length = 0; length < s_file.Length; length++)
+        byte[] file = FileOf(images);
+        for (int length = 0; length < file.Length; length++)
         {
-            string message = AssertRefused(s_file[..length]);
+            string message = AssertRefused(file[..length]);
             Assert.Contains(length < 8 ? "not a flow model" : "truncated", message, StringComparison.Ordinal);
         }
     }
 
-    [Fact]
-    public void Every_changed_byte_is_an_error()
+    [Theory, InlineData(false), InlineData(true)]
+    public void Every_changed_byte_is_an_error(bool images)
     {
+        byte[] file = FileOf(images);
         var random = new Random(1);
-        for (int i = 0; i < s_file.Length; i++)
+        for (int i = 0; i < file.Length; i++)
         {
-            byte[] damaged = [.. s_file];
+            byte[] damaged = [.. file];
             damaged[i] ^= (byte)(1 << random.Next(8));
             AssertRefused(damaged);
         }
@@ -104,6 +112,23 @@ public class FlowModelFileTests
         AssertRefused(file); // once for what is compiled and loaded on the way
         long before = GC.GetAllocatedBytesForCurrentThread();
         Assert.Contains("truncated", AssertRefused(file), StringComparison.Ordinal);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 500_000);
+    }
+
+    [Fact]
+    public void Promised_image_takes_no_memory()
+    {
+        byte[] file = Changed(content =>
+        {
+            content.InputShape.Clear();
+            content.InputShape.AddRange([2, 30_000, 30_000]);
+            content.Members[0].Steps.Clear();
+            content.Members[0].Steps.Add(StepWriter.Write(new Logit(256, 1)));
+            content.Probes = new ProbesMessage();
+        }, s_imageFile);
+        Load(file); // once for what is compiled and loaded on the way
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.True(Load(file).IsDiscrete);
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 500_000);
     }
 
@@ -145,12 +170,67 @@ public class FlowModelFileTests
     }
 
     [Fact]
-    public void Hostile_content_behind_a_right_digest_is_an_error_or_a_flow()
+    public void Content_of_image_steps_that_contradicts_itself_is_refused()
     {
+        // logit, checkerboard, norm, squeeze, channels, norm, unsqueeze, squeeze, factor out
+        const int Logit = 0, Checkerboard = 1, Norm = 2, Squeeze = 3, Channels = 4, FactorOut = 8;
+        void Refused(int step, Action<StepMessage> change) => AssertRefused(Changed(content => change(content.Members[0].Steps[step]), s_imageFile));
+        Assert.Equal(["Logit", "CheckerboardCoupling", "ImageBatchNorm", "Squeeze", "ChannelCoupling"], s_imageModel.Steps[..5].Select(step => step.Kind));
+        Assert.Equal("FactorOut", s_imageModel.Steps[FactorOut].Kind);
+        foreach (double levels in new[] { 1, 0, -256, 2.5, 1e300, double.NaN })
+            Refused(Logit, step => step.Numbers["levels"] = levels);
+        foreach (double width in new[] { 0, -1, double.NaN, double.PositiveInfinity, 1e300 })
+            Refused(Logit, step => step.Numbers["level_width"] = width);
+        foreach (double alpha in new[] { -0.1, 0.5, double.NaN })
+            Refused(Logit, step => step.Numbers["alpha"] = alpha);
+        Refused(Logit, step => step.Numbers.Remove("levels"));
+        foreach (string mask in new[] { "FirstChannels", "Diagonal", "17", "" })
+            Refused(Checkerboard, step => step.Texts["mask"] = mask);
+        Refused(Channels, step => step.Texts["mask"] = "OddPixels");
+        Refused(Channels, step => step.Texts.Remove("mask"));
+        foreach (double blocks in new[] { -1, 0.5, 2, int.MaxValue, double.NaN })
+            Refused(Checkerboard, step => step.Numbers["blocks"] = blocks);
+        foreach (double flag in new[] { -1, 0.5, double.NaN })
+            Refused(Checkerboard, step => step.Numbers["reads_mask"] = flag);
+        Refused(Checkerboard, step => step.Numbers["reads_mask"] = 0); // the layer behind has an input for it
+        foreach (int[] dims in new int[][] { [], [4, 3], [4, 3, 3, 5], [4, 3, 1, 9], [-4, 3, 3, -3], [int.MaxValue, int.MaxValue, 3, 3], [1 << 30, 4, 1, 1] })
+        {
+            Refused(Checkerboard, step =>
+            {
+                step.Tensors["first.weight"].Dims.Clear();
+                step.Tensors["first.weight"].Dims.AddRange(dims);
+            });
+        }
+        foreach (string tensor in new[] { "gain", "input.scale", "first.bias", "first_skip.weight", "block.0.norm.shift", "block.0.second.weight", "block.0.skip.bias", "output.weight" })
+        {
+            Refused(Checkerboard, step => step.Tensors.Remove(tensor));
+            Refused(Channels, step => step.Tensors[tensor].Values = ByteString.CopyFrom(new byte[4]));
+            Refused(Channels, step => step.Tensors[tensor].Values = ByteString.Empty);
+        }
+        Refused(Norm, step => step.Tensors["scale"].Values = ByteString.CopyFrom(new byte[4])); // a scale of zero
+        Refused(Norm, step => step.Tensors["shift"].Values = ByteString.CopyFrom(BitConverter.GetBytes(float.NaN)));
+        Refused(Norm, step => step.Texts["mask"] = "SecondChannels"); // one channel has no halves
+        Refused(Squeeze, step => step.Texts["order"] = "Zigzag");
+        Refused(Squeeze, step => step.Kind = "Unsqueeze");
+        Refused(FactorOut, step => step.Kind = "Squeeze");
+        foreach (int[] shape in new int[][] { [1, 3, 2], [16], [1, 0, 2], [3, 2, 2], [int.MaxValue, 2, 2], [1, 1 << 16, 1 << 16] })
+        {
+            AssertRefused(Changed(content =>
+            {
+                content.InputShape.Clear();
+                content.InputShape.AddRange(shape);
+            }, s_imageFile));
+        }
+    }
+
+    [Theory, InlineData(false), InlineData(true)]
+    public void Hostile_content_behind_a_right_digest_is_an_error_or_a_flow(bool images)
+    {
+        byte[] file = FileOf(images);
         var random = new Random(3);
         for (int trial = 0; trial < 5000; trial++)
         {
-            byte[] content = s_file[Header..];
+            byte[] content = file[Header..];
             for (int change = random.Next(1, 4); change > 0; change--)
                 content[random.Next(content.Length)] = (byte)random.Next(256);
             try
@@ -174,7 +254,23 @@ public class FlowModelFileTests
         Assert.Contains("4", error.Message, StringComparison.Ordinal);
     }
 
-    /// <summary>A flow in which every step kind and every part of a model occurs.</summary>
+    /// <summary>An image flow in which every kind of step occurs.</summary>
+    private static FlowModel CompleteImages()
+    {
+        var steps = new RandomImageSteps(4);
+        FlowShape shape = FlowShape.Image(1, 2, 2);
+        FlowStep[] all =
+        [
+            new Logit(17, 0.5f, 0.03f), .. steps.Both(ImageMask.OddPixels, 1), new Squeeze(SqueezeOrder.Plain), .. steps.Both(ImageMask.SecondChannels, 4, 1, shiftFirst: true),
+            new Unsqueeze(SqueezeOrder.Plain), new Squeeze(SqueezeOrder.Ordered), new FactorOut(),
+        ];
+        var bare = new FlowModel(shape, all);
+        float[][] rows = ImageFlows.Rows(bare, 3);
+        return new FlowModel(shape, all, new Calibration([5.5f, 1, 3], 0.26), probes: new ProbeSet(
+            [.. rows.SelectMany(row => row)], [.. rows.Select(row => ReferenceFlow.LogLikelihood(bare, row))], [.. rows.SelectMany(row => ReferenceFlow.Latent(bare, row))]));
+    }
+
+    /// <summary>A flow in which every kind of step over vectors and every part of a model occurs.</summary>
     private static FlowModel Complete()
     {
         var steps = new RandomSteps(5, 1);
@@ -220,7 +316,7 @@ public class FlowModelFileTests
                 for (int i = 0; i < items.Length; i++)
                     AssertSameValue(items[i], others[i], $"{where}[{i}]");
                 break;
-            case DenseLayer or CouplingMask:
+            case DenseLayer or CouplingMask or ResidualConditioner or ResidualBlock or ConvLayer or ChannelAffine:
                 foreach (var property in expected.GetType().GetProperties())
                     AssertSameValue(property.GetValue(expected), property.GetValue(found), $"{where}.{property.Name}");
                 break;
@@ -241,9 +337,10 @@ public class FlowModelFileTests
 
     private static string AssertRefused(byte[] file) => Assert.Throws<FlowModelException>(() => Load(file)).Message;
 
-    private static byte[] Changed(Action<FlowModelMessage> change)
+    private static byte[] Changed(Action<FlowModelMessage> change, byte[]? of = null)
     {
-        FlowModelMessage message = FlowModelMessage.Parser.ParseFrom(s_file, Header, s_file.Length - Header);
+        byte[] file = of ?? s_file;
+        FlowModelMessage message = FlowModelMessage.Parser.ParseFrom(file, Header, file.Length - Header);
         change(message);
         return Envelope(message.ToByteArray());
     }

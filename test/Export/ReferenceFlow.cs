@@ -14,31 +14,35 @@ internal static class ReferenceFlow
     /// </summary>
     public static double LogLikelihood(FlowModel model, float[] row)
     {
-        double[] members = [.. model.Members.Select(steps => Density(steps, row).LogLikelihood)];
+        double[] members = [.. model.Members.Select(steps => Density(model.InputShape, steps, row).LogLikelihood)];
         double largest = members.Max();
         return largest + Math.Log(members.Average(member => Math.Exp(member - largest)));
     }
 
-    /// <summary>The latent of one row under the first member: NaN where a feature is not finite.</summary>
-    public static double[] Latent(FlowModel model, float[] row) => Density(model.Members[0], row).Latent;
+    /// <summary>The latent of one row under a member: NaN where a feature is not finite.</summary>
+    public static double[] Latent(FlowModel model, float[] row, int member = 0) => Density(model.InputShape, model.Members[member], row).Latent;
 
     /// <summary>The row of one latent under a member.</summary>
     public static double[] Sample(FlowModel model, float[] latent, double temperature = 1, int member = 0)
     {
         double[] x = [.. latent.Select(value => temperature * value)];
+        if (model.InputShape.IsImage)
+            return ReferenceImageFlow.Inverse(model.InputShape, model.Members[member], x);
         foreach (FlowStep step in model.Members[member].Reverse())
             Inverse(step, ref x);
         return x;
     }
 
-    private static (double LogLikelihood, double[] Latent) Density(IEnumerable<FlowStep> steps, float[] row)
+    private static (double LogLikelihood, double[] Latent) Density(FlowShape shape, IEnumerable<FlowStep> steps, float[] row)
     {
         if (!row.All(float.IsFinite))
             return (double.NaN, [.. row.Select(_ => double.NaN)]);
         double[] x = [.. row];
         double logLikelihood = 0;
-        foreach (FlowStep step in steps)
-            logLikelihood += Forward(step, ref x);
+        if (shape.IsImage)
+            (logLikelihood, x) = ReferenceImageFlow.Forward(shape, steps, x);
+        else
+            logLikelihood = steps.Sum(step => Forward(step, ref x));
         foreach (double z in x)
             logLikelihood -= 0.5 * (z * z + Math.Log(2 * Math.PI));
         return (Math.Max(logLikelihood, float.MinValue), x);

@@ -16,7 +16,7 @@ public class GaussianNoiseTests
     public void Philox_gives_the_published_words(uint[] counter, uint[] key, uint[] expected)
     {
         var words = new uint[4];
-        GaussianNoise.Philox(counter[0], counter[1], counter[2], counter[3], key[0], key[1], words);
+        Philox.Block(counter[0], counter[1], counter[2], counter[3], key[0], key[1], words);
         Assert.Equal(expected, words);
     }
 

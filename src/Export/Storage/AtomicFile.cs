@@ -6,16 +6,26 @@ public static class AtomicFile
     /// <summary>Writes <paramref name="path"/> through <paramref name="write"/>; on failure the target is as it was.</summary>
     public static void Write(string path, Action<Stream> write)
     {
+        ArgumentNullException.ThrowIfNull(write);
+        WriteByName(path, beside =>
+        {
+            using var stream = new FileStream(beside, FileMode.CreateNew, FileAccess.Write);
+            write(stream);
+            stream.Flush(flushToDisk: true);
+        });
+    }
+
+    /// <summary>
+    /// As the other overloads, for what opens its files itself: <paramref name="write"/> gets the name of the file beside, which ends as <paramref name="path"/> does.
+    /// </summary>
+    public static void WriteByName(string path, Action<string> write)
+    {
         ArgumentException.ThrowIfNullOrEmpty(path);
         ArgumentNullException.ThrowIfNull(write);
-        string beside = Path.GetFullPath(path) + "." + Path.GetRandomFileName() + ".tmp";
+        string beside = Path.GetFullPath(path) + "." + Path.GetRandomFileName() + ".tmp" + Path.GetExtension(path);
         try
         {
-            using (var stream = new FileStream(beside, FileMode.CreateNew, FileAccess.Write))
-            {
-                write(stream);
-                stream.Flush(flushToDisk: true);
-            }
+            write(beside);
             File.Move(beside, path, overwrite: true);
         }
         catch

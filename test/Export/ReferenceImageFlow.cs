@@ -1,0 +1,259 @@
+using RealNvp.ML.Export;
+using RealNvp.ML.Export.Steps;
+
+namespace RealNvp.ML.Tests.Exports;
+
+/// <summary>A frozen image flow computed from the formulas of its steps, pixel by pixel in double precision, in both directions. Images are [C, H, W].</summary>
+internal static class ReferenceImageFlow
+{
+    /// <summary>The log-determinant of all steps, and the latent: the last scale's, then what was factored out, the latest first.</summary>
+    public static (double LogDet, double[] Latent) Forward(FlowShape shape, IEnumerable<FlowStep> steps, double[] row)
+    {
+        double[,,] x = ToImage(row, shape.Dimensions[0], shape.Dimensions[1], shape.Dimensions[2]);
+        var aside = new Stack<double[,,]>();
+        double logDet = 0;
+        foreach (FlowStep step in steps)
+            logDet += Forward(step, ref x, aside);
+        return (logDet, [.. aside.Prepend(x).SelectMany(part => part.Cast<double>())]);
+    }
+
+    /// <summary>A latent back to its row.</summary>
+    public static double[] Inverse(FlowShape shape, IReadOnlyList<FlowStep> steps, double[] latent)
+    {
+        // the shapes of what is set aside, in the order of the flow
+        var shapes = new List<FlowShape>();
+        foreach (FlowStep step in steps)
+        {
+            shape = step.OutputShape(shape);
+            if (step is FactorOut)
+                shapes.Add(shape);
+        }
+        var aside = new Stack<double[,,]>();
+        int end = latent.Length;
+        foreach (FlowShape part in shapes)
+        {
+            end -= part.Size;
+            aside.Push(ToImage(latent[end..(end + part.Size)], part.Dimensions[0], part.Dimensions[1], part.Dimensions[2]));
+        }
+        double[,,] y = ToImage(latent[..end], shape.Dimensions[0], shape.Dimensions[1], shape.Dimensions[2]);
+        foreach (FlowStep step in steps.Reverse())
+            y = Inverse(step, y, aside);
+        return [.. y.Cast<double>()];
+    }
+
+    private static double Forward(FlowStep step, ref double[,,] x, Stack<double[,,]> aside)
+    {
+        double logDet = 0;
+        double[,,] before = x;
+        switch (step)
+        {
+            case Logit logit:
+                x = Map(x, (_, _, _, v) =>
+                {
+                    double p = P(logit, v), inside = Math.Clamp(p, Logit.Edge, 1 - Logit.Edge);
+                    // beyond the edges a straight line of the same slope
+                    double slope = 1 / (inside * (1 - inside));
+                    logDet += Math.Log(slope * (1 - 2.0 * logit.Alpha) / (logit.Levels * (double)logit.LevelWidth));
+                    return Math.Log(inside / (1 - inside)) + slope * (p - inside);
+                });
+                break;
+            case ImageCoupling coupling:
+                (double[,,] s, double[,,] t) = Net(coupling, x);
+                x = Map(x, (c, h, w, v) =>
+                {
+                    if (!IsTransformed(coupling.Mask, before, c, h, w))
+                        return v;
+                    int channel = Transformed(coupling.Mask, before, c);
+                    logDet += s[channel, h, w];
+                    double scale = Math.Exp(s[channel, h, w]), shift = t[channel, h, w];
+                    return coupling.ShiftFirst ? (v + shift) * scale : v * scale + shift;
+                });
+                break;
+            case ImageBatchNorm norm:
+                x = Map(x, (c, h, w, v) =>
+                {
+                    if (!IsTransformed(norm.Mask, before, c, h, w))
+                        return v;
+                    int channel = Transformed(norm.Mask, before, c);
+                    logDet += Math.Log(norm.Scale[channel]);
+                    return norm.Scale[channel] * v + norm.Shift[channel];
+                });
+                break;
+            case Squeeze { Order: var order }:
+                x = ToChannels(x, order);
+                break;
+            case Unsqueeze { Order: var order }:
+                x = ToPixels(x, order);
+                break;
+            case FactorOut:
+                int half = x.GetLength(0) / 2;
+                aside.Push(Channels(x, half, half));
+                x = Channels(x, 0, half);
+                break;
+            default:
+                throw new NotSupportedException($"{step.Kind} has no reference: add its formula here.");
+        }
+        return logDet;
+    }
+
+    private static double[,,] Inverse(FlowStep step, double[,,] y, Stack<double[,,]> aside)
+    {
+        switch (step)
+        {
+            case Logit logit:
+                double bound = Math.Log((1 - Logit.Edge) / Logit.Edge);
+                return Map(y, (_, _, _, value) =>
+                {
+                    double inside = Math.Clamp(value, -bound, bound);
+                    double p = 1 / (1 + Math.Exp(-inside)) + (value - inside) * Logit.Edge * (1 - Logit.Edge);
+                    return logit.LevelWidth * ((p - logit.Alpha) / (1 - 2.0 * logit.Alpha) * logit.Levels - 0.5);
+                });
+            case ImageCoupling coupling:
+                (double[,,] s, double[,,] t) = Net(coupling, y);
+                return Map(y, (c, h, w, value) =>
+                {
+                    if (!IsTransformed(coupling.Mask, y, c, h, w))
+                        return value;
+                    int channel = Transformed(coupling.Mask, y, c);
+                    double scale = Math.Exp(-s[channel, h, w]), shift = t[channel, h, w];
+                    return coupling.ShiftFirst ? value * scale - shift : (value - shift) * scale;
+                });
+            case ImageBatchNorm norm:
+                return Map(y, (c, h, w, value) => IsTransformed(norm.Mask, y, c, h, w)
+                    ? (value - norm.Shift[Transformed(norm.Mask, y, c)]) / norm.Scale[Transformed(norm.Mask, y, c)]
+                    : value);
+            case Squeeze { Order: var order }:
+                return ToPixels(y, order);
+            case Unsqueeze { Order: var order }:
+                return ToChannels(y, order);
+            case FactorOut:
+                double[,,] other = aside.Pop();
+                int half = y.GetLength(0);
+                return Map(new double[2 * half, y.GetLength(1), y.GetLength(2)], (c, h, w, _) => c < half ? y[c, h, w] : other[c - half, h, w]);
+            default:
+                throw new NotSupportedException($"{step.Kind} has no reference: add its formula here.");
+        }
+    }
+
+    // v is the centre of its level's bin: x in [0, 1) is (v / width + 1/2) / k
+    private static double P(Logit logit, double v) => logit.Alpha + (1 - 2.0 * logit.Alpha) * (v / logit.LevelWidth + 0.5) / logit.Levels;
+
+    private static bool IsTransformed(ImageMask mask, double[,,] x, int c, int h, int w) => mask switch
+    {
+        ImageMask.EvenPixels => (h + w) % 2 == 1,
+        ImageMask.OddPixels => (h + w) % 2 == 0,
+        ImageMask.FirstChannels => c >= x.GetLength(0) / 2,
+        _ => c < x.GetLength(0) / 2,
+    };
+
+    /// <summary>The position of a transformed channel among those that the net speaks of.</summary>
+    private static int Transformed(ImageMask mask, double[,,] x, int c) => mask == ImageMask.FirstChannels ? c - x.GetLength(0) / 2 : c;
+
+    private static (double[,,] LogScale, double[,,] Shift) Net(ImageCoupling coupling, double[,,] x)
+    {
+        ResidualConditioner net = coupling.Net;
+        int half = x.GetLength(0) / 2;
+        double[,,] read = coupling.Mask switch
+        {
+            ImageMask.FirstChannels => Channels(x, 0, half),
+            ImageMask.SecondChannels => Channels(x, half, half),
+            _ => Map(x, (c, h, w, v) => IsTransformed(coupling.Mask, x, c, h, w) ? 0 : v),
+        };
+        int channels = read.GetLength(0);
+        double[,,] u = Affine(net.Input, read);
+        double[,,] both = Map(new double[net.First.Inputs, x.GetLength(1), x.GetLength(2)], (c, h, w, _)
+            => c < channels ? u[c, h, w] : c < 2 * channels ? -u[c - channels, h, w] : IsTransformed(coupling.Mask, x, 0, h, w) ? 0 : 1);
+        double[,,] hidden = Conv(net.First, Relu(both));
+        double[,,] skips = Conv(net.FirstSkip, hidden);
+        foreach (ResidualBlock block in net.Blocks)
+        {
+            double[,,] residual = Conv(block.Second, Relu(Conv(block.First, Relu(Affine(block.Norm, hidden)))));
+            hidden = Sum(hidden, residual);
+            skips = Sum(skips, Conv(block.Skip, hidden));
+        }
+        double[,,] heads = Conv(net.Output, Relu(skips));
+        int width = coupling.Gain.Length;
+        return (Map(Channels(heads, 0, width), (c, _, _, r) => coupling.Gain[c] * Math.Tanh(r)), Channels(heads, width, width));
+    }
+
+    private static double[,,] Conv(ConvLayer layer, double[,,] x)
+    {
+        int pad = layer.Kernel / 2;
+        return Map(new double[layer.Outputs, x.GetLength(1), x.GetLength(2)], (output, h, w, _) =>
+        {
+            double sum = layer.Bias[output];
+            for (int input = 0; input < layer.Inputs; input++)
+            {
+                for (int dy = 0; dy < layer.Kernel; dy++)
+                {
+                    for (int dx = 0; dx < layer.Kernel; dx++)
+                    {
+                        int row = h + dy - pad, column = w + dx - pad;
+                        if (row >= 0 && row < x.GetLength(1) && column >= 0 && column < x.GetLength(2))
+                            sum += layer.Weights[((output * layer.Inputs + input) * layer.Kernel + dy) * layer.Kernel + dx] * x[input, row, column];
+                    }
+                }
+            }
+            return sum;
+        });
+    }
+
+    private static double[,,] Affine(ChannelAffine affine, double[,,] x) => Map(x, (c, _, _, v) => affine.Scale[c] * v + affine.Shift[c]);
+
+    private static double[,,] Relu(double[,,] x) => Map(x, (_, _, _, v) => Math.Max(0, v));
+
+    private static double[,,] Sum(double[,,] x, double[,,] y) => Map(x, (c, h, w, v) => v + y[c, h, w]);
+
+    private static double[,,] Channels(double[,,] x, int first, int count)
+        => Map(new double[count, x.GetLength(1), x.GetLength(2)], (c, h, w, _) => x[first + c, h, w]);
+
+    private static double[,,] ToChannels(double[,,] x, SqueezeOrder order)
+    {
+        int channels = x.GetLength(0);
+        return Map(new double[4 * channels, x.GetLength(1) / 2, x.GetLength(2) / 2], (c, h, w, _) =>
+        {
+            (int channel, int dy, int dx) = Phase(c, channels, order);
+            return x[channel, 2 * h + dy, 2 * w + dx];
+        });
+    }
+
+    private static double[,,] ToPixels(double[,,] x, SqueezeOrder order)
+    {
+        int channels = x.GetLength(0) / 4;
+        var pixels = new double[channels, 2 * x.GetLength(1), 2 * x.GetLength(2)];
+        Map(x, (c, h, w, v) =>
+        {
+            (int channel, int dy, int dx) = Phase(c, channels, order);
+            return pixels[channel, 2 * h + dy, 2 * w + dx] = v;
+        });
+        return pixels;
+    }
+
+    /// <summary>Which pixel of the 2x2 square a squeezed channel is.</summary>
+    private static (int Channel, int Dy, int Dx) Phase(int c, int channels, SqueezeOrder order) => order == SqueezeOrder.Plain
+        ? (c / 4, c % 4 / 2, c % 2)
+        : (c / channels) switch
+        {
+            0 => (c % channels, 0, 0),
+            1 => (c % channels, 1, 1),
+            2 => (c % channels, 0, 1),
+            _ => (c % channels, 1, 0),
+        };
+
+    private static double[,,] ToImage(double[] values, int channels, int height, int width)
+        => Map(new double[channels, height, width], (c, h, w, _) => values[(c * height + h) * width + w]);
+
+    private static double[,,] Map(double[,,] x, Func<int, int, int, double, double> value)
+    {
+        var y = new double[x.GetLength(0), x.GetLength(1), x.GetLength(2)];
+        for (int c = 0; c < y.GetLength(0); c++)
+        {
+            for (int h = 0; h < y.GetLength(1); h++)
+            {
+                for (int w = 0; w < y.GetLength(2); w++)
+                    y[c, h, w] = value(c, h, w, x[c, h, w]);
+            }
+        }
+        return y;
+    }
+}
