@@ -66,8 +66,8 @@ public sealed record ImageFlowOptions
     /// <summary>For sides up to 28 on a CPU: two scales, two blocks of 16 maps.</summary>
     public static ImageFlowOptions Small { get; } = new() { Scales = 2, BaseWidth = 16, Blocks = 2 };
 
-    /// <summary>The paper's flow of CIFAR-10, 32 x 32: eight blocks, 64 maps, two scales ("downscale only once").</summary>
-    public static ImageFlowOptions Cifar10 { get; } = new() { Scales = 2, BaseWidth = 64, Blocks = 8 };
+    /// <summary>The paper's flow of CIFAR-10, 32 x 32: eight blocks, 64 maps, two scales ("downscale only once"), with flips.</summary>
+    public static ImageFlowOptions Cifar10 { get; } = new() { Scales = 2, BaseWidth = 64, Blocks = 8, HorizontalFlips = true };
 
     /// <summary>The paper's flow of ImageNet at 32 x 32: four blocks, 32 maps, four scales.</summary>
     public static ImageFlowOptions ImageNet32 { get; } = new() { Scales = 4, BaseWidth = 32, Blocks = 4 };

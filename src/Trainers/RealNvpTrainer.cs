@@ -79,6 +79,8 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
         ImageFlowOptions? image = shape.IsImage ? options.Image ?? new() : null;
         if (image is not null)
             ImageFlow.RequireSize(shape, image.For(shape).Scales);
+        if (image is null && options.Columns.BitsPerDimension is { } bits && !options.Dequantize)
+            throw new ArgumentException($"The column '{bits}' of bits per dimension needs discrete features: set Dequantize, or give an image column.");
         TorchRuntime.Require();
         OnnxLibrary.Require(); // needed at the end, and better missed before the training than after it
         Device device = options.Device is { } name

@@ -52,6 +52,11 @@ internal static class StartupHook
     {
         try
         {
+            if (Environment.GetEnvironmentVariable(RealNvp.ML.Tests.Trainers.TrainingProcess.Variable) is { } training)
+            {
+                RealNvp.ML.Tests.Trainers.TrainingProcess.Train(training);
+                Environment.Exit(0);
+            }
             if (AppDomain.CurrentDomain.GetAssemblies().Any(assembly => assembly.GetName().Name == "RealNvp.ML.Transforms"))
                 throw new InvalidOperationException("The library is loaded already: this process proves nothing.");
             var ml = new MLContext();

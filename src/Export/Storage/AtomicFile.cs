@@ -7,7 +7,7 @@ public static class AtomicFile
     public static void Write(string path, Action<Stream> write)
     {
         ArgumentNullException.ThrowIfNull(write);
-        WriteByName(path, beside =>
+        Write(path, ".tmp", beside =>
         {
             using var stream = new FileStream(beside, FileMode.CreateNew, FileAccess.Write);
             write(stream);
@@ -20,9 +20,17 @@ public static class AtomicFile
     /// </summary>
     public static void WriteByName(string path, Action<string> write)
     {
-        ArgumentException.ThrowIfNullOrEmpty(path);
         ArgumentNullException.ThrowIfNull(write);
-        string beside = Path.GetFullPath(path) + "." + Path.GetRandomFileName() + ".tmp" + Path.GetExtension(path);
+        Write(path, ".tmp" + Path.GetExtension(path), write);
+    }
+
+    /// <summary>Writes <paramref name="content"/> to <paramref name="path"/>.</summary>
+    public static void Write(string path, byte[] content) => Write(path, stream => stream.Write(content));
+
+    private static void Write(string path, string ending, Action<string> write)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        string beside = Path.GetFullPath(path) + "." + Path.GetRandomFileName() + ending;
         try
         {
             write(beside);
@@ -34,7 +42,4 @@ public static class AtomicFile
             throw;
         }
     }
-
-    /// <summary>Writes <paramref name="content"/> to <paramref name="path"/>.</summary>
-    public static void Write(string path, byte[] content) => Write(path, stream => stream.Write(content));
 }

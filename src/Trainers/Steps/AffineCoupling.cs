@@ -55,8 +55,7 @@ internal sealed class AffineCoupling : FlowStepModule
             heads.weight.zero_();
             heads.bias!.zero_();
         }
-        using Scalar start = net.LogScaleGain.ToScalar();
-        gain = new TorchSharp.Modules.Parameter(ones(_width).mul_(start));
+        gain = new TorchSharp.Modules.Parameter(Filled([_width], net.LogScaleGain));
         RegisterComponents();
     }
 

@@ -1,5 +1,6 @@
 using RealNvp.ML.Export;
 using RealNvp.ML.Export.Steps;
+using TorchSharp;
 using static TorchSharp.torch;
 using Frozen = RealNvp.ML.Export.Steps;
 
@@ -40,6 +41,13 @@ internal abstract class FlowStepModule : nn.Module<Tensor, (Tensor Output, Tenso
 
     /// <summary>The log-determinant of a step that keeps volumes.</summary>
     protected static Tensor NoLogDet(Tensor x) => zeros([], dtype: x.dtype, device: x.device);
+
+    /// <summary>A float32 tensor of one value: full() makes a Scalar that a finalizer may free during the call.</summary>
+    internal static Tensor Filled(long[] shape, double value)
+    {
+        using Scalar held = value.ToScalar();
+        return ones(shape).mul_(held);
+    }
 
     /// <summary>An array as a float32 tensor.</summary>
     protected static Tensor FloatTensor(IEnumerable<float> values) => tensor(values.ToArray(), dtype: ScalarType.Float32);

@@ -33,7 +33,7 @@ internal abstract class ImageCoupling : FlowStepModule
         bool checkerboard = mask.IsCheckerboard();
         net = new ResidualConditioner(channels, checkerboard, options, weights, noise);
         double start = options.IdentityStart || !checkerboard ? 1 : 0; // never 0 where the net's output is 0 too: every gradient would be
-        gain = new TorchSharp.Modules.Parameter(full([options.GainPerChannel ? channels : 1, 1, 1], start));
+        gain = new TorchSharp.Modules.Parameter(Filled([options.GainPerChannel ? channels : 1, 1, 1], start));
     }
 
     public override bool HasStatistics => true;

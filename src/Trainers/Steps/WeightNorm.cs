@@ -30,7 +30,7 @@ internal sealed class WeightNorm : nn.Module
     {
         long[] perOutput = [shape[0], .. shape.Skip(1).Select(_ => 1L)];
         direction = new TorchSharp.Modules.Parameter(randn(shape, generator: weights));
-        if (learnedGain is { } start) gain = new TorchSharp.Modules.Parameter(full(perOutput, start));
+        if (learnedGain is { } start) gain = new TorchSharp.Modules.Parameter(FlowStepModule.Filled(perOutput, start));
         else unit = ones(perOutput);
         RegisterComponents();
     }

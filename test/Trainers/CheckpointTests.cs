@@ -1,0 +1,103 @@
+using System.Diagnostics;
+using RealNvp.ML.Tests.Transforms.Images;
+using RealNvp.ML.Trainers;
+
+namespace RealNvp.ML.Tests.Trainers;
+
+/// <summary>A run that was killed or cancelled and goes on ends where one that was not ends, bit for bit.</summary>
+public sealed class CheckpointTests
+{
+    [Theory, InlineData(TrainingProcess.Table, 3), InlineData(TrainingProcess.Image, 2)]
+    public void A_killed_run_goes_on_to_the_same_weights(string kind, int kills)
+    {
+        using var calm = new TemporaryFolder();
+        using var stormy = new TemporaryFolder();
+        string expected = TrainingProcess.Hash(TrainingProcess.Fit(kind, calm.Root));
+        for (int kill = 0; kill < kills; kill++)
+        {
+            bool writing = kill + 1 == kills; // the last kill comes while a file is half written
+            using Process process = TrainingProcess.Start(kind, stormy.Root, writing);
+            string[] before = Directory.GetFiles(stormy.Root);
+            while (!process.HasExited && (writing || !Directory.GetFiles(stormy.Root, "*.rnvpckpt").Except(before).Any()))
+                Thread.Sleep(1);
+            if (!writing)
+                process.Kill();
+            process.WaitForExit();
+            Assert.True(process.ExitCode == 128 + 9, $"The run was not killed but ended, before kill {kill}. {process.StandardError.ReadToEnd()}");
+            Assert.Equal(writing, Directory.EnumerateFiles(stormy.Root, "*.tmp").Any());
+        }
+        using Process last = TrainingProcess.Start(kind, stormy.Root);
+        Assert.Equal(expected, TrainingProcess.Weights(last));
+    }
+
+    [Fact]
+    public void A_damaged_checkpoint_is_named_and_the_one_before_is_used()
+    {
+        using var folder = new TemporaryFolder();
+        string expected = TrainingProcess.Hash(TrainingProcess.Fit(TrainingProcess.Table, null));
+        TrainingProcess.Fit(TrainingProcess.Table, folder.Root);
+        string[] files = [.. Directory.GetFiles(folder.Root).Order()];
+        Assert.Equal(2, files.Length); // older ones are gone
+        byte[] content = File.ReadAllBytes(files[1]);
+        content[content.Length / 2] ^= 1;
+        File.WriteAllBytes(files[1], content);
+        var log = new List<string>();
+        Assert.Equal(expected, TrainingProcess.Hash(TrainingProcess.Fit(TrainingProcess.Table, folder.Root, log: log)));
+        Assert.Contains(log, message => message.Contains(Path.GetFileName(files[1]), StringComparison.Ordinal) && message.Contains("checksum", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_cancelled_run_leaves_a_checkpoint_and_throws_or_gives_the_best_so_far()
+    {
+        using var folder = new TemporaryFolder();
+        string expected = TrainingProcess.Hash(TrainingProcess.Fit(TrainingProcess.Table, null));
+        using var source = new CancellationTokenSource();
+        void Cancelling(RealNvpTrainer.Options options)
+        {
+            options.CancellationToken = source.Token;
+            options.CheckpointInterval = 10_000;
+            options.Progress = new Receiver(progress =>
+            {
+                if (progress.Step >= 100)
+                    source.Cancel();
+            });
+        }
+        Assert.Throws<OperationCanceledException>(() => TrainingProcess.Fit(TrainingProcess.Table, folder.Root, Cancelling));
+        Assert.Single(Directory.GetFiles(folder.Root));
+        Export.FlowModel early = TrainingProcess.Fit(TrainingProcess.Table, null, options =>
+        {
+            options.OnCancellation = OnCancellation.ReturnBest;
+            options.CancellationToken = CancelAfter(options, 60);
+        });
+        Assert.Equal(2, early.Members.Length); // the columns are those that were promised
+        Assert.Equal(expected, TrainingProcess.Hash(TrainingProcess.Fit(TrainingProcess.Table, folder.Root)));
+    }
+
+    [Fact]
+    public void Another_run_is_refused_with_what_differs()
+    {
+        using var folder = new TemporaryFolder();
+        TrainingProcess.Fit(TrainingProcess.Table, folder.Root);
+        string message = Assert.Throws<InvalidOperationException>(() => TrainingProcess.Fit(TrainingProcess.Table, folder.Root, options => options.HiddenUnits = 8)).Message;
+        Assert.Contains("HiddenUnits: 16", message, StringComparison.Ordinal);
+        Assert.Contains("HiddenUnits: 8", message, StringComparison.Ordinal);
+        message = Assert.Throws<InvalidOperationException>(() => TrainingProcess.Fit(TrainingProcess.Table, folder.Root, options => options.Resume = false)).Message;
+        Assert.Contains("earlier run", message, StringComparison.Ordinal);
+    }
+
+    private static CancellationToken CancelAfter(RealNvpTrainer.Options options, long step)
+    {
+        var source = new CancellationTokenSource();
+        options.Progress = new Receiver(progress =>
+        {
+            if (progress.Step >= step)
+                source.Cancel();
+        });
+        return source.Token;
+    }
+
+    private sealed class Receiver(Action<TrainingProgress> action) : IProgress<TrainingProgress>
+    {
+        public void Report(TrainingProgress value) => action(value);
+    }
+}

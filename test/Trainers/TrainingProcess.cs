@@ -1,0 +1,145 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using RealNvp.ML.Export;
+using RealNvp.ML.Tests.Transforms;
+using RealNvp.ML.Trainers;
+using RealNvp.ML.Trainers.Checkpoints;
+using RealNvp.ML.Transforms;
+
+namespace RealNvp.ML.Tests.Trainers;
+
+/// <summary>A training run in a process of its own, which can be killed. .NET runs <see cref="StartupHook"/> there instead of the tests.</summary>
+internal static class TrainingProcess
+{
+    /// <summary>Tells the process what to train: a kind and the folder for checkpoints.</summary>
+    public const string Variable = "REALNVP_TESTS_TRAIN";
+
+    /// <summary>A streamed table with averaged weights, a plateau schedule and row weights, in two members.</summary>
+    public const string Table = "table";
+
+    /// <summary>The flow of CIFAR-10 with narrower and fewer blocks, flips included.</summary>
+    public const string Image = "image";
+
+    /// <summary>Starts the process.</summary>
+    /// <param name="kind">What it trains.</param>
+    /// <param name="folder">Where its checkpoints go.</param>
+    /// <param name="dieWriting">Whether it kills itself in the middle of its third checkpoint.</param>
+    public static Process Start(string kind, string folder, bool dieWriting = false)
+    {
+        string assembly = typeof(TrainingProcess).Assembly.Location;
+        return Process.Start(new ProcessStartInfo("dotnet", ["exec", assembly])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            Environment = { ["DOTNET_STARTUP_HOOKS"] = assembly, [Variable] = $"{kind}|{folder}|{dieWriting}" },
+        })!;
+    }
+
+    /// <summary>What a process that ended well has written: a hash of all weights.</summary>
+    public static string Weights(Process process)
+    {
+        Task<string> output = process.StandardOutput.ReadToEndAsync(), errors = process.StandardError.ReadToEndAsync();
+        Assert.True(process.WaitForExit(TimeSpan.FromMinutes(4)), "The process does not end.");
+        Assert.True(process.ExitCode == 0, errors.Result + output.Result);
+        return output.Result.Trim();
+    }
+
+    /// <summary>Trains, in the process, from the newest checkpoint if there is one.</summary>
+    public static void Train(string what)
+    {
+        string[] parts = what.Split('|');
+        if (bool.Parse(parts[2]))
+            Checkpoint.BeforeChecksum = DieWriting();
+        Console.WriteLine(Hash(Fit(parts[0], parts[1])));
+    }
+
+    /// <summary>Trains here.</summary>
+    public static FlowModel Fit(string kind, string? folder, Action<RealNvpTrainer.Options>? change = null, IEnumerable<string>? log = null)
+    {
+        var ml = new MLContext(seed: 1);
+        if (log is List<string> messages)
+            ml.Log += (_, e) => messages.Add(e.RawMessage);
+        RealNvpTrainer.Options options = kind == Image ? ImageOptions() : TableOptions();
+        options.CheckpointFolder = folder;
+        options.Resume = folder is not null;
+        change?.Invoke(options);
+        IDataView data = kind == Image ? Images(ml, 24) : TableRows(ml);
+        using RealNvpTransformer model = ml.AnomalyDetection.Trainers.RealNvp(options).Fit(data);
+        return model.Model;
+    }
+
+    /// <summary>A hash of the flow alone, without what says when and how long it was trained.</summary>
+    public static string Hash(FlowModel model)
+    {
+        using var stream = new MemoryStream();
+        new FlowModel(model.InputShape, [.. model.Members.Select(steps => (IEnumerable<Export.Steps.FlowStep>)steps)]).Save(stream);
+        return Convert.ToHexString(SHA256.HashData(stream.ToArray()));
+    }
+
+    private static Action<Stream> DieWriting()
+    {
+        int files = 0;
+        return stream =>
+        {
+            if (++files < 3)
+                return;
+            stream.Flush();
+            using Process self = Process.GetCurrentProcess();
+            self.Kill(); // SIGKILL
+            Thread.Sleep(Timeout.Infinite);
+        };
+    }
+
+    private static RealNvpTrainer.Options TableOptions() => new()
+    {
+        Members = 2,
+        Couplings = 4,
+        HiddenUnits = 16,
+        Steps = 500,
+        Patience = 0,
+        AveragedWeights = 0.99,
+        Decay = LearningRateDecay.Plateau,
+        BatchNorm = true,
+        WeightColumn = "Weight",
+        ResidentLimit = 0,
+        ShufflePool = 100,
+        CheckpointInterval = 10,
+    };
+
+    private static RealNvpTrainer.Options ImageOptions()
+    {
+        RealNvpTrainer.Options options = RealNvpTrainer.Options.ForImages(ImageFlowOptions.Cifar10 with { BaseWidth = 4, Blocks = 1 });
+        (options.Steps, options.BatchSize, options.CheckpointInterval, options.AveragedWeights, options.Threads) = (60, 4, 2, 0.9, 1);
+        return options;
+    }
+
+    private static IDataView TableRows(MLContext ml)
+    {
+        SchemaDefinition schema = SchemaDefinition.Create(typeof(WeightedRow));
+        schema["Features"].ColumnType = new VectorDataViewType(NumberDataViewType.Single, 5);
+        return ml.Data.LoadFromEnumerable(Tables.Gaussian(600, 5, 1).Select((row, i) => new WeightedRow { Features = row, Weight = i % 3 }), schema);
+    }
+
+    /// <summary>Smooth random images, 3 x 32 x 32 of 8 bits.</summary>
+    public static IDataView Images(MLContext ml, int count)
+    {
+        SchemaDefinition schema = SchemaDefinition.Create(typeof(WeightedRow));
+        schema["Features"].ColumnType = new VectorDataViewType(NumberDataViewType.Single, 3, 32, 32);
+        var random = new Random(1);
+        return ml.Data.LoadFromEnumerable(Enumerable.Range(0, count).Select(_ =>
+        {
+            (double a, double b, double c) = (random.NextDouble(), random.NextDouble(), random.NextDouble());
+            float[] image = [.. Enumerable.Range(0, 3 * 32 * 32).Select(i => (float)Math.Floor(127.5 + 100 * Math.Sin(a * 6 + b * (i % 32) / 5 + c * (i / 32 % 32) / 5 + i / 1024) + 20 * random.NextDouble()))];
+            return new WeightedRow { Features = image };
+        }).ToArray(), schema);
+    }
+
+    private sealed class WeightedRow
+    {
+        public float[] Features { get; set; } = [];
+
+        public float Weight { get; set; }
+    }
+}
