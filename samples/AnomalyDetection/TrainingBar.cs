@@ -3,7 +3,7 @@ using Spectre.Console;
 
 namespace RealNvp.ML.Samples;
 
-/// <summary>Shows a training's progress as a bar, or line by line where the output is no terminal, and keeps it for the chart.</summary>
+/// <summary>Shows a training's progress as a bar, or line by line where the output is no terminal, in bits per dimension where that is defined, and keeps it for the chart.</summary>
 internal sealed class TrainingBar : IProgress<TrainingProgress>
 {
     private const int LinesWithoutTerminal = 8;
@@ -36,7 +36,10 @@ internal sealed class TrainingBar : IProgress<TrainingProgress>
     public void Report(TrainingProgress value)
     {
         _history.Add(value);
-        string line = $"epoch {value.Epoch,4:F0}/{value.Epochs:F0}  NLL {value.TrainingNll,7:F2}  validation {value.ValidationNll,7:F2}  {value.Remaining:m\\:ss} left";
+        string likelihood = double.IsNaN(value.ValidationBitsPerDimension)
+            ? $"NLL {value.TrainingNll,7:F2}  validation {value.ValidationNll,7:F2}"
+            : $"bits/dim {value.TrainingBitsPerDimension:F3}  validation {value.ValidationBitsPerDimension:F3}";
+        string line = $"epoch {value.Epoch,4:F0}/{value.Epochs:F0}  {likelihood}  {value.Remaining:m\\:ss} left";
         if (_task is not null)
         {
             _task.Value = _task.MaxValue * value.Step / value.Steps;

@@ -12,6 +12,8 @@ internal sealed class Sample
 
     public static Sample AnomalyDetection { get; } = new("AnomalyDetection");
 
+    public static Sample Digits { get; } = new("Digits");
+
     public static Sample Scoring { get; } = new("Scoring");
 
     /// <summary>The folder that a user would copy.</summary>

@@ -1,0 +1,56 @@
+// Learns the density of small images of handwritten digits: trains, measures bits per dimension, draws samples, and finds what is no digit.
+// Usage: dotnet run --project samples/Digits -c Release [-- OUTPUT_FOLDER --steps N]
+
+using System.Globalization;
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using Microsoft.ML.Runtime;
+using RealNvp.ML.Bench.Images.Baselines;
+using RealNvp.ML.Samples;
+using RealNvp.ML.Trainers;
+using RealNvp.ML.Transforms;
+using RealNvp.ML.Transforms.Images;
+
+CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+if (Arguments.Read(args) is not { } arguments)
+{
+    Console.Error.WriteLine("Usage: Digits [OUTPUT_FOLDER] [--steps N], with N from 1 on.");
+    return 2;
+}
+string folder = Directory.CreateDirectory(arguments.Folder).FullName;
+
+var mlContext = new MLContext(seed: 1);
+mlContext.Log += (_, message) =>
+{
+    if (message.Kind >= ChannelMessageKind.Warning)
+        Console.Error.WriteLine(message.Message);
+};
+
+(Digit[] train, Digit[] test) = Digits.Load(Digits.Path);
+IDataView testImages = Digits.View(mlContext, test);
+
+// The column says that rows are images of 1 x 8 x 8. Only the number of levels must be said: 17, where 8-bit images have 256.
+var bar = new TrainingBar();
+RealNvpTrainer.Options options = RealNvpTrainer.Options.ForImages(ImageFlowOptions.Small with { Levels = Digits.Levels });
+options.Steps = arguments.Steps;
+options.Progress = bar;
+Console.WriteLine($"training on {train.Length} digits");
+using RealNvpTransformer flow = bar.Show(() => mlContext.AnomalyDetection.Trainers.RealNvp(options).Fit(Digits.View(mlContext, train)));
+
+const int draws = 8; // of the noise that makes levels continuous
+SimpleModels simple = SimpleModels.Measure(
+    [.. train.Select(image => image.Features)], [.. test.Select(image => image.Features)], Digits.Levels, draws, seed: 1);
+Report.BitsPerDimension(flow.BitsPerDimension(testImages, draws, seed: 1), simple);
+
+Report.Detection(Scores.Of(mlContext, flow, test),
+    ("the digits upside down", Scores.Of(mlContext, flow, Oddities.UpsideDown(test))),
+    ("uniform noise", Scores.Of(mlContext, flow, Oddities.Noise(test.Length, seed: 1))),
+    ("a blank image", Scores.Of(mlContext, flow, Oddities.Blank())));
+
+using MLImage samples = flow.SampleGrid(rows: 8, columns: 12, seed: 1, magnification: 6, margin: 4);
+samples.SavePng(Path.Combine(folder, "samples.png"));
+// the corners are the first four different digits of the test images
+using MLImage manifold = flow.Manifold(Digits.View(mlContext, test.DistinctBy(image => image.Label).Take(4)), side: 8, magnification: 6, margin: 4);
+manifold.SavePng(Path.Combine(folder, "manifold.png"));
+Console.WriteLine($"\nsamples.png and manifold.png are in\n{folder}");
+return 0;

@@ -1,0 +1,61 @@
+using System.Globalization;
+using System.IO.Compression;
+using Microsoft.ML;
+using Microsoft.ML.Data;
+
+namespace RealNvp.ML.Samples;
+
+/// <summary>The handwritten digits (README.md beside this file): images of 8 x 8 pixels and 17 levels.</summary>
+internal static class Digits
+{
+    /// <summary>The levels of a pixel: 0, no ink, to 16.</summary>
+    public const int Levels = 17;
+
+    /// <summary>Pixels of an image.</summary>
+    public const int Pixels = Side * Side;
+
+    private const int Side = 8, Count = 1797, Test = 359;
+
+    /// <summary>The copy beside the executable.</summary>
+    public static string Path { get; } = System.IO.Path.Combine(AppContext.BaseDirectory, "digits.csv.gz");
+
+    /// <summary>Reads the file and splits it, always in the same way: 1438 images to train on and 359 to test.</summary>
+    /// <exception cref="InvalidDataException">The file is not this data set.</exception>
+    public static (Digit[] Train, Digit[] Test) Load(string path)
+    {
+        var rows = new List<Digit>();
+        using (var reader = new StreamReader(new GZipStream(File.OpenRead(path), CompressionMode.Decompress)))
+        {
+            while (reader.ReadLine() is { } line)
+            {
+                float[] row = [.. line.Split(',').Select(cell => float.Parse(cell, CultureInfo.InvariantCulture))];
+                if (row.Length != Pixels + 1 || !row.All(level => level is >= 0 and < Levels && level == (int)level))
+                    throw new InvalidDataException($"'{path}' holds the line '{line}', expected {Pixels} levels from 0 to {Levels - 1} and a digit.");
+                rows.Add(new Digit { Features = row[..Pixels], Label = row[Pixels] });
+            }
+        }
+        if (rows.Count != Count)
+            throw new InvalidDataException($"'{path}' holds {rows.Count} images, expected {Count}.");
+        Digit[] shuffled = [.. rows];
+        new Random(1).Shuffle(shuffled);
+        return (shuffled[Test..], shuffled[..Test]);
+    }
+
+    /// <summary>Images as a view whose column <c>Features</c> says that they are images: Vector of Single, 1 channel, 8, 8.</summary>
+    public static IDataView View(MLContext mlContext, IEnumerable<Digit> images)
+    {
+        var schema = SchemaDefinition.Create(typeof(Digit));
+        schema[nameof(Digit.Features)].ColumnType = new VectorDataViewType(NumberDataViewType.Single, 1, Side, Side);
+        return mlContext.Data.LoadFromEnumerable(images, schema);
+    }
+}
+
+/// <summary>One image.</summary>
+internal sealed class Digit
+{
+    /// <summary>Levels, row by row from the top.</summary>
+    public float[] Features { get; set; } = [];
+
+    /// <summary>The digit that was written, 0 to 9.</summary>
+    public float Label { get; set; }
+}
