@@ -10,9 +10,13 @@ namespace RealNvp.ML.Trainers.Steps;
 /// </summary>
 internal sealed class InvertibleLinear : FlowStepModule
 {
-    private readonly Tensor permutation;
+    private static readonly Scalar s_one = 1.0.ToScalar();
+
+    private readonly Tensor? permutation; // null for the identity
     private readonly Tensor signs;
+    private readonly Tensor identity;
     private readonly Tensor below; // ones under the diagonal
+    private readonly Tensor above; // ones over it
     private readonly TorchSharp.Modules.Parameter lower; // what is on and above the diagonal is not read
     private readonly TorchSharp.Modules.Parameter upper; // what is on and below the diagonal is not read
     private readonly TorchSharp.Modules.Parameter logDiagonal;
@@ -29,9 +33,12 @@ internal sealed class InvertibleLinear : FlowStepModule
         (Tensor p, Tensor l, Tensor u) = linalg.lu(start);
         Tensor diagonal = u.diagonal();
         Tensor Kept(Tensor tensor) => tensor.to(ScalarType.Float32).clone().DetachFromDisposeScope();
-        permutation = Kept(p);
+        if (rotation is not null)
+            permutation = Kept(p);
         signs = Kept(diagonal.sign());
+        identity = Kept(eye(features));
         below = Kept(ones_like(start).tril(-1));
+        above = Kept(ones_like(start).triu(1));
         lower = new TorchSharp.Modules.Parameter(Kept(l.tril(-1)));
         upper = new TorchSharp.Modules.Parameter(Kept(u.triu(1)));
         logDiagonal = new TorchSharp.Modules.Parameter(Kept(diagonal.abs().log()));
@@ -52,9 +59,9 @@ internal sealed class InvertibleLinear : FlowStepModule
     private Tensor Matrix(ScalarType? precision = null)
     {
         Tensor In(Tensor tensor) => precision is { } type ? tensor.to(type) : tensor;
-        Tensor mask = In(below);
-        Tensor diagonal = (In(logDiagonal).exp() * In(signs)).diag();
-        Tensor left = In(lower) * mask + eye(mask.shape[0], dtype: mask.dtype, device: mask.device);
-        return In(permutation).matmul(left).matmul(In(upper) * mask.t() + diagonal);
+        Tensor left = addcmul(In(identity), In(lower), In(below), s_one);
+        Tensor right = addcmul((In(logDiagonal).exp() * In(signs)).diag(), In(upper), In(above), s_one);
+        Tensor product = left.matmul(right);
+        return permutation is null ? product : In(permutation).matmul(product);
     }
 }
