@@ -35,12 +35,13 @@ internal sealed record DensityFit(
     [JsonIgnore]
     public int Part => Fold;
 
-    /// <summary>The options of all sets.</summary>
-    public static RealNvpTrainer.Options Options() => new()
+    /// <summary>The options of all sets: those for densities, and no rows for a threshold that nobody asks for.</summary>
+    public static RealNvpTrainer.Options Options()
     {
-        CalibrationFraction = 0,
-        Contamination = 0,
-    };
+        var options = RealNvpTrainer.Options.ForDensity();
+        (options.CalibrationFraction, options.Contamination) = (0, 0);
+        return options;
+    }
 
     /// <summary>What a fit of a set under these options is filed under. Builds are deterministic: a module's identity is that of its source.</summary>
     public static string KeyOf(DensitySet set, Experiment experiment) => Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join(' ',
