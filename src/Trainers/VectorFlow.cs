@@ -10,15 +10,14 @@ internal static class VectorFlow
 {
     /// <summary>
     /// A fresh flow, the identity behind its preprocessing. Couplings come in pairs over the two halves of one random order, so that each pair transforms
-    /// every feature; in a rotated flow each coupling splits a new random rotation of them. One feature has no second half to condition on: the flow then
+    /// every feature; rotations and learned linear maps stand before every coupling. One feature has no second half to condition on: the flow then
     /// is its standardisation, a Gaussian.
     /// </summary>
     /// <param name="columns">What is known of the columns.</param>
     /// <param name="options">Size and kind of the couplings.</param>
-    /// <param name="rotated">Whether rotations stand before the couplings, or permutations.</param>
     /// <param name="seed">Of the initial weights, permutations and rotations.</param>
     /// <param name="noise">Draws what training draws; must outlive it.</param>
-    public static Flow Build(ColumnFacts columns, RealNvpTrainer.Options options, bool rotated, int seed, torch.Generator noise)
+    public static Flow Build(ColumnFacts columns, RealNvpTrainer.Options options, int seed, torch.Generator noise)
     {
         int features = columns.Mean.Length;
         var steps = new List<FlowStepModule>();
@@ -33,16 +32,10 @@ internal static class VectorFlow
         var orders = new Random(seed);
         for (int i = 0; i < options.Couplings && features > 1; i++)
         {
-            if (rotated)
-            {
-                steps.Add(new Steps.Rotation(features, weights));
-            }
-            else if (i % 2 == 0 && features > 2)
-            {
-                int[] order = [.. Enumerable.Range(0, features)];
-                orders.Shuffle(order);
-                steps.Add(new Steps.Permutation(order));
-            }
+            if (options.SinhArcsinh)
+                steps.Add(new Steps.SinhArcsinh(features));
+            if (Mixer(options.Mixing, i) is { } mixer)
+                steps.Add(mixer);
             CouplingMask mask = Halves(features);
             if (i % 2 == 1)
                 mask = mask.Complement();
@@ -51,6 +44,23 @@ internal static class VectorFlow
                 steps.Add(new Steps.BatchNorm(mask));
         }
         return new Flow(steps);
+
+        FlowStepModule? Mixer(FeatureMixing mixing, int coupling)
+        {
+            switch (mixing)
+            {
+                case FeatureMixing.Rotation:
+                    return new Steps.Rotation(features, weights);
+                case FeatureMixing.Linear:
+                    return new Steps.InvertibleLinear(features);
+                default:
+                    if (coupling % 2 == 1 || features == 2)
+                        return null;
+                    int[] order = [.. Enumerable.Range(0, features)];
+                    orders.Shuffle(order);
+                    return new Steps.Permutation(order);
+            }
+        }
     }
 
     /// <summary>The first half conditions, the second is transformed; with an odd number the first is the larger.</summary>

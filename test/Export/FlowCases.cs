@@ -31,6 +31,9 @@ internal static class FlowCases
             [.. Alternating(steps, 2), steps.Standardization(), .. Alternating(steps, 2), steps.TailCompression(), .. Alternating(steps, 1)]),
         ["rotations"] = () => Trained(6, steps => Enumerable.Range(0, 3).SelectMany(i => (FlowStep[])[steps.Rotation(), .. Alternating(steps, 2)])),
         ["rotation last"] = () => Trained(3, steps => [steps.Dequantization(), .. Alternating(steps, 2), steps.Rotation()]),
+        ["linear maps"] = () => Trained(6, steps => Enumerable.Range(0, 3).SelectMany(i => (FlowStep[])[steps.Linear(), .. Alternating(steps, 2)])),
+        ["linear map last"] = () => Trained(3, steps => [.. Alternating(steps, 2), steps.Linear()]),
+        ["marginals"] = () => Trained(5, steps => [steps.Marginals(), .. Alternating(steps, 2), steps.Marginals(), .. Alternating(steps, 1), steps.Marginals()]),
         ["mixture"] = () => Mixture(6, 3),
         ["mixture of one feature"] = () => Mixture(1, 2),
     };

@@ -279,7 +279,7 @@ public class FlowModelFileTests
         FlowStep[] all =
         [
             steps.Standardization(), steps.TailCompression(), steps.Coupling(mask), steps.Norm(mask.Transformed), steps.Permutation(),
-            steps.Coupling(steps.Mask(), 1, Activation.Tanh), steps.Rotation(), steps.Dequantization(),
+            steps.Coupling(steps.Mask(), 1, Activation.Tanh), steps.Rotation(), steps.Dequantization(), steps.Linear(), steps.Marginals(),
         ];
         FlowStep[] another = [steps.Standardization(), steps.Coupling(steps.Mask(), 0)];
         float[][] rows = FlowCases.Rows(5, 60)[45..49];

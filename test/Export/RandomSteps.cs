@@ -37,6 +37,17 @@ internal sealed class RandomSteps(int features, int seed)
         return new(features, [.. matrix.Select(value => (float)value)]);
     }
 
+    /// <summary>A linear map that no column order makes triangular, and that stretches by at most a few times.</summary>
+    public InvertibleLinear Linear()
+    {
+        ImmutableArray<float> rotation = Rotation().Matrix;
+        ImmutableArray<float> stretch = Draw(features, 0.5, 2);
+        return new(features, [.. rotation.Select((value, i) => value * stretch[i / features])]);
+    }
+
+    /// <summary>Marginals.</summary>
+    public SinhArcsinh Marginals() => new(Draw(features, 0.7, 1.3), Draw(features, -0.5, 0.5));
+
     /// <summary>A coupling over the given positions.</summary>
     public AffineCoupling Coupling(CouplingMask mask, int hiddenLayers = 2, Activation activation = Activation.Relu)
     {
@@ -74,13 +85,15 @@ internal sealed class RandomSteps(int features, int seed)
     /// Any step in any place, as no trainer would order them; but no tail compression, for the inverse of one behind another is an exponential of an
     /// exponential, which multiplies every rounding.
     /// </summary>
-    public FlowStep Any() => _random.Next(features == 1 ? 4 : 7) switch
+    public FlowStep Any() => _random.Next(features == 1 ? 6 : 9) switch
     {
         0 => Standardization(),
         1 => Norm(Order()[.._random.Next(1, features + 1)]),
         2 => Permutation(),
         3 => Rotation(),
-        int kind => Coupling(Mask(), kind - 4, _random.Next(2) == 0 ? Activation.Relu : Activation.Tanh),
+        4 => Linear(),
+        5 => Marginals(),
+        int kind => Coupling(Mask(), kind - 6, _random.Next(2) == 0 ? Activation.Relu : Activation.Tanh),
     };
 
     private ImmutableArray<int> Order()

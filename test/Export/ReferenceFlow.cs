@@ -79,6 +79,20 @@ internal static class ReferenceFlow
             case Rotation rotation:
                 x = Product(rotation, x, transposed: false);
                 break;
+            case InvertibleLinear linear:
+                (_, double[][] r) = Orthogonalised(linear);
+                logDet += r.Select((row, i) => Math.Log(row[i])).Sum();
+                double[] input = x;
+                x = [.. Enumerable.Range(0, x.Length).Select(i => input.Select((value, j) => linear.Matrix[i * input.Length + j] * value).Sum())];
+                break;
+            case SinhArcsinh marginals:
+                for (int i = 0; i < x.Length; i++)
+                {
+                    double u = marginals.Tail[i] * Math.Asinh(x[i]) + marginals.Skew[i];
+                    logDet += Math.Log(marginals.Tail[i]) + LogCosh(u) - LogCosh(Math.Asinh(x[i]));
+                    x[i] = Math.Sinh(u);
+                }
+                break;
             case Dequantization:
                 break; // training only
             case AffineCoupling coupling:
@@ -128,6 +142,18 @@ internal static class ReferenceFlow
             case Rotation rotation:
                 y = Product(rotation, y, transposed: true);
                 break;
+            case InvertibleLinear linear:
+                (double[][] q, double[][] r) = Orthogonalised(linear);
+                double[] output = y;
+                var solution = new double[y.Length];
+                for (int i = y.Length - 1; i >= 0; i--)
+                    solution[i] = (q[i].Zip(output, (a, b) => a * b).Sum() - Enumerable.Range(i + 1, y.Length - i - 1).Sum(j => r[i][j] * solution[j])) / r[i][i];
+                y = solution;
+                break;
+            case SinhArcsinh marginals:
+                for (int i = 0; i < y.Length; i++)
+                    y[i] = Math.Sinh((Math.Asinh(y[i]) - marginals.Skew[i]) / marginals.Tail[i]);
+                break;
             case Dequantization:
                 break;
             case AffineCoupling coupling:
@@ -161,6 +187,29 @@ internal static class ReferenceFlow
             s[i] = coupling.Gain[i] * Math.Tanh(s[i]);
         return (s, Dense(coupling.Shift, hidden));
     }
+
+    /// <summary>The matrix as Q R by Gram and Schmidt: the columns of Q, orthonormal, and the rows of the triangle R.</summary>
+    private static (double[][] Q, double[][] R) Orthogonalised(InvertibleLinear linear)
+    {
+        int size = linear.Features;
+        double[][] q = [.. Enumerable.Range(0, size).Select(column => Enumerable.Range(0, size).Select(row => (double)linear.Matrix[row * size + column]).ToArray())];
+        double[][] r = [.. Enumerable.Range(0, size).Select(_ => new double[size])];
+        for (int i = 0; i < size; i++)
+        {
+            for (int j = 0; j < i; j++)
+            {
+                r[j][i] = q[j].Zip(q[i], (a, b) => a * b).Sum();
+                for (int k = 0; k < size; k++)
+                    q[i][k] -= r[j][i] * q[j][k];
+            }
+            r[i][i] = Math.Sqrt(q[i].Sum(value => value * value));
+            for (int k = 0; k < size; k++)
+                q[i][k] /= r[i][i];
+        }
+        return (q, r);
+    }
+
+    private static double LogCosh(double x) => Math.Abs(x) + Math.Log((1 + Math.Exp(-2 * Math.Abs(x))) / 2);
 
     private static double[] Product(Rotation rotation, double[] x, bool transposed)
     {

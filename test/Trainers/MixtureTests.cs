@@ -40,10 +40,6 @@ public sealed class MixtureTests : IDisposable
     }
 
     [Fact]
-    public void Every_second_member_rotates()
-        => Assert.Equal([true, false, true], _mixture.Model.Members.Select(steps => steps.Any(step => step is Rotation)));
-
-    [Fact]
     public void There_is_no_latent_and_the_schema_is_what_the_estimator_promised()
     {
         SchemaShape promised = _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Members = Members }).GetOutputSchema(MlNetInternals.ShapeOf(_data.Schema));

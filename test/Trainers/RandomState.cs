@@ -7,8 +7,8 @@ namespace RealNvp.ML.Tests.Trainers;
 /// <summary>Random, non-trivial parameters and running statistics for a module under test.</summary>
 internal static class RandomState
 {
-    // what a step is made of, and not trained: masks, and the norm of weights that have no gain
-    private static readonly string[] s_constants = ["conditioning", "transformed", "passing", "unit"];
+    // what a step is made of, and not trained: masks, the norm of weights that have no gain, what a linear map keeps from its start
+    private static readonly string[] s_constants = ["conditioning", "transformed", "passing", "unit", "permutation", "signs", "identity", "below", "above"];
 
     /// <summary>Sets them, in double precision from here on; a lower strength leaves a flow of many steps tamer.</summary>
     public static void Set(nn.Module module, double strength = 1)

@@ -24,6 +24,9 @@ public sealed class StepTests
     private static readonly Dictionary<string, Func<FlowStepModule>> s_steps = new()
     {
         ["Dequantization"] = () => new Torch.Dequantization(new float[Features]),
+        ["InvertibleLinear, from the identity"] = () => new Torch.InvertibleLinear(Features),
+        ["InvertibleLinear, from a rotation"] = () => new Torch.InvertibleLinear(Features, new Generator(1)),
+        ["SinhArcsinh"] = () => new Torch.SinhArcsinh(Features),
         ["Rotation"] = () => new Torch.Rotation(Features, new Generator(1)),
         ["Standardization"] = () => new Torch.Standardization(new float[Features], Enumerable.Repeat(1f, Features)),
         ["TailCompression"] = () => new Torch.TailCompression(1),
@@ -125,6 +128,34 @@ public sealed class StepTests
         Assert.True(y.equal(x).all().item<bool>());
         (y.square().sum() - logDet.sum()).backward();
         Assert.True(coupling.named_parameters().Single(pair => pair.name == "heads.weight").parameter.grad!.abs().max().item<float>() > 0);
+    }
+
+    [Fact]
+    public void A_fresh_linear_map_is_the_identity_or_a_rotation_and_learns()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor x = randn(Rows, Features);
+        var identity = new Torch.InvertibleLinear(Features);
+        (Tensor y, Tensor logDet) = identity.forward(x);
+        Assert.True(y.equal(x).all().item<bool>());
+        Assert.Equal(0, logDet.item<float>());
+        (y * randn(Rows, Features)).sum().backward();
+        Assert.All(identity.named_parameters(), pair => Assert.True(pair.parameter.grad!.abs().max().item<float>() > 0, pair.name));
+
+        (y, logDet) = new Torch.InvertibleLinear(Features, new Generator(1)).forward(x);
+        Assert.False(y.isclose(x).any().item<bool>());
+        Assert.True(y.square().sum(1).allclose(x.square().sum(1))); // lengths stay
+        Assert.Equal(0, logDet.item<float>(), 1e-5);
+    }
+
+    [Fact]
+    public void A_fresh_sinh_arcsinh_is_the_identity()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor x = randn(Rows, Features) * 3;
+        (Tensor y, Tensor logDet) = new Torch.SinhArcsinh(Features).forward(x);
+        Assert.True(y.allclose(x, rtol: 1e-5, atol: 1e-5));
+        Assert.Equal(0, logDet.abs().max().item<float>(), 1e-5);
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.Globalization;
+using RealNvp.ML.Bench.Flows;
 using RealNvp.ML.Bench.Running;
 
 namespace RealNvp.ML.Bench.Anomaly;

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
+using RealNvp.ML.Bench.Flows;
 using RealNvp.ML.Bench.Running;
 
 namespace RealNvp.ML.Bench.Anomaly;
@@ -27,7 +28,7 @@ internal sealed class AnomalyBenchmark : Benchmark
         var folder = new DataFolder(arguments.Data, arguments.Protocol);
         var flow = new FlowDetector(arguments.Experiment);
         var pca = new RandomizedPcaDetector();
-        var log = new MeasurementLog(arguments.Runs);
+        var log = new MeasurementLog<Measurement>(arguments.Runs);
         SetJobs[] sets = [.. Chosen(folder, arguments).Select(set => new SetJobs(folder, set, arguments, [flow, pca]))];
 
         long start = Stopwatch.GetTimestamp();
@@ -66,12 +67,12 @@ internal sealed class AnomalyBenchmark : Benchmark
             : [.. folder.Sets.Where(names.Contains)];
     }
 
-    private static IReadOnlyList<Measurement> Measured(MeasurementLog log, SetJobs set, Detector detector)
+    private static IReadOnlyList<Measurement> Measured(MeasurementLog<Measurement> log, SetJobs set, Detector detector)
         => [.. set.Splits.Select(split => log.Find(set.Keys[detector.Name], split.Seed)!)];
 
     /// <summary>Measures what the log lacks, and says how many splits that were and what went wrong.</summary>
     private static (int Done, IReadOnlyCollection<string> Failures) Measure(
-        Progress progress, SetJobs[] sets, Detector[] detectors, MeasurementLog log, int workers)
+        Progress progress, SetJobs[] sets, Detector[] detectors, MeasurementLog<Measurement> log, int workers)
     {
         // the longest first, so that none is left running alone at the end
         (SetJobs Set, Split Split)[] open = [.. sets.SelectMany(set => set.Splits.Select(split => (set, split)))

@@ -1,4 +1,5 @@
 using Microsoft.ML;
+using RealNvp.ML.Bench.Flows;
 using RealNvp.ML.Export;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Transforms;

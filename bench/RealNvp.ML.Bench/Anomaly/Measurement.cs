@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+using RealNvp.ML.Bench.Running;
 using RealNvp.ML.Export;
 
 namespace RealNvp.ML.Bench.Anomaly;
@@ -19,7 +21,12 @@ namespace RealNvp.ML.Bench.Anomaly;
 /// <param name="ScoreSeconds">For all test rows.</param>
 internal sealed record Measurement(
     string Detector, string Set, int Seed, string Key, double Auroc, double Aupr, double TypicalityAuroc, double Shift, int NonFinite, double FitSeconds, double ScoreSeconds)
+    : IMeasurement
 {
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public int Part => Seed;
+
     /// <summary>Evaluates scores.</summary>
     public static Measurement Of(Detector detector, string set, int seed, string key, bool[] anomalies, DetectorRun run)
     {

@@ -13,6 +13,9 @@ internal abstract class Benchmark
     /// <summary>The options that only this subcommand takes, each with a line of help.</summary>
     public virtual IReadOnlyDictionary<string, string> Options => new Dictionary<string, string>();
 
+    /// <summary>Those of <see cref="Options"/> that take no value: they are there or not.</summary>
+    public virtual IReadOnlyCollection<string> Flags => [];
+
     /// <summary>Measures, and adds tables and figures to the context's report.</summary>
     /// <exception cref="BenchmarkFailedException">The result does not hold. What was added so far is shown.</exception>
     public abstract void Run(BenchmarkContext context);

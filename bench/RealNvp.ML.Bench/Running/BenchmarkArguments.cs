@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace RealNvp.ML.Bench.Running;
 
-/// <summary>The options that follow a subcommand. All have the form <c>--name value</c>.</summary>
+/// <summary>The options that follow a subcommand, in the form <c>--name value</c>; flags have no value.</summary>
 internal sealed class BenchmarkArguments
 {
     private readonly Dictionary<string, string> _values;
@@ -24,6 +24,9 @@ internal sealed class BenchmarkArguments
     /// <summary>The value of an option of the subcommand's own, or null.</summary>
     public string? this[string name] => _values.GetValueOrDefault(name);
 
+    /// <summary>Whether a flag was given.</summary>
+    public bool Has(string flag) => _values.ContainsKey(flag);
+
     /// <summary>What the options are, for the usage text.</summary>
     public static string Usage => """
           --json FILE       append one JSON object per figure
@@ -32,18 +35,23 @@ internal sealed class BenchmarkArguments
           --rounds N        time each contender N times
         """;
 
-    /// <summary>Reads the options: the common ones, and those in <paramref name="own"/>.</summary>
+    /// <summary>Reads the options: the common ones, and those in <paramref name="own"/>, of which <paramref name="flags"/> have no value.</summary>
     /// <exception cref="ArgumentException">An option is unknown or has no usable value.</exception>
-    public static BenchmarkArguments Parse(ReadOnlySpan<string> args, IEnumerable<string> own)
+    public static BenchmarkArguments Parse(ReadOnlySpan<string> args, IEnumerable<string> own, IReadOnlyCollection<string> flags)
     {
         var values = new Dictionary<string, string>(StringComparer.Ordinal);
-        for (int i = 0; i < args.Length; i += 2)
+        for (int i = 0; i < args.Length; i++)
         {
             if (args[i] is not ("--json" or "--markdown" or "--data" or "--rounds") && !own.Contains(args[i]))
                 throw new ArgumentException($"Unknown option '{args[i]}'.");
+            if (flags.Contains(args[i]))
+            {
+                values[args[i]] = "";
+                continue;
+            }
             if (i + 1 == args.Length)
                 throw new ArgumentException($"Option '{args[i]}' needs a value.");
-            values[args[i]] = args[i + 1];
+            values[args[i]] = args[++i];
         }
         int? rounds = null;
         if (values.TryGetValue("--rounds", out string? text))

@@ -20,7 +20,7 @@ internal static class Launcher
         BenchmarkArguments arguments;
         try
         {
-            arguments = BenchmarkArguments.Parse(args.AsSpan(1), chosen.Options.Keys);
+            arguments = BenchmarkArguments.Parse(args.AsSpan(1), [.. chosen.Options.Keys], chosen.Flags);
         }
         catch (ArgumentException e)
         {

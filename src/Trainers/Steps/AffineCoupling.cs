@@ -25,9 +25,7 @@ internal sealed class AffineCoupling : FlowStepModule
     private readonly Linear heads;
     private readonly TorchSharp.Modules.Parameter gain;
     private readonly Activation _activation;
-    private readonly double _dropout;
-    private readonly Scalar _dropoutScale;
-    private readonly Generator? _noise;
+    private readonly DropoutMask? _dropout;
     private readonly long _width;
 
     /// <summary>A fresh coupling.</summary>
@@ -39,9 +37,8 @@ internal sealed class AffineCoupling : FlowStepModule
     {
         split = new MaskSplit(mask);
         _activation = net.Activation;
-        _dropout = net.Dropout;
-        _dropoutScale = (1 / (1 - net.Dropout)).ToScalar();
-        _noise = net.Dropout == 0 || noise is not null ? noise : throw new ArgumentNullException(nameof(noise));
+        if (net.Dropout > 0)
+            _dropout = new DropoutMask(net.Dropout, noise ?? throw new ArgumentNullException(nameof(noise)));
         _width = mask.Transformed.Length;
         long inputs = mask.Conditioning.Length;
         for (int i = 0; i < net.HiddenLayers; i++)
@@ -90,8 +87,8 @@ internal sealed class AffineCoupling : FlowStepModule
         foreach (Linear layer in trunk)
         {
             hidden = _activation == Activation.Relu ? layer.forward(hidden).relu() : layer.forward(hidden).tanh();
-            if (training && _dropout > 0)
-                hidden = hidden * empty_like(hidden).bernoulli_(1 - _dropout, _noise).mul_(_dropoutScale);
+            if (training && _dropout is not null)
+                hidden = hidden * _dropout.Draw(hidden);
         }
         Tensor outputs = heads.forward(hidden);
         return (outputs.narrow(1, 0, _width).tanh() * BoundedGain(), outputs.narrow(1, _width, _width));

@@ -67,7 +67,7 @@ internal sealed class TrainingRun : IDisposable
         {
             int memberSeed = unchecked(_seed + member * 1_000_003);
             using var generator = new Generator((ulong)(uint)memberSeed, _device);
-            Flow flow = Build(member, memberSeed, generator);
+            Flow flow = Build(memberSeed, generator);
             _flows.Add(flow);
             if (!flow.Learns)
                 continue;
@@ -96,12 +96,12 @@ internal sealed class TrainingRun : IDisposable
             _validation?.Dispose();
     }
 
-    private Flow Build(int member, int seed, Generator generator)
+    private Flow Build(int seed, Generator generator)
     {
         bool bfloat16 = _options.Precision == TrainingPrecision.BFloat16;
         Flow flow = _shape.IsImage
             ? ImageFlow.Build(_shape, (_options.Image ?? new()) with { LevelWidth = _data.Facts.BinWidths[0] }, seed, _options.Dropout, generator, bfloat16)
-            : VectorFlow.Build(_data.Facts, _options, _options.IsRotated(member), seed, generator);
+            : VectorFlow.Build(_data.Facts, _options, seed, generator);
         flow.to(_device);
         return flow;
     }

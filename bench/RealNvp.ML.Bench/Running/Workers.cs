@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using TorchSharp;
 
-namespace RealNvp.ML.Bench.Anomaly;
+namespace RealNvp.ML.Bench.Running;
 
 /// <summary>
 /// Runs jobs side by side, each on one thread: batches of tabular flows are too small to share, so two fits of one thread beat one fit of two.

@@ -3,10 +3,10 @@ using System.Reflection;
 using RealNvp.ML.Bench.Running;
 using RealNvp.ML.Trainers;
 
-namespace RealNvp.ML.Bench.Anomaly;
+namespace RealNvp.ML.Bench.Flows;
 
 /// <summary>
-/// Trainer options other than the defaults, as <c>Members=4,Noise=0.1</c>. Such a run chooses defaults; it is not a result, so its report says what it
+/// Trainer options other than those that a subcommand reports, as <c>Members=4,Noise=0.1</c>. Such a run chooses defaults; it is not a result, so its report says what it
 /// is and it yields no figures.
 /// </summary>
 internal sealed class Experiment
@@ -15,19 +15,25 @@ internal sealed class Experiment
         [.. typeof(RealNvpTrainer.Options).GetFields(BindingFlags.Public | BindingFlags.Instance).Where(field => field.FieldType.IsValueType && IsChoice(field))];
 
     private readonly (FieldInfo Field, object Value)[] _changes;
+    private readonly Func<RealNvpTrainer.Options> _unchanged;
 
     /// <summary>Reads the changes; null or empty for none.</summary>
+    /// <param name="changes">As on the command line.</param>
+    /// <param name="unchanged">What is changed; the trainer's defaults where it is left out.</param>
     /// <exception cref="BenchmarkFailedException">An option is unknown or its value does not fit.</exception>
-    public Experiment(string? changes)
-        => _changes = [.. (changes ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(Parse)];
+    public Experiment(string? changes, Func<RealNvpTrainer.Options>? unchanged = null)
+    {
+        _changes = [.. (changes ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(Parse)];
+        _unchanged = unchanged ?? (() => new RealNvpTrainer.Options());
+    }
 
-    /// <summary>Whether anything differs from the defaults.</summary>
+    /// <summary>Whether nothing is changed.</summary>
     public bool IsDefault => _changes.Length == 0;
 
     /// <summary>The options, all but the seed.</summary>
     public RealNvpTrainer.Options Options()
     {
-        var options = new RealNvpTrainer.Options();
+        RealNvpTrainer.Options options = _unchanged();
         foreach ((FieldInfo field, object value) in _changes)
             field.SetValue(options, value);
         return options;

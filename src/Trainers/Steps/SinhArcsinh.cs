@@ -1,0 +1,41 @@
+using TorchSharp;
+using static TorchSharp.torch;
+using Frozen = RealNvp.ML.Export.Steps;
+
+namespace RealNvp.ML.Trainers.Steps;
+
+/// <summary>
+/// y = sinh(d asinh(x) + e) per feature with a learned tail weight d > 0 and skewness e (Jones and Pewsey 2009): what makes a skewed or heavy-tailed feature
+/// normal, and near the origin and for d = 1, e = 0, the start, the identity.
+/// </summary>
+internal sealed class SinhArcsinh : FlowStepModule
+{
+    private static readonly Scalar s_half = 0.5.ToScalar();
+    private static readonly Scalar s_one = 1.0.ToScalar();
+
+    private readonly TorchSharp.Modules.Parameter logTail;
+    private readonly TorchSharp.Modules.Parameter skew;
+
+    /// <summary>A fresh step, the identity.</summary>
+    public SinhArcsinh(int features) : base(nameof(SinhArcsinh))
+    {
+        logTail = new TorchSharp.Modules.Parameter(zeros(features));
+        skew = new TorchSharp.Modules.Parameter(zeros(features));
+        RegisterComponents();
+    }
+
+    public override (Tensor Output, Tensor LogDet) forward(Tensor x)
+    {
+        Tensor y = addcmul(skew, x.asinh(), logTail.exp(), s_one).sinh();
+        // d/dx = d cosh(u) / sqrt(1 + x^2), and cosh(u) = sqrt(1 + y^2)
+        return (y, ((y * y).log1p() - (x * x).log1p()).sum(1) * s_half + logTail.sum());
+    }
+
+    public override Tensor Inverse(Tensor y) => ((y.asinh() - skew) * (-logTail).exp()).sinh();
+
+    public override Frozen.FlowStep Freeze()
+    {
+        using Tensor tail = logTail.exp();
+        return new Frozen.SinhArcsinh(Values(tail), Values(skew));
+    }
+}
