@@ -1,4 +1,5 @@
 using RealNvp.ML.Bench.Anomaly;
+using RealNvp.ML.Bench.Images;
 using RealNvp.ML.Bench.Running;
 using RealNvp.ML.Bench.Sampling;
 using RealNvp.ML.Bench.Scoring;
@@ -7,4 +8,5 @@ using RealNvp.ML.Bench.Scoring;
 return Launcher.Run(args,
     new ScoringBenchmark(),
     new SamplingBenchmark(),
-    new AnomalyBenchmark());
+    new AnomalyBenchmark(),
+    new ImagesBenchmark());
