@@ -1,5 +1,6 @@
 using RealNvp.ML.Bench.Anomaly;
 using RealNvp.ML.Bench.Density;
+using RealNvp.ML.Bench.Images;
 using RealNvp.ML.Bench.Running;
 using RealNvp.ML.Bench.Sampling;
 using RealNvp.ML.Bench.Scoring;
@@ -9,4 +10,5 @@ return Launcher.Run(args,
     new ScoringBenchmark(),
     new SamplingBenchmark(),
     new AnomalyBenchmark(),
-    new DensityBenchmark());
+    new DensityBenchmark(),
+    new ImagesBenchmark());

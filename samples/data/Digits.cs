@@ -14,7 +14,10 @@ internal static class Digits
     /// <summary>Pixels of an image.</summary>
     public const int Pixels = Side * Side;
 
-    private const int Side = 8, Count = 1797, Test = 359;
+    /// <summary>Pixels in a row and rows of an image.</summary>
+    public const int Side = 8;
+
+    private const int Count = 1797, Test = 359;
 
     /// <summary>The copy beside the executable.</summary>
     public static string Path { get; } = System.IO.Path.Combine(AppContext.BaseDirectory, "digits.csv.gz");

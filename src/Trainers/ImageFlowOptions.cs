@@ -63,8 +63,8 @@ public sealed record ImageFlowOptions
     /// </summary>
     public bool MaskedZerosInStatistics { get; init; }
 
-    /// <summary>For sides up to 28 on a CPU: two scales, two blocks of 16 maps.</summary>
-    public static ImageFlowOptions Small { get; } = new() { Scales = 2, BaseWidth = 16, Blocks = 2 };
+    /// <summary>For sides up to 28 on a CPU: two scales, two blocks of 32 maps.</summary>
+    public static ImageFlowOptions Small { get; } = new() { Scales = 2, BaseWidth = 32, Blocks = 2 };
 
     /// <summary>The paper's flow of CIFAR-10, 32 x 32: eight blocks, 64 maps, two scales ("downscale only once"), with flips.</summary>
     public static ImageFlowOptions Cifar10 { get; } = new() { Scales = 2, BaseWidth = 64, Blocks = 8, HorizontalFlips = true };

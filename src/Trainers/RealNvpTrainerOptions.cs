@@ -72,7 +72,7 @@ public sealed partial class RealNvpTrainer
         /// <summary>Gaussian noise added in training, in standard deviations of each feature: keeps the density of duplicated and rounded rows finite; 0 turns it off.</summary>
         public double Noise = Defaults.Noise;
 
-        /// <summary>The highest learning rate, to which a linear warm-up leads; 0 chooses 0.003 for tables and 0.001 for images.</summary>
+        /// <summary>The highest learning rate, to which a linear warm-up leads; 0 chooses 0.003 for tables and small images, and 0.001 for images with a side of more than 28.</summary>
         public double LearningRate = Defaults.LearningRate;
 
         /// <summary>How the learning rate falls from its peak.</summary>

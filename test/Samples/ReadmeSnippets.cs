@@ -3,6 +3,8 @@ using Microsoft.ML.Data;
 using RealNvp.ML.Export;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Transforms;
+using RealNvp.ML.Transforms.Images;
+using RealNvp.ML.Tests.Transforms.Images;
 
 namespace RealNvp.ML.Tests.Samples;
 
@@ -12,6 +14,70 @@ public sealed class ReadmeSnippets : IDisposable
     private readonly string _folder = Directory.CreateTempSubdirectory("realnvp-readme-").FullName;
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void Images()
+    {
+        var mlContext = new MLContext(seed: 1);
+        using var inFolder = new CurrentFolder(_folder);
+        Picture[] files = [.. Enumerable.Range(0, 40).Select(i =>
+        {
+            byte[] pixels = [.. Enumerable.Range(0, 20 * 20 * 4).Select(j => j % 4 == 3 ? (byte)255 : (byte)TemporaryFolder.Noise(j % 4, i, j))];
+            using MLImage image = MLImage.CreateFromPixels(20, 20, MLPixelFormat.Rgba32, pixels);
+            image.Save($"{i}.png");
+            return new Picture { ImagePath = Path.Combine(_folder, $"{i}.png") };
+        })];
+        IDataView pictures = mlContext.Data.LoadFromEnumerable(files[8..]), otherPictures = mlContext.Data.LoadFromEnumerable(files[..8]);
+        RealNvpTrainer.Options imageOptions = RealNvpTrainer.Options.ForImages(ImageFlowOptions.Small with { BaseWidth = 4, Blocks = 1 });
+        imageOptions.Steps = 20;
+
+        // README: images
+        var images = mlContext.Transforms.LoadImages("Image", imageFolder: null, "ImagePath")
+            .Append(mlContext.Transforms.ResizeImages("Image", imageWidth: 16, imageHeight: 16))
+            .Append(mlContext.Transforms.ExtractPixels("Features", "Image"))
+            .Append(mlContext.AnomalyDetection.Trainers.RealNvp(imageOptions));
+        using var imageModel = images.Fit(pictures);
+
+        RealNvpTransformer imageFlow = imageModel.LastTransformer;
+        BitsPerDimensionEstimate bits = imageFlow.BitsPerDimension(imageModel.Transform(otherPictures)); // the figure that papers print
+        IDataView drawnImages = imageFlow.SampleImages(count: 100, seed: 1, temperature: 0.8f);           // a column of MLImage
+        using MLImage grid = imageFlow.SampleGrid(rows: 4, columns: 8, magnification: 4);
+        grid.SavePng("samples.png");
+        imageFlow.ExportSampler("larger.onnx", height: 32, width: 32);                                    // the flow is convolutional throughout
+
+        Assert.InRange(bits.Mean, 0, 20);
+        Assert.Equal(100, drawnImages.GetColumn<MLImage>("Image").Count());
+        Assert.True(File.Exists("samples.png") && File.Exists("larger.onnx"));
+    }
+
+    [Fact]
+    public void Long_runs()
+    {
+        using var inFolder = new CurrentFolder(_folder);
+        using var stop = new CancellationTokenSource();
+        // README: long runs
+        var longRun = new RealNvpTrainer.Options
+        {
+            CheckpointFolder = "checkpoints", // every 500 steps; a run that was killed goes on to the same weights
+            Resume = true,                    // from the newest whole checkpoint, or from the start
+            TensorBoardFolder = "events",     // for tensorboard --logdir
+            WeightColumn = "Weight",          // rows of weight 2 count twice
+            ResidentLimit = 100 << 20,        // larger data stream from their source in every epoch; default 640 MiB
+            AveragedWeights = 0.999,          // an average of the last weights is what is validated and kept
+            OnCancellation = OnCancellation.ReturnBest,
+            CancellationToken = stop.Token,
+        };
+
+        var mlContext = new MLContext(seed: 1);
+        IDataView rows = mlContext.Data.LoadFromEnumerable(Readings(300, seed: 1));
+        var pipeline = mlContext.Transforms.Concatenate("Features", "Temperature", "Pressure", "Flow")
+            .Append(mlContext.Transforms.CopyColumns("Weight", "Pressure"))
+            .Append(mlContext.AnomalyDetection.Trainers.RealNvp(longRun));
+        longRun.ResidentLimit = 0;
+        using var model = pipeline.Fit(rows);
+        Assert.Equal(2, Directory.GetFiles("checkpoints").Length);
+        Assert.NotEmpty(Directory.GetFiles("events", "*", SearchOption.AllDirectories));
+    }
 
     [Fact]
     public void Five_minutes()
@@ -166,5 +232,10 @@ public sealed class ReadmeSnippets : IDisposable
         public float Score { get; set; }
         public float PValue { get; set; }
         public bool PredictedLabel { get; set; }
+    }
+
+    private sealed class Picture
+    {
+        public string ImagePath { get; set; } = "";
     }
 }

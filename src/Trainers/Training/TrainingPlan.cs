@@ -50,7 +50,7 @@ internal sealed record TrainingPlan
         {
             BatchSize = batch,
             Steps = steps,
-            LearningRate = options.LearningRate > 0 ? options.LearningRate : image ? 1e-3 : 3e-3,
+            LearningRate = options.LearningRate > 0 ? options.LearningRate : image && Math.Max(shape.Dimensions[1], shape.Dimensions[2]) > 28 ? 1e-3 : 3e-3,
             Decay = options.Decay,
             WeightDecay = options.WeightDecay,
             GainPenalty = options.GainPenalty ?? (image ? 5e-5 : 0),

@@ -52,9 +52,10 @@ internal static class LogitGaussian
     /// <summary>Dequantised logits, and log |dy/dx| = log(0.9 / (p (1 - p))) of each.</summary>
     private static (Tensor Y, Tensor LogJacobian) Logits(Tensor rows, int levels, Generator random)
     {
+        using DisposeScope scope = NewDisposeScope();
         Tensor x = (rows + rand(rows.shape, dtype: ScalarType.Float64, generator: random)) / levels;
         Tensor p = Alpha + (1 - 2 * Alpha) * x, log = p.log(), logOfOther = (1 - p).log();
-        return (log - logOfOther, Math.Log(1 - 2 * Alpha) - log - logOfOther);
+        return scope.MoveToOuter(log - logOfOther, Math.Log(1 - 2 * Alpha) - log - logOfOther);
     }
 
     private static Tensor Rows(float[][] rows)

@@ -1,0 +1,60 @@
+using System.Globalization;
+using RealNvp.ML.Bench.Running;
+
+namespace RealNvp.ML.Bench.Images;
+
+/// <summary>What the subcommand was asked for.</summary>
+internal sealed class ImagesArguments
+{
+    /// <summary>The sets that can be named.</summary>
+    public static readonly string[] Known = ["digits", "mnist", "cifar10"];
+
+    /// <summary>The options beside the common ones, for the usage text.</summary>
+    public static readonly IReadOnlyDictionary<string, string> Help = new Dictionary<string, string>
+    {
+        ["--sets"] = $"some of {string.Join(',', Known)}; the first two by default",
+        ["--seeds"] = "flows per set, of seeds 1 to N; 3 by default",
+        ["--train"] = "at most the first N training images; 10000 by default",
+        ["--test"] = "at most the first N test images; 2000 by default",
+        ["--steps"] = "training steps, instead of as many as the trainer chooses",
+    };
+
+    /// <summary>Reads the arguments.</summary>
+    /// <exception cref="BenchmarkFailedException">One is missing or has no usable value.</exception>
+    public ImagesArguments(BenchmarkArguments arguments)
+    {
+        Data = arguments.Data ?? throw new BenchmarkFailedException("--data is missing: the folder with samples/digits.csv.gz and images/.");
+        Sets = arguments["--sets"]?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Distinct().ToArray() ?? Known[..2];
+        if (Sets.Length == 0 || Sets.Except(Known).Any())
+            throw new BenchmarkFailedException($"--sets is '{arguments["--sets"]}', expected some of {string.Join(',', Known)}.");
+        Seeds = Count(arguments, "--seeds") ?? 3;
+        Train = Count(arguments, "--train") ?? 10_000;
+        Test = Count(arguments, "--test") ?? 2000;
+        Steps = Count(arguments, "--steps");
+    }
+
+    /// <summary>The folder with the sets.</summary>
+    public string Data { get; }
+
+    /// <summary>Names of sets.</summary>
+    public string[] Sets { get; }
+
+    /// <summary>How many flows per set.</summary>
+    public int Seeds { get; }
+
+    /// <summary>The most training images.</summary>
+    public int Train { get; }
+
+    /// <summary>The most test images.</summary>
+    public int Test { get; }
+
+    /// <summary>Training steps, or null for the trainer's choice.</summary>
+    public int? Steps { get; }
+
+    private static int? Count(BenchmarkArguments arguments, string name) => arguments[name] switch
+    {
+        null => null,
+        { } text when int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number > 0 => number,
+        { } text => throw new BenchmarkFailedException($"{name} is '{text}', expected a number from 1 on."),
+    };
+}

@@ -1,0 +1,92 @@
+using System.Diagnostics;
+using System.Globalization;
+using Microsoft.ML;
+using RealNvp.ML.Bench.Images.Baselines;
+using RealNvp.ML.Bench.Reporting;
+using RealNvp.ML.Bench.Running;
+using RealNvp.ML.Trainers;
+using RealNvp.ML.Transforms;
+
+namespace RealNvp.ML.Bench.Images;
+
+/// <summary>
+/// Held-out bits per dimension of image flows, beside densities that need no flow. The trainer chooses everything by the images' shape; only the number of
+/// levels is said.
+/// </summary>
+internal sealed class ImagesBenchmark : Benchmark
+{
+    private const int Draws = 8, NoiseSeed = 1;
+
+    /// <inheritdoc/>
+    public override string Name => "images";
+
+    /// <inheritdoc/>
+    public override string Question => "how many bits per dimension do images take?";
+
+    /// <inheritdoc/>
+    public override IReadOnlyDictionary<string, string> Options => ImagesArguments.Help;
+
+    /// <inheritdoc/>
+    public override void Run(BenchmarkContext context)
+    {
+        var arguments = new ImagesArguments(context.Arguments);
+        ImageSet[] sets = [.. arguments.Sets.Select(name => ImageSet.Read(name, arguments))];
+
+        var table = new MarkdownTable(
+            ["Set", "Shape", "Training images", "Test images", "Real NVP", "standard error",
+             .. Enumerable.Range(1, arguments.Seeds).Select(seed => $"seed {seed}"),
+             SimpleModels.HistogramsName, SimpleModels.GaussianName, "s per fit", "s per evaluation"]);
+        foreach (ImageSet set in sets)
+        {
+            context.Progress.Show($"{set.Name}: baselines", 0, 1);
+            var simple = SimpleModels.Measure(set.Train, set.Test, set.Levels, Draws, NoiseSeed);
+            ImageRun[] runs = [.. Enumerable.Range(1, arguments.Seeds).Select(seed => Measure(context.Progress, set, seed, arguments.Steps))];
+            double mean = runs.Average(run => run.Bits.Mean);
+            table.Add(
+                [set.Name, $"{set.Shape.Channels} x {set.Shape.Height} x {set.Shape.Width}, {set.Levels} levels", Whole(set.Train.Length), Whole(set.Test.Length),
+                 Three(mean), Three(runs.Average(run => run.Bits.StandardError)), .. runs.Select(run => Three(run.Bits.Mean)), Three(simple.Histograms), Three(simple.Gaussian),
+                 Whole(runs.Average(run => run.FitSeconds)), Whole(runs.Average(run => run.EvaluationSeconds))]);
+            context.Report.Add(new Figure($"images.{set.Name}.bits_per_dim", mean, "bits/dim", simple.Best, $"{simple.BestName}, same images", simple.Best / mean));
+        }
+        context.Report.Add($"""
+            Bits per dimension of the first test images, lower is better, with {Draws} draws of dequantisation noise each; the mean of {arguments.Seeds} flows and each
+            by itself. The standard error is of one flow's mean, from the spread of the test images. The training images are the first ones of their set; the trainer takes
+            its validation and calibration images from them, the baselines fit all. {Training(arguments.Steps)}
+            """);
+        context.Report.Add(table);
+    }
+
+    private static ImageRun Measure(Progress progress, ImageSet set, int seed, int? steps)
+    {
+        var ml = new MLContext(seed);
+        RealNvpTrainer.Options options = RealNvpTrainer.Options.ForImages(new ImageFlowOptions { Levels = set.Levels });
+        options.Seed = seed;
+        options.Steps = steps ?? 0;
+        options.Progress = new TrainingLine(progress, $"{set.Name}: flow of seed {seed}");
+        long start = Stopwatch.GetTimestamp();
+        using RealNvpTransformer flow = ml.AnomalyDetection.Trainers.RealNvp(options).Fit(set.View(ml, set.Train));
+        double fitSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+
+        progress.Show($"{set.Name}: evaluation of seed {seed}", 0, 1);
+        start = Stopwatch.GetTimestamp();
+        BitsPerDimensionEstimate bits = flow.BitsPerDimension(set.View(ml, set.Test), Draws, NoiseSeed);
+        return new(bits, fitSeconds, Stopwatch.GetElapsedTime(start).TotalSeconds);
+    }
+
+    private static string Training(int? steps) => steps is null
+        ? "All training options are the defaults."
+        : $"Training took {Whole(steps.Value)} steps, not as many as by default.";
+
+    private static string Three(double value) => value.ToString("F3", CultureInfo.InvariantCulture);
+
+    private static string Whole(double value) => value.ToString("N0", CultureInfo.InvariantCulture);
+
+    /// <summary>What one flow reached.</summary>
+    private sealed record ImageRun(BitsPerDimensionEstimate Bits, double FitSeconds, double EvaluationSeconds);
+
+    /// <summary>Shows a training in the benchmark's line.</summary>
+    private sealed class TrainingLine(Progress progress, string stage) : IProgress<TrainingProgress>
+    {
+        public void Report(TrainingProgress value) => progress.Show(stage, (int)value.Step, (int)value.Steps);
+    }
+}
