@@ -43,6 +43,8 @@ internal static class VectorFlow
             if (options.BatchNorm)
                 steps.Add(new Steps.BatchNorm(mask));
         }
+        if (options.LatentTailBound > 0 && features > 1)
+            steps.Add(new Steps.TailCompression(options.LatentTailBound));
         return new Flow(steps);
 
         FlowStepModule? Mixer(FeatureMixing mixing, int coupling)

@@ -31,6 +31,7 @@ internal static class FlowCases
             [.. Alternating(steps, 2), steps.Standardization(), .. Alternating(steps, 2), steps.TailCompression(), .. Alternating(steps, 1)]),
         ["rotations"] = () => Trained(6, steps => Enumerable.Range(0, 3).SelectMany(i => (FlowStep[])[steps.Rotation(), .. Alternating(steps, 2)])),
         ["rotation last"] = () => Trained(3, steps => [steps.Dequantization(), .. Alternating(steps, 2), steps.Rotation()]),
+        ["compression last"] = () => Trained(5, steps => [.. Alternating(steps, 3), new TailCompression(1.5f)]),
         ["linear maps"] = () => Trained(6, steps => Enumerable.Range(0, 3).SelectMany(i => (FlowStep[])[steps.Linear(), .. Alternating(steps, 2)])),
         ["linear map last"] = () => Trained(3, steps => [.. Alternating(steps, 2), steps.Linear()]),
         ["marginals"] = () => Trained(5, steps => [steps.Marginals(), .. Alternating(steps, 2), steps.Marginals(), .. Alternating(steps, 1), steps.Marginals()]),

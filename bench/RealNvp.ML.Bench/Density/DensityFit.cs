@@ -21,14 +21,16 @@ namespace RealNvp.ML.Bench.Density;
 /// <param name="CopiedRows">Those of them that equal a training row.</param>
 /// <param name="Single">Of the test rows under one flow; NaN in an experiment, which is not shown the test.</param>
 /// <param name="SingleWithoutCopies">The same without the copies.</param>
+/// <param name="SingleLowest">The least likely test row under one flow.</param>
 /// <param name="Mixture">Of the test rows under the whole mixture; NaN without one.</param>
 /// <param name="MixtureWithoutCopies">The same without the copies.</param>
+/// <param name="MixtureLowest">The least likely test row under the mixture.</param>
 /// <param name="Training">Of the training rows, mean of the members.</param>
 /// <param name="Validation">Of the rows that chose the weights, mean of the members.</param>
 /// <param name="Steps">Optimizer steps of all members.</param>
 /// <param name="Seconds">Of the fit, on one thread, while others may have run beside it.</param>
 internal sealed record DensityFit(
-    string Set, int Fold, string Key, int TestRows, int CopiedRows, double Single, double SingleWithoutCopies, double Mixture, double MixtureWithoutCopies,
+    string Set, int Fold, string Key, int TestRows, int CopiedRows, double Single, double SingleWithoutCopies, double SingleLowest, double Mixture, double MixtureWithoutCopies, double MixtureLowest,
     double Training, double Validation, long Steps, double Seconds) : IMeasurement
 {
     /// <inheritdoc/>
@@ -59,7 +61,7 @@ internal sealed record DensityFit(
         using RealNvpTransformer model = ml.AnomalyDetection.Trainers.RealNvp(options).Fit(Tables.Cached(ml, data.Train));
         double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
 
-        (double, double) single = (double.NaN, double.NaN), mixture = (double.NaN, double.NaN);
+        (double, double, double) single = (double.NaN, double.NaN, double.NaN), mixture = single;
         if (experiment.IsDefault)
         {
             IDataView test = Tables.Cached(ml, data.Test);
@@ -69,13 +71,13 @@ internal sealed record DensityFit(
                 mixture = Means(model, test, data.Copies);
         }
         double Fact(string name) => double.Parse(model.Model.Metadata.Training[name], CultureInfo.InvariantCulture);
-        return new DensityFit(set.Name, fold, KeyOf(set, experiment), data.Test.Length, data.Copies.Count(copy => copy), single.Item1, single.Item2, mixture.Item1, mixture.Item2,
-            Fact("training_log_likelihood"), Fact("validation_log_likelihood"), (long)Fact("steps"), seconds);
+        return new DensityFit(set.Name, fold, KeyOf(set, experiment), data.Test.Length, data.Copies.Count(copy => copy), single.Item1, single.Item2, single.Item3,
+            mixture.Item1, mixture.Item2, mixture.Item3, Fact("training_log_likelihood"), Fact("validation_log_likelihood"), (long)Fact("steps"), seconds);
     }
 
-    private static (double All, double WithoutCopies) Means(RealNvpTransformer model, IDataView rows, bool[] copies)
+    private static (double All, double WithoutCopies, double Lowest) Means(RealNvpTransformer model, IDataView rows, bool[] copies)
     {
         float[] values = [.. model.Transform(rows).GetColumn<float>("LogLikelihood")];
-        return (values.Average(value => (double)value), values.Where((_, row) => !copies[row]).Average(value => (double)value));
+        return (values.Average(value => (double)value), values.Where((_, row) => !copies[row]).Average(value => (double)value), values.Min());
     }
 }

@@ -52,12 +52,13 @@ internal sealed class DensityReport(IReadOnlyList<DensityResult> results)
                 .. new[] { published.RnadeMog, published.RnadeMol, published.DeepRnade, published.Mfa, published.Mixture10, published.Gaussian }.Select(Two)]);
         }
         report.Add(table);
-        report.Add("## Without copies\n\nThe same without the test rows that equal a training row in every feature, which a density that is sharp at its training rows would favour.");
-        table = new MarkdownTable("Set", "copies in the test", "RealNvp", "without copies", "mixture", "without copies");
+        report.Add("## Without copies, and the worst\n\nThe same without the test rows that equal a training row in every feature, which a density that is sharp at its training rows would favour; and the least likely of all test rows.");
+        table = new MarkdownTable("Set", "copies in the test", "RealNvp", "without copies", "lowest row", "mixture", "without copies", "lowest row");
         foreach (DensityResult result in results)
         {
             table.Add(result.Set.Name, string.Create(CultureInfo.InvariantCulture, $"{result.Mean(fit => 100.0 * fit.CopiedRows / fit.TestRows):F1} %"),
-                Two(result.Mean(fit => fit.Single)), Two(result.Mean(fit => fit.SingleWithoutCopies)), Two(result.Mean(fit => fit.Mixture)), Two(result.Mean(fit => fit.MixtureWithoutCopies)));
+                Two(result.Mean(fit => fit.Single)), Two(result.Mean(fit => fit.SingleWithoutCopies)), Two(result.Lowest(fit => fit.SingleLowest)),
+                Two(result.Mean(fit => fit.Mixture)), Two(result.Mean(fit => fit.MixtureWithoutCopies)), Two(result.Lowest(fit => fit.MixtureLowest)));
         }
         report.Add(table);
     }

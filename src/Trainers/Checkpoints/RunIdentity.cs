@@ -24,7 +24,7 @@ internal sealed class RunIdentity
             (nameof(options.Members), options.Members), (nameof(options.Mixing), options.Mixing), (nameof(options.SinhArcsinh), options.SinhArcsinh), (nameof(options.Couplings), options.Couplings),
             (nameof(options.HiddenLayers), options.HiddenLayers), (nameof(options.HiddenUnits), options.HiddenUnits), (nameof(options.Activation), options.Activation),
             (nameof(options.Dropout), options.Dropout), (nameof(options.LogScaleGain), options.LogScaleGain), (nameof(options.BatchNorm), options.BatchNorm),
-            (nameof(options.TailBound), options.TailBound), (nameof(options.Noise), options.Noise), (nameof(options.Precision), options.Precision),
+            (nameof(options.TailBound), options.TailBound), (nameof(options.LatentTailBound), options.LatentTailBound), (nameof(options.Noise), options.Noise), (nameof(options.Precision), options.Precision),
             (nameof(options.ShufflePool), data.IsStreamed ? options.ShufflePool : 0),
         };
         return new(string.Join('\n', facts.Select(fact => string.Create(CultureInfo.InvariantCulture, $"{fact.Name}: {fact.Value}"))));
