@@ -15,9 +15,10 @@ internal static class VectorFlow
     /// </summary>
     /// <param name="columns">What is known of the columns.</param>
     /// <param name="options">Size and kind of the couplings.</param>
+    /// <param name="dropout">The share of hidden values that training drops.</param>
     /// <param name="seed">Of the initial weights, permutations and rotations.</param>
     /// <param name="noise">Draws what training draws; must outlive it.</param>
-    public static Flow Build(ColumnFacts columns, RealNvpTrainer.Options options, int seed, torch.Generator noise)
+    public static Flow Build(ColumnFacts columns, RealNvpTrainer.Options options, double dropout, int seed, torch.Generator noise)
     {
         int features = columns.Mean.Length;
         var steps = new List<FlowStepModule>();
@@ -27,7 +28,7 @@ internal static class VectorFlow
         if (options.TailBound > 0)
             steps.Add(new Steps.TailCompression(options.TailBound));
 
-        var net = new ConditionerOptions(options.HiddenLayers, options.HiddenUnits, options.Activation, options.Dropout, options.LogScaleGain);
+        var net = new ConditionerOptions(options.HiddenLayers, options.HiddenUnits, options.Activation, dropout, options.LogScaleGain);
         using var weights = new torch.Generator((ulong)(uint)seed, torch.CPU);
         var orders = new Random(seed);
         for (int i = 0; i < options.Couplings && features > 1; i++)

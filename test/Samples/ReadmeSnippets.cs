@@ -172,7 +172,7 @@ public sealed class ReadmeSnippets : IDisposable
             Couplings = 4,                // default 8: depth; with HiddenUnits, what the flow can express
             HiddenUnits = 32,             // default 64
             Members = 2,                  // default 1: flows whose mixture is the model; a mixture has no Latent
-            Dropout = 0.3,                // default 0.1: more where rows are few
+            Dropout = 0.3,                // default 0.1 for tables: more where rows are few
             Noise = 0.1,                  // default 0.05 standard deviations: the same
             Trim = 0.05,                  // default 0: share of each batch left out as least likely, for contaminated rows
             Epochs = 100,                 // default 0: chosen by the number of rows

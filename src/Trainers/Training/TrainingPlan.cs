@@ -6,11 +6,14 @@ namespace RealNvp.ML.Trainers.Training;
 internal sealed record TrainingPlan
 {
     // Small tables need many passes and large ones few: steps, not epochs, are what a flow needs.
-    private const long LeastSteps = 1500, MostSteps = 10_000, AutomaticEpochs = 30;
+    private const long LeastSteps = 1500, MostSteps = 10_000, AutomaticEpochs = 30, AutomaticImageEpochs = 15;
 
     public required int BatchSize { get; init; }
 
     public required long Steps { get; init; }
+
+    /// <summary>The share of hidden values that is dropped.</summary>
+    public required double Dropout { get; init; }
 
     public required double LearningRate { get; init; }
 
@@ -45,11 +48,12 @@ internal sealed record TrainingPlan
         long stepsPerEpoch = Math.Max(1, rows / batch);
         long steps = options.Steps > 0 ? options.Steps
             : options.Epochs > 0 ? options.Epochs * stepsPerEpoch
-            : Math.Clamp(AutomaticEpochs * stepsPerEpoch, LeastSteps, MostSteps);
+            : Math.Clamp((image ? AutomaticImageEpochs : AutomaticEpochs) * stepsPerEpoch, LeastSteps, MostSteps);
         return new TrainingPlan
         {
             BatchSize = batch,
             Steps = steps,
+            Dropout = options.Dropout ?? (image ? rows < 5_000 ? 0.2 : rows < 50_000 ? 0.1 : 0 : 0.1),
             LearningRate = options.LearningRate > 0 ? options.LearningRate : image && Math.Max(shape.Dimensions[1], shape.Dimensions[2]) > 28 ? 1e-3 : 3e-3,
             Decay = options.Decay,
             WeightDecay = options.WeightDecay,
@@ -57,10 +61,11 @@ internal sealed record TrainingPlan
             AveragedWeights = options.AveragedWeights,
             GradientClip = options.GradientClip == 0 ? (image ? 100 : 5 * Math.Sqrt(shape.Size)) : Math.Max(0, options.GradientClip),
             Trim = options.Trim,
-            EvaluationInterval = (int)Math.Max(Math.Clamp(steps / 20, 1, 50), steps / 40),
+            // an evaluation passes thousands of images through the flow: few of them, or they take as long as the steps
+            EvaluationInterval = (int)Math.Max(Math.Clamp(steps / 20, 1, 50), steps / (image ? 20 : 40)),
             Patience = options.Patience,
             EvaluationBatch = image ? 128 : 8192,
-            StatisticsRows = image ? 2048 : long.MaxValue,
+            StatisticsRows = image ? 1024 : long.MaxValue,
         };
     }
 }

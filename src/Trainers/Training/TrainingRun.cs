@@ -100,8 +100,8 @@ internal sealed class TrainingRun : IDisposable
     {
         bool bfloat16 = _options.Precision == TrainingPrecision.BFloat16;
         Flow flow = _shape.IsImage
-            ? ImageFlow.Build(_shape, (_options.Image ?? new()) with { LevelWidth = _data.Facts.BinWidths[0] }, seed, _options.Dropout, generator, bfloat16)
-            : VectorFlow.Build(_data.Facts, _options, seed, generator);
+            ? ImageFlow.Build(_shape, (_options.Image ?? new()) with { LevelWidth = _data.Facts.BinWidths[0] }, seed, _plan.Dropout, generator, bfloat16)
+            : VectorFlow.Build(_data.Facts, _options, _plan.Dropout, seed, generator);
         flow.to(_device);
         return flow;
     }

@@ -23,7 +23,7 @@ internal static class TrainingSummary
                 ["skipped_rows"] = data.Skipped,
                 ["batch_size"] = plan.BatchSize,
                 ["noise"] = options.Noise,
-                ["dropout"] = options.Dropout,
+                ["dropout"] = plan.Dropout,
                 ["trim"] = options.Trim,
                 ["steps"] = outcomes.Sum(outcome => outcome.Steps),
                 ["rollbacks"] = outcomes.Sum(outcome => outcome.Rollbacks),
