@@ -40,6 +40,12 @@ public static class FlowParity
         CheckSampling(model, model.BuildSamplingGraph());
     }
 
+    /// <summary>What a log-likelihood of a row of <paramref name="size"/> values may be off by.</summary>
+    internal static double LogLikelihoodTolerance(double expected, int size) => Relative * Math.Max(Math.Max(1, Math.Abs(expected)), size);
+
+    /// <summary>What an element of a latent may be off by.</summary>
+    internal static double LatentTolerance(double expected) => Relative * Math.Max(1, Math.Abs(expected));
+
     /// <summary>Checks a density graph.</summary>
     /// <param name="model">The flow, with its probes.</param>
     /// <param name="graph">ONNX bytes from <see cref="FlowModel.BuildDensityGraph"/>.</param>
@@ -58,9 +64,9 @@ public static class FlowParity
 
         float[] logLikelihoods = run.Floats("LogLikelihood");
         facts.Compare("LogLikelihood", logLikelihoods, [.. model.Probes.LogLikelihoods], 1,
-            (_, expected) => Relative * Math.Max(Math.Max(1, Math.Abs(expected)), size));
+            (_, expected) => LogLikelihoodTolerance(expected, size));
         if (!model.IsMixture)
-            facts.Compare("Latent", run.Floats("Latent"), [.. model.Probes.Latents], size, (_, expected) => Relative * Math.Max(1, Math.Abs(expected)));
+            facts.Compare("Latent", run.Floats("Latent"), [.. model.Probes.Latents], size, (_, expected) => LatentTolerance(expected));
 
         if (run.Has("Score"))
         {

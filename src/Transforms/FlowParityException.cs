@@ -1,4 +1,5 @@
 using System.Globalization;
+using RealNvp.ML.Export;
 
 namespace RealNvp.ML.Transforms;
 
@@ -25,6 +26,16 @@ public sealed class FlowParityException : Exception
         Found = rootMeanSquare;
         Tolerance = tolerance;
     }
+
+    /// <summary>What <paramref name="found"/> says of a flow that took long to train, with the flow itself.</summary>
+    internal FlowParityException(FlowParityException found, FlowModel model, string advice) : base($"{found.Message} {advice}", found)
+    {
+        (Output, Row, Found, Expected, Tolerance) = (found.Output, found.Row, found.Found, found.Expected, found.Tolerance);
+        Model = model;
+    }
+
+    /// <summary>The trained and calibrated flow, where training ended in this exception: to be saved and looked into. Null where an export did.</summary>
+    public FlowModel? Model { get; }
 
     /// <summary>The graph's output that disagrees.</summary>
     public string Output { get; }
