@@ -134,7 +134,10 @@ internal sealed record ImageCropping(string Output, string Input, string? Path, 
     {
         ArgumentNullException.ThrowIfNull(schema);
         if (schema.GetColumnOrNull(name) is not { } column)
-            throw Mismatch(nameof(schema), name, "is missing; there are " + string.Join(", ", schema.Where(other => !other.IsHidden).Select(other => other.Name)), expected);
+        {
+            string others = string.Join(", ", schema.Where(other => !other.IsHidden).Select(other => other.Name));
+            throw Mismatch(nameof(schema), name, "is missing; there are " + others, expected);
+        }
         return fits(column.Type) ? column : throw Mismatch(nameof(schema), name, $"is {column.Type}", expected);
     }
 }
