@@ -91,6 +91,11 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
         int seed = options.Seed ?? MlNetInternals.Seed(_host) ?? Random.Shared.Next();
 
         using TrainingData data = new TrainingDataReader(options, shape.Size, image, seed, device) { Warn = Warn }.Read(input);
+        if (options.Columns.BitsPerDimension is { } bitsColumn && Array.FindIndex(data.Facts.BinWidths, width => width == 0) is >= 0 and var continuous)
+        {
+            throw new ArgumentException($"The column '{bitsColumn}' of bits per dimension needs discrete features, and value {continuous} of '{column.Name}' is not: "
+                + "at most 20 different values, or 5 % of the rows, and more than one make a feature discrete. Leave the column out.");
+        }
         TrainingPlan plan = TrainingPlan.Of(options, data.TrainingCount, shape);
         channel.Info(MessageSensitivity.None, $"Training on {data.TrainingCount} rows of {shape} values{(data.IsStreamed ? ", streamed" : "")}, {data.Validation?.Count ?? 0} for validation, {data.Calibration.Length / shape.Size} for calibration; {options.Members} x {plan.Steps} steps of {plan.BatchSize} rows on {device}.");
         using var run = new TrainingRun(options, plan, data, shape, device, seed, channel);

@@ -33,7 +33,7 @@ internal sealed class ImagesBenchmark : Benchmark
         ImageSet[] sets = [.. arguments.Sets.Select(name => ImageSet.Read(name, arguments))];
 
         var table = new MarkdownTable(
-            ["Set", "Shape", "Training images", "Test images", "Real NVP", "standard error",
+            ["Set", "Shape", "Training images", "Test images", $"Real NVP, mean of {Seeds(arguments.Seeds)}", "standard error",
              .. Enumerable.Range(1, arguments.Seeds).Select(seed => $"seed {seed}"),
              SimpleModels.HistogramsName, SimpleModels.GaussianName, "s per fit", "s per evaluation"]);
         foreach (ImageSet set in sets)
@@ -46,10 +46,13 @@ internal sealed class ImagesBenchmark : Benchmark
                 [set.Name, $"{set.Shape.Channels} x {set.Shape.Height} x {set.Shape.Width}, {set.Levels} levels", Whole(set.Train.Length), Whole(set.Test.Length),
                  Three(mean), Three(runs.Average(run => run.Bits.StandardError)), .. runs.Select(run => Three(run.Bits.Mean)), Three(simple.Histograms), Three(simple.Gaussian),
                  Whole(runs.Average(run => run.FitSeconds)), Whole(runs.Average(run => run.EvaluationSeconds))]);
-            context.Report.Add(new Figure($"images.{set.Name}.bits_per_dim", mean, "bits/dim", simple.Best, $"{simple.BestName}, same images", simple.Best / mean));
+            if (arguments.Experiment is null)
+                context.Report.Add(new Figure($"images.{set.Name}.bits_per_dim", mean, "bits/dim", simple.Best, $"{simple.BestName}, same images", simple.Best / mean));
         }
+        if (arguments.Experiment is { } experiment)
+            context.Report.Add($"**An experiment, not a result:** {experiment}. No figures.");
         context.Report.Add($"""
-            Bits per dimension of the first test images, lower is better, with {Draws} draws of dequantisation noise each; the mean of {arguments.Seeds} flows and each
+            Bits per dimension of the first test images, lower is better, with {Draws} draws of dequantisation noise each; the mean of {Seeds(arguments.Seeds)} and each
             by itself. The standard error is of one flow's mean, from the spread of the test images. The training images are the first ones of their set; the trainer takes
             its validation and calibration images from them, the baselines fit all. {Training(arguments.Steps)}
             """);
@@ -72,6 +75,8 @@ internal sealed class ImagesBenchmark : Benchmark
         BitsPerDimensionEstimate bits = flow.BitsPerDimension(set.View(ml, set.Test), Draws, NoiseSeed);
         return new(bits, fitSeconds, Stopwatch.GetElapsedTime(start).TotalSeconds);
     }
+
+    private static string Seeds(int count) => count == 1 ? "1 seed" : $"{count} seeds";
 
     private static string Training(int? steps) => steps is null
         ? "All training options are the defaults."

@@ -48,12 +48,6 @@ public sealed class Logit : FlowStep
     /// <summary>p at v = 0.</summary>
     public double Intercept => Alpha + (0.5 - Alpha) / Levels;
 
-    /// <summary>
-    /// Bits per dimension of a log-likelihood in the column's units: -(LL + D log(width)) / (D log 2). The log-likelihood of a row itself is that of the bin's
-    /// centre; a figure to compare with published ones averages over noise in the bin.
-    /// </summary>
-    public double BitsPerDimension(double logLikelihood, int size) => -(logLikelihood / size + Math.Log(LevelWidth)) / Math.Log(2);
-
     /// <inheritdoc/>
     public override FlowShape OutputShape(FlowShape input) => RequireImage(input);
 

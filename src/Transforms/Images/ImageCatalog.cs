@@ -42,8 +42,8 @@ public static class ImageCatalog
         => Extract(catalog, preset, outputColumnName, inputColumnName, null);
 
     /// <summary>
-    /// As <see cref="ExtractImageFeatures"/>, from image files. An image that cannot be read, or is too small for its crop, is an error that names it. A
-    /// file that ends too early is no error to SkiaSharp, which does the reading for ML.NET: the rest of the image is black.
+    /// As <see cref="ExtractImageFeatures"/>, from image files. An image that cannot be read, or is too small for its crop, is an error that names it, and
+    /// so is a file that ends too early or is damaged where SkiaSharp, which does the reading for ML.NET, leaves the rest of the image black.
     /// </summary>
     /// <param name="catalog">The transforms catalog.</param>
     /// <param name="preset">The shape of the features, and the part of the image.</param>

@@ -33,7 +33,7 @@ public static class ImageFlowPictures
     {
         ArgumentNullException.ThrowIfNull(flow);
         ArgumentOutOfRangeException.ThrowIfLessThan(rows, 1);
-        ArgumentOutOfRangeException.ThrowIfLessThan(columns, 1);
+        ImageGrid.Check(columns, margin, magnification);
         const string Image = "Image";
         return ImageGrid.Compose(flow.SampleImages((long)rows * columns, seed, temperature, Image).GetColumn<MLImage>(Image), columns, margin, magnification);
     }
@@ -56,6 +56,7 @@ public static class ImageFlowPictures
     {
         LevelImage pictures = Prepare(flow, images);
         ArgumentOutOfRangeException.ThrowIfLessThan(side, 2);
+        ImageGrid.Check(side, margin, magnification);
         float[] corners = flow.Runtime.Latents(Read(flow, images, 4));
         return Compose(pictures, flow.Runtime.Features(LatentManifold.Interpolate(corners, side)), side * side, side, margin, magnification);
     }
@@ -77,6 +78,7 @@ public static class ImageFlowPictures
         LevelImage pictures = Prepare(flow, images);
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(pairsPerRow, 1);
+        ImageGrid.Check(checked(2 * pairsPerRow), margin, magnification);
         float[] rows = Read(flow, images, count), back = flow.Runtime.Features(flow.Runtime.Latents(rows));
         int size = flow.Model.InputShape.Size;
         var pairs = new float[2 * rows.Length];

@@ -27,9 +27,7 @@ public static class ImageGrid
     public static MLImage Compose(IEnumerable<MLImage> images, int columns, int margin = 1, int magnification = 1)
     {
         ArgumentNullException.ThrowIfNull(images);
-        ArgumentOutOfRangeException.ThrowIfLessThan(columns, 1);
-        ArgumentOutOfRangeException.ThrowIfNegative(margin);
-        ArgumentOutOfRangeException.ThrowIfLessThan(magnification, 1);
+        Check(columns, margin, magnification);
         (List<byte[]> cells, int height, int width) = Read(images);
         columns = Math.Min(columns, cells.Count);
         int rows = (cells.Count + columns - 1) / columns;
@@ -50,6 +48,15 @@ public static class ImageGrid
             }
         }
         return MLImage.CreateFromPixels((int)totalWidth, (int)totalHeight, MLPixelFormat.Rgba32, rgba);
+    }
+
+    /// <summary>Refuses a layout that cannot be, before images are made for it.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">A number is below 1, or the margin below 0.</exception>
+    internal static void Check(int columns, int margin, int magnification)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(columns, 1);
+        ArgumentOutOfRangeException.ThrowIfNegative(margin);
+        ArgumentOutOfRangeException.ThrowIfLessThan(magnification, 1);
     }
 
     /// <summary>Saves a picture as PNG: beside the target first and then renamed, so that nobody reads half of it.</summary>
