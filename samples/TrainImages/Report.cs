@@ -12,7 +12,7 @@ internal static class Report
 
             {bits.Rows} test images, which training has not seen: {bits.Mean:F3} +- {bits.StandardError:F3} bits per dimension
               An ideal coder with this flow would spend so many bits on each value of a pixel, where the raw image has 8; lower is better.
-              {training["steps"]} steps of {training["batch_size"]} images out of {training["rows"]}: nets of {arguments.Flow.BaseWidth} maps and {arguments.Flow.Blocks} blocks{Size(arguments)}.
+              {training["steps"]} steps of {training["batch_size"]} images out of {training["rows"]}: nets of {arguments.Flow.BaseWidth} maps and {arguments.Flow.Blocks} residual block{(arguments.Flow.Blocks == 1 ? "" : "s")}{Size(arguments)}.
             """);
         if (arguments.Preset.Published is { } published)
             Console.WriteLine($"  Published: {published} (Dinh, Sohl-Dickstein, Bengio 2017), after days on GPUs.");

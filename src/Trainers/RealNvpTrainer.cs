@@ -112,7 +112,7 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
     }
 
     /// <summary>Checks the graphs, and hands the flow over where they fail: a training may have taken days.</summary>
-    private static void RequireParity(FlowModel model, string? checkpoints)
+    internal static void RequireParity(FlowModel model, string? checkpoints)
     {
         try
         {
