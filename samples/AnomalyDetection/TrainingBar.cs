@@ -4,7 +4,10 @@ using Spectre.Console;
 
 namespace RealNvp.ML.Samples;
 
-/// <summary>Shows a training's progress as a bar, or line by line where the output is no terminal, in bits per dimension where that is defined, and keeps it for the chart.</summary>
+/// <summary>
+/// Shows a training's progress as a bar, or line by line where the output is no terminal, in bits per dimension where that is defined, and keeps it for the
+/// chart.
+/// </summary>
 internal sealed class TrainingBar : IProgress<TrainingProgress>
 {
     private const int LinesWithoutTerminal = 8;
@@ -13,7 +16,10 @@ internal sealed class TrainingBar : IProgress<TrainingProgress>
     private ProgressTask? _task;
     private int _lines;
 
-    /// <summary>Whether every evaluation leaves a line of its own, on a terminal above the bar; by default a terminal has the bar alone, and anything else about eight lines.</summary>
+    /// <summary>
+    /// Whether every evaluation leaves a line of its own, on a terminal above the bar; by default a terminal has the bar alone, and anything else about eight
+    /// lines.
+    /// </summary>
     public bool EveryEvaluation { get; init; }
 
     /// <summary>All reports so far.</summary>
@@ -59,5 +65,6 @@ internal sealed class TrainingBar : IProgress<TrainingProgress>
         }
     }
 
-    private static string Time(TimeSpan time) => time.ToString(time.TotalHours < 1 ? "m\\:ss" : time.TotalDays < 1 ? "h\\:mm\\:ss" : "d\\.hh\\:mm\\:ss", CultureInfo.InvariantCulture);
+    private static string Time(TimeSpan time)
+        => time.ToString(time.TotalHours < 1 ? "m\\:ss" : time.TotalDays < 1 ? "h\\:mm\\:ss" : "d\\.hh\\:mm\\:ss", CultureInfo.InvariantCulture);
 }

@@ -39,7 +39,8 @@ internal sealed class Arguments
         }
         Data = Text("--data") ?? throw new ArgumentException("--data is missing: the folder of the images.");
         Preset = Choice("--preset", Preset.All.ToDictionary(preset => preset.Name), "cifar10");
-        Precision = Choice("--precision", new Dictionary<string, TrainingPrecision> { ["f32"] = TrainingPrecision.Float32, ["bf16"] = TrainingPrecision.BFloat16 }, "f32");
+        var precisions = new Dictionary<string, TrainingPrecision> { ["f32"] = TrainingPrecision.Float32, ["bf16"] = TrainingPrecision.BFloat16 };
+        Precision = Choice("--precision", precisions, "f32");
         Out = Text("--out") ?? Path.Combine("artifacts", "samples", "TrainImages", Preset.Name);
         Checkpoints = Text("--checkpoints") ?? Path.Combine(Out, "checkpoints");
         (Epochs, Steps, BatchSize) = (Number("--epochs") ?? 20, Number("--steps") ?? 0, Number("--batch") ?? 64);

@@ -38,11 +38,13 @@ internal sealed record ImageData(string Description, IDataView Train, IDataView 
         (string train, string test) = (Path.Combine(folder, "train"), Path.Combine(folder, "test"));
         if (Directory.Exists(train) && Directory.Exists(test))
             return new(shape, mlContext.Data.LoadImageFolder(train, preset), mlContext.Data.LoadImageFolder(test, preset));
-        DataOperationsCatalog.TrainTestData split = mlContext.Data.TrainTestSplit(mlContext.Data.LoadImageFolder(folder, preset), TestFraction, seed: arguments.Seed);
+        IDataView images = mlContext.Data.LoadImageFolder(folder, preset);
+        DataOperationsCatalog.TrainTestData split = mlContext.Data.TrainTestSplit(images, TestFraction, seed: arguments.Seed);
         return new($"{shape}, a random {TestFraction:P0} of them to test", split.TrainSet, split.TestSet);
     }
 
     /// <summary>The first file of such a name, compressed or not.</summary>
     private static string? Find(string folder, params string[] names)
-        => names.SelectMany(name => Directory.EnumerateFiles(folder, name).Concat(Directory.EnumerateFiles(folder, name + ".gz"))).Order(StringComparer.Ordinal).FirstOrDefault();
+        => names.SelectMany(name => Directory.EnumerateFiles(folder, name).Concat(Directory.EnumerateFiles(folder, name + ".gz")))
+            .Order(StringComparer.Ordinal).FirstOrDefault();
 }

@@ -72,7 +72,14 @@ catch (OperationCanceledException)
     Console.WriteLine($"stopped; the same command goes on from the checkpoint in {arguments.Checkpoints}");
     return 130;
 }
-catch (Exception e) when (e is ArgumentException or InvalidOperationException or InvalidDataException or IOException or DllNotFoundException or FlowParityException)
+catch (FlowParityException e) when (e.Model is { } trained)
+{
+    string path = Path.Combine(arguments.Out, "flow.rnvp");
+    trained.Save(path);
+    Console.Error.WriteLine($"{e.Message}\nThe trained flow is saved as {path}.");
+    return 1;
+}
+catch (Exception e) when (e is ArgumentException or InvalidOperationException or InvalidDataException or IOException or DllNotFoundException)
 {
     Console.Error.WriteLine(e.Message);
     return 1;

@@ -73,11 +73,13 @@ public static class FlowParity
             double[] scores = Array.ConvertAll(logLikelihoods, value => -(double)value);
             Calibration calibration = model.Calibration;
             facts.Compare("Score", run.Floats("Score"), scores, 1, (_, _) => 0);
-            facts.Compare("PredictedLabel", run.Labels("PredictedLabel"), Array.ConvertAll(scores, score => score > (threshold ?? calibration.Threshold) ? 1d : 0), 1, (_, _) => 0);
+            double[] labels = Array.ConvertAll(scores, score => score > (threshold ?? calibration.Threshold) ? 1d : 0);
+            facts.Compare("PredictedLabel", run.Labels("PredictedLabel"), labels, 1, (_, _) => 0);
             facts.Compare("PValue", run.Floats("PValue"), Array.ConvertAll(scores, score => (double)calibration.PValue((float)score)), 1, (_, _) => 1e-6);
             float[] typicalities = Array.ConvertAll(scores, score => calibration.Typicality((float)score));
             facts.Compare("Typicality", run.Floats("Typicality"), Array.ConvertAll(typicalities, value => (double)value), 1, (_, _) => 0);
-            facts.Compare("TypicalityPValue", run.Floats("TypicalityPValue"), Array.ConvertAll(typicalities, value => (double)calibration.TypicalityPValue(value)), 1, (_, _) => 1e-6);
+            double[] pValues = Array.ConvertAll(typicalities, value => (double)calibration.TypicalityPValue(value));
+            facts.Compare("TypicalityPValue", run.Floats("TypicalityPValue"), pValues, 1, (_, _) => 1e-6);
         }
         return facts.ByName;
     }

@@ -8,7 +8,8 @@ public sealed class FlowParityException : Exception
 {
     internal FlowParityException(string output, int row, int element, double found, double expected, double tolerance)
         : base(string.Create(CultureInfo.InvariantCulture,
-            $"{output} of probe row {row}, element {element}, is {found:R} in ONNX Runtime where the trained flow computed {expected:R}: they differ by {Math.Abs(found - expected):G3}, allowed are {tolerance:G3}. The worst of all rows is named."))
+            $"{output} of probe row {row}, element {element}, is {found:R} in ONNX Runtime where the trained flow computed {expected:R}: "
+            + $"they differ by {Math.Abs(found - expected):G3}, allowed are {tolerance:G3}. The worst of all rows is named."))
     {
         Output = output;
         Row = row;
@@ -19,7 +20,8 @@ public sealed class FlowParityException : Exception
 
     internal FlowParityException(int row, double rootMeanSquare, double tolerance)
         : base(string.Create(CultureInfo.InvariantCulture,
-            $"Latent {row} comes back from its own sample with a root mean square error of {rootMeanSquare:G3}, allowed are {tolerance:G3}: the sampling graph and the density graph are not each other's inverse."))
+            $"Latent {row} comes back from its own sample with a root mean square error of {rootMeanSquare:G3}, allowed are {tolerance:G3}: "
+            + $"the sampling graph and the density graph are not each other's inverse."))
     {
         Output = "Latent";
         Row = row;

@@ -27,7 +27,7 @@ public sealed class TrainImagesTests : IDisposable
         Assert.Equal(3, Regex.Count(output, @"^epoch +\d+\.\d/\d+\.\d  bits/dim \d\.\d{3}  validation \d\.\d{3}  \d+:\d\d left\r?$", RegexOptions.Multiline)); // one line each
         Match result = Regex.Match(output, @"10 test images, which training has not seen: (\S+) \+- (\S+) bits per dimension");
         Assert.InRange(double.Parse(result.Groups[1].Value, CultureInfo.InvariantCulture), 6, 10); // of a fresh flow
-        Assert.Contains("nets of 2 maps and 1 residual block, where the preset has 64 and 8.", output, StringComparison.Ordinal);
+        Assert.Contains("Nets of 2 maps and 1 residual block, where the preset has 64 and 8.", output, StringComparison.Ordinal);
         Assert.Contains("3.49 on CIFAR-10", output, StringComparison.Ordinal);
         Assert.Contains("3.98, 3.76, 3.74 and 3.70", output, StringComparison.Ordinal);
         foreach (string picture in new[] { "samples.png", "reconstructions.png", "manifold.png" })

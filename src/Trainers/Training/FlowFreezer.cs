@@ -67,11 +67,16 @@ internal static class FlowFreezer
             }
             Tensor all = cat(rows);
             (Tensor Latents, Tensor LogLikelihoods) exact = Evaluate(flows, all.to(ScalarType.Float64));
-            chosen.Add(all.data<float>().ToArray(), (exact.Latents.data<double>().ToArray(), exact.LogLikelihoods.data<double>().ToArray()), Rounded(flows, all, generator));
+            chosen.Add(all.data<float>().ToArray(), (exact.Latents.data<double>().ToArray(), exact.LogLikelihoods.data<double>().ToArray()),
+                Rounded(flows, all, generator));
         }
         if (chosen.Strayed > 0)
-            warn($"The density is so sharp that float32 does not follow it everywhere: of {count} rows drawn from the flow{(logit is null ? "" : ", each with a pixel of the lowest and one of the top level,")} {chosen.Strayed} have a latent or log-likelihood that double precision "
-                + "tells otherwise by more than 1e-4 of it. Where that matters, train less, or with more Dropout or Noise.");
+        {
+            warn($"The density is so sharp that float32 does not follow it everywhere: of {count} rows drawn from the flow"
+                + (logit is null ? "" : ", each with a pixel of the lowest and one of the top level,")
+                + $" {chosen.Strayed} have a latent or log-likelihood that double precision tells otherwise by more than 1e-4 of it. "
+                + $"Where that matters, train less, or with more Dropout{(logit is null ? " or Noise" : "; or with fewer Levels")}.");
+        }
         return chosen.ToProbes();
     }
 
@@ -110,7 +115,9 @@ internal static class FlowFreezer
         return (cat([.. Enumerable.Range(0, (int)rows.shape[0]).Select(i => results[i % flows.Count].Latent.narrow(0, i, 1))]), logLikelihoods);
     }
 
-    /// <summary>Samples as the images that they stand for, and with ends, in each one pixel of the lowest and one of the top level, where a logit is steepest.</summary>
+    /// <summary>
+    /// Samples as the images that they stand for, and with ends, in each one pixel of the lowest and one of the top level, where a logit is steepest.
+    /// </summary>
     private static Tensor OnLevels(Tensor samples, Export.Steps.Logit logit, bool withEnds)
     {
         using Scalar width = logit.LevelWidth.ToScalar(), lowest = 0.0.ToScalar(), top = (logit.Levels - 1.0).ToScalar();

@@ -52,5 +52,6 @@ internal sealed class ProbeChoice(int count)
     }
 
     /// <summary>The choice.</summary>
-    public ProbeSet ToProbes() => new([.. _best.SelectMany(probe => probe.Row)], [.. _best.Select(probe => probe.LogLikelihood)], [.. _best.SelectMany(probe => probe.Latent)]);
+    public ProbeSet ToProbes() => new(
+        [.. _best.SelectMany(probe => probe.Row)], [.. _best.Select(probe => probe.LogLikelihood)], [.. _best.SelectMany(probe => probe.Latent)]);
 }

@@ -31,7 +31,8 @@ internal sealed class ImageCroppingView(ImageCropping cropping, IDataView source
         return Array.ConvertAll(cursors, cursor => new Cursor(cropping, columns, cursor));
     }
 
-    private ActiveColumns Ask(IEnumerable<DataViewSchema.Column> columnsNeeded) => new(source.Schema, Schema, cropping.Find(source.Schema).Image, columnsNeeded);
+    private ActiveColumns Ask(IEnumerable<DataViewSchema.Column> columnsNeeded)
+        => new(source.Schema, Schema, cropping.Find(source.Schema).Image, columnsNeeded);
 
     private sealed class Cursor(ImageCropping cropping, ActiveColumns columns, DataViewRowCursor source) : LinkedCursor(source)
     {

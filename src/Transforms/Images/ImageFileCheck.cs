@@ -11,7 +11,9 @@ internal static class ImageFileCheck
 {
     private const int Samples = 4; // bytes of a pixel, the last one its opacity
 
-    /// <summary>What is wrong with the file of an image, or null. Only a file whose last row came out black is read again: every other one was read to its end.</summary>
+    /// <summary>
+    /// What is wrong with the file of an image, or null. Only a file whose last row came out black is read again: every other one was read to its end.
+    /// </summary>
     /// <param name="image">As it was read.</param>
     /// <param name="path">Its file; where there is none, nothing is known.</param>
     public static string? Fault(MLImage image, string path)

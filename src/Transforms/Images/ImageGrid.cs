@@ -1,4 +1,3 @@
-using System.Globalization;
 using Microsoft.ML.Data;
 using RealNvp.ML.Export.Storage;
 
@@ -34,7 +33,10 @@ public static class ImageGrid
         long stepY = (long)height * magnification + margin, stepX = (long)width * magnification + margin;
         long totalHeight = rows * stepY + margin, totalWidth = columns * stepX + margin;
         if (Math.Max(totalHeight, totalWidth) > LongestSide || totalHeight * totalWidth > Array.MaxLength / 4)
-            throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"The grid would be {totalWidth} x {totalHeight} pixels; a side may have {LongestSide}, all together {Array.MaxLength / 4}."), nameof(images));
+        {
+            throw new ArgumentException(
+                $"The grid would be {totalWidth} x {totalHeight} pixels; a side may have {LongestSide}, all together {Array.MaxLength / 4}.", nameof(images));
+        }
 
         var rgba = new byte[4 * totalHeight * totalWidth];
         Array.Fill(rgba, byte.MaxValue);
@@ -44,7 +46,10 @@ public static class ImageGrid
             for (int y = 0; y < height * magnification; y++)
             {
                 for (int x = 0; x < width * magnification; x++)
-                    cells[cell].AsSpan(4 * (y / magnification * width + x / magnification), 4).CopyTo(rgba.AsSpan(4 * ((top + y) * (int)totalWidth + left + x)));
+                {
+                    Span<byte> pixel = cells[cell].AsSpan(4 * (y / magnification * width + x / magnification), 4);
+                    pixel.CopyTo(rgba.AsSpan(4 * ((top + y) * (int)totalWidth + left + x)));
+                }
             }
         }
         return MLImage.CreateFromPixels((int)totalWidth, (int)totalHeight, MLPixelFormat.Rgba32, rgba);
@@ -81,7 +86,10 @@ public static class ImageGrid
             if (cells.Count == 0)
                 (height, width) = (image.Height, image.Width);
             if ((image.Height, image.Width) != (height, width))
-                throw new ArgumentException($"Image {cells.Count} is {image.Width} x {image.Height} pixels, the ones before it are {width} x {height}.", nameof(images));
+            {
+                throw new ArgumentException(
+                    $"Image {cells.Count} is {image.Width} x {image.Height} pixels, the ones before it are {width} x {height}.", nameof(images));
+            }
             cells.Add(ToRgba(image, cells.Count));
         }
         return cells.Count > 0 ? (cells, height, width) : throw new ArgumentException("There is no image.", nameof(images));
