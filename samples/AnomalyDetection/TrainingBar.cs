@@ -1,9 +1,13 @@
+using System.Globalization;
 using RealNvp.ML.Trainers;
 using Spectre.Console;
 
 namespace RealNvp.ML.Samples;
 
-/// <summary>Shows a training's progress as a bar, or line by line where the output is no terminal, in bits per dimension where that is defined, and keeps it for the chart.</summary>
+/// <summary>
+/// Shows a training's progress as a bar, or line by line where the output is no terminal, in bits per dimension where that is defined, and keeps it for the
+/// chart.
+/// </summary>
 internal sealed class TrainingBar : IProgress<TrainingProgress>
 {
     private const int LinesWithoutTerminal = 8;
@@ -11,6 +15,12 @@ internal sealed class TrainingBar : IProgress<TrainingProgress>
     private readonly List<TrainingProgress> _history = [];
     private ProgressTask? _task;
     private int _lines;
+
+    /// <summary>
+    /// Whether every evaluation leaves a line of its own, on a terminal above the bar; by default a terminal has the bar alone, and anything else about eight
+    /// lines.
+    /// </summary>
+    public bool EveryEvaluation { get; init; }
 
     /// <summary>All reports so far.</summary>
     public IReadOnlyList<TrainingProgress> History => _history;
@@ -39,16 +49,22 @@ internal sealed class TrainingBar : IProgress<TrainingProgress>
         string likelihood = double.IsNaN(value.ValidationBitsPerDimension)
             ? $"NLL {value.TrainingNll,7:F2}  validation {value.ValidationNll,7:F2}"
             : $"bits/dim {value.TrainingBitsPerDimension:F3}  validation {value.ValidationBitsPerDimension:F3}";
-        string line = $"epoch {value.Epoch,4:F0}/{value.Epochs:F0}  {likelihood}  {value.Remaining:m\\:ss} left";
+        string epoch = EveryEvaluation ? $"{value.Epoch,5:F1}/{value.Epochs:F1}" : $"{value.Epoch,4:F0}/{value.Epochs:F0}";
+        string line = $"epoch {epoch}  {likelihood}  {Time(value.Remaining)} left";
         if (_task is not null)
         {
             _task.Value = _task.MaxValue * value.Step / value.Steps;
             _task.Description = line;
+            if (EveryEvaluation)
+                AnsiConsole.WriteLine(line);
         }
-        else if (value.Step * LinesWithoutTerminal >= value.Steps * (_lines + 1))
+        else if (EveryEvaluation || value.Step * LinesWithoutTerminal >= value.Steps * (_lines + 1))
         {
             _lines++;
             Console.WriteLine(line);
         }
     }
+
+    private static string Time(TimeSpan time)
+        => time.ToString(time.TotalHours < 1 ? "m\\:ss" : time.TotalDays < 1 ? "h\\:mm\\:ss" : "d\\.hh\\:mm\\:ss", CultureInfo.InvariantCulture);
 }

@@ -16,7 +16,8 @@ internal sealed record Arguments(string Folder, long Steps)
         {
             if (args[i] != "--steps" && !args[i].StartsWith('-'))
                 arguments = arguments with { Folder = args[i] };
-            else if (args[i] == "--steps" && i + 1 < args.Length && long.TryParse(args[++i], NumberStyles.None, CultureInfo.InvariantCulture, out long steps) && steps > 0)
+            else if (args[i] == "--steps" && i + 1 < args.Length
+                && long.TryParse(args[++i], NumberStyles.None, CultureInfo.InvariantCulture, out long steps) && steps > 0)
                 arguments = arguments with { Steps = steps };
             else
                 return null;

@@ -10,7 +10,9 @@ internal static class Oddities
     public static Digit[] Noise(int count, int seed)
     {
         var random = new Random(seed);
-        return [.. Enumerable.Range(0, count).Select(_ => new Digit { Features = [.. Enumerable.Range(0, Digits.Pixels).Select(_ => (float)random.Next(Digits.Levels))] })];
+        return [.. Enumerable.Range(0, count).Select(_ => new Digit { Features = [.. AnyLevels()] })];
+
+        IEnumerable<float> AnyLevels() => Enumerable.Range(0, Digits.Pixels).Select(_ => (float)random.Next(Digits.Levels));
     }
 
     /// <summary>An image without ink; there is only one.</summary>

@@ -6,7 +6,9 @@ namespace RealNvp.ML.Samples;
 
 /// <summary>What the flow says of some images.</summary>
 /// <param name="Score">Negative log-likelihoods: high where images are unlikely.</param>
-/// <param name="Typicality">Distances of the scores from the mean held-out score, on either side: high also where images are likelier than real ones are.</param>
+/// <param name="Typicality">
+/// Distances of the scores from the mean held-out score, on either side: high also where images are likelier than real ones are.
+/// </param>
 internal sealed record Scores(float[] Score, float[] Typicality)
 {
     /// <summary>Scores images.</summary>

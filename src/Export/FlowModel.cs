@@ -36,7 +36,8 @@ public sealed class FlowModel
     /// <param name="metadata">Feature names and training summary.</param>
     /// <param name="probes">Rows with reference values; probe i has the latent of member i modulo their number.</param>
     /// <exception cref="FlowModelException">A member's steps do not fit the shape, or the metadata or probes do not.</exception>
-    public FlowModel(FlowShape inputShape, IReadOnlyList<IEnumerable<FlowStep>> members, Calibration? calibration = null, FlowMetadata? metadata = null, ProbeSet? probes = null)
+    public FlowModel(FlowShape inputShape, IReadOnlyList<IEnumerable<FlowStep>> members, Calibration? calibration = null, FlowMetadata? metadata = null,
+        ProbeSet? probes = null)
     {
         ArgumentNullException.ThrowIfNull(inputShape);
         ArgumentNullException.ThrowIfNull(members);

@@ -15,13 +15,17 @@ namespace RealNvp.ML.Trainers;
 /// </example>
 public sealed record ImageFlowOptions
 {
-    /// <summary>Channels, height and width of a row, for a flat vector column; null takes the column's own dimensions, three as ExtractPixels gives them.</summary>
+    /// <summary>
+    /// Channels, height and width of a row, for a flat vector column; null takes the column's own dimensions, three as ExtractPixels gives them.
+    /// </summary>
     public FlowShape? Shape { get; init; }
 
     /// <summary>The number of scales: each but the last halves the sides and factors out half of the variables. 0 chooses by the sides.</summary>
     public int Scales { get; init; }
 
-    /// <summary>The maps of the first checkerboard nets; they double at every scale, and channel-wise nets have twice as many. 0 chooses by the sides.</summary>
+    /// <summary>
+    /// The maps of the first checkerboard nets; they double at every scale, and channel-wise nets have twice as many. 0 chooses by the sides.
+    /// </summary>
     public int BaseWidth { get; init; }
 
     /// <summary>The residual blocks of each net. 0 chooses by the sides.</summary>
@@ -54,12 +58,14 @@ public sealed record ImageFlowOptions
     /// <summary>Whether each transformed channel has a log-scale gain of its own. The original has one number for a coupling.</summary>
     public bool GainPerChannel { get; init; } = true;
 
-    /// <summary>Whether y = (x + t) * exp(s), as in the original, instead of y = x * exp(s) + t: the same family, but there a growing scale multiplies the shift too.</summary>
+    /// <summary>
+    /// Whether y = (x + t) * exp(s), as in the original, instead of y = x * exp(s) + t: the same family, but there a growing scale multiplies the shift too.
+    /// </summary>
     public bool ShiftFirst { get; init; }
 
     /// <summary>
-    /// Whether the statistics of the batch norm behind a checkerboard are those of the image with zeros in place of the conditioning pixels, as in the original.
-    /// Its output then has a variance of about 2 where 1 is meant.
+    /// Whether the statistics of the batch norm behind a checkerboard are those of the image with zeros in place of the conditioning pixels, as in the
+    /// original. Its output then has a variance of about 2 where 1 is meant.
     /// </summary>
     public bool MaskedZerosInStatistics { get; init; }
 

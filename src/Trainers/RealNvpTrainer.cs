@@ -62,6 +62,7 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
     /// <exception cref="InvalidOperationException">The loss did not stay finite, a device asked for is missing, or a checkpoint is of another run.</exception>
     /// <exception cref="DllNotFoundException">A native package is missing.</exception>
     /// <exception cref="OperationCanceledException">Training was cancelled.</exception>
+    /// <exception cref="FlowParityException">ONNX Runtime does not give what the trained flow computes; the exception holds the flow.</exception>
     public RealNvpTransformer Fit(IDataView input) => Fit(input, null);
 
     /// <summary>As the other overload, with rows of their own to choose the best model by; no share of the training rows is held back for that.</summary>
@@ -90,19 +91,41 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
         int seed = options.Seed ?? MlNetInternals.Seed(_host) ?? Random.Shared.Next();
 
         using TrainingData data = new TrainingDataReader(options, shape.Size, image, seed, device) { Warn = Warn }.Read(input);
+        if (options.Columns.BitsPerDimension is { } bitsColumn && Array.FindIndex(data.Facts.BinWidths, width => width == 0) is >= 0 and var continuous)
+        {
+            throw new ArgumentException($"The column '{bitsColumn}' of bits per dimension needs discrete features, and value {continuous} of '{column.Name}' is not: "
+                + "at most 20 different values, or 5 % of the rows, and more than one make a feature discrete. Leave the column out.");
+        }
         TrainingPlan plan = TrainingPlan.Of(options, data.TrainingCount, shape);
         channel.Info(MessageSensitivity.None, $"Training on {data.TrainingCount} rows of {shape} values{(data.IsStreamed ? ", streamed" : "")}, {data.Validation?.Count ?? 0} for validation, {data.Calibration.Length / shape.Size} for calibration; {options.Members} x {plan.Steps} steps of {plan.BatchSize} rows on {device}.");
         using var run = new TrainingRun(options, plan, data, shape, device, seed, channel);
         run.Run(threads, options.CancellationToken);
 
         FlowMetadata metadata = TrainingSummary.Metadata(column, data, options, plan, run.Outcomes, device, seed, clock.Elapsed);
-        FlowModel model = FlowFreezer.Freeze(run.Flows, shape, metadata, seed);
+        FlowModel model = FlowFreezer.Freeze(run.Flows, shape, metadata, seed, Warn);
         model = Calibrator.Calibrate(_host, model, data.Calibration, options.Contamination);
-        FlowParity.Check(model);
+        RequireParity(model, options.CheckpointFolder);
         if (float.IsPositiveInfinity(model.Calibration.Threshold) && options.Contamination > 0)
             Warn($"Nothing will be flagged: {model.Calibration.Count} calibration rows are too few for a contamination of {options.Contamination}, which needs {Math.Ceiling(1 / options.Contamination - 1e-9) - 1}. Raise CalibrationFraction or Contamination, or set a threshold with WithThreshold.");
         channel.Info(MessageSensitivity.None, $"Trained in {clock.Elapsed.TotalSeconds:F1} s: threshold {model.Calibration.Threshold:G6}.");
         return new RealNvpTransformer(_host, model, options.Columns);
+    }
+
+    /// <summary>Checks the graphs, and hands the flow over where they fail: a training may have taken days.</summary>
+    internal static void RequireParity(FlowModel model, string? checkpoints)
+    {
+        try
+        {
+            FlowParity.Check(model);
+        }
+        catch (FlowParityException e)
+        {
+            throw new FlowParityException(e, model,
+                "The training is not lost: this exception's Model is the trained flow; its Save keeps it, and ApplyRealNvp scores with it, but no graph of it is exported. "
+                + (checkpoints is null ? "" : $"The end of the run is also in the checkpoint folder '{checkpoints}'. ")
+                + "As a rule the density is sharper than float32 can follow, as of rows that hardly differ: train less, or with more Dropout, "
+                + $"or with {(model.InputShape.IsImage ? "fewer Levels" : "more Noise")}.");
+        }
     }
 
     /// <inheritdoc/>

@@ -39,7 +39,10 @@ public sealed record BitsPerDimensionEstimate(double Mean, double StandardError,
             batch.Flush();
         }
         if (rows.NotFinite > 0)
-            throw new ArgumentException($"{rows.NotFinite} of {rows.Count + rows.NotFinite} rows of the column '{column}' hold NaN or infinite values, which have no bits per dimension. Leave them out.", nameof(data));
+        {
+            throw new ArgumentException($"{rows.NotFinite} of {rows.Count + rows.NotFinite} rows of the column '{column}' hold NaN or infinite values, "
+                + "which have no bits per dimension. Leave them out.", nameof(data));
+        }
         if (rows.Count == 0)
             throw new ArgumentException($"There is no row in the column '{column}'.", nameof(data));
         return new(rows.Mean, rows.StandardError, rows.Count, draws);

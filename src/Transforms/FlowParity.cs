@@ -40,6 +40,12 @@ public static class FlowParity
         CheckSampling(model, model.BuildSamplingGraph());
     }
 
+    /// <summary>What a log-likelihood of a row of <paramref name="size"/> values may be off by.</summary>
+    internal static double LogLikelihoodTolerance(double expected, int size) => Relative * Math.Max(Math.Max(1, Math.Abs(expected)), size);
+
+    /// <summary>What an element of a latent may be off by.</summary>
+    internal static double LatentTolerance(double expected) => Relative * Math.Max(1, Math.Abs(expected));
+
     /// <summary>Checks a density graph.</summary>
     /// <param name="model">The flow, with its probes.</param>
     /// <param name="graph">ONNX bytes from <see cref="FlowModel.BuildDensityGraph"/>.</param>
@@ -58,20 +64,22 @@ public static class FlowParity
 
         float[] logLikelihoods = run.Floats("LogLikelihood");
         facts.Compare("LogLikelihood", logLikelihoods, [.. model.Probes.LogLikelihoods], 1,
-            (_, expected) => Relative * Math.Max(Math.Max(1, Math.Abs(expected)), size));
+            (_, expected) => LogLikelihoodTolerance(expected, size));
         if (!model.IsMixture)
-            facts.Compare("Latent", run.Floats("Latent"), [.. model.Probes.Latents], size, (_, expected) => Relative * Math.Max(1, Math.Abs(expected)));
+            facts.Compare("Latent", run.Floats("Latent"), [.. model.Probes.Latents], size, (_, expected) => LatentTolerance(expected));
 
         if (run.Has("Score"))
         {
             double[] scores = Array.ConvertAll(logLikelihoods, value => -(double)value);
             Calibration calibration = model.Calibration;
             facts.Compare("Score", run.Floats("Score"), scores, 1, (_, _) => 0);
-            facts.Compare("PredictedLabel", run.Labels("PredictedLabel"), Array.ConvertAll(scores, score => score > (threshold ?? calibration.Threshold) ? 1d : 0), 1, (_, _) => 0);
+            double[] labels = Array.ConvertAll(scores, score => score > (threshold ?? calibration.Threshold) ? 1d : 0);
+            facts.Compare("PredictedLabel", run.Labels("PredictedLabel"), labels, 1, (_, _) => 0);
             facts.Compare("PValue", run.Floats("PValue"), Array.ConvertAll(scores, score => (double)calibration.PValue((float)score)), 1, (_, _) => 1e-6);
             float[] typicalities = Array.ConvertAll(scores, score => calibration.Typicality((float)score));
             facts.Compare("Typicality", run.Floats("Typicality"), Array.ConvertAll(typicalities, value => (double)value), 1, (_, _) => 0);
-            facts.Compare("TypicalityPValue", run.Floats("TypicalityPValue"), Array.ConvertAll(typicalities, value => (double)calibration.TypicalityPValue(value)), 1, (_, _) => 1e-6);
+            double[] pValues = Array.ConvertAll(typicalities, value => (double)calibration.TypicalityPValue(value));
+            facts.Compare("TypicalityPValue", run.Floats("TypicalityPValue"), pValues, 1, (_, _) => 1e-6);
         }
         return facts.ByName;
     }

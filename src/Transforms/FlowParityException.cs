@@ -1,4 +1,5 @@
 using System.Globalization;
+using RealNvp.ML.Export;
 
 namespace RealNvp.ML.Transforms;
 
@@ -7,7 +8,8 @@ public sealed class FlowParityException : Exception
 {
     internal FlowParityException(string output, int row, int element, double found, double expected, double tolerance)
         : base(string.Create(CultureInfo.InvariantCulture,
-            $"{output} of probe row {row}, element {element}, is {found:R} in ONNX Runtime where the trained flow computed {expected:R}: they differ by {Math.Abs(found - expected):G3}, allowed are {tolerance:G3}. The worst of all rows is named."))
+            $"{output} of probe row {row}, element {element}, is {found:R} in ONNX Runtime where the trained flow computed {expected:R}: "
+            + $"they differ by {Math.Abs(found - expected):G3}, allowed are {tolerance:G3}. The worst of all rows is named."))
     {
         Output = output;
         Row = row;
@@ -18,13 +20,24 @@ public sealed class FlowParityException : Exception
 
     internal FlowParityException(int row, double rootMeanSquare, double tolerance)
         : base(string.Create(CultureInfo.InvariantCulture,
-            $"Latent {row} comes back from its own sample with a root mean square error of {rootMeanSquare:G3}, allowed are {tolerance:G3}: the sampling graph and the density graph are not each other's inverse."))
+            $"Latent {row} comes back from its own sample with a root mean square error of {rootMeanSquare:G3}, allowed are {tolerance:G3}: "
+            + $"the sampling graph and the density graph are not each other's inverse."))
     {
         Output = "Latent";
         Row = row;
         Found = rootMeanSquare;
         Tolerance = tolerance;
     }
+
+    /// <summary>What <paramref name="found"/> says of a flow that took long to train, with the flow itself.</summary>
+    internal FlowParityException(FlowParityException found, FlowModel model, string advice) : base($"{found.Message} {advice}", found)
+    {
+        (Output, Row, Found, Expected, Tolerance) = (found.Output, found.Row, found.Found, found.Expected, found.Tolerance);
+        Model = model;
+    }
+
+    /// <summary>The trained and calibrated flow, where training ended in this exception: to be saved and looked into. Null where an export did.</summary>
+    public FlowModel? Model { get; }
 
     /// <summary>The graph's output that disagrees.</summary>
     public string Output { get; }

@@ -16,6 +16,8 @@ internal sealed class Sample
 
     public static Sample Scoring { get; } = new("Scoring");
 
+    public static Sample TrainImages { get; } = new("TrainImages");
+
     /// <summary>The folder that a user would copy.</summary>
     public string Folder => Path.GetDirectoryName(_assembly)!;
 

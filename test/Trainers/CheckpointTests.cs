@@ -31,6 +31,17 @@ public sealed class CheckpointTests
     }
 
     [Fact]
+    public void The_end_of_a_run_is_kept_and_gives_the_model_again_without_a_step()
+    {
+        using var folder = new TemporaryFolder();
+        string expected = TrainingProcess.Hash(TrainingProcess.Fit(TrainingProcess.Table, folder.Root, options => options.CheckpointInterval = 10_000));
+        Assert.Equal(2, Directory.GetFiles(folder.Root).Length); // the ends of two members
+        bool stepped = false;
+        Assert.Equal(expected, TrainingProcess.Hash(TrainingProcess.Fit(TrainingProcess.Table, folder.Root, options => options.Progress = new Receiver(_ => stepped = true))));
+        Assert.False(stepped);
+    }
+
+    [Fact]
     public void A_damaged_checkpoint_is_named_and_the_one_before_is_used()
     {
         using var folder = new TemporaryFolder();

@@ -235,7 +235,7 @@ public sealed class ImageStepTests
             var logit = new Torch.Logit(256, width);
             (Tensor y, Tensor logDet) = logit.forward(levels * width);
             double logLikelihood = (logDet - (y.square() + Math.Log(2 * Math.PI)).sum() / 2).item<double>();
-            return ((Frozen.Logit)logit.Freeze()).BitsPerDimension(logLikelihood, 4);
+            return new FlowModel(FlowShape.Image(1, 2, 2), [logit.Freeze()]).BitsPerDimension(logLikelihood);
         }
         Assert.Equal(Bits(1), Bits(1 / 255f), 1e-9);
     }

@@ -30,6 +30,39 @@ public sealed class ImageSizeTests
         Assert.Equal((12, 10), (grid.Height, grid.Width));
     }
 
+    /// <summary>Two scales: of 2 x 2 pixels the last one has a single pixel, without neighbours.</summary>
+    [Theory, InlineData(2, 2), InlineData(2, 6)]
+    public void The_smallest_sizes_are_those_of_the_formulas_too(int height, int width)
+    {
+        string path = Path.GetTempFileName();
+        try
+        {
+            using RealNvpTransformer flow = new(_ml, _model);
+            flow.ExportSampler(path, height, width);
+            int size = 3 * height * width;
+            var noise = new float[size];
+            new GaussianNoise(4).Fill(0, noise);
+            double[] expected = ReferenceFlow.Sample(_model.WithImageSize(height, width), noise);
+            float[] found = Graphs.Run(File.ReadAllBytes(path), "Latent", noise, size, "Features")[0];
+            Tolerance.Values([.. expected.Select(value => value / 256)], Array.ConvertAll(found, value => value / 256));
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    [Fact]
+    public void Layouts_that_cannot_be_are_refused_before_anything_is_drawn()
+    {
+        using RealNvpTransformer flow = new(_ml, _model);
+        // a billion samples would take hours
+        Assert.Throws<ArgumentOutOfRangeException>(() => flow.SampleGrid(1 << 15, 1 << 15, margin: -1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => flow.SampleGrid(1 << 15, 1 << 15, magnification: 0));
+        Assert.Throws<ArgumentOutOfRangeException>(() => flow.Manifold(flow.Sample(4), side: 1 << 10, margin: -1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => flow.Reconstructions(flow.Sample(4), count: 4, magnification: 0));
+    }
+
     [Fact]
     public void Large_images_come_in_smaller_batches()
     {

@@ -9,14 +9,16 @@ internal sealed class ImagesArguments
     /// <summary>The sets that can be named.</summary>
     public static readonly string[] Known = ["digits", "mnist", "cifar10"];
 
+    private const int DefaultTrain = 10_000, DefaultTest = 2000;
+
     /// <summary>The options beside the common ones, for the usage text.</summary>
     public static readonly IReadOnlyDictionary<string, string> Help = new Dictionary<string, string>
     {
         ["--sets"] = $"some of {string.Join(',', Known)}; the first two by default",
         ["--seeds"] = "flows per set, of seeds 1 to N; by default 3 of the small digits and 1 of the others, which take a hundred times as long",
-        ["--train"] = "at most the first N training images; 10000 by default",
-        ["--test"] = "at most the first N test images; 2000 by default",
-        ["--steps"] = "training steps, instead of as many as the trainer chooses",
+        ["--train"] = $"at most the first N training images; {DefaultTrain} by default, and figures for no fewer",
+        ["--test"] = $"at most the first N test images; {DefaultTest} by default, and figures for no fewer",
+        ["--steps"] = "training steps, instead of as many as the trainer chooses; no figures",
     };
 
     private readonly int? _seeds;
@@ -30,8 +32,8 @@ internal sealed class ImagesArguments
         if (Sets.Length == 0 || Sets.Except(Known).Any())
             throw new BenchmarkFailedException($"--sets is '{arguments["--sets"]}', expected some of {string.Join(',', Known)}.");
         _seeds = Count(arguments, "--seeds");
-        Train = Count(arguments, "--train") ?? 10_000;
-        Test = Count(arguments, "--test") ?? 2000;
+        Train = Count(arguments, "--train") ?? DefaultTrain;
+        Test = Count(arguments, "--test") ?? DefaultTest;
         Steps = Count(arguments, "--steps");
     }
 
@@ -52,6 +54,21 @@ internal sealed class ImagesArguments
 
     /// <summary>Training steps, or null for the trainer's choice.</summary>
     public int? Steps { get; }
+
+    /// <summary>What is less than in a measurement, in words; null where nothing is. Such a run is an experiment and yields no figures.</summary>
+    public string? Experiment
+    {
+        get
+        {
+            string[] changes =
+            [
+                .. Steps is { } steps ? [$"{steps} training steps"] : Array.Empty<string>(),
+                .. Train < DefaultTrain ? [$"at most {Train} training images"] : Array.Empty<string>(),
+                .. Test < DefaultTest ? [$"at most {Test} test images"] : Array.Empty<string>(),
+            ];
+            return changes.Length == 0 ? null : string.Join(", ", changes);
+        }
+    }
 
     private static int? Count(BenchmarkArguments arguments, string name) => arguments[name] switch
     {

@@ -45,8 +45,11 @@ internal sealed class ImagesBenchmark : Benchmark
                 [set.Name, $"{set.Shape.Channels} x {set.Shape.Height} x {set.Shape.Width}, {set.Levels} levels", Whole(set.Train.Length), Whole(set.Test.Length),
                  Three(mean), Three(runs.Average(run => run.Bits.StandardError)), string.Join(", ", runs.Select(run => Three(run.Bits.Mean))), Three(simple.Histograms), Three(simple.Gaussian),
                  Whole(runs.Average(run => run.FitSeconds)), Whole(runs.Average(run => run.EvaluationSeconds))]);
-            context.Report.Add(new Figure($"images.{set.Name}.bits_per_dim", mean, "bits/dim", simple.Best, $"{simple.BestName}, same images", simple.Best / mean));
+            if (arguments.Experiment is null)
+                context.Report.Add(new Figure($"images.{set.Name}.bits_per_dim", mean, "bits/dim", simple.Best, $"{simple.BestName}, same images", simple.Best / mean));
         }
+        if (arguments.Experiment is { } experiment)
+            context.Report.Add($"**An experiment, not a result:** {experiment}. No figures.");
         context.Report.Add($"""
             Bits per dimension of the first test images, lower is better, with {Draws} draws of dequantisation noise each; the mean of the flows and each
             by itself. The standard error is of one flow's mean, from the spread of the test images. The training images are the first ones of their set; the trainer takes

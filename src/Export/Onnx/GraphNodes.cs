@@ -14,7 +14,7 @@ internal sealed class GraphNodes
     // Opset 17 and IR 8 are read by every runtime of the last years and have all operators that the flow needs.
     private const int Opset = 17;
     private const int IrVersion = 8;
-    private const int FloatType = 1, Int64Type = 7, BoolType = 9;
+    private const int FloatType = 1, Int64Type = 7, BoolType = 9, DoubleType = 11;
     private const int AttributeFloat = 1, AttributeInt = 2, AttributeString = 3, AttributeInts = 7;
 
     private readonly GraphProto _graph;
@@ -70,6 +70,15 @@ internal sealed class GraphNodes
 
     /// <summary>A float constant of no dimensions.</summary>
     public string Scalar(double value) => Initializer(FloatType, MemoryMarshal.AsBytes([(float)value]), []);
+
+    /// <summary>A double constant of no dimensions, for the few nodes that float would round too much.</summary>
+    public string DoubleScalar(double value) => Initializer(DoubleType, MemoryMarshal.AsBytes([value]), []);
+
+    /// <summary>A tensor as double.</summary>
+    public string ToDouble(string x) => Node("Cast", [x], [("to", (long)DoubleType)]);
+
+    /// <summary>A tensor as float.</summary>
+    public string ToFloat(string x) => Node("Cast", [x], [("to", (long)FloatType)]);
 
     /// <summary>A float constant, [length] unless <paramref name="dims"/> say otherwise.</summary>
     public string Constant(ReadOnlySpan<float> values, params ReadOnlySpan<long> dims)

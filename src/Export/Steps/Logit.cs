@@ -48,12 +48,6 @@ public sealed class Logit : FlowStep
     /// <summary>p at v = 0.</summary>
     public double Intercept => Alpha + (0.5 - Alpha) / Levels;
 
-    /// <summary>
-    /// Bits per dimension of a log-likelihood in the column's units: -(LL + D log(width)) / (D log 2). The log-likelihood of a row itself is that of the bin's
-    /// centre; a figure to compare with published ones averages over noise in the bin.
-    /// </summary>
-    public double BitsPerDimension(double logLikelihood, int size) => -(logLikelihood / size + Math.Log(LevelWidth)) / Math.Log(2);
-
     /// <inheritdoc/>
     public override FlowShape OutputShape(FlowShape input) => RequireImage(input);
 
@@ -63,13 +57,15 @@ public sealed class Logit : FlowStep
     internal override void WriteDensity(DensityGraph graph)
     {
         GraphNodes nodes = graph.Nodes;
-        string p = nodes.Node("Add", nodes.Node("Mul", graph.Image.Tensor, nodes.Scalar(Slope)), nodes.Scalar(Intercept));
-        string inside = nodes.Node("Clip", p, nodes.Scalar(Edge), nodes.Scalar(1 - Edge));
-        string logP = nodes.Node("Log", inside), logQ = nodes.Node("Log", nodes.Node("Sub", nodes.Scalar(1), inside));
-        string line = nodes.Node("Mul", nodes.Node("Sub", p, inside), nodes.Scalar(1 / (Edge * (1 - Edge))));
-        graph.AddImageLogDet(nodes.Node("Neg", nodes.Node("Add", logP, logQ)), graph.Image.Channels);
+        // in double: a flow of images that hardly differ magnifies what is rounded here several hundred times
+        string x = nodes.ToDouble(graph.Image.Tensor);
+        string p = nodes.Node("Add", nodes.Node("Mul", x, nodes.DoubleScalar(Slope)), nodes.DoubleScalar(Intercept));
+        string inside = nodes.Node("Clip", p, nodes.DoubleScalar(Edge), nodes.DoubleScalar(1 - Edge));
+        string logP = nodes.Node("Log", inside), logQ = nodes.Node("Log", nodes.Node("Sub", nodes.DoubleScalar(1), inside));
+        string line = nodes.Node("Mul", nodes.Node("Sub", p, inside), nodes.DoubleScalar(1 / (Edge * (1 - Edge))));
+        graph.AddImageLogDet(nodes.ToFloat(nodes.Node("Neg", nodes.Node("Add", logP, logQ))), graph.Image.Channels);
         graph.AddConstantLogDet(graph.Image.Shape.Size * Math.Log(Slope));
-        graph.Image.Replace(nodes.Node("Add", nodes.Node("Sub", logP, logQ), line));
+        graph.Image.Replace(nodes.ToFloat(nodes.Node("Add", nodes.Node("Sub", logP, logQ), line)));
     }
 
     internal override void WriteSampling(SamplingGraph graph)

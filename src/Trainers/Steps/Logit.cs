@@ -33,11 +33,14 @@ internal sealed class Logit : FlowStepModule
 
     public override (Tensor Output, Tensor LogDet) forward(Tensor x)
     {
+        ScalarType precision = x.dtype;
+        if (!training)
+            x = x.to(ScalarType.Float64); // as the graph does, see there
         Tensor p = x * _slope + _intercept;
         Tensor inside = p.clamp(s_low, s_high);
         Tensor logP = inside.log(), logQ = (s_one - inside).log();
         Tensor line = (p - inside) / s_slopeOfLine;
-        return (logP - logQ + line, (_logSlope - logP - logQ).sum(s_axes));
+        return ((logP - logQ + line).to(precision), (_logSlope - logP - logQ).sum(s_axes).to(precision));
     }
 
     public override Tensor Inverse(Tensor y)

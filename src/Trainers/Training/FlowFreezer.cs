@@ -12,56 +12,119 @@ internal static class FlowFreezer
     /// <summary>Probes of an image beyond this size are fewer, for each takes seconds in double precision.</summary>
     private const int LargeImage = 1024, LargeImageProbes = 8;
 
+    /// <summary>Evaluations in float32 by which probes are chosen.</summary>
+    private const int Roundings = 4;
+
+    private static readonly Scalar s_half = 0.5.ToScalar();
+    private static readonly Scalar s_ulps = Math.Pow(2, -22).ToScalar(); // times -1/2 to 1/2: a unit in the last place or two
+
     /// <summary>Freezes a flow, or several as a mixture; afterwards they are on the CPU in double precision.</summary>
-    public static FlowModel Freeze(IReadOnlyList<Flow> flows, FlowShape shape, FlowMetadata metadata, int seed)
+    /// <param name="flows">The members.</param>
+    /// <param name="shape">The shape of a row.</param>
+    /// <param name="metadata">What the model says of itself.</param>
+    /// <param name="seed">Of the probes.</param>
+    /// <param name="warn">Is told where float32 does not follow the flow.</param>
+    public static FlowModel Freeze(IReadOnlyList<Flow> flows, FlowShape shape, FlowMetadata metadata, int seed, Action<string> warn)
     {
         using IDisposable guard = no_grad();
-        var members = new List<ImmutableArray<Export.Steps.FlowStep>>();
+        var members = new List<IEnumerable<Export.Steps.FlowStep>>();
         foreach (Flow flow in flows)
         {
             flow.eval();
             flow.cpu();
+            flow.to(ScalarType.Float64); // so that what is folded into weights is rounded once
             members.Add([.. flow.Freeze()]);
-            flow.to(ScalarType.Float64);
         }
-        return new FlowModel(shape, members.ConvertAll<IEnumerable<Export.Steps.FlowStep>>(steps => steps), Calibration.None, metadata, Probes(flows, shape, seed));
+        return new FlowModel(shape, members, Calibration.None, metadata, Probes(flows, shape, seed, warn));
     }
 
     /// <summary>Samples of the flows themselves, in turn: they lie where rows lie, and no training row travels with the model.</summary>
-    private static ProbeSet Probes(IReadOnlyList<Flow> flows, FlowShape shape, int seed)
+    /// <remarks>
+    /// A sharp density magnifies roundings, in some rows beyond what a graph is allowed, though the graph be right. So probes are rows where the flow's own
+    /// float32 agrees with its double precision: there a graph that does not is wrong.
+    /// </remarks>
+    private static ProbeSet Probes(IReadOnlyList<Flow> flows, FlowShape shape, int seed, Action<string> warn)
     {
         using DisposeScope scope = NewDisposeScope();
         using var generator = new Generator((ulong)(uint)seed, CPU);
         int count = shape.IsImage && shape.Size > LargeImage ? LargeImageProbes : ProbeSet.StandardCount;
-        var rows = new Tensor[count];
-        foreach ((int member, Flow flow) in flows.Index())
+        Logit? logit = flows[0].Steps.First() as Logit;
+        var chosen = new ProbeChoice(count);
+        for (int round = 0; round < ProbeChoice.Rounds && !chosen.IsSettled; round++)
         {
-            int[] own = [.. Enumerable.Range(0, count).Where(i => i % flows.Count == member)];
-            if (own.Length == 0)
-                continue;
-            Tensor noise = randn([own.Length, shape.Size], dtype: ScalarType.Float64, generator: generator);
-            Tensor samples = flow.Inverse(noise).to(ScalarType.Float32); // what a graph will be given
-            if (flow.Steps.First() is Logit logit)
-                samples = OnLevels(samples, (Export.Steps.Logit)logit.Freeze());
-            foreach ((int i, int probe) in own.Index())
-                rows[probe] = samples.narrow(0, i, 1);
+            var rows = new Tensor[count];
+            foreach ((int member, Flow flow) in flows.Index())
+            {
+                int[] own = [.. Enumerable.Range(0, count).Where(i => i % flows.Count == member)];
+                if (own.Length == 0)
+                    continue;
+                Tensor noise = randn([own.Length, shape.Size], dtype: ScalarType.Float64, generator: generator);
+                Tensor samples = flow.Inverse(noise).to(ScalarType.Float32); // what a graph will be given
+                if (logit is not null)
+                    samples = OnLevels(samples, (Export.Steps.Logit)logit.Freeze(), withEnds: round < ProbeChoice.Rounds / 2);
+                foreach ((int i, int probe) in own.Index())
+                    rows[probe] = samples.narrow(0, i, 1);
+            }
+            Tensor all = cat(rows);
+            (Tensor Latents, Tensor LogLikelihoods) exact = Evaluate(flows, all.to(ScalarType.Float64));
+            chosen.Add(all.data<float>().ToArray(), (exact.Latents.data<double>().ToArray(), exact.LogLikelihoods.data<double>().ToArray()),
+                Rounded(flows, all, generator));
         }
-        Tensor all = cat(rows);
-        (Tensor Latent, Tensor LogLikelihood)[] results = [.. flows.Select(flow => flow.LatentAndLogLikelihood(all.to(ScalarType.Float64)))];
-        using Scalar logCount = Math.Log(flows.Count).ToScalar();
-        Tensor logLikelihoods = stack(results.Select(result => result.LogLikelihood)).logsumexp(0) - logCount;
-        Tensor latents = cat([.. rows.Select((_, i) => results[i % flows.Count].Latent.narrow(0, i, 1))]);
-        return new ProbeSet([.. all.data<float>()], [.. logLikelihoods.data<double>()], [.. latents.data<double>()]);
+        if (chosen.Strayed > 0)
+        {
+            warn($"The density is so sharp that float32 does not follow it everywhere: of {count} rows drawn from the flow"
+                + (logit is null ? "" : ", each with a pixel of the lowest and one of the top level,")
+                + $" {chosen.Strayed} have a latent or log-likelihood that double precision tells otherwise by more than 1e-4 of it. "
+                + $"Where that matters, train less, or with more Dropout{(logit is null ? " or Noise" : "; or with fewer Levels")}.");
+        }
+        return chosen.ToProbes();
     }
 
-    /// <summary>Samples as the images that they stand for, and in each one pixel of the lowest and one of the top level, where a logit is steepest.</summary>
-    private static Tensor OnLevels(Tensor samples, Export.Steps.Logit logit)
+    /// <summary>
+    /// What float32 makes of rows, with the weights as they are and moved by a rounding up or down: one evaluation may happen to be close where others are not.
+    /// </summary>
+    private static (float[] Latents, float[] LogLikelihoods)[] Rounded(IReadOnlyList<Flow> flows, Tensor rows, Generator generator)
+    {
+        var results = new (float[], float[])[Roundings];
+        foreach (Flow flow in flows)
+            flow.to(ScalarType.Float32);
+        Snapshot[] asTheyAre = [.. flows.Select(flow => new Snapshot(flow))];
+        for (int i = 0; i < Roundings; i++)
+        {
+            if (i > 0)
+            {
+                foreach (Tensor values in flows.SelectMany(flow => flow.state_dict().Values).Where(values => values.is_floating_point()))
+                    values.addcmul_(values, rand(values.shape, generator: generator).sub_(s_half), s_ulps);
+            }
+            (Tensor latents, Tensor logLikelihoods) = Evaluate(flows, rows);
+            results[i] = (latents.data<float>().ToArray(), logLikelihoods.data<float>().ToArray());
+            Array.ForEach(asTheyAre, snapshot => snapshot.Restore());
+        }
+        Array.ForEach(asTheyAre, snapshot => snapshot.Dispose());
+        foreach (Flow flow in flows)
+            flow.to(ScalarType.Float64);
+        return results;
+    }
+
+    /// <summary>The latent of each row under its own member, and its log-likelihood under all.</summary>
+    private static (Tensor Latents, Tensor LogLikelihoods) Evaluate(IReadOnlyList<Flow> flows, Tensor rows)
+    {
+        (Tensor Latent, Tensor LogLikelihood)[] results = [.. flows.Select(flow => flow.LatentAndLogLikelihood(rows))];
+        using Scalar logCount = Math.Log(flows.Count).ToScalar();
+        Tensor logLikelihoods = stack(results.Select(result => result.LogLikelihood)).logsumexp(0) - logCount;
+        return (cat([.. Enumerable.Range(0, (int)rows.shape[0]).Select(i => results[i % flows.Count].Latent.narrow(0, i, 1))]), logLikelihoods);
+    }
+
+    /// <summary>
+    /// Samples as the images that they stand for, and with ends, in each one pixel of the lowest and one of the top level, where a logit is steepest.
+    /// </summary>
+    private static Tensor OnLevels(Tensor samples, Export.Steps.Logit logit, bool withEnds)
     {
         using Scalar width = logit.LevelWidth.ToScalar(), lowest = 0.0.ToScalar(), top = (logit.Levels - 1.0).ToScalar();
         Tensor images = (samples / width).round().clamp(lowest, top) * width;
         using Scalar topValue = ((logit.Levels - 1) * logit.LevelWidth).ToScalar();
         long size = samples.shape[1];
-        for (long i = 0; i < samples.shape[0]; i++)
+        for (long i = 0; withEnds && i < samples.shape[0]; i++)
         {
             images[i].narrow(0, i * 37 % size, 1).fill_(lowest);
             images[i].narrow(0, (i * 37 + size / 2) % size, 1).fill_(topValue);

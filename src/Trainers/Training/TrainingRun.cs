@@ -124,7 +124,10 @@ internal sealed class TrainingRun : IDisposable
         };
         if (from is not null)
             loop.Load(from);
-        _outcomes.Add(loop.Run(cancellation));
+        TrainingOutcome outcome = loop.Run(cancellation);
+        if (loop.Step % _options.CheckpointInterval != 0 && !cancellation.IsCancellationRequested) // the end is worth keeping too
+            Save(member, loop);
+        _outcomes.Add(outcome);
     }
 
     private void Save(int member, TrainingLoop loop)

@@ -44,7 +44,7 @@ internal sealed class Cifar10Files
             while ((read = file.Read(record)) == RecordSize)
             {
                 if (record[0] >= ClassNames.Length)
-                    throw new InvalidDataException($"'{path}' is no CIFAR-10: record {file.Position / RecordSize - 1} has the label {record[0]}. Expected: 0 to 9.");
+                    throw WrongLabel(path, file.Position / RecordSize - 1, record[0]);
                 row.Label = record[0];
                 Levels.Copy(record.AsSpan(1), row.Features);
                 yield return row;
@@ -63,7 +63,8 @@ internal sealed class Cifar10Files
             .OrderBy(file => file, StringComparer.Ordinal).DistinctBy(Name)];
         return files.Length > 0
             ? files
-            : throw new FileNotFoundException($"The folder '{folder}' has no CIFAR-10 training file. Expected: data_batch_*.bin or cifar10-train-*.bin, or with .gz.", folder);
+            : throw new FileNotFoundException(
+                $"The folder '{folder}' has no CIFAR-10 training file. Expected: data_batch_*.bin or cifar10-train-*.bin, or with .gz.", folder);
 
         static string Name(string file)
         {
@@ -72,6 +73,10 @@ internal sealed class Cifar10Files
         }
     }
 
+    private static InvalidDataException WrongLabel(string path, long record, byte label)
+        => new($"'{path}' is no CIFAR-10: record {record} has the label {label}. Expected: 0 to 9.");
+
     private static InvalidDataException Damaged(string path, long length)
-        => new($"'{path}' has {length} bytes{(RecordFile.IsCompressed(path) ? " decompressed" : "")}. Expected for CIFAR-10: a multiple of {RecordSize}, not 0.");
+        => new($"'{path}' has {length} bytes{(RecordFile.IsCompressed(path) ? " decompressed" : "")}."
+            + $" Expected for CIFAR-10: a multiple of {RecordSize}, not 0.");
 }

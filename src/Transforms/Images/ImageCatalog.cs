@@ -41,7 +41,10 @@ public static class ImageCatalog
         this TransformsCatalog catalog, ImagePreset preset, string outputColumnName = "Features", string inputColumnName = "Image")
         => Extract(catalog, preset, outputColumnName, inputColumnName, null);
 
-    /// <summary>As <see cref="ExtractImageFeatures"/>, from image files. An image that cannot be read, or is too small for its crop, is an error that names it.</summary>
+    /// <summary>
+    /// As <see cref="ExtractImageFeatures"/>, from image files. An image that cannot be read, or is too small for its crop, is an error that names it, and
+    /// so is a file that ends too early or is damaged where SkiaSharp, which does the reading for ML.NET, leaves the rest of the image black.
+    /// </summary>
     /// <param name="catalog">The transforms catalog.</param>
     /// <param name="preset">The shape of the features, and the part of the image.</param>
     /// <param name="outputColumnName">The column that is added: Vector of Single (channels, height, width), 0 to 255.</param>

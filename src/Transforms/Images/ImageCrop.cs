@@ -96,7 +96,7 @@ public sealed record RandomCrop(int SmallerSide, int Seed = 0) : ImageCrop
         if (SmallerSide < Math.Max(target.Height, target.Width) || SmallerSide > 1 << 14)
         {
             throw new ArgumentOutOfRangeException("crop",
-                $"The smaller side is {SmallerSide} pixels. Expected: from {Math.Max(target.Height, target.Width)}, the larger side of the features, to {1 << 14}.");
+                $"The smaller side is {SmallerSide} pixels. Expected: from {Math.Max(target.Height, target.Width)}, as the features need, to {1 << 14}.");
         }
     }
 }

@@ -76,6 +76,8 @@ internal sealed record ImageCropping(string Output, string Input, string? Path, 
             }
             if (source is null)
                 throw new InvalidDataException($"{Name(null, id)} is missing: the value of column '{Input}' is empty.");
+            if (ImageFileCheck.Fault(source, File(source).ToString()) is { } fault)
+                throw new InvalidDataException($"{Name(source, id)} cannot be read whole: {fault}.");
             ImageSize size = new(source.Height, source.Width);
             ImageWindow window = Crop.Window(size, Target, unchecked((long)(id.Low ^ id.High)))
                 ?? throw new InvalidDataException($"{Name(source, id)} has {size.Height} rows and {size.Width} columns. Expected: {Crop.Requirement}.");
@@ -85,10 +87,16 @@ internal sealed record ImageCropping(string Output, string Input, string? Path, 
         // by its id, for ML.NET deals rows out to cursors that count anew
         string Name(MLImage? image, DataViewRowId id)
         {
+            ReadOnlyMemory<char> file = File(image);
+            return file.IsEmpty ? $"The image in row {id.Low}" : $"The image '{file}' in row {id.Low}";
+        }
+
+        ReadOnlyMemory<char> File(MLImage? image)
+        {
             ReadOnlyMemory<char> file = image?.Tag.AsMemory() ?? default;
             if (file.IsEmpty)
                 name?.Invoke(ref file);
-            return file.IsEmpty ? $"The image in row {id.Low}" : $"The image '{file}' in row {id.Low}";
+            return file;
         }
     }
 
@@ -134,7 +142,10 @@ internal sealed record ImageCropping(string Output, string Input, string? Path, 
     {
         ArgumentNullException.ThrowIfNull(schema);
         if (schema.GetColumnOrNull(name) is not { } column)
-            throw Mismatch(nameof(schema), name, "is missing; there are " + string.Join(", ", schema.Where(other => !other.IsHidden).Select(other => other.Name)), expected);
+        {
+            string others = string.Join(", ", schema.Where(other => !other.IsHidden).Select(other => other.Name));
+            throw Mismatch(nameof(schema), name, "is missing; there are " + others, expected);
+        }
         return fits(column.Type) ? column : throw Mismatch(nameof(schema), name, $"is {column.Type}", expected);
     }
 }

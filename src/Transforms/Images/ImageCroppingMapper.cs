@@ -14,7 +14,8 @@ internal sealed class ImageCroppingMapper(ImageCropping cropping, DataViewSchema
     public DataViewSchema OutputSchema { get; } = cropping.OutputSchema(input);
 
     /// <inheritdoc/>
-    public IEnumerable<DataViewSchema.Column> GetDependencies(IEnumerable<DataViewSchema.Column> dependingColumns) => cropping.Upstream(Ask(dependingColumns), input);
+    public IEnumerable<DataViewSchema.Column> GetDependencies(IEnumerable<DataViewSchema.Column> dependingColumns)
+        => cropping.Upstream(Ask(dependingColumns), input);
 
     /// <inheritdoc/>
     public DataViewRow GetRow(DataViewRow input, IEnumerable<DataViewSchema.Column> activeColumns)

@@ -27,22 +27,18 @@ internal sealed class ImageCroppingView(ImageCropping cropping, IDataView source
     public DataViewRowCursor[] GetRowCursorSet(IEnumerable<DataViewSchema.Column> columnsNeeded, int n, Random? rand = null)
     {
         ActiveColumns columns = Ask(columnsNeeded);
-        return Array.ConvertAll(source.GetRowCursorSet(cropping.Upstream(columns, source.Schema), n, rand), cursor => new Cursor(cropping, columns, cursor));
+        DataViewRowCursor[] cursors = source.GetRowCursorSet(cropping.Upstream(columns, source.Schema), n, rand);
+        return Array.ConvertAll(cursors, cursor => new Cursor(cropping, columns, cursor));
     }
 
-    private ActiveColumns Ask(IEnumerable<DataViewSchema.Column> columnsNeeded) => new(source.Schema, Schema, cropping.Find(source.Schema).Image, columnsNeeded);
+    private ActiveColumns Ask(IEnumerable<DataViewSchema.Column> columnsNeeded)
+        => new(source.Schema, Schema, cropping.Find(source.Schema).Image, columnsNeeded);
 
-    private sealed class Cursor(ImageCropping cropping, ActiveColumns columns, DataViewRowCursor source) : DataViewRowCursor
+    private sealed class Cursor(ImageCropping cropping, ActiveColumns columns, DataViewRowCursor source) : LinkedCursor(source)
     {
-        private bool _disposed;
+        private readonly DataViewRowCursor _source = source;
 
         public override DataViewSchema Schema => columns.Output;
-
-        public override long Position => source.Position;
-
-        public override long Batch => source.Batch;
-
-        public override bool MoveNext() => source.MoveNext();
 
         public override bool IsColumnActive(DataViewSchema.Column column) => columns.Contains(column);
 
@@ -50,20 +46,8 @@ internal sealed class ImageCroppingView(ImageCropping cropping, IDataView source
         {
             columns.Require(column);
             return columns.IsPassedThrough(column, out DataViewSchema.Column upstream)
-                ? source.GetGetter<TValue>(upstream)
-                : ActiveColumns.Cast<TValue>(cropping.CreateGetter(source), column);
-        }
-
-        public override ValueGetter<DataViewRowId> GetIdGetter() => source.GetIdGetter();
-
-        protected override void Dispose(bool disposing)
-        {
-            if (disposing && !_disposed)
-            {
-                _disposed = true;
-                source.Dispose();
-            }
-            base.Dispose(disposing);
+                ? _source.GetGetter<TValue>(upstream)
+                : ActiveColumns.Cast<TValue>(cropping.CreateGetter(_source), column);
         }
     }
 }

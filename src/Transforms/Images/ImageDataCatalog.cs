@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.ML;
 
 namespace RealNvp.ML.Transforms.Images;
@@ -75,7 +76,9 @@ public static class ImageDataCatalog
     /// ... up to the highest label, at least to "9").
     /// </returns>
     /// <exception cref="FileNotFoundException">A file is missing.</exception>
-    /// <exception cref="InvalidDataException">A file is no such IDX file, or is not as long as it says; of compressed images this shows when they are read.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A file is no such IDX file, or is not as long as it says; of compressed images this shows when they are read.
+    /// </exception>
     public static IDataView LoadIdx(this DataOperationsCatalog catalog, string imagesPath, string? labelsPath = null)
     {
         ArgumentNullException.ThrowIfNull(catalog);
@@ -84,7 +87,7 @@ public static class ImageDataCatalog
         if (labelsPath is null)
             return ImageRow.View(catalog, images.Rows(), images.Count, shape);
         byte[] labels = IdxLabels.Read(labelsPath, images);
-        string[] names = [.. Enumerable.Range(0, Math.Max(10, labels.DefaultIfEmpty().Max() + 1)).Select(label => label.ToString(System.Globalization.CultureInfo.InvariantCulture))];
+        string[] names = [.. Enumerable.Range(0, Math.Max(10, labels.Max() + 1)).Select(label => label.ToString(CultureInfo.InvariantCulture))];
         return LabelledImageRow.View(catalog, images.Rows(labels), images.Count, shape, names);
     }
 }

@@ -20,6 +20,8 @@ internal sealed class ImageFile
             .Where(file => _extensions.Contains(Path.GetExtension(file), StringComparer.OrdinalIgnoreCase))
             .OrderBy(file => Path.GetRelativePath(folder, file).Replace('\\', '/'), StringComparer.Ordinal)
             .Select(file => new ImageFile { ImagePath = file })];
-        return files.Length > 0 ? files : throw new FileNotFoundException($"There is no image in the folder '{folder}'. Expected: {string.Join(", ", _extensions)}.", folder);
+        return files.Length > 0
+            ? files
+            : throw new FileNotFoundException($"There is no image in the folder '{folder}'. Expected: {string.Join(", ", _extensions)}.", folder);
     }
 }

@@ -1,11 +1,12 @@
-using System.Globalization;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using RealNvp.ML.Transforms.Batching;
 
 namespace RealNvp.ML.Transforms.Images;
 
-/// <summary>The pictures by which image flows are judged: samples, interpolations between images, and images there and back. Flows of 1 or 3 channels.</summary>
+/// <summary>
+/// The pictures by which image flows are judged: samples, interpolations between images, and images there and back. Flows of 1 or 3 channels.
+/// </summary>
 /// <example>
 /// <code>
 /// using MLImage samples = flow.SampleGrid(rows: 8, columns: 8, temperature: 0.7f, magnification: 4);
@@ -33,7 +34,7 @@ public static class ImageFlowPictures
     {
         ArgumentNullException.ThrowIfNull(flow);
         ArgumentOutOfRangeException.ThrowIfLessThan(rows, 1);
-        ArgumentOutOfRangeException.ThrowIfLessThan(columns, 1);
+        ImageGrid.Check(columns, margin, magnification);
         const string Image = "Image";
         return ImageGrid.Compose(flow.SampleImages((long)rows * columns, seed, temperature, Image).GetColumn<MLImage>(Image), columns, margin, magnification);
     }
@@ -49,18 +50,23 @@ public static class ImageFlowPictures
     /// <param name="margin">The width of the lines between images, in pixels of the result.</param>
     /// <param name="magnification">The side of the square that each pixel becomes.</param>
     /// <returns>The picture, which the caller disposes.</returns>
-    /// <exception cref="InvalidOperationException">The flow is a mixture, which has no latent, or not over images of 1 or 3 channels with known levels.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The flow is a mixture, which has no latent, or not over images of 1 or 3 channels with known levels.
+    /// </exception>
     /// <exception cref="ArgumentException">There are fewer than four rows, or one holds NaN or infinite values.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The feature column is missing or of another type, or <paramref name="side"/> is below 2.</exception>
     public static MLImage Manifold(this RealNvpTransformer flow, IDataView images, int side = 8, int margin = 1, int magnification = 1)
     {
         LevelImage pictures = Prepare(flow, images);
         ArgumentOutOfRangeException.ThrowIfLessThan(side, 2);
+        ImageGrid.Check(side, margin, magnification);
         float[] corners = flow.Runtime.Latents(Read(flow, images, 4));
         return Compose(pictures, flow.Runtime.Features(LatentManifold.Interpolate(corners, side)), side * side, side, margin, magnification);
     }
 
-    /// <summary>Pairs of an image and what the flow gives back from its latent, side by side: the same but for rounding, or the flow is numerically unsound.</summary>
+    /// <summary>
+    /// Pairs of an image and what the flow gives back from its latent, side by side: the same but for rounding, or the flow is numerically unsound.
+    /// </summary>
     /// <param name="flow">The flow; not a mixture.</param>
     /// <param name="images">A view with the feature column, of which the first rows are taken.</param>
     /// <param name="count">How many images.</param>
@@ -68,7 +74,9 @@ public static class ImageFlowPictures
     /// <param name="margin">The width of the lines between images, in pixels of the result.</param>
     /// <param name="magnification">The side of the square that each pixel becomes.</param>
     /// <returns>The picture, which the caller disposes.</returns>
-    /// <exception cref="InvalidOperationException">The flow is a mixture, which has no latent, or not over images of 1 or 3 channels with known levels.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The flow is a mixture, which has no latent, or not over images of 1 or 3 channels with known levels.
+    /// </exception>
     /// <exception cref="ArgumentException">There are fewer rows than <paramref name="count"/>, or one holds NaN or infinite values.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The feature column is missing or of another type, or a number is below 1.</exception>
     public static MLImage Reconstructions(
@@ -77,6 +85,7 @@ public static class ImageFlowPictures
         LevelImage pictures = Prepare(flow, images);
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(pairsPerRow, 1);
+        ImageGrid.Check(checked(2 * pairsPerRow), margin, magnification);
         float[] rows = Read(flow, images, count), back = flow.Runtime.Features(flow.Runtime.Latents(rows));
         int size = flow.Model.InputShape.Size;
         var pairs = new float[2 * rows.Length];
@@ -107,7 +116,7 @@ public static class ImageFlowPictures
         for (int row = 0; row < count; row++)
         {
             if (!cursor.MoveNext())
-                throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"There are {row} rows in the view, expected {count} or more."), nameof(images));
+                throw new ArgumentException($"There are {row} rows in the view, expected {count} or more.", nameof(images));
             reader.Take(row);
             if (!rows.AsSpan(row * size, size).ToArray().All(float.IsFinite))
                 throw new ArgumentException($"Row {row} of the column '{flow.FeatureColumnName}' holds NaN or infinite values.", nameof(images));

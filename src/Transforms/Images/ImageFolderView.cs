@@ -1,6 +1,7 @@
 using System.Runtime.ExceptionServices;
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using RealNvp.ML.Transforms.Batching;
 
 namespace RealNvp.ML.Transforms.Images;
 
@@ -27,21 +28,17 @@ internal sealed class ImageFolderView(IDataView source) : IDataView
     public DataViewRowCursor[] GetRowCursorSet(IEnumerable<DataViewSchema.Column> columnsNeeded, int n, Random? rand = null)
         => Array.ConvertAll(source.GetRowCursorSet(columnsNeeded, n, rand), cursor => new Cursor(cursor));
 
-    private sealed class Cursor(DataViewRowCursor source) : DataViewRowCursor
+    private sealed class Cursor(DataViewRowCursor source) : LinkedCursor(source)
     {
-        private bool _disposed;
+        private readonly DataViewRowCursor _source = source;
 
-        public override DataViewSchema Schema => source.Schema;
-
-        public override long Position => source.Position;
-
-        public override long Batch => source.Batch;
+        public override DataViewSchema Schema => _source.Schema;
 
         public override bool MoveNext()
         {
             try
             {
-                return source.MoveNext();
+                return _source.MoveNext();
             }
             catch (InvalidOperationException e) when (e.InnerException is InvalidDataException)
             {
@@ -50,20 +47,8 @@ internal sealed class ImageFolderView(IDataView source) : IDataView
             }
         }
 
-        public override bool IsColumnActive(DataViewSchema.Column column) => source.IsColumnActive(column);
+        public override bool IsColumnActive(DataViewSchema.Column column) => _source.IsColumnActive(column);
 
-        public override ValueGetter<TValue> GetGetter<TValue>(DataViewSchema.Column column) => source.GetGetter<TValue>(column);
-
-        public override ValueGetter<DataViewRowId> GetIdGetter() => source.GetIdGetter();
-
-        protected override void Dispose(bool disposing)
-        {
-            if (disposing && !_disposed)
-            {
-                _disposed = true;
-                source.Dispose();
-            }
-            base.Dispose(disposing);
-        }
+        public override ValueGetter<TValue> GetGetter<TValue>(DataViewSchema.Column column) => _source.GetGetter<TValue>(column);
     }
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Microsoft.ML.Data;
 using RealNvp.ML.Export.Storage;
 
@@ -27,16 +26,17 @@ public static class ImageGrid
     public static MLImage Compose(IEnumerable<MLImage> images, int columns, int margin = 1, int magnification = 1)
     {
         ArgumentNullException.ThrowIfNull(images);
-        ArgumentOutOfRangeException.ThrowIfLessThan(columns, 1);
-        ArgumentOutOfRangeException.ThrowIfNegative(margin);
-        ArgumentOutOfRangeException.ThrowIfLessThan(magnification, 1);
+        Check(columns, margin, magnification);
         (List<byte[]> cells, int height, int width) = Read(images);
         columns = Math.Min(columns, cells.Count);
         int rows = (cells.Count + columns - 1) / columns;
         long stepY = (long)height * magnification + margin, stepX = (long)width * magnification + margin;
         long totalHeight = rows * stepY + margin, totalWidth = columns * stepX + margin;
         if (Math.Max(totalHeight, totalWidth) > LongestSide || totalHeight * totalWidth > Array.MaxLength / 4)
-            throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"The grid would be {totalWidth} x {totalHeight} pixels; a side may have {LongestSide}, all together {Array.MaxLength / 4}."), nameof(images));
+        {
+            throw new ArgumentException(
+                $"The grid would be {totalWidth} x {totalHeight} pixels; a side may have {LongestSide}, all together {Array.MaxLength / 4}.", nameof(images));
+        }
 
         var rgba = new byte[4 * totalHeight * totalWidth];
         Array.Fill(rgba, byte.MaxValue);
@@ -46,10 +46,22 @@ public static class ImageGrid
             for (int y = 0; y < height * magnification; y++)
             {
                 for (int x = 0; x < width * magnification; x++)
-                    cells[cell].AsSpan(4 * (y / magnification * width + x / magnification), 4).CopyTo(rgba.AsSpan(4 * ((top + y) * (int)totalWidth + left + x)));
+                {
+                    Span<byte> pixel = cells[cell].AsSpan(4 * (y / magnification * width + x / magnification), 4);
+                    pixel.CopyTo(rgba.AsSpan(4 * ((top + y) * (int)totalWidth + left + x)));
+                }
             }
         }
         return MLImage.CreateFromPixels((int)totalWidth, (int)totalHeight, MLPixelFormat.Rgba32, rgba);
+    }
+
+    /// <summary>Refuses a layout that cannot be, before images are made for it.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">A number is below 1, or the margin below 0.</exception>
+    internal static void Check(int columns, int margin, int magnification)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(columns, 1);
+        ArgumentOutOfRangeException.ThrowIfNegative(margin);
+        ArgumentOutOfRangeException.ThrowIfLessThan(magnification, 1);
     }
 
     /// <summary>Saves a picture as PNG: beside the target first and then renamed, so that nobody reads half of it.</summary>
@@ -74,7 +86,10 @@ public static class ImageGrid
             if (cells.Count == 0)
                 (height, width) = (image.Height, image.Width);
             if ((image.Height, image.Width) != (height, width))
-                throw new ArgumentException($"Image {cells.Count} is {image.Width} x {image.Height} pixels, the ones before it are {width} x {height}.", nameof(images));
+            {
+                throw new ArgumentException(
+                    $"Image {cells.Count} is {image.Width} x {image.Height} pixels, the ones before it are {width} x {height}.", nameof(images));
+            }
             cells.Add(ToRgba(image, cells.Count));
         }
         return cells.Count > 0 ? (cells, height, width) : throw new ArgumentException("There is no image.", nameof(images));

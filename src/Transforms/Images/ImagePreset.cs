@@ -1,8 +1,8 @@
 namespace RealNvp.ML.Transforms.Images;
 
 /// <summary>
-/// How the images of a data set become features: their shape, the part that is cut out, and whether training mirrors them. The members are the data sets of
-/// Dinh et al., "Density estimation using Real NVP" (ICLR 2017), section 4.1, as published there; make another for other images.
+/// How the images of a data set become features: their shape and the part that is cut out. Whether training mirrors them is an option of the flow. The members
+/// are the data sets of Dinh et al., "Density estimation using Real NVP" (ICLR 2017), section 4.1, as published there; make another for other images.
 /// </summary>
 /// <param name="Channels">3 for red, green and blue; 1 for grey.</param>
 /// <param name="Height">In pixels.</param>
@@ -18,11 +18,8 @@ public sealed record ImagePreset(int Channels, int Height, int Width)
     /// <summary>The part of an image that is taken.</summary>
     public ImageCrop Crop { get; init; } = ImageCrop.Center;
 
-    /// <summary>Whether training mirrors every other image, left to right. Data views never do.</summary>
-    public bool HorizontalFlips { get; init; }
-
-    /// <summary>CIFAR-10: 32 x 32, with flips.</summary>
-    public static ImagePreset Cifar10 { get; } = new(3, 32, 32) { HorizontalFlips = true };
+    /// <summary>CIFAR-10: 32 x 32.</summary>
+    public static ImagePreset Cifar10 { get; } = new(3, 32, 32);
 
     /// <summary>Small ImageNet: 32 x 32.</summary>
     public static ImagePreset ImageNet32 { get; } = new(3, 32, 32);
@@ -30,9 +27,9 @@ public sealed record ImagePreset(int Channels, int Height, int Width)
     /// <summary>Small ImageNet: 64 x 64.</summary>
     public static ImagePreset ImageNet64 { get; } = new(3, 64, 64);
 
-    /// <summary>CelebA, aligned: rows 40-187 and columns 15-162 of 218 x 178, scaled to 64 x 64, with flips.</summary>
-    public static ImagePreset CelebA { get; } = new(3, 64, 64) { Crop = ImageCrop.Rectangle(40, 15, 148, 148), HorizontalFlips = true };
+    /// <summary>CelebA, aligned: rows 40-187 and columns 15-162 of 218 x 178, scaled to 64 x 64.</summary>
+    public static ImagePreset CelebA { get; } = new(3, 64, 64) { Crop = ImageCrop.Rectangle(40, 15, 148, 148) };
 
-    /// <summary>LSUN: scaled to a smaller side of 96, random parts of 64 x 64, with flips.</summary>
-    public static ImagePreset Lsun { get; } = new(3, 64, 64) { Crop = ImageCrop.Random(96), HorizontalFlips = true };
+    /// <summary>LSUN: scaled to a smaller side of 96, random parts of 64 x 64.</summary>
+    public static ImagePreset Lsun { get; } = new(3, 64, 64) { Crop = ImageCrop.Random(96) };
 }

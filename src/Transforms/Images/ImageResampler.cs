@@ -1,3 +1,5 @@
+using System.Numerics.Tensors;
+using System.Runtime.Intrinsics;
 using Microsoft.ML.Data;
 
 namespace RealNvp.ML.Transforms.Images;
@@ -37,26 +39,24 @@ internal static class ImageResampler
             ReadOnlySpan<byte> row = source.Slice(y * sourceWidth * Samples, sourceWidth * Samples);
             for (int x = 0; x < target.Width; x++)
             {
-                float[] weights = columns.Weights[x];
-                for (int sample = 0; sample < Samples; sample++)
+                Vector128<float> sum = Vector128<float>.Zero;
+                ReadOnlySpan<byte> pixel = row[(columns.First[x] * Samples)..];
+                foreach (float weight in columns.Weights[x])
                 {
-                    float sum = 0;
-                    for (int k = 0; k < weights.Length; k++)
-                        sum += weights[k] * row[(columns.First[x] + k) * Samples + sample];
-                    across[(y - top) * rowSize + x * Samples + sample] = sum;
+                    sum += weight * Vector128.Create((float)pixel[0], pixel[1], pixel[2], pixel[3]);
+                    pixel = pixel[Samples..];
                 }
+                sum.CopyTo(across, (y - top) * rowSize + x * Samples);
             }
         }
+        float[] down = new float[rowSize];
         for (int y = 0; y < target.Height; y++)
         {
-            float[] weights = rows.Weights[y];
+            Array.Clear(down);
+            for (int k = 0; k < rows.Weights[y].Length; k++)
+                TensorPrimitives.MultiplyAdd(across.AsSpan((rows.First[y] - top + k) * rowSize, rowSize), rows.Weights[y][k], down, down);
             for (int i = 0; i < rowSize; i++)
-            {
-                float sum = 0;
-                for (int k = 0; k < weights.Length; k++)
-                    sum += weights[k] * across[(rows.First[y] - top + k) * rowSize + i];
-                pixels[y * rowSize + i] = (byte)Math.Clamp(sum + 0.5f, 0, 255);
-            }
+                pixels[y * rowSize + i] = (byte)Math.Clamp(down[i] + 0.5f, 0, 255);
         }
     }
 
@@ -73,11 +73,20 @@ internal static class ImageResampler
                 // pixel j covers j to j + 1
                 double center = start + (i + 0.5) * scale;
                 int first = Math.Max(low, (int)Math.Floor(center - reach)), end = Math.Min(high, (int)Math.Ceiling(center + reach));
-                double[] weights = [.. Enumerable.Range(first, end - first).Select(j => Math.Max(0, 1 - Math.Abs(j + 0.5 - center) / reach))];
-                int skipped = Array.FindIndex(weights, weight => weight > 0), last = Array.FindLastIndex(weights, weight => weight > 0);
-                double sum = weights.Sum();
-                First[i] = first + skipped;
-                Weights[i] = Array.ConvertAll(weights[skipped..(last + 1)], weight => (float)(weight / sum));
+                // the outermost may have weight 0, and then are not worth reading
+                while (Weight(first) == 0)
+                    first++;
+                while (Weight(end - 1) == 0)
+                    end--;
+                double sum = 0;
+                for (int j = first; j < end; j++)
+                    sum += Weight(j);
+                First[i] = first;
+                Weights[i] = new float[end - first];
+                for (int j = first; j < end; j++)
+                    Weights[i][j - first] = (float)(Weight(j) / sum);
+
+                double Weight(int j) => Math.Max(0, 1 - Math.Abs(j + 0.5 - center) / reach);
             }
         }
 

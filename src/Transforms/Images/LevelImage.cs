@@ -9,8 +9,8 @@ using RealNvp.ML.Transforms.Batching;
 namespace RealNvp.ML.Transforms.Images;
 
 /// <summary>
-/// The one place where a flow's values become pixels. A value v belongs to the level whose bin it lies in, floor(v / width + 1/2), at most the highest and at least 0;
-/// the levels 0 to k - 1 become 0 to 255. Rows are planar, grey or red, green, blue, as ExtractPixels gives them.
+/// The one place where a flow's values become pixels. A value v belongs to the level whose bin it lies in, floor(v / width + 1/2), at most the highest and at
+/// least 0; the levels 0 to k - 1 become 0 to 255. Rows are planar, grey or red, green, blue, as ExtractPixels gives them.
 /// </summary>
 /// <remarks>Not ML.NET's ConvertToImage: it writes pixels that are fully transparent, and values beyond 0 to 255 wrap around.</remarks>
 internal sealed class LevelImage
@@ -30,7 +30,10 @@ internal sealed class LevelImage
         ImmutableArray<int> shape = model.InputShape.Dimensions;
         (_channels, _height, _width) = (shape[0], shape[1], shape[2]);
         if (_channels is not (1 or 3))
-            throw new InvalidOperationException($"A picture has 1 channel (grey) or 3 (red, green, blue); the flow's images are {model.InputShape}, of {_channels} channels.");
+        {
+            throw new InvalidOperationException(
+                $"A picture has 1 channel (grey) or 3 (red, green, blue); the flow's images are {model.InputShape}, of {_channels} channels.");
+        }
         if (!model.IsDiscrete)
             throw new InvalidOperationException($"The flow does not say which levels its pixels have: {model.WhyNotDiscrete}");
         var logit = (Logit)model.Steps[0];

@@ -62,6 +62,7 @@ public sealed class ImageCroppingTests : IDisposable
         Assert.DoesNotContain(-1, first);
         Assert.Equal(first, Places(0, data => data));
         Assert.All(Enumerable.Range(0, places.Length), place => Assert.InRange(first.Count(found => found == place), 5, 50)); // 22 expected
+        Assert.InRange(first.Zip(first.Skip(1)).Count(pair => pair.First == pair.Second), 5, 50); // neighbours agree by chance alone
         Assert.InRange(first.Zip(Places(1, data => data)).Count(pair => pair.First == pair.Second), 5, 50);
         Assert.Equal(first[100..], Places(0, data => _ml.Data.FilterRowsByColumn(data, "Number", lowerBound: 100)));
         int[] shuffled = Places(0, data => _ml.Data.ShuffleRows(data, seed: 3, shuffleSource: false));

@@ -74,6 +74,29 @@ public sealed class ImageFolderTests : IDisposable
         Assert.Equal(2, data.GetColumn<string>("ImagePath").Count()); // what does not need the images still reads
     }
 
+    [Theory, InlineData(".png"), InlineData(".jpg")]
+    public void File_that_ends_early_or_is_damaged_is_named(string extension)
+    {
+        string whole = _folder.Image("a" + extension, 64, 64, (channel, row, column) => (byte)(row < 60 ? 128 + TemporaryFolder.Noise(channel, row, column) / 2 : 0));
+        byte[] content = File.ReadAllBytes(whole);
+        string[] Read() => [.. _ml.Data.LoadImageFolder(_folder.Root, 8, 8).GetColumn<float[]>("Features").Select(values => $"{values.Average():F0}")];
+        Assert.Single(Read()); // an image may end black
+        string broken = _folder.File("b" + extension);
+        foreach (int length in new[] { content.Length / 2, content.Length * 3 / 4 })
+        {
+            File.WriteAllBytes(broken, content[..length]);
+            string message = Assert.Throws<InvalidDataException>(Read).Message;
+            Assert.Contains($"b{extension}' in row 1 cannot be read", message, StringComparison.Ordinal);
+        }
+        if (extension == ".png") // whose data have a checksum
+        {
+            byte[] damaged = [.. content];
+            damaged[content.Length / 2] ^= 0x55;
+            File.WriteAllBytes(broken, damaged);
+            Assert.Contains("b.png' in row 1 cannot be read", Assert.Throws<InvalidDataException>(Read).Message, StringComparison.Ordinal);
+        }
+    }
+
     [Fact]
     public void Image_smaller_than_the_rectangle_is_named_with_both_sizes()
     {

@@ -1,0 +1,108 @@
+using System.Globalization;
+using RealNvp.ML.Trainers;
+
+namespace RealNvp.ML.Samples;
+
+/// <summary>What the command line asks for.</summary>
+internal sealed class Arguments
+{
+    private static readonly Dictionary<string, string> s_help = new()
+    {
+        ["--data DIR"] = "CIFAR-10 in its binary version, MNIST and its likes as IDX, or image files, if need be in train/ and test/",
+        ["--preset NAME"] = $"{string.Join(", ", Preset.All.Select(preset => preset.Name))}; cifar10 by default",
+        ["--epochs N"] = "passes over the training images; 20 by default",
+        ["--steps N"] = "optimizer steps, instead of epochs",
+        ["--batch N"] = "images per step; 64 by default",
+        ["--width N"] = "maps of the first nets, instead of the preset's",
+        ["--blocks N"] = "residual blocks of each net, instead of the preset's",
+        ["--train N"] = "only the first N training images",
+        ["--test N"] = "only the first N test images",
+        ["--precision P"] = "f32, the default, or bf16: convolutions in bfloat16, faster on a GPU",
+        ["--device D"] = "cpu, the default, cuda or cuda:1; needs -p:Backend=cuda",
+        ["--threads N"] = "threads of libtorch",
+        ["--seed N"] = "of everything random; 1 by default",
+        ["--out DIR"] = "where model and pictures go; artifacts/samples/TrainImages/PRESET by default",
+        ["--checkpoints DIR"] = "where the run goes on after an interruption; checkpoints in the output folder by default",
+    };
+
+    private readonly Dictionary<string, string> _values = new(StringComparer.Ordinal);
+
+    /// <summary>Reads the command line.</summary>
+    /// <exception cref="ArgumentException">An option is unknown, missing or has no usable value.</exception>
+    public Arguments(string[] args)
+    {
+        for (int i = 0; i < args.Length; i += 2)
+        {
+            if (!s_help.Keys.Any(option => option.Split(' ')[0] == args[i]))
+                throw new ArgumentException($"Unknown option '{args[i]}'.");
+            _values[args[i]] = i + 1 < args.Length ? args[i + 1] : throw new ArgumentException($"Option {args[i]} needs a value.");
+        }
+        Data = Text("--data") ?? throw new ArgumentException("--data is missing: the folder of the images.");
+        Preset = Choice("--preset", Preset.All.ToDictionary(preset => preset.Name), "cifar10");
+        var precisions = new Dictionary<string, TrainingPrecision> { ["f32"] = TrainingPrecision.Float32, ["bf16"] = TrainingPrecision.BFloat16 };
+        Precision = Choice("--precision", precisions, "f32");
+        Out = Text("--out") ?? Path.Combine("artifacts", "samples", "TrainImages", Preset.Name);
+        Checkpoints = Text("--checkpoints") ?? Path.Combine(Out, "checkpoints");
+        (Epochs, Steps, BatchSize) = (Number("--epochs") ?? 20, Number("--steps") ?? 0, Number("--batch") ?? 64);
+        (Train, Test, Threads, Seed) = (Number("--train"), Number("--test"), Number("--threads"), Number("--seed") ?? 1);
+        Flow = Preset.Flow with { BaseWidth = Number("--width") ?? Preset.Flow.BaseWidth, Blocks = Number("--blocks") ?? Preset.Flow.Blocks };
+    }
+
+    /// <summary>What the options are.</summary>
+    public static string Usage => "Usage: TrainImages --data DIR [OPTIONS]\n" + string.Join('\n', s_help.Select(option => $"  {option.Key,-18}{option.Value}"));
+
+    /// <summary>The folder of the images.</summary>
+    public string Data { get; }
+
+    /// <summary>The data set of the paper whose flow is trained.</summary>
+    public Preset Preset { get; }
+
+    /// <summary>The preset's flow, or a narrower or wider one.</summary>
+    public ImageFlowOptions Flow { get; }
+
+    /// <summary>Passes over the training images.</summary>
+    public int Epochs { get; }
+
+    /// <summary>Steps instead of epochs, where above 0.</summary>
+    public int Steps { get; }
+
+    /// <summary>Images per step.</summary>
+    public int BatchSize { get; }
+
+    /// <summary>The most training images, or null for all.</summary>
+    public int? Train { get; }
+
+    /// <summary>The most test images, or null for all.</summary>
+    public int? Test { get; }
+
+    /// <summary>The precision of convolutions in training.</summary>
+    public TrainingPrecision Precision { get; }
+
+    /// <summary>The device, or null for the CPU.</summary>
+    public string? Device => Text("--device");
+
+    /// <summary>Threads of libtorch, or null for its own choice.</summary>
+    public int? Threads { get; }
+
+    /// <summary>The seed of everything random.</summary>
+    public int Seed { get; }
+
+    /// <summary>The folder that results go to.</summary>
+    public string Out { get; }
+
+    /// <summary>The folder of checkpoints.</summary>
+    public string Checkpoints { get; }
+
+    private string? Text(string name) => _values.GetValueOrDefault(name);
+
+    private int? Number(string name) => Text(name) switch
+    {
+        null => null,
+        { } text when int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number > 0 => number,
+        { } text => throw new ArgumentException($"{name} is '{text}', expected a number from 1 on."),
+    };
+
+    private T Choice<T>(string name, Dictionary<string, T> choices, string otherwise) => choices.TryGetValue(Text(name) ?? otherwise, out T? value)
+        ? value
+        : throw new ArgumentException($"{name} is '{Text(name)}', expected one of {string.Join(", ", choices.Keys)}.");
+}

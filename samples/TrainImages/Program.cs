@@ -1,0 +1,86 @@
+// Trains the flow of one of the paper's image data sets from a folder, says how good it is on test images, and draws.
+// Usage: dotnet run --project samples/TrainImages -c Release -- --data DIR [--preset cifar10] [OPTIONS]
+// Interrupted by Ctrl+C or killed, the same command goes on where it was.
+
+using System.Globalization;
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using Microsoft.ML.Runtime;
+using RealNvp.ML.Samples;
+using RealNvp.ML.Trainers;
+using RealNvp.ML.Transforms;
+using RealNvp.ML.Transforms.Images;
+
+CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+Arguments arguments;
+try
+{
+    arguments = new Arguments(args);
+}
+catch (ArgumentException e)
+{
+    Console.Error.WriteLine($"{e.Message}\n{Arguments.Usage}");
+    return 2;
+}
+
+var mlContext = new MLContext(arguments.Seed);
+mlContext.Log += (_, message) =>
+{
+    if (message.Kind >= ChannelMessageKind.Warning)
+        Console.Error.WriteLine(message.Message);
+};
+using var stop = new CancellationTokenSource();
+Console.CancelKeyPress += (_, e) =>
+{
+    e.Cancel = !stop.IsCancellationRequested; // a second one ends the process at once
+    stop.Cancel();
+};
+
+try
+{
+    ImageData data = ImageData.Read(mlContext, arguments);
+    string folder = Directory.CreateDirectory(arguments.Out).FullName;
+    string inFolder(string name) => Path.Combine(folder, name);
+
+    var bar = new TrainingBar { EveryEvaluation = true };
+    RealNvpTrainer.Options options = RealNvpTrainer.Options.ForImages(arguments.Flow);
+    (options.Epochs, options.Steps, options.BatchSize) = (arguments.Epochs, arguments.Steps, arguments.BatchSize);
+    (options.Precision, options.Device, options.Threads, options.Seed) = (arguments.Precision, arguments.Device, arguments.Threads, arguments.Seed);
+    // few images tell a mean over thousands of values well, and evaluating many takes long
+    (options.ValidationFraction, options.CalibrationFraction) = (0.04, 0.02);
+    (options.CheckpointFolder, options.Resume, options.CheckpointInterval) = (arguments.Checkpoints, true, 100);
+    (options.Progress, options.CancellationToken) = (bar, stop.Token);
+
+    Console.WriteLine($"training the flow '{arguments.Preset.Name}' on {data.Description}; checkpoints in {arguments.Checkpoints}");
+    using RealNvpTransformer flow = bar.Show(() => mlContext.AnomalyDetection.Trainers.RealNvp(options).Fit(data.Train));
+    mlContext.Model.Save(flow, data.Train.Schema, inFolder("model.zip"));
+    flow.ExportSampler(inFolder("sampler.onnx"));
+
+    using MLImage samples = flow.SampleGrid(rows: 8, columns: 12, seed: 1, magnification: 2);
+    samples.SavePng(inFolder("samples.png"));
+    using MLImage pairs = flow.Reconstructions(data.Test, count: 4, pairsPerRow: 2, magnification: 2);
+    pairs.SavePng(inFolder("reconstructions.png"));
+    using MLImage manifold = flow.Manifold(data.Test, side: 8, magnification: 2);
+    manifold.SavePng(inFolder("manifold.png"));
+
+    Report.Result(flow.BitsPerDimension(data.Test, draws: 1, seed: 1), arguments, flow.Model.Metadata.Training);
+    Console.WriteLine($"\nmodel.zip, sampler.onnx, samples.png, reconstructions.png and manifold.png are in\n{folder}");
+    return 0;
+}
+catch (OperationCanceledException)
+{
+    Console.WriteLine($"stopped; the same command goes on from the checkpoint in {arguments.Checkpoints}");
+    return 130;
+}
+catch (FlowParityException e) when (e.Model is { } trained)
+{
+    string path = Path.Combine(arguments.Out, "flow.rnvp");
+    trained.Save(path);
+    Console.Error.WriteLine($"{e.Message}\nThe trained flow is saved as {path}.");
+    return 1;
+}
+catch (Exception e) when (e is ArgumentException or InvalidOperationException or InvalidDataException or IOException or DllNotFoundException)
+{
+    Console.Error.WriteLine(e.Message);
+    return 1;
+}

@@ -1,0 +1,57 @@
+using RealNvp.ML.Export;
+using RealNvp.ML.Transforms;
+
+namespace RealNvp.ML.Trainers.Training;
+
+/// <summary>
+/// Chooses probes among candidates that come in rounds: for each place the candidate that float32 follows best. One round is all where it follows all of
+/// that closely. A place belongs to a member of a mixture.
+/// </summary>
+/// <param name="count">The number of probes, and of candidates in a round.</param>
+internal sealed class ProbeChoice(int count)
+{
+    /// <summary>The most rounds.</summary>
+    public const int Rounds = 4;
+
+    /// <summary>The share of what a graph may be off by that float32 may be off by: other runtimes round otherwise.</summary>
+    private const double Close = 0.25;
+
+    private readonly (double Error, float[] Row, double[] Latent, double LogLikelihood)[] _best = new (double, float[], double[], double)[count];
+    private bool _any;
+
+    /// <summary>Whether no further candidate is needed.</summary>
+    public bool IsSettled => _any && _best.All(probe => probe.Error <= Close);
+
+    /// <summary>Candidates of the first round that float32 strays from by more than a graph may.</summary>
+    public int Strayed { get; private set; }
+
+    /// <summary>Takes a round.</summary>
+    /// <param name="rows">The candidates, [count, size].</param>
+    /// <param name="exact">Their latents [count, size] and log-likelihoods [count], in double precision.</param>
+    /// <param name="rounded">The same in float32, rounded in several ways.</param>
+    public void Add(float[] rows, (double[] Latents, double[] LogLikelihoods) exact, IReadOnlyList<(float[] Latents, float[] LogLikelihoods)> rounded)
+    {
+        int size = rows.Length / count;
+        for (int i = 0; i < count; i++)
+        {
+            double logLikelihood = exact.LogLikelihoods[i], error = 0;
+            foreach ((float[] latents, float[] logLikelihoods) in rounded)
+            {
+                error = Math.Max(error, Math.Abs(logLikelihoods[i] - logLikelihood) / FlowParity.LogLikelihoodTolerance(logLikelihood, size));
+                for (int j = i * size; j < (i + 1) * size; j++)
+                    error = Math.Max(error, Math.Abs(latents[j] - exact.Latents[j]) / FlowParity.LatentTolerance(exact.Latents[j])); // NaN stays
+            }
+            if (double.IsNaN(error))
+                error = double.PositiveInfinity;
+            if (!_any && error > 1)
+                Strayed++;
+            if (!_any || error < _best[i].Error)
+                _best[i] = (error, rows[(i * size)..((i + 1) * size)], exact.Latents[(i * size)..((i + 1) * size)], logLikelihood);
+        }
+        _any = true;
+    }
+
+    /// <summary>The choice.</summary>
+    public ProbeSet ToProbes() => new(
+        [.. _best.SelectMany(probe => probe.Row)], [.. _best.Select(probe => probe.LogLikelihood)], [.. _best.SelectMany(probe => probe.Latent)]);
+}

@@ -1,0 +1,90 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using RealNvp.ML.Tests.Transforms.Images;
+using SkiaSharp;
+
+namespace RealNvp.ML.Tests.Samples;
+
+/// <summary>samples/TrainImages from end to end on made-up data with the narrowest nets: what it reads, prints and leaves.</summary>
+public sealed class TrainImagesTests : IDisposable
+{
+    private static readonly string[] s_narrow = ["--width", "2", "--blocks", "1", "--threads", "1", "--batch", "8"];
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void Cifar10_trains_says_how_good_it_is_and_goes_on()
+    {
+        string data = Path.GetDirectoryName(_folder.File("data/data_batch_1.bin"))!, results = _folder.File("out");
+        WriteCifar10(Path.Combine(data, "data_batch_1.bin"), 40, seed: 1);
+        WriteCifar10(Path.Combine(data, "test_batch.bin"), 12, seed: 2);
+        string[] command = ["--data", data, "--preset", "cifar10", "--steps", "3", "--test", "10", "--out", results, .. s_narrow];
+        var (exitCode, output, error) = Sample.TrainImages.Run(command);
+        Assert.True(exitCode == 0, output + error);
+
+        Assert.Contains("training the flow 'cifar10' on CIFAR-10;", output, StringComparison.Ordinal);
+        Assert.Equal(3, Regex.Count(output, @"^epoch +\d+\.\d/\d+\.\d  bits/dim \d\.\d{3}  validation \d\.\d{3}  \d+:\d\d left\r?$", RegexOptions.Multiline)); // one line each
+        Match result = Regex.Match(output, @"10 test images, which training has not seen: (\S+) \+- (\S+) bits per dimension");
+        Assert.InRange(double.Parse(result.Groups[1].Value, CultureInfo.InvariantCulture), 6, 10); // of a fresh flow
+        Assert.Contains("Nets of 2 maps and 1 residual block, where the preset has 64 and 8.", output, StringComparison.Ordinal);
+        Assert.Contains("3.49 on CIFAR-10", output, StringComparison.Ordinal);
+        Assert.Contains("3.98, 3.76, 3.74 and 3.70", output, StringComparison.Ordinal);
+        foreach (string picture in new[] { "samples.png", "reconstructions.png", "manifold.png" })
+        {
+            using SKBitmap bitmap = SKBitmap.Decode(Path.Combine(results, picture));
+            Assert.True(bitmap.Pixels.Distinct().Count() > 5, $"{picture} shows nothing");
+        }
+        Assert.All(["model.zip", "sampler.onnx"], name => Assert.NotEqual(0, new FileInfo(Path.Combine(results, name)).Length));
+
+        // the run is over: the same command only says again what came of it, another one is refused
+        (exitCode, string again, error) = Sample.TrainImages.Run(command);
+        Assert.True(exitCode == 0, again + error);
+        Assert.Equal(result.Value, Regex.Match(again, Regex.Escape(result.Value)).Value);
+        Assert.DoesNotContain("epoch ", again[..again.IndexOf("test images", StringComparison.Ordinal)], StringComparison.Ordinal);
+        (exitCode, _, error) = Sample.TrainImages.Run([.. command, "--seed", "2"]);
+        Assert.Equal(1, exitCode);
+        Assert.Contains("The checkpoint is of another run", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_folder_of_images_is_split()
+    {
+        for (int i = 0; i < 60; i++)
+        {
+            int number = i;
+            _folder.Image($"images/{i:D2}.png", 28, 28, (channel, row, column) => (byte)(TemporaryFolder.Noise(channel, row + 99 * number, column) / 2 + 4 * row));
+        }
+        var (exitCode, output, error) = Sample.TrainImages.Run(
+            ["--data", Path.Combine(_folder.Root, "images"), "--preset", "small", "--epochs", "1", "--out", _folder.File("out"), .. s_narrow]);
+        Assert.True(exitCode == 0, output + error);
+        Assert.Contains("on image files, as 1 x 28 x 28, a random 10", output, StringComparison.Ordinal);
+        int test = int.Parse(Regex.Match(output, @"(\d+) test images").Groups[1].Value, CultureInfo.InvariantCulture);
+        Assert.InRange(test, 4, 15);
+    }
+
+    [Theory]
+    [InlineData(2, "--data is missing")]
+    [InlineData(2, "Unknown option '--fast'", "--fast", "1")]
+    [InlineData(2, "--steps is 'many', expected a number from 1 on", "--data", ".", "--steps", "many")]
+    [InlineData(2, "--preset is 'mnist', expected one of small, cifar10,", "--data", ".", "--preset", "mnist")]
+    [InlineData(2, "--precision is 'f16', expected one of f32, bf16", "--data", ".", "--precision", "f16")]
+    [InlineData(2, "Option --width needs a value", "--data", ".", "--width")]
+    [InlineData(1, "There is no folder 'nowhere'", "--data", "nowhere")]
+    public void Says_what_it_needs(int expected, string reason, params string[] arguments)
+    {
+        var (exitCode, _, error) = Sample.TrainImages.Run(arguments);
+        Assert.Equal(expected, exitCode);
+        Assert.StartsWith(reason, error, StringComparison.Ordinal);
+        Assert.Equal(expected == 2, error.Contains("Usage: TrainImages --data DIR", StringComparison.Ordinal));
+    }
+
+    private static void WriteCifar10(string path, int records, int seed)
+    {
+        var bytes = new byte[records * 3073];
+        new Random(seed).NextBytes(bytes);
+        for (int i = 0; i < records; i++)
+            bytes[i * 3073] = (byte)(i % 10);
+        File.WriteAllBytes(path, bytes);
+    }
+}

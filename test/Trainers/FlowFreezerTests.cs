@@ -1,0 +1,102 @@
+using RealNvp.ML.Export;
+using RealNvp.ML.Tests.Exports;
+using RealNvp.ML.Trainers;
+using RealNvp.ML.Trainers.Steps;
+using RealNvp.ML.Trainers.Training;
+using RealNvp.ML.Transforms;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace RealNvp.ML.Tests.Trainers;
+
+/// <summary>Frozen flows and their probes, above all of densities so sharp that float32 barely follows them.</summary>
+public sealed class FlowFreezerTests
+{
+    private static readonly FlowShape s_shape = FlowShape.Image(1, 4, 4);
+    private readonly List<string> _warnings = [];
+
+    /// <summary>Without a choice of probes 300 and 900 fail the parity check; 100 fails it where the logit is computed in float32 too.</summary>
+    [Theory, InlineData(1, false), InlineData(300, true), InlineData(900, true)]
+    public void A_sharp_density_has_probes_that_a_right_graph_passes_and_a_wrong_one_fails(double sharpness, bool warns)
+    {
+        using Flow flow = Sharp(sharpness);
+        FlowModel model = FlowFreezer.Freeze([flow], s_shape, FlowMetadata.Empty, 1, _warnings.Add);
+        FlowParity.Check(model);
+        Assert.Equal(warns, _warnings.Any(message => message.Contains("float32 does not follow it everywhere", StringComparison.Ordinal)));
+        Assert.Equal(ProbeSet.StandardCount, model.Probes.Count);
+
+        using Flow other = Sharp(sharpness * 1.01);
+        FlowModel wrong = FlowFreezer.Freeze([other], s_shape, FlowMetadata.Empty, 1, _ => { });
+        Assert.Throws<FlowParityException>(() => FlowParity.CheckDensity(model, wrong.BuildDensityGraph()));
+    }
+
+    [Fact]
+    public void Probes_have_the_latents_of_the_formulas()
+    {
+        using Flow flow = Sharp(30);
+        FlowModel model = FlowFreezer.Freeze([flow], s_shape, FlowMetadata.Empty, 1, _warnings.Add);
+        for (int row = 0; row < model.Probes.Count; row++)
+        {
+            double[] expected = ReferenceFlow.Latent(model, [.. model.Probes.Rows.AsSpan().Slice(row * 16, 16)]);
+            for (int i = 0; i < 16; i++)
+                Assert.Equal(expected[i], model.Probes.Latents[row * 16 + i], 1e-5 * Math.Max(1, Math.Abs(expected[i]))); // weights are rounded to float32 once
+        }
+        Assert.Contains(0f, model.Probes.Rows);
+        Assert.Contains(255f, model.Probes.Rows);
+    }
+
+    [Fact]
+    public void Of_several_candidates_the_one_that_float32_follows_best_is_a_probe()
+    {
+        var choice = new ProbeChoice(2);
+        // place 0: off by half of what is allowed, then by less; place 1: exact, then not a number
+        choice.Add([1, 2], ([0.5, 0], [-1, -1]), [([0.50005f, 0], [-1, -1])]);
+        Assert.False(choice.IsSettled);
+        choice.Add([3, 4], ([0.25, 0], [-2, -2]), [([0.25f, float.NaN], [-2, -2]), ([0.25001f, 0], [-2, -2])]);
+        Assert.True(choice.IsSettled);
+        Assert.Equal(0, choice.Strayed);
+        ProbeSet probes = choice.ToProbes();
+        Assert.Equal([3f, 2f], probes.Rows);
+        Assert.Equal([0.25, 0], probes.Latents);
+        Assert.Equal([-2.0, -1], probes.LogLikelihoods);
+
+        var strayed = new ProbeChoice(1);
+        strayed.Add([1], ([0.5], [0]), [([0.5f], [0]), ([0.5002f], [0])]); // one rounding of several is enough
+        Assert.Equal(1, strayed.Strayed);
+    }
+
+    [Fact]
+    public void A_failed_check_after_training_hands_the_flow_over_and_says_what_to_do()
+    {
+        using Flow flow = Sharp(1);
+        FlowModel model = FlowFreezer.Freeze([flow], s_shape, FlowMetadata.Empty, 1, _warnings.Add);
+        RealNvpTrainer.RequireParity(model, null);
+        FlowModel damaged = new(s_shape, model.Steps, model.Calibration, model.Metadata,
+            new ProbeSet(model.Probes.Rows, model.Probes.LogLikelihoods, model.Probes.Latents.SetItem(5, 77)));
+        FlowParityException error = Assert.Throws<FlowParityException>(() => RealNvpTrainer.RequireParity(damaged, "kept-here"));
+        Assert.Equal(("Latent", 0, 77.0), (error.Output, error.Row, error.Expected));
+        Assert.Same(damaged, error.Model);
+        foreach (string advice in new[] { "Model is the trained flow", "'kept-here'", "Dropout", "Levels" })
+            Assert.Contains(advice, error.Message, StringComparison.Ordinal);
+        using var file = new MemoryStream();
+        error.Model!.Save(file);
+        file.Position = 0;
+        Assert.Equal(77, FlowModel.Load(file).Probes.Latents[5]);
+    }
+
+    /// <summary>A flow of random weights whose batch norms magnify as those of images do that hardly differ.</summary>
+    private static Flow Sharp(double magnification)
+    {
+        Flow flow = ImageFlow.Build(s_shape, new ImageFlowOptions { Scales = 1, BaseWidth = 8, Blocks = 1 }, seed: 1);
+        RandomState.Set(flow, 0.6);
+        flow.to(ScalarType.Float32); // as training leaves it
+        using IDisposable guard = no_grad();
+        foreach ((int i, ImageBatchNorm norm) in flow.Steps.OfType<ImageBatchNorm>().Index())
+        {
+            double scale = i < 2 ? Math.Min(magnification, 90) : Math.Max(1, magnification / 90); // no norm has more than 100
+            norm.state_dict()["runningVariance"].fill_(1 / (scale * scale) - 1e-4);
+            norm.state_dict()["runningMean"].zero_();
+        }
+        return flow;
+    }
+}
