@@ -59,7 +59,7 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
     /// <summary>Trains a flow on the feature column of <paramref name="input"/>.</summary>
     /// <returns>A transformer that scores and samples through ONNX Runtime; dispose it when done.</returns>
     /// <exception cref="ArgumentException">The column is missing or of another type, or there are too few rows, or non-finite ones where they are to fail.</exception>
-    /// <exception cref="InvalidOperationException">The loss did not stay finite, a device asked for is missing, or a checkpoint is of another run.</exception>
+    /// <exception cref="InvalidOperationException">The loss did not stay finite, the flow became too steep for float32, a device asked for is missing, or a checkpoint is of another run.</exception>
     /// <exception cref="DllNotFoundException">A native package is missing.</exception>
     /// <exception cref="OperationCanceledException">Training was cancelled.</exception>
     public RealNvpTransformer Fit(IDataView input) => Fit(input, null);
@@ -98,7 +98,14 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
         FlowMetadata metadata = TrainingSummary.Metadata(column, data, options, plan, run.Outcomes, device, seed, clock.Elapsed);
         FlowModel model = FlowFreezer.Freeze(run.Flows, shape, metadata, seed);
         model = Calibrator.Calibrate(_host, model, data.Calibration, options.Contamination);
-        FlowParity.Check(model);
+        try
+        {
+            FlowParity.Check(model);
+        }
+        catch (FlowParityException e)
+        {
+            throw new InvalidOperationException($"Training failed: it led to a flow too steep for float32. Lower LearningRate, or look for extreme values in the data. {e.Message}", e);
+        }
         if (float.IsPositiveInfinity(model.Calibration.Threshold) && options.Contamination > 0)
             Warn($"Nothing will be flagged: {model.Calibration.Count} calibration rows are too few for a contamination of {options.Contamination}, which needs {Math.Ceiling(1 / options.Contamination - 1e-9) - 1}. Raise CalibrationFraction or Contamination, or set a threshold with WithThreshold.");
         channel.Info(MessageSensitivity.None, $"Trained in {clock.Elapsed.TotalSeconds:F1} s: threshold {model.Calibration.Threshold:G6}.");

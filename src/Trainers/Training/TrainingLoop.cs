@@ -20,6 +20,9 @@ internal sealed class TrainingLoop : IDisposable
     /// <summary>A typical NLL per feature that exceeds the best one seen by this many nats counts as an explosion.</summary>
     private const double ExplosionPerFeature = 50;
 
+    /// <summary>A typical NLL per feature within this many nats of the best one seen is that of a model to keep.</summary>
+    private const double CalmPerFeature = 1;
+
     /// <summary>An evaluation NLL per feature that exceeds that of training by this many nats is worth a warning.</summary>
     private const double DivergencePerFeature = 3;
 
@@ -134,6 +137,8 @@ internal sealed class TrainingLoop : IDisposable
         _best.Restore();
         _flow.RefreshStatistics(_sample.Rows);
         double trainingNll = MeanNll(_sample);
+        if (!double.IsFinite(trainingNll))
+            throw new InvalidOperationException($"Training failed: the NLL of the training rows is {trainingNll} after {_step} steps. Look for extreme values in the data, or lower LearningRate.");
         _flow.eval();
         return new TrainingOutcome(_step, -trainingNll, -_bestNll, _rollbacks, _stopped);
     }
@@ -211,11 +216,20 @@ internal sealed class TrainingLoop : IDisposable
     private bool IsCalm(double nll, double norm)
     {
         double median = _typical.Add(nll);
+        if (_step == 1 && double.IsFinite(nll))
+            _bestTypical = nll; // of the flow before its first step
         if (!double.IsFinite(nll) || !double.IsFinite(norm) || median > _bestTypical + ExplosionPerFeature * _sample.Rows.shape[1])
             return false;
         if (double.IsFinite(median))
             _bestTypical = Math.Min(_bestTypical, median);
         return true;
+    }
+
+    /// <summary>Without validation rows the last model counts as the best, but one that is exploding is none to go back to.</summary>
+    private bool IsWorthKeeping()
+    {
+        double median = _typical.Median;
+        return double.IsFinite(median) ? median <= _bestTypical + CalmPerFeature * _sample.Rows.shape[1] : _rollbacks == 0;
     }
 
     private void RollBack(double nll, double norm, double learningRate)
@@ -237,7 +251,7 @@ internal sealed class TrainingLoop : IDisposable
         using IDisposable? averages = _average?.Swap();
         _flow.RefreshStatistics(_sample.Rows.narrow(0, 0, Math.Min(_sample.Count, _plan.StatisticsRows)));
         double nll = _validation is null ? double.NaN : MeanNll(_validation);
-        bool better = _validation is null || nll < _bestNll;
+        bool better = _validation is null ? IsWorthKeeping() : nll < _bestNll;
         _schedule.Evaluated(better);
         if (better)
         {
