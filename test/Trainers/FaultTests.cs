@@ -70,17 +70,19 @@ public sealed class FaultTests
         Assert.Equal("Training failed: the loss was NaN at step 26 after 5 returns to the best model, the last with a learning rate of 2.93E-06. Look for extreme values in the data, or lower LearningRate.", message);
     }
 
-    [Theory, InlineData(10, 1), InlineData(10, 0), InlineData(1e6, 1), InlineData(1e30, 1), InlineData(1e30, 0)]
-    public void A_table_survives_any_learning_rate_or_training_gives_up(double learningRate, double validation)
+    [Theory, InlineData(10, 0.1, true), InlineData(10, 0, true), InlineData(1e6, 0.1, null), InlineData(1e30, 0, null)]
+    public void A_table_survives_any_learning_rate_or_training_gives_up(double learningRate, double validation, bool? survives)
     {
         // benign tumours, thirty correlated columns
         TextLoader loader = _ml.Data.CreateTextLoader(
             [new TextLoader.Column("Features", DataKind.Single, 0, 29), new TextLoader.Column("Class", DataKind.Single, 30)], ',', hasHeader: true);
         IDataView rows = _ml.Data.FilterRowsByColumn(loader.Load(Path.Combine(Repository.Root, "samples", "data", "breast_cancer.csv")), "Class", lowerBound: 0.5);
-        var options = new RealNvpTrainer.Options { LearningRate = learningRate, Steps = 300, ValidationFraction = 0.1 * validation, Couplings = 4, HiddenUnits = 32 };
-        // what a flow that learned nothing gives: a normal distribution for each column
-        var untrained = new RealNvpTrainer.Options { LearningRate = 1e-30, Steps = 1, Couplings = 2, HiddenUnits = 4 };
-        EndsWell(options, rows, untrained);
+        RealNvpTrainer.Options Options(double rate, long steps)
+            => new() { LearningRate = rate, Steps = steps, ValidationFraction = validation, Couplings = 4, HiddenUnits = 32 };
+        bool ended = EndsWell(Options(learningRate, 300), Options(1e-30, 1), rows);
+        Assert.Equal(survives ?? ended, ended);
+        if (survives == true)
+            Assert.InRange(_log.Count(message => message.Contains(BackToBest, StringComparison.Ordinal)), 1, 5);
     }
 
     [Theory, InlineData(10), InlineData(1e30)]
@@ -95,28 +97,31 @@ public sealed class FaultTests
             (options.LearningRate, options.Steps, options.BatchSize, options.Threads) = (rate, steps, 32, 1);
             return options;
         }
-        EndsWell(Options(learningRate, 150), rows, Options(1e-30, 1));
+        EndsWell(Options(learningRate, 150), Options(1e-30, 1), rows);
     }
 
-    private void EndsWell(RealNvpTrainer.Options options, IDataView rows, RealNvpTrainer.Options untrained)
+    /// <summary>Whether a fit gives a flow, which must then be finite and better than one that learned nothing, or fails, which it then must say.</summary>
+    private bool EndsWell(RealNvpTrainer.Options options, RealNvpTrainer.Options untrained, IDataView rows)
     {
         float[] Likelihoods(RealNvpTrainer.Options options)
         {
             using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(options).Fit(rows);
             return [.. model.Transform(rows).GetColumn<float>("LogLikelihood")];
         }
+        float[] found;
         try
         {
-            float[] found = Likelihoods(options);
-            Console.WriteLine($"LR {options.LearningRate}: {found.Average()} rollbacks {_log.Count(m => m.Contains(BackToBest))} vs {Likelihoods(untrained).Average()}");
-            Assert.All(found, value => Assert.True(float.IsFinite(value)));
-            Assert.True(found.Average() > Likelihoods(untrained).Average() - 1, $"{found.Average()} nats");
+            found = Likelihoods(options);
         }
         catch (InvalidOperationException e)
         {
-            Console.WriteLine(e.Message);
             Assert.Matches("^Training failed: (the loss was|it led to a flow too steep for float32).* [lL]ower LearningRate", e.Message);
+            return false;
         }
+        Assert.All(found, value => Assert.True(float.IsFinite(value)));
+        double baseline = Likelihoods(untrained).Average();
+        Assert.True(found.Average() > baseline, $"{found.Average()} nats, {baseline} without training");
+        return true;
     }
 
     private static (Flow Flow, TrainingOutcome Outcome, List<string> Warnings) Run(FaultyBatches batches)

@@ -11,11 +11,8 @@ internal sealed class RunningMedian(int window)
         _values.Enqueue(value);
         if (_values.Count > window)
             _values.Dequeue();
-        return Median;
+        return _values.Count < window ? double.NegativeInfinity : _values.Order().ElementAt(window / 2);
     }
-
-    /// <summary>The median, or -infinity until the window is full.</summary>
-    public double Median => _values.Count < window ? double.NegativeInfinity : _values.Order().ElementAt(window / 2);
 
     /// <summary>The last values, the oldest first.</summary>
     public IEnumerable<double> Values => _values;

@@ -20,8 +20,11 @@ internal sealed class TrainingLoop : IDisposable
     /// <summary>A typical NLL per feature that exceeds the best one seen by this many nats counts as an explosion.</summary>
     private const double ExplosionPerFeature = 50;
 
-    /// <summary>A typical NLL per feature within this many nats of the best one seen is that of a model to keep.</summary>
-    private const double CalmPerFeature = 1;
+    /// <summary>Rows that say what is typical.</summary>
+    private const long TypicalRows = 128;
+
+    /// <summary>An NLL per feature within this many nats of the best typical one is that of a model to keep.</summary>
+    private const double CalmPerFeature = 5;
 
     /// <summary>An evaluation NLL per feature that exceeds that of training by this many nats is worth a warning.</summary>
     private const double DivergencePerFeature = 3;
@@ -39,7 +42,7 @@ internal sealed class TrainingLoop : IDisposable
     private readonly LearningRateSchedule _schedule;
     private readonly RunningMedian _typical = new(15); // one extreme row makes a batch's mean enormous, and clipping makes it harmless
 
-    private double _bestNll = double.PositiveInfinity, _bestTypical = double.PositiveInfinity;
+    private double _bestNll = double.PositiveInfinity, _bestTypical = double.PositiveInfinity; // of validation rows; of batches, the first one counted too
     private double _sum; // of the NLL over _since steps
     private long _step, _since;
     private int _rollbacks, _evaluationsSinceBest;
@@ -225,11 +228,13 @@ internal sealed class TrainingLoop : IDisposable
         return true;
     }
 
-    /// <summary>Without validation rows the last model counts as the best, but one that is exploding is none to go back to.</summary>
+    /// <summary>Whether a typical training row is about as likely as it was: a model that is exploding is none to go back to.</summary>
     private bool IsWorthKeeping()
     {
-        double median = _typical.Median;
-        return double.IsFinite(median) ? median <= _bestTypical + CalmPerFeature * _sample.Rows.shape[1] : _rollbacks == 0;
+        _flow.eval();
+        using IDisposable scope = NewDisposeScope(), guard = inference_mode();
+        Tensor logLikelihoods = _flow.LogLikelihood(_sample.Rows.narrow(0, 0, Math.Min(_sample.Count, TypicalRows)));
+        return -logLikelihoods.median().item<float>() <= _bestTypical + CalmPerFeature * _sample.Rows.shape[1];
     }
 
     private void RollBack(double nll, double norm, double learningRate)
@@ -251,7 +256,7 @@ internal sealed class TrainingLoop : IDisposable
         using IDisposable? averages = _average?.Swap();
         _flow.RefreshStatistics(_sample.Rows.narrow(0, 0, Math.Min(_sample.Count, _plan.StatisticsRows)));
         double nll = _validation is null ? double.NaN : MeanNll(_validation);
-        bool better = _validation is null ? IsWorthKeeping() : nll < _bestNll;
+        bool better = IsWorthKeeping() && (_validation is null || nll < _bestNll); // without validation rows the last model counts as the best
         _schedule.Evaluated(better);
         if (better)
         {
