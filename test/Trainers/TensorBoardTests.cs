@@ -32,7 +32,7 @@ public sealed class TensorBoardTests
         }).ToDictionary();
         Assert.Equal(expected.OrderBy(pair => pair.Key), points.OrderBy(pair => pair.Key));
         double now = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
-        Assert.All(events, e => Assert.InRange(e.Time, now - 600, now + 60));
+        Assert.All(events[1..], e => Assert.InRange(e.Time, now - 600, now + 60)); // TorchSharp gives the first one, of the version, a time in ticks
     }
 
     [Fact]

@@ -33,17 +33,17 @@ internal sealed class Logit : FlowStepModule
 
     public override (Tensor Output, Tensor LogDet) forward(Tensor x)
     {
-        Tensor p = x * _slope + _intercept;
+        Tensor p = (x * _slope).Plus(_intercept);
         Tensor inside = p.clamp(s_low, s_high);
-        Tensor logP = inside.log(), logQ = (s_one - inside).log();
+        Tensor logP = inside.log(), logQ = inside.neg().Plus(s_one).log();
         Tensor line = (p - inside) / s_slopeOfLine;
-        return (logP - logQ + line, (_logSlope - logP - logQ).sum(s_axes));
+        return ((logP - logQ).Plus(line), (logP.neg().Plus(_logSlope) - logQ).sum(s_axes));
     }
 
     public override Tensor Inverse(Tensor y)
     {
         Tensor inside = y.clamp(s_minusBound, s_bound);
-        return (inside.sigmoid() + (y - inside) * s_slopeOfLine - _intercept) / _slope;
+        return (inside.sigmoid().Plus((y - inside) * s_slopeOfLine) - _intercept) / _slope;
     }
 
     public override Frozen.FlowStep Freeze() => _facts;
