@@ -1,5 +1,6 @@
 using RealNvp.ML.Bench.Anomaly;
 using RealNvp.ML.Bench.Density;
+using RealNvp.ML.Bench.Engine;
 using RealNvp.ML.Bench.Images;
 using RealNvp.ML.Bench.Running;
 using RealNvp.ML.Bench.Sampling;
@@ -11,4 +12,5 @@ return Launcher.Run(args,
     new SamplingBenchmark(),
     new AnomalyBenchmark(),
     new DensityBenchmark(),
-    new ImagesBenchmark());
+    new ImagesBenchmark(),
+    new EngineBenchmark());

@@ -50,7 +50,7 @@ internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
         foreach (FlowStepModule step in steps)
         {
             (x, Tensor term) = step.Forward(x, factoredOut);
-            logDet = logDet is null ? term : logDet + term;
+            logDet = logDet is null ? term : logDet.Plus(term);
         }
         if (_image is not null)
             x = cat([x.flatten(1), .. factoredOut.Select(part => part.flatten(1))], 1);
@@ -65,7 +65,7 @@ internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
     {
         (Tensor latent, Tensor logDet) = forward(rows);
         _logNormaliser ??= (0.5 * latent.shape[1] * Math.Log(2 * Math.PI)).ToScalar();
-        return (latent, (latent * latent).sum(1) * s_minusHalf + (logDet - _logNormaliser));
+        return (latent, ((latent * latent).sum(1) * s_minusHalf).Plus(logDet - _logNormaliser));
     }
 
     /// <summary>Latents to rows.</summary>

@@ -123,7 +123,7 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
             throw new FlowParityException(e, model,
                 "The training is not lost: this exception's Model is the trained flow; its Save keeps it, and ApplyRealNvp scores with it, but no graph of it is exported. "
                 + (checkpoints is null ? "" : $"The end of the run is also in the checkpoint folder '{checkpoints}'. ")
-                + "As a rule the density is sharper than float32 can follow, as of rows that hardly differ: train less, or with more Dropout, "
+                + "As a rule the density is sharper than float32 can follow, as of rows that hardly differ: train less, with a lower LearningRate, with more Dropout, "
                 + $"or with {(model.InputShape.IsImage ? "fewer Levels" : "more Noise")}.");
         }
     }

@@ -54,6 +54,12 @@ public sealed partial class RealNvpTrainer
         /// <summary>Whether a batch norm follows each coupling (paper, section 3.7). Off by default: with dropout it did not raise held-out likelihood.</summary>
         public bool BatchNorm = Defaults.BatchNorm;
 
+        /// <summary>
+        /// Whether the layers of a table's nets have normalised weights, g v / ||v|| (Salimans and Kingma 2016; paper, section 3.7), as the nets of image flows always
+        /// have. The trained flow has plain weights.
+        /// </summary>
+        public bool WeightNorm = Defaults.WeightNorm;
+
         /// <summary>Standard deviations beyond which values are compressed logarithmically, so that extreme rows neither dominate nor overflow; 0 turns it off.</summary>
         public double TailBound = Defaults.TailBound;
 
@@ -90,7 +96,10 @@ public sealed partial class RealNvpTrainer
         /// </summary>
         public double AveragedWeights = Defaults.AveragedWeights;
 
-        /// <summary>The precision of the nets inside the couplings in training. Log-determinants and everything else stay in float32, and so does the trained flow.</summary>
+        /// <summary>
+        /// The precision of the nets inside the couplings in training. Weights, log-determinants, exponentials, sums and everything else stay in float32; so do evaluations and
+        /// the trained flow, whose nets then compute what training only approximated.
+        /// </summary>
         public TrainingPrecision Precision = TrainingPrecision.Float32;
 
         /// <summary>Decoupled weight decay per step, times the learning rate.</summary>
@@ -287,6 +296,7 @@ public sealed partial class RealNvpTrainer
         public const Activation Activation = Export.Steps.Activation.Relu;
         public const double LogScaleGain = 2;
         public const bool BatchNorm = false;
+        public const bool WeightNorm = false;
         public const double TailBound = 10;
         public const double LatentTailBound = 0;
         public const double Noise = 0.05;

@@ -6,6 +6,9 @@ public enum TrainingPrecision
     /// <summary>32 bits throughout.</summary>
     Float32,
 
-    /// <summary>The nets' matrix products and convolutions in bfloat16, which GPUs since Ampere compute many times faster; weights are kept in 32 bits.</summary>
+    /// <summary>
+    /// The nets' matrix products and convolutions in bfloat16 (8 bits of precision), which GPUs since Ampere compute many times faster; weights are kept in 32 bits, and
+    /// evaluation computes in 32 bits.
+    /// </summary>
     BFloat16,
 }

@@ -28,7 +28,11 @@ internal static class VectorFlow
         if (options.TailBound > 0)
             steps.Add(new Steps.TailCompression(options.TailBound));
 
-        var net = new ConditionerOptions(options.HiddenLayers, options.HiddenUnits, options.Activation, dropout, options.LogScaleGain);
+        var net = new ConditionerOptions(options.HiddenLayers, options.HiddenUnits, options.Activation, dropout, options.LogScaleGain)
+        {
+            WeightNorm = options.WeightNorm,
+            BFloat16 = options.Precision == TrainingPrecision.BFloat16,
+        };
         using var weights = new torch.Generator((ulong)(uint)seed, torch.CPU);
         var orders = new Random(seed);
         for (int i = 0; i < options.Couplings && features > 1; i++)

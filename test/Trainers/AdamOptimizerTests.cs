@@ -7,30 +7,33 @@ namespace RealNvp.ML.Tests.Trainers;
 /// <summary>The fused optimizer against AdamW written out (Loshchilov and Hutter, algorithm 2).</summary>
 public sealed class AdamOptimizerTests
 {
-    [Theory, InlineData(0, 0), InlineData(0.1, 0), InlineData(0, 0.5), InlineData(0.1, 0.5)]
-    public void Steps_are_those_of_AdamW_with_a_clipped_gradient(double decay, double clip)
+    [Theory, InlineData(0, 0, 0), InlineData(0.1, 0, 0), InlineData(0, 0.5, 0), InlineData(0.1, 0.5, 0), InlineData(0, 0, 0.3), InlineData(0.1, 0.5, 0.3)]
+    public void Steps_are_those_of_AdamW_with_a_penalty_on_gains_and_a_clipped_gradient(double decay, double clip, double penalty)
     {
         double[][] values = [[1, -2, 3], [0.5]];
         double[][] m = [[0, 0, 0], [0]], v = [[0, 0, 0], [0]];
         using DisposeScope scope = NewDisposeScope();
         TorchSharp.Modules.Parameter[] parameters = [.. values.Select(row => new TorchSharp.Modules.Parameter(tensor(row)))];
-        using var optimizer = new AdamOptimizer(parameters);
+        using var optimizer = new AdamOptimizer(parameters, gains: [parameters[1]]);
         for (int step = 1; step <= 4; step++)
         {
             double rate = 0.1 / step;
             // loss = sum of x^4 / 4, so that the gradient is x^3
             optimizer.ZeroGradients();
             (parameters[0].pow(4).sum() / 4 + parameters[1].pow(4).sum() / 4).backward();
+            optimizer.Penalize(penalty);
             double norm = optimizer.Step(rate, decay, clip);
 
-            double expectedNorm = Math.Sqrt(values.Sum(row => row.Sum(x => Math.Pow(x, 6))));
+            // the loss has penalty * x^2 besides, of gains alone
+            double Slope(int i, double x) => Math.Pow(x, 3) + (i == 1 ? 2 * penalty * x : 0);
+            double expectedNorm = Math.Sqrt(values.Select((row, i) => row.Sum(x => Math.Pow(Slope(i, x), 2))).Sum());
             Assert.Equal(expectedNorm, norm, 1e-9 * expectedNorm);
             double scale = clip > 0 && expectedNorm > clip ? clip / expectedNorm : 1;
             for (int i = 0; i < values.Length; i++)
             {
                 for (int j = 0; j < values[i].Length; j++)
                 {
-                    double gradient = Math.Pow(values[i][j], 3) * scale;
+                    double gradient = Slope(i, values[i][j]) * scale;
                     values[i][j] *= 1 - rate * decay;
                     m[i][j] = 0.9 * m[i][j] + 0.1 * gradient;
                     v[i][j] = 0.999 * v[i][j] + 0.001 * gradient * gradient;

@@ -36,6 +36,7 @@ public sealed class StepTests
         ["AffineCoupling, scattered mask"] = () => new Torch.AffineCoupling(new CouplingMask([4, 0], [3, 1, 2]), s_net, new Generator(1)),
         ["AffineCoupling, tanh"] = () => new Torch.AffineCoupling(new CouplingMask([0, 1, 2], [3, 4]), s_net with { Activation = Activation.Tanh }, new Generator(1)),
         ["AffineCoupling, no hidden layer"] = () => new Torch.AffineCoupling(new CouplingMask([0, 1, 2], [3, 4]), s_net with { HiddenLayers = 0 }, new Generator(1)),
+        ["AffineCoupling, weight norm"] = () => new Torch.AffineCoupling(new CouplingMask([0, 1, 2], [3, 4]), s_net with { WeightNorm = true }, new Generator(1)),
         ["BatchNorm"] = () => new Torch.BatchNorm(new CouplingMask([4, 0], [3, 1, 2])),
     };
 

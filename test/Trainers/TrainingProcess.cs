@@ -22,6 +22,9 @@ internal static class TrainingProcess
     /// <summary>The flow of CIFAR-10 with narrower and fewer blocks, flips included.</summary>
     public const string Image = "image";
 
+    /// <summary>The flow of CIFAR-10 as the preset has it, for a few steps.</summary>
+    public const string WholeImage = "whole-image";
+
     /// <summary>Starts the process.</summary>
     /// <param name="kind">What it trains.</param>
     /// <param name="folder">Where its checkpoints go.</param>
@@ -38,10 +41,10 @@ internal static class TrainingProcess
     }
 
     /// <summary>What a process that ended well has written: a hash of all weights.</summary>
-    public static string Weights(Process process)
+    public static string Weights(Process process, int minutes = 4)
     {
         Task<string> output = process.StandardOutput.ReadToEndAsync(), errors = process.StandardError.ReadToEndAsync();
-        Assert.True(process.WaitForExit(TimeSpan.FromMinutes(4)), "The process does not end.");
+        Assert.True(process.WaitForExit(TimeSpan.FromMinutes(minutes)), "The process does not end.");
         Assert.True(process.ExitCode == 0, errors.Result + output.Result);
         return output.Result.Trim();
     }
@@ -61,11 +64,11 @@ internal static class TrainingProcess
         var ml = new MLContext(seed: 1);
         if (log is List<string> messages)
             ml.Log += (_, e) => messages.Add(e.RawMessage);
-        RealNvpTrainer.Options options = kind == Image ? ImageOptions() : TableOptions();
+        RealNvpTrainer.Options options = kind switch { Image => ImageOptions(), WholeImage => WholeImageOptions(), _ => TableOptions() };
         options.CheckpointFolder = folder;
         options.Resume = folder is not null;
         change?.Invoke(options);
-        IDataView data = kind == Image ? Images(ml, 24) : TableRows(ml);
+        IDataView data = kind == Table ? TableRows(ml) : Images(ml, kind == Image ? 24 : 12);
         using RealNvpTransformer model = ml.AnomalyDetection.Trainers.RealNvp(options).Fit(data);
         return model.Model;
     }
@@ -112,6 +115,13 @@ internal static class TrainingProcess
     {
         RealNvpTrainer.Options options = RealNvpTrainer.Options.ForImages(ImageFlowOptions.Cifar10 with { BaseWidth = 4, Blocks = 1 });
         (options.Steps, options.BatchSize, options.CheckpointInterval, options.AveragedWeights, options.Threads) = (60, 4, 2, 0.9, 1);
+        return options;
+    }
+
+    private static RealNvpTrainer.Options WholeImageOptions()
+    {
+        RealNvpTrainer.Options options = RealNvpTrainer.Options.ForImages(ImageFlowOptions.Cifar10);
+        (options.Steps, options.BatchSize, options.CheckpointInterval, options.AveragedWeights, options.Threads) = (6, 2, 1, 0.9, 1);
         return options;
     }
 

@@ -1,4 +1,8 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using RealNvp.ML.Trainers;
 using RealNvp.ML.Trainers.Steps;
+using RealNvp.ML.Transforms;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -49,6 +53,42 @@ public sealed class WeightNormTests
         Tensor lengths = norm.Weight().square().sum([1, 2, 3]);
         Assert.True(lengths.allclose(ones(4)));
         Assert.Equal(["direction"], norm.named_parameters().Select(pair => pair.name));
+    }
+
+    [Fact]
+    public void A_dense_layer_computes_and_freezes_to_normalised_weights()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using var layer = new DenseLayer(3, 2, normalised: true, zero: false, new Generator(1));
+        Dictionary<string, TorchSharp.Modules.Parameter> parameters = layer.named_parameters().ToDictionary(pair => pair.name, pair => pair.parameter);
+        using (no_grad())
+        {
+            parameters["norm.direction"].copy_(tensor(new float[] { 3, 0, 4, 1, 2, 2 }, [2, 3])); // of the norms 5 and 3
+            parameters["norm.gain"].copy_(tensor(new float[] { 10, -6 }, [2, 1]));
+            parameters["bias"].copy_(tensor(new float[] { 1, -1 }));
+        }
+        float[] expected = [6, 0, 8, -2, -4, -4];
+        Export.Steps.DenseLayer frozen = layer.Freeze();
+        Assert.All(expected.Zip(frozen.Weights), pair => Assert.Equal(pair.First, pair.Second, 1e-5f));
+        Assert.Equal([1, -1], frozen.Bias);
+        float[] found = layer.forward(tensor(new float[] { 1, 10, 100 }, [1, 3])).data<float>().ToArray();
+        Assert.Equal(6 + 800 + 1, found[0], 1e-3f);
+        Assert.Equal(-2 - 40 - 400 - 1, found[1], 1e-3f);
+    }
+
+    [Fact]
+    public void A_table_trains_with_normalised_weights_to_plain_ones()
+    {
+        var ml = new MLContext(seed: 1);
+        double Nll(bool normalised)
+        {
+            var options = new RealNvpTrainer.Options { WeightNorm = normalised, Steps = 300, Couplings = 4, HiddenUnits = 16 };
+            using RealNvpTransformer model = ml.AnomalyDetection.Trainers.RealNvp(options).Fit(Tables.Load(ml, Tables.Gaussian(1000, 3, 1))); // Fit compares the graph with torch in double
+            return model.Transform(Tables.Load(ml, Tables.Gaussian(1000, 3, 2))).GetColumn<float>("Score").Average();
+        }
+        double plain = Nll(normalised: false), normalised = Nll(normalised: true);
+        Assert.NotEqual(plain, normalised);
+        Assert.Equal(plain, normalised, 0.1);
     }
 
     private static void AssertClose(Tensor expected, Tensor found)

@@ -23,7 +23,7 @@ internal sealed class RunIdentity
             ("shape", shape), ("rows", data.TrainingCount), ("rows hold", Digest(data)), ("streamed", data.IsStreamed), ("seed", seed), ("plan", plan), ("image", options.Image),
             (nameof(options.Members), options.Members), (nameof(options.Mixing), options.Mixing), (nameof(options.SinhArcsinh), options.SinhArcsinh), (nameof(options.Couplings), options.Couplings),
             (nameof(options.HiddenLayers), options.HiddenLayers), (nameof(options.HiddenUnits), options.HiddenUnits), (nameof(options.Activation), options.Activation),
-            (nameof(options.LogScaleGain), options.LogScaleGain), (nameof(options.BatchNorm), options.BatchNorm),
+            (nameof(options.LogScaleGain), options.LogScaleGain), (nameof(options.BatchNorm), options.BatchNorm), (nameof(options.WeightNorm), options.WeightNorm),
             (nameof(options.TailBound), options.TailBound), (nameof(options.LatentTailBound), options.LatentTailBound), (nameof(options.Noise), options.Noise), (nameof(options.Precision), options.Precision),
             (nameof(options.ShufflePool), data.IsStreamed ? options.ShufflePool : 0),
         };

@@ -21,12 +21,13 @@ internal sealed class AffineCoupling : FlowStepModule
     private static readonly Scalar s_minGain = (-MaxGain).ToScalar();
 
     private readonly MaskSplit split;
-    private readonly ModuleList<Linear> trunk = new();
-    private readonly Linear heads;
+    private readonly ModuleList<DenseLayer> trunk = new();
+    private readonly DenseLayer heads;
     private readonly TorchSharp.Modules.Parameter gain;
     private readonly Activation _activation;
     private readonly DropoutMask? _dropout;
     private readonly long _width;
+    private readonly bool _bfloat16;
 
     /// <summary>A fresh coupling.</summary>
     /// <param name="mask">Which positions condition and which are transformed.</param>
@@ -37,21 +38,17 @@ internal sealed class AffineCoupling : FlowStepModule
     {
         split = new MaskSplit(mask);
         _activation = net.Activation;
+        _bfloat16 = net.BFloat16;
         if (net.Dropout > 0)
             _dropout = new DropoutMask(net.Dropout, noise ?? throw new ArgumentNullException(nameof(noise)));
         _width = mask.Transformed.Length;
         long inputs = mask.Conditioning.Length;
         for (int i = 0; i < net.HiddenLayers; i++)
         {
-            trunk.Add(FreshLayer(inputs, net.HiddenUnits, weights));
+            trunk.Add(new DenseLayer(inputs, net.HiddenUnits, net.WeightNorm, zero: false, weights));
             inputs = net.HiddenUnits;
         }
-        heads = nn.Linear(inputs, 2 * _width);
-        using (no_grad())
-        {
-            heads.weight.zero_();
-            heads.bias!.zero_();
-        }
+        heads = new DenseLayer(inputs, 2 * _width, net.WeightNorm, zero: true, weights);
         gain = new TorchSharp.Modules.Parameter(Filled([_width], net.LogScaleGain));
         RegisterComponents();
     }
@@ -73,41 +70,29 @@ internal sealed class AffineCoupling : FlowStepModule
 
     public override Frozen.FlowStep Freeze()
     {
-        DenseLayer both = Freeze(heads);
+        Frozen.DenseLayer both = heads.Freeze();
         int width = (int)_width;
-        DenseLayer Head(int first) => new(both.Inputs, width, both.Weights.AsSpan(first * both.Inputs, width * both.Inputs).ToImmutableArray(),
+        Frozen.DenseLayer Head(int first) => new(both.Inputs, width, both.Weights.AsSpan(first * both.Inputs, width * both.Inputs).ToImmutableArray(),
             both.Bias.AsSpan(first, width).ToImmutableArray());
         using Tensor bounded = BoundedGain();
-        return new Frozen.AffineCoupling(split.Mask, [.. trunk.Select(Freeze)], _activation, Head(0), Head(width), Values(bounded));
+        return new Frozen.AffineCoupling(split.Mask, [.. trunk.Select(layer => layer.Freeze())], _activation, Head(0), Head(width), Values(bounded));
     }
 
     private (Tensor S, Tensor T) Net(Tensor conditioning)
     {
-        Tensor hidden = conditioning;
-        foreach (Linear layer in trunk)
+        bool low = _bfloat16 && training;
+        Tensor hidden = low ? conditioning.to(ScalarType.BFloat16) : conditioning;
+        foreach (DenseLayer layer in trunk)
         {
             hidden = _activation == Activation.Relu ? layer.forward(hidden).relu() : layer.forward(hidden).tanh();
             if (training && _dropout is not null)
                 hidden = hidden * _dropout.Draw(hidden);
         }
         Tensor outputs = heads.forward(hidden);
+        if (low)
+            outputs = outputs.to(conditioning.dtype);
         return (outputs.narrow(1, 0, _width).tanh() * BoundedGain(), outputs.narrow(1, _width, _width));
     }
 
     private Tensor BoundedGain() => gain.clamp(s_minGain, s_maxGain);
-
-    private static Linear FreshLayer(long inputs, long outputs, Generator generator)
-    {
-        Linear layer = nn.Linear(inputs, outputs);
-        double bound = 1 / Math.Sqrt(inputs); // torch's own default for a linear layer, drawn from our generator
-        using (no_grad())
-        {
-            layer.weight.uniform_(-bound, bound, generator);
-            layer.bias!.uniform_(-bound, bound, generator);
-        }
-        return layer;
-    }
-
-    private static DenseLayer Freeze(Linear layer)
-        => new((int)layer.weight.shape[1], (int)layer.weight.shape[0], Values(layer.weight), Values(layer.bias!));
 }

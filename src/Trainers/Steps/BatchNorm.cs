@@ -38,7 +38,7 @@ internal sealed class BatchNorm : FlowStepModule
     {
         (Tensor conditioning, Tensor transformed) = split.Split(x);
         (Tensor mean, Tensor variance) = Statistics(transformed);
-        Tensor stabilised = variance + s_epsilon;
+        Tensor stabilised = variance.Plus(s_epsilon);
         Tensor y = (transformed - mean) * stabilised.rsqrt();
         return (split.Merge(conditioning, y), stabilised.log().sum() * s_minusHalf);
     }
@@ -46,7 +46,7 @@ internal sealed class BatchNorm : FlowStepModule
     public override Tensor Inverse(Tensor y)
     {
         (Tensor conditioning, Tensor transformed) = split.Split(y);
-        return split.Merge(conditioning, transformed * (runningVariance + s_epsilon).sqrt() + runningMean);
+        return split.Merge(conditioning, (transformed * runningVariance.Plus(s_epsilon).sqrt()).Plus(runningMean));
     }
 
     public override void RefreshStatistics(Tensor input)
@@ -61,7 +61,7 @@ internal sealed class BatchNorm : FlowStepModule
     public override Frozen.FlowStep Freeze()
     {
         using IDisposable scope = NewDisposeScope();
-        Tensor scale = (runningVariance.to(ScalarType.Float64) + s_epsilon).rsqrt();
+        Tensor scale = runningVariance.to(ScalarType.Float64).Plus(s_epsilon).rsqrt();
         return new Frozen.BatchNorm(split.Mask.Features, split.Mask.Transformed, Values(scale), Values(-runningMean * scale));
     }
 

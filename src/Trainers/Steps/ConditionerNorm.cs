@@ -42,7 +42,7 @@ internal sealed class ConditionerNorm : nn.Module<Tensor, Tensor>
     /// <summary>In evaluation the norm is scale * x + shift.</summary>
     public (Tensor Scale, Tensor Shift) Affine()
     {
-        Tensor scale = (runningVariance + s_epsilon).rsqrt();
+        Tensor scale = runningVariance.Plus(s_epsilon).rsqrt();
         return (scale, bias - runningMean * scale);
     }
 

@@ -12,7 +12,7 @@ namespace RealNvp.ML.Trainers.Steps;
 /// </summary>
 /// <remarks>
 /// Numbers in arithmetic are <see cref="TorchSharp.Scalar"/>s held in fields. A plain number becomes a temporary one, which TorchSharp does not keep alive
-/// during the native call: a finalizer that runs in that moment frees it, and the call fails. Over millions of steps it happens. For the same reason x * x stands where square() could: that makes a number of its own.
+/// during the native call: a finalizer that runs in that moment frees it, and the call fails. Over millions of steps it happens. For the same reason x * x stands where square() could, and Plus where + could: those make numbers of their own.
 /// </remarks>
 internal abstract class FlowStepModule : nn.Module<Tensor, (Tensor Output, Tensor LogDet)>
 {

@@ -56,11 +56,11 @@ internal sealed class ImageBatchNorm : FlowStepModule
     public override (Tensor Output, Tensor LogDet) forward(Tensor x)
     {
         (Tensor mean, Tensor variance) = Statistics(x);
-        Tensor stabilised = variance + s_epsilon;
+        Tensor stabilised = variance.Plus(s_epsilon);
         return (OnTransformed(x, half => (half - mean) * stabilised.rsqrt()), stabilised.log().sum() * _minusHalfPixels);
     }
 
-    public override Tensor Inverse(Tensor y) => OnTransformed(y, half => half * (runningVariance + s_epsilon).sqrt() + runningMean);
+    public override Tensor Inverse(Tensor y) => OnTransformed(y, half => (half * runningVariance.Plus(s_epsilon).sqrt()).Plus(runningMean));
 
     public override void RefreshStatistics(Tensor input)
     {
@@ -74,7 +74,7 @@ internal sealed class ImageBatchNorm : FlowStepModule
     public override Frozen.FlowStep Freeze()
     {
         using DisposeScope scope = NewDisposeScope();
-        Tensor scale = (runningVariance.to(ScalarType.Float64) + s_epsilon).rsqrt();
+        Tensor scale = runningVariance.to(ScalarType.Float64).Plus(s_epsilon).rsqrt();
         return new Frozen.ImageBatchNorm(_mask, Values(scale), Values(-runningMean * scale));
     }
 
@@ -114,7 +114,7 @@ internal sealed class ImageBatchNorm : FlowStepModule
     private Tensor OnTransformed(Tensor x, Func<Tensor, Tensor> map)
     {
         if (transformed is not null)
-            return x * passing! + map(x) * transformed;
+            return (x * passing!).Plus(map(x) * transformed);
         (Tensor conditioning, Tensor half) = ChannelCoupling.Split(x, _mask);
         return ChannelCoupling.Merge(conditioning, map(half), _mask);
     }

@@ -52,7 +52,7 @@ internal abstract class ImageCoupling : FlowStepModule
         return Values(Gain().expand(_channels, 1, 1));
     }
 
-    protected Tensor Transform(Tensor x, Tensor s, Tensor t) => ShiftFirst ? (x + t) * s.exp() : x * s.exp() + t;
+    protected Tensor Transform(Tensor x, Tensor s, Tensor t) => ShiftFirst ? x.Plus(t) * s.exp() : (x * s.exp()).Plus(t);
 
     protected Tensor Restore(Tensor y, Tensor s, Tensor t) => ShiftFirst ? y * (-s).exp() - t : (y - t) * (-s).exp();
 }

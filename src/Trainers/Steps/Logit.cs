@@ -36,17 +36,17 @@ internal sealed class Logit : FlowStepModule
         ScalarType precision = x.dtype;
         if (!training)
             x = x.to(ScalarType.Float64); // as the graph does, see there
-        Tensor p = x * _slope + _intercept;
+        Tensor p = (x * _slope).Plus(_intercept);
         Tensor inside = p.clamp(s_low, s_high);
-        Tensor logP = inside.log(), logQ = (s_one - inside).log();
+        Tensor logP = inside.log(), logQ = inside.neg().Plus(s_one).log();
         Tensor line = (p - inside) / s_slopeOfLine;
-        return ((logP - logQ + line).to(precision), (_logSlope - logP - logQ).sum(s_axes).to(precision));
+        return ((logP - logQ).Plus(line).to(precision), (logP.neg().Plus(_logSlope) - logQ).sum(s_axes).to(precision));
     }
 
     public override Tensor Inverse(Tensor y)
     {
         Tensor inside = y.clamp(s_minusBound, s_bound);
-        return (inside.sigmoid() + (y - inside) * s_slopeOfLine - _intercept) / _slope;
+        return (inside.sigmoid().Plus((y - inside) * s_slopeOfLine) - _intercept) / _slope;
     }
 
     public override Frozen.FlowStep Freeze() => _facts;

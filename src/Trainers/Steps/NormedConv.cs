@@ -47,7 +47,7 @@ internal sealed class NormedConv : nn.Module<Tensor, Tensor>
         if (scale is not null)
             (weight, constant) = (weight * scale.reshape(-1, 1, 1, 1), constant * scale);
         if (shift is not null)
-            constant = constant + shift;
+            constant = constant.Plus(shift);
         return new(_inputs, _outputs, _kernel, FlowStepModule.Values(weight), FlowStepModule.Values(constant));
     }
 }

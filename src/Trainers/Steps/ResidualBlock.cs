@@ -38,7 +38,7 @@ internal sealed class ResidualBlock : nn.Module<Tensor, Tensor>
         Tensor hidden = between.forward(y).relu_();
         if (training && _dropout > 0)
             hidden = hidden * empty([hidden.shape[0], hidden.shape[1], 1, 1], dtype: hidden.dtype, device: hidden.device).bernoulli_(1 - _dropout, _noise).mul_(_dropoutScale);
-        return x + second.forward(hidden);
+        return x.Plus(second.forward(hidden));
     }
 
     /// <summary>What goes from the block's result straight to the net's output.</summary>

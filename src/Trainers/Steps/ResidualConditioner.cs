@@ -51,7 +51,7 @@ internal sealed class ResidualConditioner : nn.Module
     public (Tensor R, Tensor T) Heads(Tensor x, Tensor? mask)
     {
         Tensor u = inputNorm.forward(x);
-        Tensor doubled = u + u;
+        Tensor doubled = u.Plus(u);
         Tensor both = _readsMask
             ? cat([doubled, -doubled, mask!.expand(x.shape[0], -1, -1, -1)], 1)
             : cat([u, -u], 1);
@@ -61,7 +61,7 @@ internal sealed class ResidualConditioner : nn.Module
         foreach (ResidualBlock block in blocks)
         {
             hidden = block.forward(hidden);
-            skips = skips + block.Skip(hidden);
+            skips = skips.Plus(block.Skip(hidden));
         }
         Tensor[] heads = output.forward(outputNorm.forward(skips).relu_()).to(x.dtype).chunk(2, 1);
         return (heads[0], heads[1]);

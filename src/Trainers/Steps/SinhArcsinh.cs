@@ -28,7 +28,7 @@ internal sealed class SinhArcsinh : FlowStepModule
     {
         Tensor y = addcmul(skew, x.asinh(), logTail.exp(), s_one).sinh();
         // d/dx = d cosh(u) / sqrt(1 + x^2), and cosh(u) = sqrt(1 + y^2)
-        return (y, ((y * y).log1p() - (x * x).log1p()).sum(1) * s_half + logTail.sum());
+        return (y, (((y * y).log1p() - (x * x).log1p()).sum(1) * s_half).Plus(logTail.sum()));
     }
 
     public override Tensor Inverse(Tensor y) => ((y.asinh() - skew) * (-logTail).exp()).sinh();

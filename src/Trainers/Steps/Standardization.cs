@@ -20,7 +20,7 @@ internal sealed class Standardization : FlowStepModule
 
     public override (Tensor Output, Tensor LogDet) forward(Tensor x) => ((x - mean) / deviation, -deviation.log().sum());
 
-    public override Tensor Inverse(Tensor y) => y * deviation + mean;
+    public override Tensor Inverse(Tensor y) => (y * deviation).Plus(mean);
 
     public override Frozen.FlowStep Freeze() => new Frozen.Standardization(Values(mean), Values(deviation));
 }

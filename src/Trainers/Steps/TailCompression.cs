@@ -16,7 +16,7 @@ internal sealed class TailCompression(double bound) : FlowStepModule(nameof(Tail
     public override (Tensor Output, Tensor LogDet) forward(Tensor x)
     {
         Tensor excess = (x.abs().clamp(min: _bound) / _bound).log();
-        return (x.clamp(_minusBound, _bound) + x.sign() * excess * _bound, -excess.sum(1));
+        return (x.clamp(_minusBound, _bound).Plus(x.sign() * excess * _bound), -excess.sum(1));
     }
 
     public override Tensor Inverse(Tensor y) => y.clamp(_minusBound, _bound) * (y.abs() / _bound - s_one).clamp(min: s_zero).exp();

@@ -26,12 +26,6 @@ internal sealed class AdamOptimizer : IDisposable
                 torch._fused_adamw_(p, g, m, v, unused, steps, lr=lr, beta1=0.9, beta2=0.999, weight_decay=decay, eps=1e-8, amsgrad=False, maximize=False)
             return total
 
-        def penalize(p: List[Tensor], factor: float):
-            g: List[Tensor] = []
-            for x in p:
-                g.append(x.grad)
-            torch._foreach_add_(g, p, alpha=factor)
-
         """;
 
     private static readonly Lazy<jit.CompilationUnit> s_script = new(() => jit.compile(Script));
@@ -67,13 +61,18 @@ internal sealed class AdamOptimizer : IDisposable
     }
 
     /// <summary>Adds the gradient of <paramref name="penalty"/> times the sum of squares of the gains.</summary>
+    /// <remarks>One by one: in a script that yields nothing, TorchScript takes what only changes gradients for dead code and leaves it out.</remarks>
     public void Penalize(double penalty)
     {
         if (penalty == 0 || _gains.Length == 0)
             return;
         using IDisposable guard = no_grad();
         using Scalar factor = (2 * penalty).ToScalar();
-        s_script.Value.invoke("penalize", _gains, factor);
+        foreach (Tensor gain in _gains)
+        {
+            using Tensor gradient = gain.grad ?? throw new InvalidOperationException("A gain has no gradient.");
+            gradient.add_(gain, factor);
+        }
     }
 
     /// <summary>Records the moments.</summary>

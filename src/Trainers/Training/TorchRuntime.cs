@@ -39,7 +39,9 @@ internal static class TorchRuntime
         bool known = parts is ["cpu"] or ["cuda"] || (parts is ["cuda", var number] && int.TryParse(number, out id) && id >= 0);
         if (!known)
             throw new ArgumentException($"Device is '{name}', expected cpu, cuda or cuda:N.");
-        return SelectDevice(parts[0] == "cpu" ? null : id, fallbackToCpu: false, _ => { });
+        if (parts[0] == "cpu")
+            return CPU;
+        return Missing(id) is { } problem ? throw new InvalidOperationException(problem + " Device \"cpu\" trains on the CPU.") : new Device(DeviceType.CUDA, id);
     }
 
     /// <summary>The device to train on.</summary>
@@ -51,16 +53,19 @@ internal static class TorchRuntime
     {
         if (gpuDeviceId is not { } id)
             return CPU;
-        string problem;
-        if (!cuda.is_available())
-            problem = $"CUDA device {id} was asked for, but libtorch sees no CUDA: reference TorchSharp-cuda-linux or TorchSharp-cuda-windows instead of TorchSharp-cpu, on a machine with an NVIDIA driver.";
-        else if (id < 0 || id >= cuda.device_count())
-            problem = $"CUDA device {id} was asked for, but libtorch sees {cuda.device_count()} device(s), numbered from 0.";
-        else
+        if (Missing(id) is not { } problem)
             return new Device(DeviceType.CUDA, id);
         if (!fallbackToCpu)
             throw new InvalidOperationException(problem + " FallbackToCpu of the MLContext trains on the CPU instead.");
         warn(problem + " Training on the CPU.");
         return CPU;
+    }
+
+    /// <summary>Why a GPU cannot be used, or null where it can.</summary>
+    private static string? Missing(int id)
+    {
+        if (!cuda.is_available())
+            return $"CUDA device {id} was asked for, but libtorch sees no CUDA: reference TorchSharp-cuda-linux or TorchSharp-cuda-windows instead of TorchSharp-cpu, on a machine with an NVIDIA driver.";
+        return id >= 0 && id < cuda.device_count() ? null : $"CUDA device {id} was asked for, but libtorch sees {cuda.device_count()} device(s), numbered from 0.";
     }
 }

@@ -20,6 +20,12 @@ internal sealed class TrainingLoop : IDisposable
     /// <summary>A typical NLL per feature that exceeds the best one seen by this many nats counts as an explosion.</summary>
     private const double ExplosionPerFeature = 50;
 
+    /// <summary>Rows that say what is typical.</summary>
+    private const long TypicalRows = 128;
+
+    /// <summary>An NLL per feature within this many nats of the best typical one is that of a model to keep.</summary>
+    private const double CalmPerFeature = 5;
+
     /// <summary>An evaluation NLL per feature that exceeds that of training by this many nats is worth a warning.</summary>
     private const double DivergencePerFeature = 3;
 
@@ -36,7 +42,7 @@ internal sealed class TrainingLoop : IDisposable
     private readonly LearningRateSchedule _schedule;
     private readonly RunningMedian _typical = new(15); // one extreme row makes a batch's mean enormous, and clipping makes it harmless
 
-    private double _bestNll = double.PositiveInfinity, _bestTypical = double.PositiveInfinity;
+    private double _bestNll = double.PositiveInfinity, _bestTypical = double.PositiveInfinity; // of validation rows; of batches, the first one counted too
     private double _sum; // of the NLL over _since steps
     private long _step, _since;
     private int _rollbacks, _evaluationsSinceBest;
@@ -134,6 +140,8 @@ internal sealed class TrainingLoop : IDisposable
         _best.Restore();
         _flow.RefreshStatistics(_sample.Rows);
         double trainingNll = MeanNll(_sample);
+        if (!double.IsFinite(trainingNll))
+            throw new InvalidOperationException($"Training failed: the NLL of the training rows is {trainingNll} after {_step} steps. Look for extreme values in the data, or lower LearningRate.");
         _flow.eval();
         return new TrainingOutcome(_step, -trainingNll, -_bestNll, _rollbacks, _stopped);
     }
@@ -211,11 +219,22 @@ internal sealed class TrainingLoop : IDisposable
     private bool IsCalm(double nll, double norm)
     {
         double median = _typical.Add(nll);
+        if (_step == 1 && double.IsFinite(nll))
+            _bestTypical = nll; // of the flow before its first step
         if (!double.IsFinite(nll) || !double.IsFinite(norm) || median > _bestTypical + ExplosionPerFeature * _sample.Rows.shape[1])
             return false;
         if (double.IsFinite(median))
             _bestTypical = Math.Min(_bestTypical, median);
         return true;
+    }
+
+    /// <summary>Whether a typical training row is about as likely as it was: a model that is exploding is none to go back to.</summary>
+    private bool IsWorthKeeping()
+    {
+        _flow.eval();
+        using IDisposable scope = NewDisposeScope(), guard = inference_mode();
+        Tensor logLikelihoods = _flow.LogLikelihood(_sample.Rows.narrow(0, 0, Math.Min(_sample.Count, TypicalRows)));
+        return -logLikelihoods.median().item<float>() <= _bestTypical + CalmPerFeature * _sample.Rows.shape[1];
     }
 
     private void RollBack(double nll, double norm, double learningRate)
@@ -237,7 +256,7 @@ internal sealed class TrainingLoop : IDisposable
         using IDisposable? averages = _average?.Swap();
         _flow.RefreshStatistics(_sample.Rows.narrow(0, 0, Math.Min(_sample.Count, _plan.StatisticsRows)));
         double nll = _validation is null ? double.NaN : MeanNll(_validation);
-        bool better = _validation is null || nll < _bestNll;
+        bool better = IsWorthKeeping() && (_validation is null || nll < _bestNll); // without validation rows the last model counts as the best
         _schedule.Evaluated(better);
         if (better)
         {

@@ -34,11 +34,11 @@ internal sealed class TrainingNoise : IDisposable
         if (_uniform is not null)
             batch = AddUniform(batch);
         if (_gaussian is not null)
-            batch = batch + randn(batch.shape, device: batch.device, generator: _generator) * _gaussian;
+            batch = batch.Plus(randn(batch.shape, device: batch.device, generator: _generator) * _gaussian);
         return batch;
     }
 
-    private Tensor AddUniform(Tensor rows) => rows + (rand(rows.shape, device: rows.device, generator: _generator) - s_half) * _uniform!;
+    private Tensor AddUniform(Tensor rows) => rows.Plus((rand(rows.shape, device: rows.device, generator: _generator) - s_half) * _uniform!);
 
     public void Dispose()
     {

@@ -1,0 +1,56 @@
+using RealNvp.ML.Export;
+using RealNvp.ML.Trainers;
+using RealNvp.ML.Trainers.Training;
+
+namespace RealNvp.ML.Tests.Trainers;
+
+/// <summary>What is chosen by the number of rows: thirty epochs, but no fewer than 1,500 steps and no more than 10,000.</summary>
+public sealed class TrainingPlanTests
+{
+    [Theory]
+    [InlineData(16, 16, 1500)] // twenty rows, of which two each validate and calibrate
+    [InlineData(1_000, 128, 1500)]
+    [InlineData(4_999, 128, 1500)]
+    [InlineData(10_000, 256, 1500)]
+    [InlineData(40_000, 256, 30 * 156)]
+    [InlineData(100_000, 512, 30 * 195)]
+    [InlineData(200_000, 512, 10_000)]
+    [InlineData(20_000_000, 512, 10_000)]
+    public void Batches_and_steps_follow_from_the_rows_of_a_table(long rows, int batch, long steps)
+    {
+        TrainingPlan plan = TrainingPlan.Of(new RealNvpTrainer.Options(), rows, FlowShape.Vector(5));
+        Assert.Equal((batch, steps), (plan.BatchSize, plan.Steps));
+        Assert.Equal((3e-3, 5 * Math.Sqrt(5)), (plan.LearningRate, plan.GradientClip));
+    }
+
+    [Fact]
+    public void Whatever_the_rows_steps_and_evaluations_are_bounded()
+    {
+        for (long rows = 2; rows < 100_000_000; rows = rows * 5 / 4 + 1)
+        {
+            TrainingPlan plan = TrainingPlan.Of(new RealNvpTrainer.Options(), rows, FlowShape.Vector(5));
+            Assert.InRange(plan.BatchSize, Math.Min(rows, 128), Math.Min(rows, 512));
+            Assert.InRange(plan.Steps, 1500, 10_000);
+            Assert.InRange(plan.Steps / plan.EvaluationInterval, 20, 41);
+        }
+    }
+
+    [Theory]
+    [InlineData(2, 14, 14, 2 * 7)] // seven whole batches
+    [InlineData(3, 1000, 100, 3)] // one batch of all rows
+    [InlineData(0, 50, 50, 1500)]
+    public void What_the_options_say_goes_before(int epochs, int batch, int foundBatch, long steps)
+    {
+        const long rows = 100;
+        TrainingPlan plan = TrainingPlan.Of(new RealNvpTrainer.Options { Epochs = epochs, BatchSize = batch }, rows, FlowShape.Vector(5));
+        Assert.Equal((foundBatch, steps), (plan.BatchSize, plan.Steps));
+        Assert.Equal(77, TrainingPlan.Of(new RealNvpTrainer.Options { Epochs = 5, Steps = 77 }, rows, FlowShape.Vector(5)).Steps);
+    }
+
+    [Theory, InlineData(28, 3e-3), InlineData(32, 1e-3)]
+    public void Images_get_batches_of_64_and_large_ones_a_lower_rate(int side, double rate)
+    {
+        TrainingPlan plan = TrainingPlan.Of(new RealNvpTrainer.Options(), 50_000, FlowShape.Image(3, side, side));
+        Assert.Equal((64, 10_000L, rate, 100, 5e-5), (plan.BatchSize, plan.Steps, plan.LearningRate, plan.GradientClip, plan.GainPenalty));
+    }
+}
