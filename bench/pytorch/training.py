@@ -1,6 +1,6 @@
 """Trains a flow of flows.py in turns: says its size, then, for each number of steps read, the seconds that they took.
 
-Usage: training.py tabular|image THREADS
+Usage: training.py tabular|image THREADS, the most that it may use
 """
 
 import sys
@@ -10,7 +10,7 @@ import torch
 
 import flows
 
-ROWS, WARM_UPS = 4096, 20
+ROWS, WARM_UPS = 4096, 10
 
 
 def tabular():
@@ -23,7 +23,8 @@ def image():
 
 
 class Training:
-    def __init__(self, load, foreach):
+    def __init__(self, load, foreach, threads):
+        self.threads = threads
         torch.manual_seed(1)
         self.flow, self.rows, self.batch, self.noise, self.clip = load()
         self.parameters = [parameter for parameter in self.flow.parameters() if parameter.requires_grad]
@@ -43,6 +44,7 @@ class Training:
         return loss.item()
 
     def seconds(self, steps):
+        torch.set_num_threads(self.threads)
         start = time.perf_counter()
         for _ in range(steps):
             self.step()
@@ -51,8 +53,11 @@ class Training:
 
 def main():
     load = {"tabular": tabular, "image": image}[sys.argv[1]]
-    torch.set_num_threads(int(sys.argv[2]))
-    candidates = {name: Training(load, foreach) for name, foreach in (("Adam", False), ("Adam, foreach", True))}
+    candidates = {
+        f"{name}, {threads} thread{'s'[:threads - 1]}": Training(load, foreach, threads)
+        for name, foreach in (("Adam", False), ("Adam foreach", True))
+        for threads in sorted({1, int(sys.argv[2])})
+    }
     times = {}
     for name, training in candidates.items():
         training.seconds(WARM_UPS)

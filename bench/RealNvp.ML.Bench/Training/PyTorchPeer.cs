@@ -18,7 +18,7 @@ internal sealed class PyTorchPeer : IDisposable
     /// <summary>Starts the process and waits until it is warm.</summary>
     /// <param name="python">The interpreter that has torch.</param>
     /// <param name="load">The name of the load.</param>
-    /// <param name="threads">What torch.set_num_threads is given.</param>
+    /// <param name="threads">The most that torch.set_num_threads is given.</param>
     /// <exception cref="BenchmarkFailedException">Something is not installed.</exception>
     public PyTorchPeer(string python, string load, int threads)
     {
@@ -29,7 +29,6 @@ internal sealed class PyTorchPeer : IDisposable
             RedirectStandardError = true,
         };
         start.Environment["LD_PRELOAD"] = OpenBlas() ?? throw new BenchmarkFailedException($"OpenBLAS is missing, without which Debian's PyTorch is no peer: {Install}");
-        start.Environment["OMP_WAIT_POLICY"] = "PASSIVE"; // its threads must not spin in our turn
         try
         {
             _process = Process.Start(start)!;
@@ -46,7 +45,7 @@ internal sealed class PyTorchPeer : IDisposable
     /// <summary>The parameters that it trains.</summary>
     public long Parameters { get; }
 
-    /// <summary>Version and optimizer.</summary>
+    /// <summary>Version, optimizer and threads.</summary>
     public string Name { get; }
 
     /// <summary>Trains, and says how many seconds that took by its own clock.</summary>

@@ -10,7 +10,7 @@ internal sealed class TrainingArguments
     public static readonly IReadOnlyDictionary<string, string> Help = new Dictionary<string, string>
     {
         ["--python"] = "the interpreter that has torch; /usr/bin/python3, Debian's, by default",
-        ["--threads"] = "of both sides; as many as there are cores by default",
+        ["--threads"] = "the most of each side; as many as there are cores by default",
         ["--loads"] = $"some of {string.Join(',', TrainingLoad.All.Select(load => load.Name))}; all by default",
     };
 
