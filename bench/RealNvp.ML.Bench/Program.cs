@@ -5,12 +5,14 @@ using RealNvp.ML.Bench.Images;
 using RealNvp.ML.Bench.Running;
 using RealNvp.ML.Bench.Sampling;
 using RealNvp.ML.Bench.Scoring;
+using RealNvp.ML.Bench.Training;
 
 // One line per subcommand.
 return Launcher.Run(args,
     new ScoringBenchmark(),
     new SamplingBenchmark(),
     new AnomalyBenchmark(),
+    new TrainingBenchmark(),
     new DensityBenchmark(),
     new ImagesBenchmark(),
     new EngineBenchmark());

@@ -56,7 +56,8 @@ internal sealed class Contest
     /// <summary>The median over rounds of how many times as fast one contender is as another.</summary>
     public double Ratio(string name, string baseline) => Median([.. _rates[name].Zip(_rates[baseline], (rate, other) => rate / other)]);
 
-    private static double Median(double[] values)
+    /// <summary>The middle value, or the mean of the two in the middle.</summary>
+    public static double Median(double[] values)
     {
         double[] sorted = [.. values.Order()];
         int middle = sorted.Length / 2;

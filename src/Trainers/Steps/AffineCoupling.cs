@@ -84,14 +84,15 @@ internal sealed class AffineCoupling : FlowStepModule
         Tensor hidden = low ? conditioning.to(ScalarType.BFloat16) : conditioning;
         foreach (DenseLayer layer in trunk)
         {
-            hidden = _activation == Activation.Relu ? layer.forward(hidden).relu() : layer.forward(hidden).tanh();
+            hidden = _activation == Activation.Relu ? layer.forward(hidden).relu_() : layer.forward(hidden).tanh_();
             if (training && _dropout is not null)
                 hidden = hidden * _dropout.Draw(hidden);
         }
         Tensor outputs = heads.forward(hidden);
         if (low)
             outputs = outputs.to(conditioning.dtype);
-        return (outputs.narrow(1, 0, _width).tanh() * BoundedGain(), outputs.narrow(1, _width, _width));
+        Tensor[] both = outputs.chunk(2, 1);
+        return (both[0].tanh() * BoundedGain(), both[1]);
     }
 
     private Tensor BoundedGain() => gain.clamp(s_minGain, s_maxGain);

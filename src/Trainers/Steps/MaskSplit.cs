@@ -26,7 +26,15 @@ internal sealed class MaskSplit : nn.Module
 
     public CouplingMask Mask { get; }
 
-    public (Tensor Conditioning, Tensor Transformed) Split(Tensor x) => (Take(x, Mask.Conditioning, conditioning), Take(x, Mask.Transformed, transformed));
+    public (Tensor Conditioning, Tensor Transformed) Split(Tensor x)
+    {
+        if (!IsRun(Mask.Conditioning) || !IsRun(Mask.Transformed))
+            return (Take(x, Mask.Conditioning, conditioning), Take(x, Mask.Transformed, transformed));
+        // one split, not two views: its gradient is put together at once, that of a view is a tensor of zeros to be filled and added
+        bool first = Mask.Conditioning[0] == 0;
+        Tensor[] parts = x.split(first ? [Mask.Conditioning.Length, Mask.Transformed.Length] : [Mask.Transformed.Length, Mask.Conditioning.Length], 1);
+        return first ? (parts[0], parts[1]) : (parts[1], parts[0]);
+    }
 
     public Tensor Merge(Tensor conditioningHalf, Tensor transformedHalf)
     {
