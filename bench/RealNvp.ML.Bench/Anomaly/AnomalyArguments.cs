@@ -1,4 +1,3 @@
-using System.Globalization;
 using RealNvp.ML.Bench.Flows;
 using RealNvp.ML.Bench.Running;
 
@@ -25,8 +24,8 @@ internal sealed class AnomalyArguments
     {
         Data = arguments.Data ?? throw new BenchmarkFailedException("--data is missing: the folder with sets and splits.");
         Protocol = arguments["--protocol"] ?? throw new BenchmarkFailedException("--protocol is missing: dte_semi or adbench_inductive.");
-        Seeds = Count(arguments, "--seeds") ?? 5;
-        Workers = Count(arguments, "--workers") ?? Environment.ProcessorCount;
+        Seeds = arguments.Count("--seeds") ?? 5;
+        Workers = arguments.Count("--workers") ?? Environment.ProcessorCount;
         Sets = arguments["--sets"]?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         Csv = arguments["--csv"];
         Runs = arguments["--runs"] ?? (arguments.Json is { } json ? Path.ChangeExtension(json, ".runs.jsonl") : "anomaly.runs.jsonl");
@@ -56,11 +55,4 @@ internal sealed class AnomalyArguments
 
     /// <summary>Changes to the trainer's defaults; none by default.</summary>
     public Experiment Experiment { get; }
-
-    private static int? Count(BenchmarkArguments arguments, string name) => arguments[name] switch
-    {
-        null => null,
-        { } text when int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number > 0 => number,
-        { } text => throw new BenchmarkFailedException($"{name} is '{text}', expected a number from 1 on."),
-    };
 }

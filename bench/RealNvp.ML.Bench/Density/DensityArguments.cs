@@ -1,4 +1,3 @@
-using System.Globalization;
 using RealNvp.ML.Bench.Flows;
 using RealNvp.ML.Bench.Running;
 using RealNvp.ML.Trainers;
@@ -33,8 +32,8 @@ internal sealed class DensityArguments
         Sets = arguments["--sets"]?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [.. PublishedDensities.All.Keys];
         if (Sets.FirstOrDefault(set => !PublishedDensities.All.ContainsKey(set)) is { } unknown)
             throw new BenchmarkFailedException($"There is no set '{unknown}'. There are {string.Join(", ", PublishedDensities.All.Keys)}.");
-        Folds = Math.Min(Count(arguments, "--folds") ?? DensitySet.Folds, DensitySet.Folds);
-        Workers = Count(arguments, "--workers") ?? Environment.ProcessorCount;
+        Folds = Math.Min(arguments.Count("--folds") ?? DensitySet.Folds, DensitySet.Folds);
+        Workers = arguments.Count("--workers") ?? Environment.ProcessorCount;
         Runs = arguments["--runs"] ?? (arguments.Json is { } json ? Path.ChangeExtension(json, ".runs.jsonl") : "density.runs.jsonl");
         bool ensemble = arguments.Has(Ensemble);
         Experiment = new Experiment(arguments["--experiment"], () =>
@@ -62,11 +61,4 @@ internal sealed class DensityArguments
 
     /// <summary>The options, and what was changed of them.</summary>
     public Experiment Experiment { get; }
-
-    private static int? Count(BenchmarkArguments arguments, string name) => arguments[name] switch
-    {
-        null => null,
-        { } text when int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number > 0 => number,
-        { } text => throw new BenchmarkFailedException($"{name} is '{text}', expected a number from 1 on."),
-    };
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using RealNvp.ML.Bench.Running;
 
 namespace RealNvp.ML.Bench.Engine;
@@ -8,6 +7,8 @@ internal sealed class EngineArguments
 {
     /// <summary>The two checks.</summary>
     public const string Streaming = "streaming", Memory = "memory";
+
+    private const int Least = 1000;
 
     /// <summary>The options beside the common ones, for the usage text.</summary>
     public static readonly IReadOnlyDictionary<string, string> Help = new Dictionary<string, string>
@@ -27,8 +28,8 @@ internal sealed class EngineArguments
             Streaming or Memory => [arguments["--check"]!],
             { } other => throw new BenchmarkFailedException($"--check is '{other}', expected {Streaming} or {Memory}."),
         };
-        Rows = Count(arguments, "--rows", 20_000_000);
-        Steps = Count(arguments, "--steps", 10_000);
+        Rows = arguments.Count("--rows", Least) ?? 20_000_000;
+        Steps = arguments.Count("--steps", Least) ?? 10_000;
     }
 
     /// <summary>The checks to make.</summary>
@@ -39,11 +40,4 @@ internal sealed class EngineArguments
 
     /// <summary>Steps of the memory check.</summary>
     public long Steps { get; }
-
-    private static long Count(BenchmarkArguments arguments, string name, long otherwise) => arguments[name] switch
-    {
-        null => otherwise,
-        { } text when long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long number) && number >= 1000 => number,
-        { } text => throw new BenchmarkFailedException($"{name} is '{text}', expected a number from 1000 on."),
-    };
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using RealNvp.ML.Bench.Running;
 
 namespace RealNvp.ML.Bench.Images;
@@ -31,10 +30,10 @@ internal sealed class ImagesArguments
         Sets = arguments["--sets"]?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Distinct().ToArray() ?? Known[..2];
         if (Sets.Length == 0 || Sets.Except(Known).Any())
             throw new BenchmarkFailedException($"--sets is '{arguments["--sets"]}', expected some of {string.Join(',', Known)}.");
-        _seeds = Count(arguments, "--seeds");
-        Train = Count(arguments, "--train") ?? DefaultTrain;
-        Test = Count(arguments, "--test") ?? DefaultTest;
-        Steps = Count(arguments, "--steps");
+        _seeds = arguments.Count("--seeds");
+        Train = arguments.Count("--train") ?? DefaultTrain;
+        Test = arguments.Count("--test") ?? DefaultTest;
+        Steps = arguments.Count("--steps");
     }
 
     /// <summary>The folder with the sets.</summary>
@@ -69,11 +68,4 @@ internal sealed class ImagesArguments
             return changes.Length == 0 ? null : string.Join(", ", changes);
         }
     }
-
-    private static int? Count(BenchmarkArguments arguments, string name) => arguments[name] switch
-    {
-        null => null,
-        { } text when int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number > 0 => number,
-        { } text => throw new BenchmarkFailedException($"{name} is '{text}', expected a number from 1 on."),
-    };
 }

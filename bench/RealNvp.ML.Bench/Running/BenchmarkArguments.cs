@@ -24,6 +24,15 @@ internal sealed class BenchmarkArguments
     /// <summary>The value of an option of the subcommand's own, or null.</summary>
     public string? this[string name] => _values.GetValueOrDefault(name);
 
+    /// <summary>The value of an option of the subcommand's own as a whole number, or null.</summary>
+    /// <exception cref="BenchmarkFailedException">It is no whole number, or below <paramref name="least"/>.</exception>
+    public int? Count(string name, int least = 1) => this[name] switch
+    {
+        null => null,
+        { } text when int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number >= least => number,
+        { } text => throw new BenchmarkFailedException($"{name} is '{text}', expected a number from {least} on."),
+    };
+
     /// <summary>Whether a flag was given.</summary>
     public bool Has(string flag) => _values.ContainsKey(flag);
 

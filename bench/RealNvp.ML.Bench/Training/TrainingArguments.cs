@@ -1,4 +1,3 @@
-using System.Globalization;
 using RealNvp.ML.Bench.Running;
 
 namespace RealNvp.ML.Bench.Training;
@@ -19,12 +18,7 @@ internal sealed class TrainingArguments
     public TrainingArguments(BenchmarkArguments arguments)
     {
         Python = arguments["--python"] ?? "/usr/bin/python3";
-        Threads = arguments["--threads"] switch
-        {
-            null => Environment.ProcessorCount,
-            { } text when int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number > 0 => number,
-            { } text => throw new BenchmarkFailedException($"--threads is '{text}', expected a number from 1 on."),
-        };
+        Threads = arguments.Count("--threads") ?? Environment.ProcessorCount;
         string[] names = arguments["--loads"]?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [.. TrainingLoad.All.Select(load => load.Name)];
         Loads = [.. TrainingLoad.All.Where(load => names.Contains(load.Name))];
         if (Loads.Count == 0 || Loads.Count != names.Distinct().Count())
