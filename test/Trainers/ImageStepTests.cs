@@ -49,6 +49,16 @@ public sealed class ImageStepTests
     /// <summary>The names of the cases.</summary>
     public static TheoryData<string> Steps => [.. s_steps.Keys];
 
+    [Fact]
+    public void Convolutions_read_images_with_the_values_of_a_pixel_side_by_side()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor planes = arange(2 * 3 * 4 * 5).reshape(2, 3, 4, 5).to(ScalarType.Float32);
+        Tensor pixels = Torch.ResidualConditioner.ChannelsLast(planes);
+        Assert.Equal([3 * 4 * 5, 1, 5 * 3, 3], pixels.stride());
+        Assert.True(pixels.equal(planes).all().ToBoolean());
+    }
+
     internal static IEnumerable<string> Names => s_steps.Keys;
 
     [Theory, MemberData(nameof(Steps))]
