@@ -15,6 +15,9 @@ namespace RealNvp.ML.Trainers;
 /// </example>
 public sealed record ImageFlowOptions
 {
+    // up to the sides of MNIST, a flow trains on a CPU
+    internal const int SmallSide = 28;
+
     /// <summary>
     /// Channels, height and width of a row, for a flat vector column; null takes the column's own dimensions, three as ExtractPixels gives them.
     /// </summary>
@@ -94,7 +97,7 @@ public sealed record ImageFlowOptions
     internal ImageFlowOptions For(FlowShape image)
     {
         int side = Math.Max(image.Dimensions[1], image.Dimensions[2]);
-        ImageFlowOptions like = side <= 28 ? Small : side <= 32 ? ImageNet32 : ImageNet64;
+        ImageFlowOptions like = side <= SmallSide ? Small : side <= 32 ? ImageNet32 : ImageNet64;
         int most = Math.Max(1, ImageFlow.MostScales(image.Dimensions[1], image.Dimensions[2]));
         return this with
         {

@@ -44,7 +44,7 @@ public sealed partial class RealNvpTrainer
 
         /// <summary>
         /// The share of hidden values (of whole maps, in the nets of an image flow) that is dropped in training, 0 to below 1: what helps most against
-        /// overfitting small data. Null chooses: 0.1 for tables; for images 0.2 below 5,000 rows, 0.1 below 50,000, and none, as in the original, from there on.
+        /// overfitting small data. Null chooses: 0.1 for tables; for images 0.2 below 5,000 rows and none, as in the original, from there on.
         /// </summary>
         public double? Dropout;
 
@@ -114,7 +114,7 @@ public sealed partial class RealNvpTrainer
         /// <summary>The global gradient norm beyond which gradients are scaled down; 0 chooses 5 sqrt(D) for tables and 100 for images, a negative number turns it off.</summary>
         public double GradientClip = Defaults.GradientClip;
 
-        /// <summary>Rows per batch; 0 chooses by the number of rows, and 64 for images.</summary>
+        /// <summary>Rows per batch; 0 chooses by the number of rows; for images 16 with sides up to 28 and 64, as in the original, beyond.</summary>
         public int BatchSize = Defaults.BatchSize;
 
         /// <summary>Passes over the training rows; 0 chooses by the number of rows.</summary>
