@@ -102,13 +102,14 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
         using var run = new TrainingRun(options, plan, data, shape, device, seed, channel);
         run.Run(threads, options.CancellationToken);
 
+        channel.Info(MessageSensitivity.None, $"Trained in {clock.Elapsed.TotalSeconds:F1} s; freezing the flow, scoring the calibration rows and checking the graphs.");
         FlowMetadata metadata = TrainingSummary.Metadata(column, data, options, plan, run.Outcomes, device, seed, clock.Elapsed);
         FlowModel model = FlowFreezer.Freeze(run.Flows, shape, metadata, seed, Warn);
         model = Calibrator.Calibrate(_host, model, data.Calibration, options.Contamination);
         RequireParity(model, options.CheckpointFolder);
         if (float.IsPositiveInfinity(model.Calibration.Threshold) && options.Contamination > 0)
             Warn($"Nothing will be flagged: {model.Calibration.Count} calibration rows are too few for a contamination of {options.Contamination}, which needs {Math.Ceiling(1 / options.Contamination - 1e-9) - 1}. Raise CalibrationFraction or Contamination, or set a threshold with WithThreshold.");
-        channel.Info(MessageSensitivity.None, $"Trained in {clock.Elapsed.TotalSeconds:F1} s: threshold {model.Calibration.Threshold:G6}.");
+        channel.Info(MessageSensitivity.None, $"Ready after {clock.Elapsed.TotalSeconds:F1} s: threshold {model.Calibration.Threshold:G6}.");
         return new RealNvpTransformer(_host, model, options.Columns);
     }
 

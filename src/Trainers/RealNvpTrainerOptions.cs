@@ -195,7 +195,10 @@ public sealed partial class RealNvpTrainer
         /// <summary>A folder for TensorBoard event files with what <see cref="Progress"/> reports; null writes none.</summary>
         public string? TensorBoardFolder;
 
-        /// <summary>Takes progress after each evaluation; called on the training thread.</summary>
+        /// <summary>
+        /// Takes progress after each evaluation; called on the training thread. Behind the last report the flow is frozen and its graphs are checked, which takes a
+        /// second for tables and up to a minute on a CPU for the paper's image flows; the context's log says so.
+        /// </summary>
         public IProgress<TrainingProgress>? Progress;
 
         /// <summary>Stops training at the next step, after a checkpoint where those are written.</summary>
