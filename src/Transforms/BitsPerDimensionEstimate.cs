@@ -1,7 +1,9 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using RealNvp.ML.Export;
+using RealNvp.ML.Export.Steps;
 using RealNvp.ML.Transforms.Batching;
+using RealNvp.ML.Transforms.Images;
 using RealNvp.ML.Transforms.Onnx;
 
 namespace RealNvp.ML.Transforms;
@@ -14,11 +16,14 @@ namespace RealNvp.ML.Transforms;
 public sealed record BitsPerDimensionEstimate(double Mean, double StandardError, long Rows, int Draws)
 {
     /// <summary>Reads the rows once and evaluates their draws in batches.</summary>
-    internal static BitsPerDimensionEstimate Of(FlowRuntime runtime, FlowModel model, IDataView data, string column, int draws, int seed, int batchSize)
+    internal static BitsPerDimensionEstimate Of(FlowRuntime runtime, FlowModel model, IDataView data, string column, int draws, int seed, int batchSize, Action<string> warn)
     {
         if (!model.IsDiscrete)
             throw new InvalidOperationException($"There are no bits per dimension: {model.WhyNotDiscrete}");
-        DataViewSchema.Column source = FeatureColumn.Find(data.Schema, column, model.InputShape.Size);
+        DataViewSchema.Column source = FeatureColumn.Find(data.Schema, column, model.InputShape);
+        LevelCheck? levels = model.Steps[0] is Logit logit
+            ? new(column, logit.Levels, logit.LevelWidth, "the flow was trained on these; the scale must be the same")
+            : null;
         var rows = new RowMean(draws);
         using (var batch = new NoisyBatch(runtime, model, new UniformNoise(seed), batchSize, rows))
         using (DataViewRowCursor cursor = data.GetRowCursor([source]))
@@ -33,6 +38,7 @@ public sealed record BitsPerDimensionEstimate(double Mean, double StandardError,
                     rows.NotFinite++;
                     continue;
                 }
+                levels?.Add(values);
                 for (int draw = 0; draw < draws; draw++)
                     batch.Add(values, row, draw);
             }
@@ -45,6 +51,8 @@ public sealed record BitsPerDimensionEstimate(double Mean, double StandardError,
         }
         if (rows.Count == 0)
             throw new ArgumentException($"There is no row in the column '{column}'.", nameof(data));
+        foreach (string warning in levels?.Warnings() ?? [])
+            warn(warning);
         return new(rows.Mean, rows.StandardError, rows.Count, draws);
     }
 

@@ -18,7 +18,7 @@ internal sealed class DensityMap(FlowRuntime runtime, FlowModel model, RealNvpCo
     public override string InputColumnName => columns.Features;
 
     /// <inheritdoc/>
-    public override int InputSize => model.InputShape.Size;
+    public override FlowShape InputShape => model.InputShape;
 
     /// <inheritdoc/>
     public override int BatchSize { get; } = Rows(model, batchSize);

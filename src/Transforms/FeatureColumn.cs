@@ -1,5 +1,6 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using RealNvp.ML.Export;
 
 namespace RealNvp.ML.Transforms;
 
@@ -9,9 +10,9 @@ internal static class FeatureColumn
     /// <summary>The column of this name: a vector of Single of known size.</summary>
     /// <param name="schema">Where to look.</param>
     /// <param name="name">The column's name.</param>
-    /// <param name="size">The number of values that it must have, or null where any will do.</param>
+    /// <param name="shape">What it must hold, with its dimensions or flat; null where any size will do.</param>
     /// <exception cref="ArgumentOutOfRangeException">It is missing or of another type.</exception>
-    public static DataViewSchema.Column Find(DataViewSchema schema, string name, int? size = null)
+    public static DataViewSchema.Column Find(DataViewSchema schema, string name, FlowShape? shape = null)
     {
         ArgumentNullException.ThrowIfNull(schema);
         if (schema.GetColumnOrNull(name) is not { } column)
@@ -22,12 +23,20 @@ internal static class FeatureColumn
             throw Wrong($"is {type}, not of Single (Conversion.ConvertType converts)");
         if (type.Size == 0)
             throw Wrong($"is {type}, of unknown size");
-        if (size is { } expected && type.Size != expected)
-            throw Wrong($"is {type}, of {type.Size} values");
+        if (shape is not null && type.Size != shape.Size)
+        {
+            bool otherSides = shape.IsImage && type.Dimensions is [var channels, _, _] && channels == shape.Dimensions[0];
+            throw Wrong($"is {type}, of {type.Size} values{(otherSides ? " (ResizeImages changes images to fit the flow, WithImageSize the flow to fit images)" : "")}");
+        }
         return column;
 
         ArgumentOutOfRangeException Wrong(string found)
-            => Mismatch(nameof(schema), name, found, size is { } values ? $"Vector<Single, {values}>" : "a known-size vector of Single");
+            => Mismatch(nameof(schema), name, found, shape switch
+            {
+                null => "a known-size vector of Single",
+                { IsImage: true } => $"Vector<Single, {string.Join(", ", shape.Dimensions)}>, or its {shape.Size} values flat",
+                _ => $"Vector<Single, {shape.Size}>",
+            });
     }
 
     /// <summary>The same as far as a schema shape, which knows no sizes, can tell.</summary>

@@ -158,7 +158,8 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     /// <param name="draws">Draws per row, 1 or more: more of them take noise out of the figure, which is right in the mean for any.</param>
     /// <param name="seed">Which noise.</param>
     /// <exception cref="InvalidOperationException">The model is not discrete (<see cref="FlowModel.IsDiscrete"/>).</exception>
-    /// <exception cref="ArgumentException">There is no row, or some hold NaN or infinite values: their number is named.</exception>
+    /// <remarks>Pixels between an image flow's levels, or all in the lower half of them, are told in a warning in the context's log.</remarks>
+    /// <exception cref="ArgumentException">There is no row, some hold NaN or infinite values (their number is named), or a pixel is outside the levels of training.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The feature column is missing or of another type, or <paramref name="draws"/> is below 1.</exception>
     /// <example>
     /// <code>
@@ -171,7 +172,9 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
         ArgumentNullException.ThrowIfNull(data);
         ArgumentOutOfRangeException.ThrowIfLessThan(draws, 1);
         _runtime.ThrowIfDisposed();
-        return BitsPerDimensionEstimate.Of(_runtime, Model, data, FeatureColumnName, draws, seed, BatchMap.Rows(Model, _batchSize));
+        using IChannel channel = _host.Start("Bits per dimension");
+        return BitsPerDimensionEstimate.Of(_runtime, Model, data, FeatureColumnName, draws, seed, BatchMap.Rows(Model, _batchSize),
+            warning => channel.Warning(MessageSensitivity.None, warning));
     }
 
     /// <summary>
@@ -190,8 +193,9 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     }
 
     /// <summary>
-    /// Draws pictures from an image flow: the rows of <see cref="Sample"/> as one column of <see cref="MLImage"/>, grey or colour, each value floored to its level and
-    /// the levels 0 to k - 1 spread over 0 to 255. A reader owns each image that it is given, as with ML.NET's own.
+    /// Draws pictures from an image flow: the rows of <see cref="Sample"/> as one column of <see cref="MLImage"/>, grey or colour: each value v of levels
+    /// of the width w becomes the nearest of them, floor(v / w + 1/2), and the levels 0 to k - 1 are spread over 0 to 255. An image is valid until the reader goes on to
+    /// the next row, as with ML.NET's own columns: save it or copy its pixels while reading.
     /// </summary>
     /// <param name="count">How many.</param>
     /// <param name="seed">Which.</param>

@@ -17,7 +17,7 @@ internal sealed class SamplingMap(FlowRuntime runtime, FlowModel model, string l
     public override string InputColumnName => latentColumnName;
 
     /// <inheritdoc/>
-    public override int InputSize => model.InputShape.Size;
+    public override FlowShape InputShape { get; } = FlowShape.Vector(model.InputShape.Size);
 
     /// <inheritdoc/>
     public override int BatchSize { get; } = Rows(model, batchSize);

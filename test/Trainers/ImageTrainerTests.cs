@@ -40,6 +40,15 @@ public sealed class ImageTrainerTests
     }
 
     [Fact]
+    public void Levels_that_were_forgotten_are_told()
+    {
+        var log = new List<string>();
+        _ml.Log += (_, e) => log.Add(e.RawMessage);
+        using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(Tiny(new ImageFlowOptions { BaseWidth = 2, Blocks = 1 })).Fit(Load(Patterns(40, 1), 1, 4, 4));
+        Assert.Contains(log, line => line.StartsWith("The largest pixel in column 'Features' is 16, of 256 levels from 0 to 255", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void A_flat_column_takes_its_shape_from_the_options()
     {
         IDataView flat = Tables.Load(_ml, Patterns(40, 1));

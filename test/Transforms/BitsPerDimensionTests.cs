@@ -122,6 +122,28 @@ public sealed class BitsPerDimensionTests
     }
 
     [Fact]
+    public void Pixels_on_another_scale_are_refused_or_told()
+    {
+        FlowModel model = ImageFlows.LogitAlone(1, Side, Side, Levels, 1);
+        using RealNvpTransformer flow = Scorer(model);
+        string[] Told(float[][] rows)
+        {
+            var ml = new MLContext();
+            var log = new List<string>();
+            ml.Log += (_, e) => log.Add(e.RawMessage);
+            using var told = new RealNvpTransformer(ml, model);
+            Assert.True(double.IsFinite(told.BitsPerDimension(ImageRow.View(ml, model, rows)).Mean));
+            return [.. log];
+        }
+        string message = Assert.Throws<ArgumentException>(() => flow.BitsPerDimension(ImageRow.View(_ml, model, [[0, 1, 2, 255]]))).Message;
+        Assert.Contains("'Features' has a pixel of 255, expected 5 levels from 0 to 4", message, StringComparison.Ordinal);
+        Assert.Contains("pixel of -1,", Assert.Throws<ArgumentException>(() => flow.BitsPerDimension(ImageRow.View(_ml, model, [[0, 1, 2, -1]]))).Message, StringComparison.Ordinal);
+        Assert.DoesNotContain(Told([[0, 1, 2, 3]]), line => line.Contains("pixel", StringComparison.Ordinal));
+        Assert.Contains(Told([[0, 0.25f, 2, 4]]), line => line.StartsWith("25 % of the pixels in column 'Features' lie between the 5 levels", StringComparison.Ordinal));
+        Assert.Contains(Told([[0, 1, 1, 1]]), line => line.StartsWith("The largest pixel in column 'Features' is 1, of 5 levels from 0 to 4", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Rows_that_are_not_finite_are_counted()
     {
         FlowModel model = ImageFlows.LogitAlone(1, Side, Side, Levels, 1);

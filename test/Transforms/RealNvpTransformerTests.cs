@@ -211,6 +211,17 @@ public class RealNvpTransformerTests
     }
 
     [Fact]
+    public void Images_of_other_sides_are_refused_with_the_sides_of_the_flow()
+    {
+        FlowModel model = ImageFlows.Random(1, 4, 4, 17, 1), larger = ImageFlows.Random(1, 8, 8, 17, 1);
+        using RealNvpTransformer transformer = new(_ml, model);
+        string Refused(FlowModel of) => Assert.Throws<ArgumentOutOfRangeException>(() => transformer.Transform(ImageRow.View(_ml, of, []))).Message;
+        Assert.Contains("is Vector<Single, 1, 8, 8>, of 64 values (ResizeImages changes images to fit the flow, WithImageSize the flow to fit images)", Refused(larger), StringComparison.Ordinal);
+        Assert.Contains("Expected: Vector<Single, 1, 4, 4>, or its 16 values flat.", Refused(larger), StringComparison.Ordinal);
+        Assert.DoesNotContain("WithImageSize", Refused(ImageFlows.Random(3, 4, 4, 17, 1)), StringComparison.Ordinal); // its channels stay what they are
+    }
+
+    [Fact]
     public void Columns_can_be_renamed_so_that_two_flows_stand_in_one_pipeline()
     {
         FlowModel other = Flows.Random(seed: 5);

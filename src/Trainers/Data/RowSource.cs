@@ -1,5 +1,6 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using RealNvp.ML.Export;
 using RealNvp.ML.Transforms;
 
 namespace RealNvp.ML.Trainers.Data;
@@ -16,7 +17,7 @@ internal sealed class RowSource
     public RowSource(IDataView data, string featureColumn, int features, string? weightColumn)
     {
         _data = data;
-        _features = FeatureColumn.Find(data.Schema, featureColumn, features);
+        _features = FeatureColumn.Find(data.Schema, featureColumn, FlowShape.Vector(features));
         Features = features;
         if (weightColumn is null)
             return;

@@ -1,5 +1,6 @@
 using Microsoft.ML;
 using RealNvp.ML.Export;
+using RealNvp.ML.Transforms.Images;
 using static TorchSharp.torch;
 
 namespace RealNvp.ML.Trainers.Data;
@@ -144,9 +145,10 @@ internal sealed class TrainingDataReader
         if (_image is null)
             return ColumnFacts.OfTable(training, _options.Dequantize, statistics);
         float width = PixelLevels.Width(training.Values, _image);
-        double off = PixelLevels.Check(training.Values, Column, _image.Levels, width);
-        if (off > 0.01)
-            Warn($"{off:P0} of the pixels in column '{Column}' lie between the {_image.Levels} levels of width {width:G3}: bits per dimension have no meaning where pixels were interpolated without rounding.");
+        var levels = new LevelCheck(Column, _image.Levels, width, "set Image.Levels and Image.LevelWidth, or the scale of ExtractPixels");
+        levels.Add(training.Values);
+        foreach (string warning in levels.Warnings())
+            Warn(warning);
         return ColumnFacts.OfImages(training, width);
     }
 

@@ -25,8 +25,11 @@ internal abstract class BatchMap(FlowRuntime runtime)
     /// <summary>The vector column that is read.</summary>
     public abstract string InputColumnName { get; }
 
+    /// <summary>What it must hold.</summary>
+    public abstract FlowShape InputShape { get; }
+
     /// <summary>The number of values in it.</summary>
-    public abstract int InputSize { get; }
+    public int InputSize => InputShape.Size;
 
     /// <summary>Rows per batch of a cursor.</summary>
     public abstract int BatchSize { get; }
@@ -70,7 +73,7 @@ internal abstract class BatchMap(FlowRuntime runtime)
 
     /// <summary>The input column: a vector of Single of the right, known size.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is missing or of another type.</exception>
-    public DataViewSchema.Column FindInput(DataViewSchema schema) => FeatureColumn.Find(schema, InputColumnName, InputSize);
+    public DataViewSchema.Column FindInput(DataViewSchema schema) => FeatureColumn.Find(schema, InputColumnName, InputShape);
 
     /// <summary>What an estimator can tell before there is data: the shape of the input with columns added.</summary>
     /// <param name="input">The shape of the input; sizes of vectors are unknown in it.</param>

@@ -109,7 +109,7 @@ public static class ImageFlowPictures
     private static float[] Read(RealNvpTransformer flow, IDataView images, int count)
     {
         int size = flow.Model.InputShape.Size;
-        DataViewSchema.Column column = FeatureColumn.Find(images.Schema, flow.FeatureColumnName, size);
+        DataViewSchema.Column column = FeatureColumn.Find(images.Schema, flow.FeatureColumnName, flow.Model.InputShape);
         using DataViewRowCursor cursor = images.GetRowCursor([column]);
         var rows = new float[checked(count * size)];
         var reader = new FeatureReader(cursor, column, size, rows);
