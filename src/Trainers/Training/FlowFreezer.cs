@@ -59,7 +59,7 @@ internal static class FlowFreezer
                 if (own.Length == 0)
                     continue;
                 Tensor noise = randn([own.Length, shape.Size], dtype: ScalarType.Float64, generator: generator);
-                Tensor samples = flow.Inverse(noise).to(ScalarType.Float32); // what a graph will be given
+                Tensor samples = Samples(flow, noise);
                 if (logit is not null)
                     samples = OnLevels(samples, (Export.Steps.Logit)logit.Freeze(), withEnds: round < ProbeChoice.Rounds / 2);
                 foreach ((int i, int probe) in own.Index())
@@ -106,13 +106,22 @@ internal static class FlowFreezer
         return results;
     }
 
+    /// <summary>What a graph will be given.</summary>
+    private static Tensor Samples(Flow flow, Tensor noise)
+    {
+        using DisposeScope scope = NewDisposeScope(); // a pass of a large image flow leaves a gigabyte of temporaries
+        return flow.Inverse(noise).to(ScalarType.Float32).MoveToOuterDisposeScope();
+    }
+
     /// <summary>The latent of each row under its own member, and its log-likelihood under all.</summary>
     private static (Tensor Latents, Tensor LogLikelihoods) Evaluate(IReadOnlyList<Flow> flows, Tensor rows)
     {
+        using DisposeScope scope = NewDisposeScope();
         (Tensor Latent, Tensor LogLikelihood)[] results = [.. flows.Select(flow => flow.LatentAndLogLikelihood(rows))];
         using Scalar logCount = Math.Log(flows.Count).ToScalar();
         Tensor logLikelihoods = stack(results.Select(result => result.LogLikelihood)).logsumexp(0) - logCount;
-        return (cat([.. Enumerable.Range(0, (int)rows.shape[0]).Select(i => results[i % flows.Count].Latent.narrow(0, i, 1))]), logLikelihoods);
+        Tensor latents = cat([.. Enumerable.Range(0, (int)rows.shape[0]).Select(i => results[i % flows.Count].Latent.narrow(0, i, 1))]);
+        return scope.MoveToOuter(latents, logLikelihoods);
     }
 
     /// <summary>
