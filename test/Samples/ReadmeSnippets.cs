@@ -1,5 +1,6 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using Microsoft.ML.OnnxRuntime;
 using RealNvp.ML.Export;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Transforms;
@@ -135,6 +136,14 @@ public sealed class ReadmeSnippets : IDisposable
 
         Assert.Equal(last.Score, result.Score, 1e-3 * Math.Abs(last.Score));
         Assert.NotNull(inputSchema.GetColumnOrNull("Pressure"));
+
+        // README: other runtimes
+        using var session = new InferenceSession("density.onnx");
+        using var input = OrtValue.CreateTensorValueFromMemory(new float[] { 95, 2, 3 }, [1, 3]); // rows x features
+        using var outputs = session.Run(new RunOptions(), ["Features"], [input], ["Score", "PValue"]);
+        float score = outputs[0].GetTensorDataAsSpan<float>()[0];
+
+        Assert.Equal(last.Score, score, 1e-3 * Math.Abs(last.Score));
 
         // README: apply
         var scoring = mlContext.Transforms.Concatenate("Features", "Temperature", "Pressure", "Flow")
