@@ -1,5 +1,6 @@
 using RealNvp.ML.Bench.Anomaly;
 using RealNvp.ML.Bench.Density;
+using RealNvp.ML.Bench.Devices;
 using RealNvp.ML.Bench.Engine;
 using RealNvp.ML.Bench.Images;
 using RealNvp.ML.Bench.Running;
@@ -15,4 +16,5 @@ return Launcher.Run(args,
     new TrainingBenchmark(),
     new DensityBenchmark(),
     new ImagesBenchmark(),
-    new EngineBenchmark());
+    new EngineBenchmark(),
+    new DeviceBenchmark());
