@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Empties the device code for other GPUs in a CUDA library, so that the library packs small.
 
-A CUDA library holds its kernels once per GPU architecture, and a host loads those of its own alone. The payloads of all others become zeros in the copy;
-headers, sizes and offsets stay, so nothing moves. Where a container has nothing for the architecture, the nearest lower one is kept, or else the PTX.
+A CUDA library holds its kernels once per GPU architecture, and a host loads those of its own alone. The payloads of all others become
+zeros in the copy; headers, sizes and offsets stay, so nothing moves. Where a container has nothing for the architecture, the nearest lower
+one is kept, or else the PTX.
 """
 
 import argparse
@@ -68,8 +69,9 @@ def main():
     parser.add_argument("library")
     parser.add_argument("copy")
     parser.add_argument("--keep", type=int, default=90, help="the architecture as a number, 90 for 9.0 (default)")
-    parser.add_argument("--common", action="store_true", help="drop kernels that were written for one architecture alone as well: in ONNX Runtime those of "
-                        "attention and of mixtures of experts. They are loaded on first use, so a graph without them never misses them")
+    parser.add_argument("--common", action="store_true",
+                        help="drop kernels that were written for one architecture alone as well: in ONNX Runtime those of attention and of "
+                        "mixtures of experts. They are loaded on first use, so a graph without them never misses them")
     arguments = parser.parse_args()
     shutil.copyfile(arguments.library, arguments.copy)
     found, left = collections.Counter(), collections.Counter()
