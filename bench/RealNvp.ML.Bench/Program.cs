@@ -1,4 +1,5 @@
 using RealNvp.ML.Bench.Anomaly;
+using RealNvp.ML.Bench.Cuda;
 using RealNvp.ML.Bench.Density;
 using RealNvp.ML.Bench.Engine;
 using RealNvp.ML.Bench.Images;
@@ -15,4 +16,5 @@ return Launcher.Run(args,
     new TrainingBenchmark(),
     new DensityBenchmark(),
     new ImagesBenchmark(),
-    new EngineBenchmark());
+    new EngineBenchmark(),
+    new CudaBenchmark());
