@@ -1,4 +1,5 @@
 using RealNvp.ML.Bench.Anomaly;
+using RealNvp.ML.Bench.Cuda;
 using RealNvp.ML.Bench.Density;
 using RealNvp.ML.Bench.Devices;
 using RealNvp.ML.Bench.Engine;
@@ -17,4 +18,5 @@ return Launcher.Run(args,
     new DensityBenchmark(),
     new ImagesBenchmark(),
     new EngineBenchmark(),
-    new DeviceBenchmark());
+    new DeviceBenchmark(),
+    new CudaBenchmark());
