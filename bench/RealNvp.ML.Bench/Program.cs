@@ -8,6 +8,9 @@ using RealNvp.ML.Bench.Running;
 using RealNvp.ML.Bench.Sampling;
 using RealNvp.ML.Bench.Scoring;
 using RealNvp.ML.Bench.Training;
+using RealNvp.ML.Transforms.Onnx;
+
+OnnxTelemetry.TurnOff(); // some baselines call ONNX Runtime before the library does
 
 // One line per subcommand.
 return Launcher.Run(args,
