@@ -22,6 +22,9 @@ internal sealed class TrainingBar : IProgress<TrainingProgress>
     /// </summary>
     public bool EveryEvaluation { get; init; }
 
+    /// <summary>When training ends even where steps are left; null where it does not.</summary>
+    public TimeSpan? Limit { get; init; }
+
     /// <summary>All reports so far.</summary>
     public IReadOnlyList<TrainingProgress> History => _history;
 
@@ -50,7 +53,9 @@ internal sealed class TrainingBar : IProgress<TrainingProgress>
             ? $"NLL {value.TrainingNll,7:F2}  validation {value.ValidationNll,7:F2}"
             : $"bits/dim {value.TrainingBitsPerDimension:F3}  validation {value.ValidationBitsPerDimension:F3}";
         string epoch = EveryEvaluation ? $"{value.Epoch,5:F1}/{value.Epochs:F1}" : $"{value.Epoch,4:F0}/{value.Epochs:F0}";
-        string line = $"epoch {epoch}  {likelihood}  {Time(value.Remaining)} left";
+        TimeSpan left = Limit is { } limit && limit - value.Elapsed < value.Remaining ? limit - value.Elapsed : value.Remaining;
+        string after = EveryEvaluation ? $"  after {Time(value.Elapsed)}" : "";
+        string line = $"epoch {epoch}{after}  {likelihood}  {Time(left > TimeSpan.Zero ? left : TimeSpan.Zero)} left";
         if (_task is not null)
         {
             _task.Value = _task.MaxValue * value.Step / value.Steps;

@@ -12,6 +12,7 @@ internal sealed class Arguments
         ["--preset NAME"] = $"{string.Join(", ", Preset.All.Select(preset => preset.Name))}; cifar10 by default",
         ["--epochs N"] = "passes over the training images; 20 by default",
         ["--steps N"] = "optimizer steps, instead of epochs",
+        ["--minutes N"] = "training ends after so long, with the best flow so far; 2.5 will do. Epochs or steps then only shape the learning rate",
         ["--batch N"] = "images per step; 64 by default",
         ["--width N"] = "maps of the first nets, instead of the preset's",
         ["--blocks N"] = "residual blocks of each net, instead of the preset's",
@@ -24,6 +25,8 @@ internal sealed class Arguments
         ["--out DIR"] = "where model and pictures go; artifacts/samples/TrainImages/PRESET by default",
         ["--checkpoints DIR"] = "where the run goes on after an interruption; checkpoints in the output folder by default",
     };
+
+    private const int MostMinutes = 35_000; // 24 days: timers count milliseconds in 32 bits
 
     private readonly Dictionary<string, string> _values = new(StringComparer.Ordinal);
 
@@ -44,6 +47,13 @@ internal sealed class Arguments
         Out = Text("--out") ?? Path.Combine("artifacts", "samples", "TrainImages", Preset.Name);
         Checkpoints = Text("--checkpoints") ?? Path.Combine(Out, "checkpoints");
         (Epochs, Steps, BatchSize) = (Number("--epochs") ?? 20, Number("--steps") ?? 0, Number("--batch") ?? 64);
+        Minutes = Text("--minutes") switch
+        {
+            null => null,
+            { } text when double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double minutes)
+                && minutes is > 0 and <= MostMinutes => minutes,
+            { } text => throw new ArgumentException($"--minutes is '{text}', expected a number above 0, of {MostMinutes} at most."),
+        };
         (Train, Test, Threads, Seed) = (Number("--train"), Number("--test"), Number("--threads"), Number("--seed") ?? 1);
         Flow = Preset.Flow with { BaseWidth = Number("--width") ?? Preset.Flow.BaseWidth, Blocks = Number("--blocks") ?? Preset.Flow.Blocks };
     }
@@ -65,6 +75,9 @@ internal sealed class Arguments
 
     /// <summary>Steps instead of epochs, where above 0.</summary>
     public int Steps { get; }
+
+    /// <summary>After how long training ends with the best flow so far, or null for no such end.</summary>
+    public double? Minutes { get; }
 
     /// <summary>Images per step.</summary>
     public int BatchSize { get; }

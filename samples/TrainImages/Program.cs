@@ -42,17 +42,23 @@ try
     string folder = Directory.CreateDirectory(arguments.Out).FullName;
     string inFolder(string name) => Path.Combine(folder, name);
 
-    var bar = new TrainingBar { EveryEvaluation = true };
+    TimeSpan? limit = arguments.Minutes is { } minutes ? TimeSpan.FromMinutes(minutes) : null;
+    using var stopOrTimeOut = CancellationTokenSource.CreateLinkedTokenSource(stop.Token);
+    var bar = new TrainingBar { EveryEvaluation = true, Limit = limit };
     RealNvpTrainer.Options options = RealNvpTrainer.Options.ForImages(arguments.Flow);
     (options.Epochs, options.Steps, options.BatchSize) = (arguments.Epochs, arguments.Steps, arguments.BatchSize);
     (options.Precision, options.Device, options.Threads, options.Seed) = (arguments.Precision, arguments.Device, arguments.Threads, arguments.Seed);
     // few images tell a mean over thousands of values well, and evaluating many takes long
     (options.ValidationFraction, options.CalibrationFraction) = (0.04, 0.02);
     (options.CheckpointFolder, options.Resume, options.CheckpointInterval) = (arguments.Checkpoints, true, 100);
-    (options.Progress, options.CancellationToken) = (bar, stop.Token);
+    (options.Progress, options.CancellationToken) = (bar, stopOrTimeOut.Token);
+    options.OnCancellation = limit is null ? OnCancellation.Throw : OnCancellation.ReturnBest;
 
     Console.WriteLine($"training the flow '{arguments.Preset.Name}' on {data.Description}; checkpoints in {arguments.Checkpoints}");
+    if (limit is { } time)
+        stopOrTimeOut.CancelAfter(time);
     using RealNvpTransformer flow = bar.Show(() => mlContext.AnomalyDetection.Trainers.RealNvp(options).Fit(data.Train));
+    stop.Token.ThrowIfCancellationRequested(); // the time being up gives the best flow; Ctrl+C means to go on later
     mlContext.Model.Save(flow, data.Train.Schema, inFolder("model.zip"));
     flow.ExportSampler(inFolder("sampler.onnx"));
 

@@ -22,6 +22,10 @@ public class BackendTests
         Assert.Equal(["Microsoft.ML.OnnxRuntime.Gpu", s_cudaTorch], NativePackages("-p:Backend=cuda"));
 
     [Fact]
+    public void Host_takes_no_libtorch() =>
+        Assert.Equal(["Microsoft.ML.OnnxRuntime"], NativePackages("-p:Backend=host"));
+
+    [Fact]
     public void Without_torch_only_onnx_runtime_remains() =>
         Assert.Equal(["Microsoft.ML.OnnxRuntime"], NativePackages("-p:NeedsTorch=false"));
 
@@ -30,7 +34,7 @@ public class BackendTests
     {
         var (exitCode, output, _) = Msbuild("-p:Backend=gpu", "-t:CheckBackend");
         Assert.NotEqual(0, exitCode);
-        Assert.Contains("Backend is 'gpu'; it must be cpu or cuda.", output, StringComparison.Ordinal);
+        Assert.Contains("Backend is 'gpu'; it must be cpu, cuda or host.", output, StringComparison.Ordinal);
     }
 
     private static string[] NativePackages(params string[] arguments)

@@ -24,7 +24,7 @@ public sealed class TrainImagesTests : IDisposable
         Assert.True(exitCode == 0, output + error);
 
         Assert.Contains("training the flow 'cifar10' on CIFAR-10;", output, StringComparison.Ordinal);
-        Assert.Equal(3, Regex.Count(output, @"^epoch +\d+\.\d/\d+\.\d  bits/dim \d\.\d{3}  validation \d\.\d{3}  \d+:\d\d left\r?$", RegexOptions.Multiline)); // one line each
+        Assert.Equal(3, Regex.Count(output, @"^epoch +\d+\.\d/\d+\.\d  after \d+:\d\d  bits/dim \d\.\d{3}  validation \d\.\d{3}  \d+:\d\d left\r?$", RegexOptions.Multiline)); // one line each
         Match result = Regex.Match(output, @"10 test images, which training has not seen: (\S+) \+- (\S+) bits per dimension");
         Assert.InRange(double.Parse(result.Groups[1].Value, CultureInfo.InvariantCulture), 6, 10); // of a fresh flow
         Assert.Contains("Nets of 2 maps and 1 residual block, where the preset has 64 and 8.", output, StringComparison.Ordinal);
@@ -48,6 +48,27 @@ public sealed class TrainImagesTests : IDisposable
     }
 
     [Fact]
+    public void The_best_flow_is_kept_when_the_time_is_up_and_the_same_command_goes_on()
+    {
+        string data = Path.GetDirectoryName(_folder.File("data/data_batch_1.bin"))!, results = _folder.File("out");
+        WriteCifar10(Path.Combine(data, "data_batch_1.bin"), 40, seed: 1);
+        WriteCifar10(Path.Combine(data, "test_batch.bin"), 12, seed: 2);
+        string[] command = ["--data", data, "--minutes", "0.1", "--steps", "1000000", "--out", results, .. s_narrow];
+        int first = Steps(), second = Steps();
+        Assert.InRange(first, 1, 900_000);
+        Assert.InRange(second, first + 1, 900_000);
+        Assert.True(File.Exists(Path.Combine(results, "samples.png")));
+
+        int Steps()
+        {
+            var (exitCode, output, error) = Sample.TrainImages.Run(command);
+            Assert.True(exitCode == 0, output + error);
+            Assert.Contains("12 test images, which training has not seen", output, StringComparison.Ordinal);
+            return int.Parse(Regex.Match(output, @"(\d+) steps of 8 images").Groups[1].Value, CultureInfo.InvariantCulture);
+        }
+    }
+
+    [Fact]
     public void A_folder_of_images_is_split()
     {
         for (int i = 0; i < 60; i++)
@@ -67,6 +88,8 @@ public sealed class TrainImagesTests : IDisposable
     [InlineData(2, "--data is missing")]
     [InlineData(2, "Unknown option '--fast'", "--fast", "1")]
     [InlineData(2, "--steps is 'many', expected a number from 1 on", "--data", ".", "--steps", "many")]
+    [InlineData(2, "--minutes is 'soon', expected a number above 0", "--data", ".", "--minutes", "soon")]
+    [InlineData(2, "--minutes is '0', expected a number above 0", "--data", ".", "--minutes", "0")]
     [InlineData(2, "--preset is 'mnist', expected one of small, cifar10,", "--data", ".", "--preset", "mnist")]
     [InlineData(2, "--precision is 'f16', expected one of f32, bf16", "--data", ".", "--precision", "f16")]
     [InlineData(2, "Option --width needs a value", "--data", ".", "--width")]

@@ -1,0 +1,202 @@
+#!/bin/bash
+# Runs what pack.sh packed on a GPU host, within a number of minutes, and leaves few files.
+# usage: run.sh [--minutes N] [--only a,b,c,d,e] [--smallest] [--out DIR] [--archives DIR] [--device cuda|cpu]
+#   --minutes N      for everything, unpacking included; 12 by default
+#   --only LIST      some of the parts below; all by default
+#   --smallest       each part in its smallest form: a rehearsal
+#   --out DIR        for summary.md, results.json, log.txt and pictures, those of earlier calls too; gpu-host-results by default
+#   --archives DIR   beside this file, or artifacts/gpu-host, by default
+#   --device D       cuda by default
+# PYTHON names the interpreter whose PyTorch is used, TORCH_LIB_DIR the folder of another libtorch, GPU_HOST_WORK the folder to unpack into.
+# The exit code is the number of parts that failed.
+set -u
+minutes=12 only=a,b,c,d,e smallest='' out=gpu-host-results archives='' device=cuda
+
+# --- The parts, in order of worth, and their shares of the time. ---
+parts=(a:3 b:5 c-narrow:5 c-paper:4 d:3 e:3)
+
+# Sets $command; $1 is the part, $2 the seconds that it may take.
+command_of() {
+  local left=$(($2 * 4 / 5)) minutes_of
+  case $1 in
+    a) command=(RealNvp.ML.Bench device --device "$device") ;;
+    b) command=(RealNvp.ML.Bench training --device "$device" --python "$peer")
+       if [ "$smallest" ]; then command+=(--precisions f32 --loads tabular)
+       elif [ "$device" = cpu ]; then command+=(--precisions f32 --loads tabular,image,image32)
+       else command+=(--precisions f32,tf32,bf16 --loads tabular,image,image32); fi ;;
+    c-*) # checks of the graphs, bits per dimension and pictures follow training, on the CPU
+       [ "$1" = c-narrow ] && left=$(($2 - 75)) || left=$(($2 - 120))
+       [ "$left" -ge 20 ] || left=20
+       minutes_of=$(awk "BEGIN { print $left / 60 }")
+       command=(TrainImages --data "$cifar" --preset cifar10 --device "$device" --out "$work/results/$1")
+       if [ "$smallest" ]; then command+=(--width 4 --blocks 1 --train 300 --test 50 --steps 1000 --minutes 0.15)
+       elif [ "$1" = c-narrow ]; then command+=(--width 32 --blocks 4 --epochs "$epochs" --minutes "$minutes_of")
+       else command+=(--epochs "$epochs" --minutes "$minutes_of" --test 500); fi
+       if [ "$device" != cpu ]; then command+=(--precision bf16); fi ;;
+    d) command=(RealNvp.ML.Bench cuda --device "$device" --seconds "$([ "$smallest" ] && echo 5 || echo "$left")") ;;
+    e) command=(RealNvp.ML.Bench scoring)
+       if [ "$smallest" ]; then command+=(--cores 1,2 --seconds 5); else command+=(--cores 1,2,4,8,16 --seconds "$left"); fi ;;
+  esac
+  if [ "$smallest" ] && [ "${command[0]}" = RealNvp.ML.Bench ]; then command+=(--rounds 1); fi
+}
+epochs=60 # the learning rate falls over so many; --minutes ends training before
+# --- ---
+
+here=$(cd "$(dirname "$0")" && pwd)
+while [ $# -gt 0 ]; do
+  case $1 in
+    --minutes) minutes=$2; shift 2 ;;
+    --only) only=$2; shift 2 ;;
+    --smallest) smallest=yes; shift ;;
+    --out) out=$2; shift 2 ;;
+    --archives) archives=$2; shift 2 ;;
+    --device) device=$2; shift 2 ;;
+    *) sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  esac
+done
+if [ -z "$archives" ]; then
+  archives=$here
+  [ -e "$here/app.tar.xz" ] || archives=$here/../../artifacts/gpu-host
+fi
+work=${GPU_HOST_WORK:-/tmp/gpu-host} python=${PYTHON:-python3}
+mkdir -p "$work/results" "$out"
+out=$(cd "$out" && pwd) deadline=$(awk "BEGIN { print int($SECONDS + 60 * $minutes) }")
+cifar=$work/cifar10 peer=$work/peer-python
+
+# --- Unpacking, once for each archive. Python does it: a host may lack xz. ---
+unpack() { # name, stamp of the archive, command...
+  local name=$1 stamp=$2; shift 2
+  if [ "$(cat "$work/$name.stamp" 2> /dev/null)" = "$stamp" ]; then return; fi
+  rm -rf "${work:?}/$name" "$work/$name.stamp"
+  if "$@"; then echo "$stamp" > "$work/$name.stamp"; echo "unpacked $name ($SECONDS s)"; else echo "FAILED to unpack $name"; fi
+}
+untar() {
+  "$python" -c 'import sys, tarfile
+with tarfile.open(fileobj=sys.stdin.buffer, mode="r|xz") as archive:
+    archive.extractall(sys.argv[1])' "$work"
+}
+untar_app() { untar < "$archives/app.tar.xz" && chmod +x "$work/app/RealNvp.ML.Bench" "$work/app/TrainImages"; }
+untar_ort() { # the same programs on the other ONNX Runtime; links, not copies, since only the folder differs
+  cat "$archives"/ort-cuda.tar.xz.part-* | untar && cp -al "$work/app" "$work/ort-cuda/app" \
+    && cp --remove-destination "$work"/ort-cuda/*.so "$work/ort-cuda/app"
+}
+if [ -e "$archives/app.tar.xz" ]; then unpack app "$(cksum < "$archives/app.tar.xz")" untar_app; fi
+if [ -e "$archives/cifar10.images.xz" ]; then
+  unpack cifar10 "$(cksum < "$archives/cifar10.images.xz")" "$python" "$here/images.py" unpack "$archives/cifar10.images.xz" "$cifar"
+fi
+if [ -e "$archives/ort-cuda.sha256" ]; then
+  sum=$(cat "$archives/ort-cuda.sha256")
+  if [ "$(cat "$archives"/ort-cuda.tar.xz.part-* 2> /dev/null | sha256sum | cut -d' ' -f1)" = "$sum" ]; then
+    unpack ort-cuda "$sum $(cat "$work/app.stamp")" untar_ort
+  else
+    echo "ONNX Runtime's CUDA provider waits for parts that are not here yet"
+  fi
+fi
+if [ ! -x "$work/app/RealNvp.ML.Bench" ]; then echo "There are no programs: app.tar.xz is not in $archives." >&2; exit 100; fi
+
+# --- Where libtorch is. ---
+site=$("$python" -c 'import importlib.util, os
+print(os.path.dirname(os.path.dirname(importlib.util.find_spec("torch").origin)))' 2> /dev/null)
+torch=${TORCH_LIB_DIR:-$site/torch/lib}
+if [ ! -e "$torch/libtorch_cpu.so" ]; then echo "There is no libtorch in '$torch': set PYTHON or TORCH_LIB_DIR." >&2; exit 100; fi
+nvidia=$(for folder in "$site"/nvidia/*/lib; do [ ! -d "$folder" ] || printf ':%s' "$folder"; done)
+libraries=$torch$nvidia${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+# Preloaded, because TorchSharp says that there is no GPU, and nothing else, where libtorch_cuda is not loaded before.
+preload=$(for name in libc10 libtorch_cpu libc10_cuda libtorch_cuda libtorch; do
+  [ ! -e "$torch/$name.so" ] || printf '%s:' "$torch/$name.so"
+done)
+preload=${preload%:}
+
+# The peer runs as its user would run it, without our libraries.
+cat > "$peer" << PEER
+#!/bin/bash
+LD_PRELOAD=\${LD_PRELOAD//$preload/}
+export LD_PRELOAD LD_LIBRARY_PATH='${LD_LIBRARY_PATH:-}'
+[ "\$LD_PRELOAD" ] || unset LD_PRELOAD
+[ "\$LD_LIBRARY_PATH" ] || unset LD_LIBRARY_PATH
+exec "$(command -v "$python")" "\$@"
+PEER
+chmod +x "$peer"
+
+export ORT_DISABLE_TELEMETRY=1 CUDA_MODULE_LOADING=LAZY
+export DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1 DOTNET_gcServer=0 DOTNET_EnableWriteXorExecute=0 DOTNET_EnableDiagnostics=0
+
+# --- Facts about the host. ---
+{
+  echo "$(date -u '+%Y-%m-%d %H:%M') UTC, $(nproc) cores, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(uname -r)"
+  timeout 20 nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.max.sm,power.limit --format=csv,noheader 2>&1 || echo "no nvidia-smi"
+  timeout 90 "$python" -c 'import sys, torch
+print("Python", sys.version.split()[0], "torch", torch.__version__, "CUDA", torch.version.cuda, "cuDNN", torch.backends.cudnn.version())
+print("torch sees", torch.cuda.get_device_name(0) if torch.cuda.is_available() else "no GPU")' 2>&1 | tail -3
+  echo "libtorch: $torch"
+  LD_LIBRARY_PATH=$libraries timeout 90 "$python" "$here/abi_check.py" "$work/app/libLibTorchSharp.so" "$torch" 2>&1 | head -30
+  if [ -e "$work/ort-cuda.stamp" ]; then
+    provider=$work/ort-cuda/libonnxruntime_providers_cuda.so
+    lacks=$(LD_LIBRARY_PATH=$libraries ldd "$provider" 2>&1 | sed -n 's/ => not found//p' | tr -d '\t' | paste -sd' ')
+    echo "ONNX Runtime's CUDA provider lacks: ${lacks:-nothing}"
+  fi
+} > "$work/results/facts.txt"
+cat "$work/results/facts.txt"
+
+# --- Results so far, rewritten after every part. ---
+compose() {
+  local name
+  {
+    printf '# A run on a GPU host\n\n```\n%s\n```\n\n' "$(cat "$work/results/facts.txt")"
+    printf '| part | seconds | exit code | command |\n| --- | ---: | ---: | --- |\n'
+    for entry in "${parts[@]}"; do cat "$work/results/${entry%:*}.row" 2> /dev/null; done
+    for entry in "${parts[@]}"; do
+      name=${entry%:*}
+      [ -e "$work/results/$name.row" ] || continue
+      printf '\n## Part %s\n\n' "$name"
+      if [ -s "$work/results/$name.md" ]; then cat "$work/results/$name.md"
+      elif [ -e "$work/results/$name.log" ]; then printf '```\n%s\n```\n' "$(tail -n 40 "$work/results/$name.log" | cut -c1-300)"; fi
+    done
+  } > "$out/summary.md.tmp" && mv "$out/summary.md.tmp" "$out/summary.md"
+  cat "$work"/results/*.jsonl > "$out/results.json" 2> /dev/null
+  for log in "$work"/results/*.log; do
+    printf '\n===== %s\n' "$(basename "$log" .log)"; tail -c 400000 "$log"
+  done > "$out/log.txt" 2> /dev/null
+  for name in c-narrow c-paper; do
+    for picture in samples reconstructions; do
+      [ ! -e "$work/results/$name/$picture.png" ] || cp "$work/results/$name/$picture.png" "$out/$picture-${name#c-}.png"
+    done
+  done
+}
+
+# --- The parts. ---
+failed=0 weight=0
+wanted() { case ,$only, in *,"${1%-*}",* | *,"$1",*) true ;; *) false ;; esac; }
+for entry in "${parts[@]}"; do if wanted "${entry%:*}"; then weight=$((weight + ${entry#*:})); fi; done
+for entry in "${parts[@]}"; do
+  name=${entry%:*} share=${entry#*:}
+  wanted "$name" || continue
+  seconds=$(((deadline - SECONDS - 5) * share / weight)) # what a part leaves goes to those behind it
+  weight=$((weight - share))
+  rm -rf "$work/results/$name" "$work/results/$name".*
+  log=$work/results/$name.log
+  obstacle=''
+  if [ "$seconds" -lt 10 ]; then obstacle='no time left'; fi
+  if [ "${name%-*}" = c ] && [ ! -e "$work/cifar10.stamp" ]; then obstacle='no data'; fi
+  if [ "$obstacle" ]; then
+    echo "part $name: $obstacle"; echo "| $name | 0 | $obstacle | |" > "$work/results/$name.row"
+    failed=$((failed + 1)); compose; continue
+  fi
+  command_of "$name" "$seconds"
+  program=$work/app/${command[0]}
+  # only this part may compare with the CUDA provider: the others are to run on the ONNX Runtime that the packages name
+  if [ "$name" = d ] && [ -e "$work/ort-cuda.stamp" ]; then program=$work/ort-cuda/app/${command[0]}; fi
+  if [ "${command[0]}" = RealNvp.ML.Bench ]; then command+=(--json "$work/results/$name.jsonl" --markdown "$work/results/$name.md"); fi
+  printf '\n=== part %s, at most %s s: %s\n' "$name" "$seconds" "${command[*]}"
+  start=$SECONDS
+  (cd "$work" && timeout -k 5 "$seconds" env LD_LIBRARY_PATH="$libraries" LD_PRELOAD="$preload" "$program" "${command[@]:1}") \
+    > "$log" 2>&1 < /dev/null
+  code=$?
+  echo "| $name | $((SECONDS - start)) | $code | \`${command[*]//"$work/"/}\` |" > "$work/results/$name.row"
+  [ "$code" = 0 ] || failed=$((failed + 1))
+  compose
+  tail -n 25 "$log" | cut -c1-250
+  echo "--- part $name: exit code $code after $((SECONDS - start)) s"
+done
+printf '\n%s parts failed; results are in %s\n' "$failed" "$out"
+exit "$failed"
