@@ -19,7 +19,7 @@ parts=(a:3 b:5 c-narrow:5 c-paper:4 d:3 e:3)
 command_of() {
   local left=$(($2 * 4 / 5)) minutes_of
   case $1 in
-    a) command=(RealNvp.ML.Bench device --device "$device") ;;
+    a) command=(RealNvp.ML.Bench device --device "$device" --seconds "$left") ;;
     b) command=(RealNvp.ML.Bench training --device "$device" --python "$peer")
        if [ "$smallest" ]; then command+=(--precisions f32 --loads tabular)
        elif [ "$device" = cpu ]; then command+=(--precisions f32 --loads tabular,image,image32)
@@ -39,7 +39,7 @@ command_of() {
   esac
   if [ "$smallest" ] && [ "${command[0]}" = RealNvp.ML.Bench ]; then command+=(--rounds 1); fi
 }
-epochs=60 # the learning rate falls over so many; --minutes ends training before
+epochs=${EPOCHS:-60} # the learning rate falls over so many; --minutes ends training before
 # --- ---
 
 here=$(cd "$(dirname "$0")" && pwd)
