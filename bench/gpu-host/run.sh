@@ -17,11 +17,11 @@ parts=(a:3 b:5 c-narrow:5 c-paper:4 d:3 e:3)
 
 # Sets $command; $1 is the part, $2 the seconds that it may take.
 command_of() {
-  local left=$(($2 * 4 / 5)) minutes_of
+  local left=$(($2 * 4 / 5)) minutes_of cores
   case $1 in
-    a) command=(RealNvp.ML.Bench device --device "$device") ;;
+    a) command=(RealNvp.ML.Bench device --device "$device" --seconds "$([ "$smallest" ] && echo 5 || echo "$left")") ;;
     b) command=(RealNvp.ML.Bench training --device "$device" --python "$peer")
-       if [ "$smallest" ]; then command+=(--precisions f32 --loads tabular)
+       if [ "$smallest" ]; then command+=(--precisions f32 --loads tabular --threads 1) # cores of a rehearsal may be busy
        elif [ "$device" = cpu ]; then command+=(--precisions f32 --loads tabular,image,image32)
        else command+=(--precisions f32,tf32,bf16 --loads tabular,image,image32); fi ;;
     c-*) # checks of the graphs, bits per dimension and pictures follow training, on the CPU
@@ -29,13 +29,13 @@ command_of() {
        [ "$left" -ge 20 ] || left=20
        minutes_of=$(awk "BEGIN { print $left / 60 }")
        command=(TrainImages --data "$cifar" --preset cifar10 --device "$device" --out "$work/results/$1")
-       if [ "$smallest" ]; then command+=(--width 4 --blocks 1 --train 300 --test 50 --steps 1000 --minutes 0.15)
+       if [ "$smallest" ]; then command+=(--width 4 --blocks 1 --train 300 --test 50 --threads 1 --steps 1000 --minutes 0.15)
        elif [ "$1" = c-narrow ]; then command+=(--width 32 --blocks 4 --epochs "$epochs" --minutes "$minutes_of")
        else command+=(--epochs "$epochs" --minutes "$minutes_of" --test 500); fi
        if [ "$device" != cpu ]; then command+=(--precision bf16); fi ;;
-    d) command=(RealNvp.ML.Bench cuda --device "$device" --seconds "$([ "$smallest" ] && echo 5 || echo "$left")") ;;
-    e) command=(RealNvp.ML.Bench scoring)
-       if [ "$smallest" ]; then command+=(--cores 1,2 --seconds 5); else command+=(--cores 1,2,4,8,16 --seconds "$left"); fi ;;
+    d) command=(RealNvp.ML.Bench cuda --device "$device" --python "$peer" --seconds "$([ "$smallest" ] && echo 5 || echo "$left")") ;;
+    e) cores=$(for n in 1 2 4 8 16; do [ "$n" -gt "$(nproc)" ] || echo "$n"; done | paste -sd,)
+       command=(RealNvp.ML.Bench scoring --cores "$cores" --seconds "$([ "$smallest" ] && echo 5 || echo "$left")") ;;
   esac
   if [ "$smallest" ] && [ "${command[0]}" = RealNvp.ML.Bench ]; then command+=(--rounds 1); fi
 }
@@ -124,12 +124,13 @@ export DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1 DOTNET_gcServer=0 DOTNET_EnableWr
 # --- Facts about the host. ---
 {
   echo "$(date -u '+%Y-%m-%d %H:%M') UTC, $(nproc) cores, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(uname -r)"
-  timeout 20 nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.max.sm,power.limit --format=csv,noheader 2>&1 || echo "no nvidia-smi"
+  timeout 20 nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.max.sm,power.limit --format=csv,noheader 2> /dev/null \
+    || echo "no nvidia-smi"
   timeout 90 "$python" -c 'import sys, torch
 print("Python", sys.version.split()[0], "torch", torch.__version__, "CUDA", torch.version.cuda, "cuDNN", torch.backends.cudnn.version())
 print("torch sees", torch.cuda.get_device_name(0) if torch.cuda.is_available() else "no GPU")' 2>&1 | tail -3
   echo "libtorch: $torch"
-  LD_LIBRARY_PATH=$libraries timeout 90 "$python" "$here/abi_check.py" "$work/app/libLibTorchSharp.so" "$torch" 2>&1 | head -30
+  LD_LIBRARY_PATH=$libraries timeout 90 "$python" "$here/abi_check.py" "$work/app/libLibTorchSharp.so" "$torch" 2>&1 | sed 30q
   if [ -e "$work/ort-cuda.stamp" ]; then
     provider=$work/ort-cuda/libonnxruntime_providers_cuda.so
     lacks=$(LD_LIBRARY_PATH=$libraries ldd "$provider" 2>&1 | sed -n 's/ => not found//p' | tr -d '\t' | paste -sd' ')
