@@ -1,11 +1,16 @@
 using RealNvp.ML.Bench.Anomaly;
+using RealNvp.ML.Bench.Cuda;
 using RealNvp.ML.Bench.Density;
+using RealNvp.ML.Bench.Devices;
 using RealNvp.ML.Bench.Engine;
 using RealNvp.ML.Bench.Images;
 using RealNvp.ML.Bench.Running;
 using RealNvp.ML.Bench.Sampling;
 using RealNvp.ML.Bench.Scoring;
 using RealNvp.ML.Bench.Training;
+using RealNvp.ML.Transforms.Onnx;
+
+OnnxTelemetry.TurnOff(); // some baselines call ONNX Runtime before the library does
 
 // One line per subcommand.
 return Launcher.Run(args,
@@ -15,4 +20,6 @@ return Launcher.Run(args,
     new TrainingBenchmark(),
     new DensityBenchmark(),
     new ImagesBenchmark(),
-    new EngineBenchmark());
+    new EngineBenchmark(),
+    new DeviceBenchmark(),
+    new CudaBenchmark());

@@ -159,13 +159,13 @@ class Channels(nn.Module):
 class ImageFlow(nn.Module):
     """Two scales behind a logit: three checkerboards, three channel-wise couplings, half of the variables leave, four checkerboards."""
 
-    def __init__(self, side=8, width=32, blocks=4, levels=17, alpha=0.05):
+    def __init__(self, channels=1, side=8, width=32, blocks=4, levels=17, alpha=0.05):
         super().__init__()
         self.levels, self.alpha = levels, alpha
-        self.first = nn.ModuleList(Checkerboard(1, side, width, blocks, i % 2 == 0) for i in range(3))
-        self.squeezed = nn.ModuleList(Channels(4, side // 2, 2 * width, blocks, i % 2 == 0) for i in range(3))
-        self.last = nn.ModuleList(Checkerboard(2, side // 2, 2 * width, blocks, i % 2 == 0) for i in range(4))
-        self.register_buffer("order", torch.tensor([0, 3, 1, 2]))
+        self.first = nn.ModuleList(Checkerboard(channels, side, width, blocks, i % 2 == 0) for i in range(3))
+        self.squeezed = nn.ModuleList(Channels(4 * channels, side // 2, 2 * width, blocks, i % 2 == 0) for i in range(3))
+        self.last = nn.ModuleList(Checkerboard(2 * channels, side // 2, 2 * width, blocks, i % 2 == 0) for i in range(4))
+        self.register_buffer("order", torch.tensor([4 * channel + phase for phase in (0, 3, 1, 2) for channel in range(channels)]))
 
     def log_likelihood(self, rows):
         slope = (1 - 2 * self.alpha) / self.levels

@@ -95,6 +95,7 @@ internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
             return;
         bool wasTraining = training;
         eval();
+        using DisposeScope all = NewDisposeScope();
         using IDisposable guard = no_grad();
         Tensor x = FromRows(rows).alias();
         foreach (FlowStepModule step in steps)

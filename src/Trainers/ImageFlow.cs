@@ -1,5 +1,6 @@
 using RealNvp.ML.Export;
 using RealNvp.ML.Export.Steps;
+using RealNvp.ML.Trainers.Native;
 using RealNvp.ML.Trainers.Steps;
 using TorchSharp;
 
@@ -28,7 +29,7 @@ internal static class ImageFlow
     /// <param name="noise">Draws what training draws; must outlive it. Needed with dropout only.</param>
     /// <param name="bfloat16">Whether the nets compute in bfloat16 in training.</param>
     /// <exception cref="ArgumentException">The sides do not allow so many scales.</exception>
-    public static Flow Build(FlowShape shape, ImageFlowOptions options, int seed, double dropout = 0, torch.Generator? noise = null, bool bfloat16 = false)
+    public static Flow Build(FlowShape shape, ImageFlowOptions options, int seed, double dropout = 0, DeviceRandom? noise = null, bool bfloat16 = false)
     {
         if (!shape.IsImage)
             throw new ArgumentException($"An image flow needs channels, height and width; found {shape} values.", nameof(shape));

@@ -1,6 +1,7 @@
 using RealNvp.ML.Export.Steps;
-using RealNvp.ML.Trainers.Steps;
 using RealNvp.ML.Trainers.Data;
+using RealNvp.ML.Trainers.Native;
+using RealNvp.ML.Trainers.Steps;
 using TorchSharp;
 
 namespace RealNvp.ML.Trainers;
@@ -18,7 +19,7 @@ internal static class VectorFlow
     /// <param name="dropout">The share of hidden values that training drops.</param>
     /// <param name="seed">Of the initial weights, permutations and rotations.</param>
     /// <param name="noise">Draws what training draws; must outlive it.</param>
-    public static Flow Build(ColumnFacts columns, RealNvpTrainer.Options options, double dropout, int seed, torch.Generator noise)
+    public static Flow Build(ColumnFacts columns, RealNvpTrainer.Options options, double dropout, int seed, DeviceRandom noise)
     {
         int features = columns.Mean.Length;
         var steps = new List<FlowStepModule>();

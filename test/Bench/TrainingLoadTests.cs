@@ -1,5 +1,7 @@
 using RealNvp.ML.Bench.Running;
 using RealNvp.ML.Bench.Training;
+using RealNvp.ML.Trainers;
+using TorchSharp;
 
 namespace RealNvp.ML.Tests.Bench;
 
@@ -31,30 +33,32 @@ public sealed class TrainingLoadTests
     }
 
     [Theory]
+    [InlineData("--precisions is 'f64', expected some of f32,tf32,bf16", "--precisions", "f64")]
+    [InlineData("Device is 'gpu', expected cpu, cuda or cuda:N", "--device", "gpu")]
     [InlineData("--threads is '0', expected a number from 1 on", "--threads", "0")]
-    [InlineData("--loads is 'tabular,text', expected some of tabular,image", "--loads", "tabular,text")]
+    [InlineData("--loads is 'tabular,text', expected some of tabular,image,image32", "--loads", "tabular,text")]
     [InlineData("--loads is ',', expected", "--loads", ",")]
     public void What_cannot_be_is_refused(string reason, params string[] arguments)
         => Assert.Contains(reason, Assert.Throws<BenchmarkFailedException>(() => Read(arguments)).Message, StringComparison.Ordinal);
 
     [Fact]
-    public void All_loads_are_trained_unless_some_are_named()
+    public void What_a_cpu_trains_fast_is_trained_unless_loads_are_named()
     {
         Assert.Equal(["tabular", "image"], Read().Loads.Select(load => load.Name));
-        Assert.Equal("image", Assert.Single(Read("--loads", "image").Loads).Name);
+        Assert.Equal("image32", Assert.Single(Read("--loads", "image32").Loads).Name);
     }
 
     [Fact]
     public void A_missing_interpreter_is_told()
     {
-        string message = Assert.Throws<BenchmarkFailedException>(() => new PyTorchPeer("no-such-python", "tabular", 1)).Message;
+        string message = Assert.Throws<BenchmarkFailedException>(() => new PyTorchPeer("no-such-python")).Message;
         Assert.Contains("apt install python3-torch libopenblas0-openmp", message, StringComparison.Ordinal);
     }
 
     private static (long Parameters, long Steps) Train(string name, int most)
     {
         long parameters = 0, last = 0;
-        TrainingLoad.All.Single(load => load.Name == name).Train(count => parameters = count, step => (last = step) < most);
+        TrainingLoad.All.Single(load => load.Name == name).Train(torch.CPU, TrainingPrecision.Float32, count => parameters = count, step => (last = step) < most);
         return (parameters, last);
     }
 

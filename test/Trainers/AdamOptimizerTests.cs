@@ -22,7 +22,7 @@ public sealed class AdamOptimizerTests
             optimizer.ZeroGradients();
             (parameters[0].pow(4).sum() / 4 + parameters[1].pow(4).sum() / 4).backward();
             optimizer.Penalize(penalty);
-            double norm = optimizer.Step(rate, decay, clip);
+            double norm = optimizer.Step(rate, decay, clip).item<double>();
 
             // the loss has penalty * x^2 besides, of gains alone
             double Slope(int i, double x) => Math.Pow(x, 3) + (i == 1 ? 2 * penalty * x : 0);
@@ -44,14 +44,35 @@ public sealed class AdamOptimizerTests
         }
     }
 
-    [Fact]
-    public void A_gradient_that_is_not_finite_changes_nothing()
+    [Theory, InlineData(0), InlineData(0.5), InlineData(100)]
+    public void Steps_that_are_decided_on_the_device_are_the_same(double clip)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        TorchSharp.Modules.Parameter[][] sides = [.. Enumerable.Range(0, 2).Select(_
+            => new TorchSharp.Modules.Parameter[] { new(tensor(new float[] { 1, -2, 3 })), new(tensor(new float[] { 0.5f })) })];
+        using AdamOptimizer seen = new(sides[0], unseen: false), unseen = new(sides[1], unseen: true);
+        for (int step = 0; step < 4; step++)
+        {
+            float[] norms = [.. sides.Zip([seen, unseen], (parameters, optimizer) =>
+            {
+                optimizer.ZeroGradients();
+                (parameters[0].pow(4).sum() / 4 + parameters[1].pow(4).sum() / 4).backward();
+                return optimizer.Step(0.1, 0.1, clip).item<float>();
+            })];
+            Assert.Equal(norms[0], norms[1], 1e-6f * norms[0]);
+        }
+        foreach ((TorchSharp.Modules.Parameter one, TorchSharp.Modules.Parameter other) in sides[0].Zip(sides[1]))
+            Assert.True((one - other).abs().max().item<float>() < 1e-6);
+    }
+
+    [Theory, InlineData(false), InlineData(true)]
+    public void A_gradient_that_is_not_finite_changes_nothing(bool unseen)
     {
         using DisposeScope scope = NewDisposeScope();
         var parameter = new TorchSharp.Modules.Parameter(tensor(new float[] { 1, 2 }));
-        using var optimizer = new AdamOptimizer([parameter]);
+        using var optimizer = new AdamOptimizer([parameter], unseen: unseen);
         (parameter * float.PositiveInfinity).sum().backward();
-        Assert.False(double.IsFinite(optimizer.Step(0.1, 0.1, 1)));
+        Assert.False(float.IsFinite(optimizer.Step(0.1, 0.1, 1).item<float>()));
         Assert.Equal([1, 2], parameter.data<float>().ToArray());
         Assert.All(optimizer.State, state => Assert.Equal(0, state.abs().sum().item<float>()));
     }

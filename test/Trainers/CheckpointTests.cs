@@ -33,7 +33,7 @@ public sealed class CheckpointTests
             Assert.Equal(writing, Directory.EnumerateFiles(stormy.Root, "*.tmp").Any());
         }
         using Process last = TrainingProcess.Start(kind, stormy.Root);
-        Assert.Equal(expected, TrainingProcess.Weights(last, minutes: 60));
+        Assert.Equal(expected, TrainingProcess.Written(last, minutes: 60));
     }
 
     [Fact]

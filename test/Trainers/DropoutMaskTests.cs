@@ -1,3 +1,4 @@
+using RealNvp.ML.Trainers.Native;
 using RealNvp.ML.Trainers.Steps;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -11,7 +12,7 @@ public sealed class DropoutMaskTests
     public void Shares_are_dropped_and_the_mean_stays(double share)
     {
         using DisposeScope scope = NewDisposeScope();
-        var mask = new DropoutMask(share, new Generator(3));
+        var mask = new DropoutMask(share, new DeviceRandom(3, CPU));
         double[] values = [.. mask.Draw(empty(401, 501)).to(ScalarType.Float64).data<double>()];
         Assert.All(values.Distinct(), value => Assert.True(value == 0 || Math.Abs(value - 1 / (1 - share)) < 1e-3 / (1 - share), $"{value}"));
         double deviation = Math.Sqrt(share * (1 - share) / values.Length);
@@ -29,7 +30,7 @@ public sealed class DropoutMaskTests
     public void The_same_seed_draws_the_same_and_every_draw_is_new()
     {
         using DisposeScope scope = NewDisposeScope();
-        DropoutMask one = new(0.5, new Generator(3)), other = new(0.5, new Generator(3));
+        DropoutMask one = new(0.5, new DeviceRandom(3, CPU)), other = new(0.5, new DeviceRandom(3, CPU));
         Tensor values = empty([7, 9], dtype: ScalarType.Float64), first = one.Draw(values);
         Assert.Equal(ScalarType.Float64, first.dtype);
         Assert.Equal([7L, 9L], first.shape);

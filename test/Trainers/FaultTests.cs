@@ -5,6 +5,7 @@ using RealNvp.ML.Tests.Eng;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Trainers.Checkpoints;
 using RealNvp.ML.Trainers.Data;
+using RealNvp.ML.Trainers.Native;
 using RealNvp.ML.Trainers.Training;
 using RealNvp.ML.Transforms;
 using TorchSharp;
@@ -127,13 +128,13 @@ public sealed class FaultTests
     private static (Flow Flow, TrainingOutcome Outcome, List<string> Warnings) Run(FaultyBatches batches)
     {
         var options = new RealNvpTrainer.Options { Steps = 60, Couplings = 2, HiddenUnits = 8, BatchSize = FaultyBatches.Rows, BatchNorm = true, AveragedWeights = 0.9, Patience = 0, LearningRate = 3e-3, Decay = LearningRateDecay.None };
-        using var generator = new Generator(1);
+        using var random = new DeviceRandom(1, CPU);
         using DeviceRows rows = new WeightedRows([.. Rows(100, 1).SelectMany(row => row)], [.. Enumerable.Repeat(1f, 100)], 2).To(CPU, weighted: false);
         ColumnFacts facts = new([0, 0], [1, 1], [0, 0], [0, 0]);
-        Flow flow = VectorFlow.Build(facts, options, dropout: 0.1, seed: 1, generator);
-        using var noise = new TrainingNoise([0, 0], [0, 0], generator, CPU);
+        Flow flow = VectorFlow.Build(facts, options, dropout: 0.1, seed: 1, random);
+        using var noise = new TrainingNoise([0, 0], [0, 0], random, CPU);
         var warnings = new List<string>();
-        using var loop = new TrainingLoop(flow, TrainingPlan.Of(options, 100, FlowShape.Vector(2)), generator, batches, rows, rows, noise) { Warn = warnings.Add };
+        using var loop = new TrainingLoop(flow, TrainingPlan.Of(options, 100, FlowShape.Vector(2)), random, batches, rows, rows, noise) { Warn = warnings.Add };
         return (flow, loop.Run(CancellationToken.None), warnings);
     }
 

@@ -3,6 +3,7 @@ using Microsoft.ML.Data;
 using RealNvp.ML.Export.Steps;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Trainers.Data;
+using RealNvp.ML.Trainers.Native;
 using RealNvp.ML.Transforms;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -49,9 +50,9 @@ public sealed class PrecisionTests
         using DisposeScope scope = NewDisposeScope();
         Tensor LogLikelihood(TrainingPrecision precision)
         {
-            using var generator = new Generator(1);
+            using var random = new DeviceRandom(1, CPU);
             var options = new RealNvpTrainer.Options { Dropout = 0, Precision = precision };
-            using Flow flow = VectorFlow.Build(new ColumnFacts(new float[6], [1, 1, 1, 1, 1, 1], new float[6], new float[6]), options, dropout: 0, seed: 1, generator);
+            using Flow flow = VectorFlow.Build(new ColumnFacts(new float[6], [1, 1, 1, 1, 1, 1], new float[6], new float[6]), options, dropout: 0, seed: 1, random);
             using (no_grad())
             {
                 foreach ((string name, TorchSharp.Modules.Parameter parameter) in flow.named_parameters())

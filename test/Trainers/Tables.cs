@@ -6,12 +6,12 @@ namespace RealNvp.ML.Tests.Trainers;
 /// <summary>Made-up tables, and their way into ML.NET.</summary>
 internal static class Tables
 {
-    /// <summary>Rows as a data view with the column Features.</summary>
-    public static IDataView Load(MLContext ml, IEnumerable<float[]> rows)
+    /// <summary>Rows as a data view with the column Features, of the shape of a row where that is more than its length.</summary>
+    public static IDataView Load(MLContext ml, IEnumerable<float[]> rows, params int[] shape)
     {
         float[][] all = [.. rows];
         SchemaDefinition schema = SchemaDefinition.Create(typeof(Row));
-        schema["Features"].ColumnType = new VectorDataViewType(NumberDataViewType.Single, all[0].Length);
+        schema["Features"].ColumnType = new VectorDataViewType(NumberDataViewType.Single, shape is [] ? [all[0].Length] : shape);
         return ml.Data.LoadFromEnumerable(all.Select(row => new Row { Features = row }), schema);
     }
 

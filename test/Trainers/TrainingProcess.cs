@@ -32,20 +32,23 @@ internal static class TrainingProcess
     public static Process Start(string kind, string folder, bool dieWriting = false)
     {
         string assembly = typeof(TrainingProcess).Assembly.Location;
-        return Process.Start(new ProcessStartInfo("dotnet", ["exec", assembly])
+        var start = new ProcessStartInfo("dotnet", ["exec", assembly])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             Environment = { ["DOTNET_STARTUP_HOOKS"] = assembly, [Variable] = $"{kind}|{folder}|{dieWriting}" },
-        })!;
+        };
+        if (kind == CollectedTrainings.Kind)
+            start.Environment["DOTNET_TieredCompilation"] = "0"; // code that is not optimised holds all that a method made until it ends
+        return Process.Start(start)!;
     }
 
-    /// <summary>What a process that ended well has written: a hash of all weights.</summary>
-    public static string Weights(Process process, int minutes = 4)
+    /// <summary>What a process that ended well has written: of one training, a hash of all weights.</summary>
+    public static string Written(Process process, int minutes = 4)
     {
         Task<string> output = process.StandardOutput.ReadToEndAsync(), errors = process.StandardError.ReadToEndAsync();
         Assert.True(process.WaitForExit(TimeSpan.FromMinutes(minutes)), "The process does not end.");
-        Assert.True(process.ExitCode == 0, errors.Result + output.Result);
+        Assert.True(process.ExitCode == 0, $"The process ended with {process.ExitCode}. {errors.Result}{output.Result}");
         return output.Result.Trim();
     }
 
@@ -53,6 +56,11 @@ internal static class TrainingProcess
     public static void Train(string what)
     {
         string[] parts = what.Split('|');
+        if (parts[0] == CollectedTrainings.Kind)
+        {
+            CollectedTrainings.Run(parts[1]);
+            return;
+        }
         if (bool.Parse(parts[2]))
             Checkpoint.BeforeChecksum = DieWriting();
         Console.WriteLine(Hash(Fit(parts[0], parts[1])));

@@ -22,8 +22,13 @@ namespace RealNvp.ML.Tests.Transforms
             Features = [.. Enumerable.Range(0, FeatureRow.Size).Select(j => 10f * j - 5 + MathF.Sin(i + j))],
         })];
 
+        /// <summary>Says for how many seconds the process lives on after its work.</summary>
+        public const string LingerVariable = "REALNVP_TESTS_LINGER";
+
         /// <summary>Lines that the process writes: the loaded transformers, then one score per row.</summary>
-        public static string[] Load(string modelPath)
+        /// <param name="modelPath">The model.</param>
+        /// <param name="environment">Variables to change; null removes one.</param>
+        public static string[] Load(string modelPath, params (string Name, string? Value)[] environment)
         {
             string assembly = typeof(FreshProcess).Assembly.Location;
             var start = new ProcessStartInfo("dotnet", ["exec", assembly])
@@ -32,6 +37,8 @@ namespace RealNvp.ML.Tests.Transforms
                 RedirectStandardError = true,
                 Environment = { ["DOTNET_STARTUP_HOOKS"] = assembly, [ModelVariable] = modelPath },
             };
+            foreach ((string name, string? value) in environment)
+                start.Environment[name] = value;
             using Process process = Process.Start(start)!;
             Task<string> output = process.StandardOutput.ReadToEndAsync(), errors = process.StandardError.ReadToEndAsync();
             if (!process.WaitForExit(TimeSpan.FromMinutes(1)))
@@ -64,6 +71,8 @@ internal static class StartupHook
             Console.WriteLine(string.Join(" ", ((TransformerChain<ITransformer>)model).Select(transformer => transformer.GetType().Name)));
             foreach (float score in model.Transform(ml.Data.LoadFromEnumerable(FreshProcess.Rows)).GetColumn<float>("Copy"))
                 Console.WriteLine(score.ToString("R", CultureInfo.InvariantCulture));
+            if (Environment.GetEnvironmentVariable(FreshProcess.LingerVariable) is { } seconds)
+                Thread.Sleep(TimeSpan.FromSeconds(int.Parse(seconds, CultureInfo.InvariantCulture)));
             Environment.Exit(0);
         }
         catch (Exception e)

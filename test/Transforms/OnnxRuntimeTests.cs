@@ -44,6 +44,12 @@ public class OnnxRuntimeTests
         Assert.Throws<InvalidOperationException>(() => ExecutionProvider.Choose(host, 1, false, () => false, _ => { }));
     }
 
+    [Theory]
+    [InlineData("/src/bridge.cc:2043 : FAIL : Failed to load x.so with error: libcublasLt.so.13: no such file\n", "libcublasLt.so.13: no such file")]
+    [InlineData("invalid device ordinal.", "invalid device ordinal")]
+    public void Reason_names_what_is_missing_without_the_places_in_the_source_of_ONNX_Runtime(string message, string reason)
+        => Assert.Equal(reason, ExecutionProvider.Reason(message));
+
     [Fact]
     public void Missing_native_library_is_one_sentence_that_names_the_package()
     {

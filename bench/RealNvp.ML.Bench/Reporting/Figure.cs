@@ -19,5 +19,9 @@ internal sealed record Figure(
     [property: JsonPropertyName("ratio")] double Ratio)
 {
     /// <summary>The figure as one line of JSON.</summary>
-    public string ToJson() => JsonSerializer.Serialize(this);
+    public string ToJson() => JsonSerializer.Serialize(this, FigureJson.Default.Figure);
 }
+
+/// <summary>Written without reflection, which a trimmed executable has not.</summary>
+[JsonSerializable(typeof(Figure))]
+internal sealed partial class FigureJson : JsonSerializerContext;

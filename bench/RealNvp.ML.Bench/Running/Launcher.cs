@@ -32,12 +32,13 @@ internal static class Launcher
         }
 
         var report = new Report(chosen.Name, chosen.Question);
+        int written = 0;
         string? failure = null;
         using (var progress = new Progress(Console.Error))
         {
             try
             {
-                chosen.Run(new BenchmarkContext(arguments, progress, report));
+                chosen.Run(new BenchmarkContext(arguments, progress, report, Save));
             }
             catch (BenchmarkFailedException e)
             {
@@ -49,10 +50,16 @@ internal static class Launcher
         if (report.IsEmpty)
             return failure is null ? 0 : 1;
         Console.WriteLine(report.ToMarkdown());
-        if (arguments.Markdown is { } markdown)
-            File.WriteAllText(markdown, report.ToMarkdown());
-        if (arguments.Json is { } json)
-            File.AppendAllLines(json, report.Figures.Select(figure => figure.ToJson()));
+        Save();
         return failure is null ? 0 : 1;
+
+        void Save()
+        {
+            if (arguments.Markdown is { } markdown)
+                File.WriteAllText(markdown, report.ToMarkdown());
+            if (arguments.Json is { } json)
+                File.AppendAllLines(json, report.Figures.Skip(written).Select(figure => figure.ToJson()));
+            written = report.Figures.Count;
+        }
     }
 }

@@ -18,8 +18,12 @@ internal sealed class OnnxRun : IDisposable
 
     /// <summary>Binds a graph to one input and some outputs, each [rows, width].</summary>
     public OnnxRun(byte[] graph, int rows, (string Name, int Width) input, params (string Name, int Width)[] outputs)
+        : this(graph, rows, input, threads: 1, outputs) { }
+
+    /// <summary>As the other, with so many threads within a call.</summary>
+    public OnnxRun(byte[] graph, int rows, (string Name, int Width) input, int threads, params (string Name, int Width)[] outputs)
     {
-        using SessionOptions options = OnnxSession.CreateOptions(threads: 1);
+        using SessionOptions options = OnnxSession.CreateOptions(threads);
         _session = new InferenceSession(graph, options);
         Input = GC.AllocateArray<float>(rows * input.Width, pinned: true);
         Outputs = [.. outputs.Select(output => GC.AllocateArray<float>(rows * output.Width, pinned: true))];

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.ML;
 using RealNvp.ML.Bench.Flows;
 using RealNvp.ML.Bench.Reporting;
@@ -27,8 +28,20 @@ internal sealed class ScoringBenchmark : Benchmark
     public override string Question => "how many rows per second does a pipeline score?";
 
     /// <inheritdoc/>
+    public override IReadOnlyDictionary<string, string> Options => new Dictionary<string, string>
+    {
+        ["--cores"] = "instead, how scoring grows with cores: their numbers, as 1,2,4,8,16 (Linux)",
+        ["--seconds"] = "with --cores, how long it takes; 60 by default",
+    };
+
+    /// <inheritdoc/>
     public override void Run(BenchmarkContext context)
     {
+        if (context.Arguments["--cores"] is { } cores)
+        {
+            new ScoringByCores(context).Run([.. cores.Split(',').Select(text => Count(text, cores))]);
+            return;
+        }
         context.Report.Add($"""
             All read the same rows from ML.NET's cache, in rounds of random order; medians of rates, and medians of the ratios within each round.
             Ours and raw ONNX Runtime work in batches of {Batch} with the same session options; ApplyOnnxModel works row by row.
@@ -41,6 +54,11 @@ internal sealed class ScoringBenchmark : Benchmark
 
     private static Figure Figure(string name, Contest contest, string baseline)
         => new(name, contest.Rate(Transform), "rows/s", contest.Rate(baseline), baseline, contest.Ratio(Transform, baseline));
+
+    private static int Count(string text, string cores)
+        => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count > 0
+        ? count
+        : throw new BenchmarkFailedException($"--cores is '{cores}', expected numbers from 1 on, such as 1,2,4.");
 
     private static Contest Measure(BenchmarkContext context, BenchmarkFlow flow)
     {

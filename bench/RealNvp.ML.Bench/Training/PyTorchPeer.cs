@@ -5,30 +5,32 @@ using RealNvp.ML.Bench.Running;
 namespace RealNvp.ML.Bench.Training;
 
 /// <summary>
-/// The same flow in Debian's PyTorch, in a process of its own that trains when it is asked to. OpenBLAS is preloaded: without it that PyTorch multiplies
+/// The same flows in PyTorch, in a process of its own that trains when it is asked to. For Debian's PyTorch OpenBLAS is preloaded: without it that one multiplies
 /// matrices at a tenth of the speed.
 /// </summary>
 internal sealed class PyTorchPeer : IDisposable
 {
-    private const string Install = "apt install python3-torch libopenblas0-openmp";
+    private const string DebiansPython = "/usr/bin/python3", Install = "apt install python3-torch libopenblas0-openmp";
 
     private readonly Process _process;
     private readonly Task<string> _errors;
 
-    /// <summary>Starts the process and waits until it is warm.</summary>
+    /// <summary>Starts the process.</summary>
     /// <param name="python">The interpreter that has torch.</param>
-    /// <param name="load">The name of the load.</param>
-    /// <param name="threads">The most that torch.set_num_threads is given.</param>
     /// <exception cref="BenchmarkFailedException">Something is not installed.</exception>
-    public PyTorchPeer(string python, string load, int threads)
+    public PyTorchPeer(string python)
     {
-        var start = new ProcessStartInfo(python, [Path.Combine(AppContext.BaseDirectory, "pytorch", "training.py"), load, threads.ToString(CultureInfo.InvariantCulture)])
+        var start = new ProcessStartInfo(python, [Path.Combine(AppContext.BaseDirectory, "pytorch", "training.py")])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        start.Environment["LD_PRELOAD"] = OpenBlas() ?? throw new BenchmarkFailedException($"OpenBLAS is missing, without which Debian's PyTorch is no peer: {Install}");
+        if (python == DebiansPython)
+        {
+            start.Environment["LD_PRELOAD"] = OpenBlas()
+                ?? throw new BenchmarkFailedException($"OpenBLAS is missing, without which Debian's PyTorch is no peer: {Install}");
+        }
         try
         {
             _process = Process.Start(start)!;
@@ -38,23 +40,33 @@ internal sealed class PyTorchPeer : IDisposable
             throw new BenchmarkFailedException($"'{python}' does not start ({e.Message}): {Install}, or name another with --python.");
         }
         _errors = _process.StandardError.ReadToEndAsync();
-        string[] facts = ReadLine().Split('\t');
-        (Parameters, Name) = (long.Parse(facts[0], CultureInfo.InvariantCulture), $"PyTorch {facts[1]}");
     }
 
     /// <summary>The parameters that it trains.</summary>
-    public long Parameters { get; }
+    public long Parameters { get; private set; }
 
-    /// <summary>Version, optimizer and threads.</summary>
-    public string Name { get; }
+    /// <summary>Version and the fastest way to train, of those that it tried.</summary>
+    public string Name { get; private set; } = "PyTorch";
+
+    /// <summary>What it tried, each with its steps per second.</summary>
+    public string Tried { get; private set; } = "";
+
+    /// <summary>Builds a flow, and waits until it is warm.</summary>
+    /// <param name="load">The name of the load.</param>
+    /// <param name="device">As torch names it.</param>
+    /// <param name="precision">f32, tf32 or bf16.</param>
+    /// <param name="threads">The most that torch.set_num_threads is given.</param>
+    public void Load(string load, string device, string precision, int threads)
+    {
+        string[] facts = Ask(string.Create(CultureInfo.InvariantCulture, $"load {load} {device} {precision} {threads}")).Split('\t');
+        (Parameters, Name, Tried) = (long.Parse(facts[0], CultureInfo.InvariantCulture), $"PyTorch {facts[1]}", facts[2]);
+    }
 
     /// <summary>Trains, and says how many seconds that took by its own clock.</summary>
-    public double Seconds(int steps)
-    {
-        _process.StandardInput.WriteLine(steps.ToString(CultureInfo.InvariantCulture));
-        _process.StandardInput.Flush();
-        return double.Parse(ReadLine(), CultureInfo.InvariantCulture);
-    }
+    public double Seconds(int steps) => double.Parse(Ask(string.Create(CultureInfo.InvariantCulture, $"train {steps}")), CultureInfo.InvariantCulture);
+
+    /// <summary>The most memory that it had reserved on the GPU since it was loaded, in MiB; 0 on a CPU.</summary>
+    public double ReservedMiB() => double.Parse(Ask("memory"), CultureInfo.InvariantCulture);
 
     public void Dispose()
     {
@@ -73,6 +85,19 @@ internal sealed class PyTorchPeer : IDisposable
             : null;
     }
 
-    private string ReadLine() => _process.StandardOutput.ReadLine()
-        ?? throw new BenchmarkFailedException($"PyTorch did not answer: {_errors.Result.Split('\n', StringSplitOptions.RemoveEmptyEntries).LastOrDefault("no message")}. It needs {Install}; --python names another interpreter.");
+    private string Ask(string command)
+    {
+        try
+        {
+            _process.StandardInput.WriteLine(command);
+            _process.StandardInput.Flush();
+        }
+        catch (IOException)
+        {
+            // it has ended; its last words follow
+        }
+        return _process.StandardOutput.ReadLine() ?? throw new BenchmarkFailedException(
+            $"PyTorch did not answer: {_errors.Result.Split('\n', StringSplitOptions.RemoveEmptyEntries).LastOrDefault("no message")}. "
+            + $"It needs {Install}; --python names another interpreter.");
+    }
 }

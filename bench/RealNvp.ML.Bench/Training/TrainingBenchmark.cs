@@ -2,7 +2,10 @@ using System.Diagnostics;
 using System.Globalization;
 using RealNvp.ML.Bench.Reporting;
 using RealNvp.ML.Bench.Running;
+using RealNvp.ML.Trainers;
+using RealNvp.ML.Trainers.Native;
 using RealNvp.ML.Trainers.Training;
+using TorchSharp;
 
 namespace RealNvp.ML.Bench.Training;
 
@@ -12,7 +15,7 @@ internal sealed class TrainingBenchmark : Benchmark
     private const string Us = "RealNvp.ML";
     private const int WarmUps = 3, DefaultRounds = 21;
 
-    /// <summary>Worker threads of either side may spin for a while behind a turn.</summary>
+    /// <summary>Worker threads of either side may spin for a while after a turn.</summary>
     private const int SettleMilliseconds = 50;
 
     /// <inheritdoc/>
@@ -28,33 +31,57 @@ internal sealed class TrainingBenchmark : Benchmark
     public override void Run(BenchmarkContext context)
     {
         var arguments = new TrainingArguments(context.Arguments);
+        bool gpu = arguments.Device.type != DeviceType.CPU;
         int rounds = context.Arguments.Rounds ?? DefaultRounds;
         context.Report.Add(string.Create(CultureInfo.InvariantCulture, $"""
-            The trainer's own loop (forward, backward, clipping, Adam, reading the loss), and the same flow in PyTorch with as many parameters, the same batches and the same
-            clipping, in turns; {rounds} turns each, medians of the rates, and the median of the ratios of neighbouring turns. RealNvp.ML has {arguments.Threads} thread(s); PyTorch as
-            many or one, and one of its two ways to run Adam: whichever is fastest.
+            The trainer's own loop (forward, backward, clipping, Adam, watching the loss) on {arguments.Device}, and the same flow in PyTorch with as many parameters, the same
+            batches and the same clipping, in turns; {rounds} turns each, medians of the rates, and the median of the ratios of neighbouring turns. RealNvp.ML has
+            {arguments.Threads} thread(s); PyTorch as many or one, and whichever of its ways to run Adam{(gpu ? " and to lay images out in memory" : "")} is fastest.
             """));
-        var table = new MarkdownTable("Load", "", "parameters", "RealNvp.ML, steps/s", "PyTorch, steps/s", "RealNvp.ML is so many times as fast", "PyTorch is");
-        foreach (TrainingLoad load in arguments.Loads)
+        var table = new MarkdownTable(["Load", "", "precision", "parameters", "RealNvp.ML, steps/s", "PyTorch, steps/s", "RealNvp.ML is so many times as fast",
+            .. gpu ? ["GPU memory, MiB: RealNvp.ML (with its context)", "PyTorch (reserved)"] : Array.Empty<string>(), "PyTorch is", "PyTorch tried, steps/s"]);
+        var failures = new List<string>();
+        using var peer = new PyTorchPeer(arguments.Python);
+        foreach ((TrainingLoad load, TrainingPrecision precision) in arguments.Loads.SelectMany(load => arguments.Precisions.Select(precision => (load, precision))))
         {
-            using var threads = new TorchThreads(arguments.Threads);
-            using var peer = new PyTorchPeer(arguments.Python, load.Name, arguments.Threads);
-            (double[] ours, double[] theirs) = TakeTurns(context.Progress, load, peer, rounds);
-            double ratio = Contest.Median([.. ours.Zip(theirs, (our, their) => our / their)]);
-            table.Add(load.Name, load.Description, peer.Parameters.ToString("N0", CultureInfo.InvariantCulture), Report.Number(Contest.Median(ours)), Report.Number(Contest.Median(theirs)),
-                ratio.ToString("F2", CultureInfo.InvariantCulture), peer.Name);
-            context.Report.Add(new Figure($"training.{load.Name}", Contest.Median(ours), "steps/s", Contest.Median(theirs), peer.Name, ratio));
+            try
+            {
+                using var threads = new TorchThreads(arguments.Threads);
+                string word = TrainingArguments.Word(precision);
+                context.Progress.Show($"training {load.Name} {word}, PyTorch looks for its fastest way", 0, 1);
+                peer.Load(load.Name, arguments.DeviceName, word, arguments.Threads);
+                double before = gpu ? GpuMemory.UsedMiB() : 0, after = 0;
+                (double[] ours, double[] theirs) = TakeTurns(context.Progress, load, arguments, precision, peer, rounds, () => after = gpu ? GpuMemory.UsedMiB() : 0);
+                double ratio = Contest.Median([.. ours.Zip(theirs, (our, their) => our / their)]);
+                string Megabytes(double value) => value.ToString("N0", CultureInfo.InvariantCulture);
+                table.Add([load.Name, load.Description, word, peer.Parameters.ToString("N0", CultureInfo.InvariantCulture),
+                    Report.Number(Contest.Median(ours)), Report.Number(Contest.Median(theirs)), ratio.ToString("F2", CultureInfo.InvariantCulture),
+                    .. gpu ? [Megabytes(after - before), Megabytes(peer.ReservedMiB())] : Array.Empty<string>(), peer.Name, peer.Tried]);
+                string name = $"training.{load.Name}{(gpu ? ".gpu" : "")}{(precision == TrainingPrecision.Float32 ? "" : "." + word)}";
+                context.Report.Add(new Figure(name, Contest.Median(ours), "steps/s", Contest.Median(theirs), peer.Name, ratio));
+            }
+            catch (Exception e) when (e is BenchmarkFailedException or System.Runtime.InteropServices.ExternalException)
+            {
+                // the other loads are worth having
+                failures.Add($"{load.Name} in {TrainingArguments.Word(precision)}: {e.Message}");
+            }
         }
         context.Report.Add(table);
+        if (failures.Count > 0)
+            throw new BenchmarkFailedException(string.Join(Environment.NewLine, failures));
     }
 
     /// <summary>Rates in steps per second, by turn.</summary>
-    private static (double[] Ours, double[] Theirs) TakeTurns(Progress progress, TrainingLoad load, PyTorchPeer peer, int rounds)
+    private static (double[] Ours, double[] Theirs) TakeTurns(Progress progress, TrainingLoad load, TrainingArguments arguments, TrainingPrecision precision,
+        PyTorchPeer peer, int rounds, Action warm)
     {
         var ours = new List<double>();
         var theirs = new List<double>();
+        bool gpu = arguments.Device.type != DeviceType.CPU;
         long start = 0;
         load.Train(
+            arguments.Device,
+            precision,
             parameters =>
             {
                 if (parameters != peer.Parameters)
@@ -65,16 +92,20 @@ internal sealed class TrainingBenchmark : Benchmark
             {
                 if (steps % load.Steps != 0)
                     return true;
+                if (gpu)
+                    torch.cuda.synchronize(); // a turn ends where its last step has been computed, not where it has been asked for
                 double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
                 int turn = (int)(steps / load.Steps) - WarmUps;
                 Thread.Sleep(SettleMilliseconds);
                 double peerSeconds = peer.Seconds(load.Steps);
                 Thread.Sleep(SettleMilliseconds);
+                if (turn == 0)
+                    warm();
                 if (turn > 0)
                 {
                     ours.Add(load.Steps / seconds);
                     theirs.Add(load.Steps / peerSeconds);
-                    progress.Show($"training {load.Name}", turn, rounds);
+                    progress.Show($"training {load.Name} {TrainingArguments.Word(precision)}", turn, rounds);
                 }
                 start = Stopwatch.GetTimestamp();
                 return turn < rounds;

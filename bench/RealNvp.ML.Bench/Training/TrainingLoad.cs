@@ -1,7 +1,7 @@
 using RealNvp.ML.Export;
-using RealNvp.ML.Export.Steps;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Trainers.Data;
+using RealNvp.ML.Trainers.Native;
 using RealNvp.ML.Trainers.Training;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -12,43 +12,48 @@ namespace RealNvp.ML.Bench.Training;
 /// <param name="Name">The name in figures.</param>
 /// <param name="Description">What is trained, in words.</param>
 /// <param name="Shape">The shape of a row.</param>
+/// <param name="Levels">Of a pixel.</param>
 /// <param name="Steps">The steps of a turn.</param>
+/// <param name="ByDefault">Whether a CPU trains it fast enough to be measured unasked.</param>
 /// <param name="Options">What the trainer is told.</param>
-internal sealed record TrainingLoad(string Name, string Description, FlowShape Shape, int Steps, RealNvpTrainer.Options Options)
+internal sealed record TrainingLoad(string Name, string Description, FlowShape Shape, int Levels, int Steps, bool ByDefault, RealNvpTrainer.Options Options)
 {
-    private const int Rows = 4096, Levels = 17;
+    private const int Rows = 4096;
 
     /// <summary>All loads.</summary>
     public static readonly IReadOnlyList<TrainingLoad> All =
     [
-        new("tabular", "D = 30, 6 couplings over split halves, nets of 3x128, batches of 256", FlowShape.Vector(30), 100,
-            new() { BatchSize = 256, Couplings = 6, HiddenLayers = 3, HiddenUnits = 128, Dropout = 0, Noise = 0, TailBound = 0, Mixing = FeatureMixing.Permutation, GradientClip = 5 * Math.Sqrt(30) }),
-        new("image", "1 x 8 x 8, 2 scales, 10 couplings, 4 residual blocks of 32 maps, batches of 64", FlowShape.Image(1, 8, 8), 10,
+        new("tabular", "D = 30, 6 couplings over split halves, nets of 3x128, batches of 256", FlowShape.Vector(30), 0, 100, true,
             new()
             {
-                BatchSize = 64, Dropout = 0, GainPenalty = 0, GradientClip = 100,
-                Image = new ImageFlowOptions { Scales = 2, BaseWidth = 32, Blocks = 4, Levels = Levels, LevelWidth = 1 },
+                BatchSize = 256, Couplings = 6, HiddenLayers = 3, HiddenUnits = 128, Dropout = 0, Noise = 0, TailBound = 0,
+                Mixing = FeatureMixing.Permutation, GradientClip = 5 * Math.Sqrt(30),
             }),
+        new("image", "1 x 8 x 8, 2 scales, 10 couplings, 4 residual blocks of 32 maps, batches of 64", FlowShape.Image(1, 8, 8), 17, 10, true, Images(17)),
+        new("image32", "3 x 32 x 32, otherwise the same", FlowShape.Image(3, 32, 32), 256, 10, false, Images(256)),
     ];
 
-    /// <summary>Trains as the trainer does, with its loop; <paramref name="stepped"/> is called behind each step.</summary>
-    /// <param name="started">Is told the number of parameters.</param>
-    /// <param name="stepped">Is told how many steps were taken; false ends the training.</param>
-    public void Train(Action<long> started, Func<long, bool> stepped)
+    /// <summary>Trains as the trainer does, with its loop; <paramref name="stepped"/> is called after each step.</summary>
+    /// <param name="device">Where.</param>
+    /// <param name="precision">In which precision.</param>
+    /// <param name="started">Receives the number of parameters.</param>
+    /// <param name="stepped">Receives how many steps were taken; false ends the training.</param>
+    public void Train(Device device, TrainingPrecision precision, Action<long> started, Func<long, bool> stepped)
     {
         Options.Steps = int.MaxValue;
+        Options.Precision = precision;
         using var heap = new NativeHeap();
-        using var generator = new Generator(1, CPU);
-        using Tensor values = Draw(generator);
-        using var rows = new DeviceRows(values, null);
+        using var random = new DeviceRandom(1, device);
+        using DeviceRows rows = Draw(device);
         TrainingPlan plan = TrainingPlan.Of(Options, Rows, Shape) with { EvaluationInterval = int.MaxValue, Decay = LearningRateDecay.None, LearningRate = 1e-3 };
         using Flow flow = Shape.IsImage
-            ? ImageFlow.Build(Shape, Options.Image!, seed: 1, plan.Dropout, generator)
-            : VectorFlow.Build(Facts(), Options, plan.Dropout, seed: 1, generator);
+            ? ImageFlow.Build(Shape, Options.Image!, seed: 1, plan.Dropout, random, precision == TrainingPrecision.BFloat16)
+            : VectorFlow.Build(Facts(), Options, plan.Dropout, seed: 1, random);
+        flow.to(device);
         started(flow.parameters().Sum(parameter => parameter.numel()));
-        using var noise = new TrainingNoise(Enumerable.Repeat(Shape.IsImage ? 1f : 0f, Shape.Size).ToArray(), new float[Shape.Size], generator, CPU);
+        using var noise = new TrainingNoise(Enumerable.Repeat(Shape.IsImage ? 1f : 0f, Shape.Size).ToArray(), new float[Shape.Size], random, device);
         using var stop = new CancellationTokenSource();
-        using var loop = new TrainingLoop(flow, plan, generator, new ResidentBatches(rows, plan.BatchSize, generator), rows, validation: null, noise)
+        using var loop = new TrainingLoop(flow, plan, random, new ResidentBatches(rows, plan.BatchSize, random), rows, validation: null, noise)
         {
             Stepped = loop =>
             {
@@ -66,9 +71,21 @@ internal sealed record TrainingLoad(string Name, string Description, FlowShape S
         }
     }
 
-    private Tensor Draw(Generator generator) => Shape.IsImage
-        ? randint(0, Levels, [Rows, Shape.Size], dtype: ScalarType.Float32, generator: generator)
-        : randn([Rows, Shape.Size], generator: generator);
+    private static RealNvpTrainer.Options Images(int levels) => new()
+    {
+        BatchSize = 64, Dropout = 0, GainPenalty = 0, GradientClip = 100,
+        Image = new ImageFlowOptions { Scales = 2, BaseWidth = 32, Blocks = 4, Levels = levels, LevelWidth = 1 },
+    };
+
+    private DeviceRows Draw(Device device)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using var generator = new Generator(1, CPU);
+        Tensor values = Shape.IsImage
+            ? randint(0, Levels, [Rows, Shape.Size], dtype: ScalarType.Float32, generator: generator)
+            : randn([Rows, Shape.Size], generator: generator);
+        return new DeviceRows(values.to(device).DetachFromDisposeScope(), null);
+    }
 
     private ColumnFacts Facts()
     {

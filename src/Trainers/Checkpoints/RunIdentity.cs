@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using RealNvp.ML.Export;
 using RealNvp.ML.Trainers.Data;
 using RealNvp.ML.Trainers.Training;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace RealNvp.ML.Trainers.Checkpoints;
@@ -44,7 +45,8 @@ internal sealed class RunIdentity
     /// <summary>A short hash of the sampled rows.</summary>
     private static string Digest(TrainingData data)
     {
-        using Tensor rows = data.Sample.Rows.cpu().contiguous();
+        using DisposeScope scope = NewDisposeScope();
+        Tensor rows = data.Sample.Rows.cpu().contiguous();
         return Convert.ToHexString(SHA256.HashData(rows.bytes))[..16];
     }
 }

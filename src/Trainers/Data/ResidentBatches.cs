@@ -1,4 +1,5 @@
 using RealNvp.ML.Trainers.Checkpoints;
+using RealNvp.ML.Trainers.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -8,16 +9,16 @@ namespace RealNvp.ML.Trainers.Data;
 internal sealed class ResidentBatches : IBatchSource
 {
     private readonly DeviceRows _rows;
-    private readonly Generator _generator;
+    private readonly DeviceRandom _random;
     private Tensor? _order;
     private long _next;
 
-    /// <summary>Batches of <paramref name="rows"/>, which remain the caller's; the generator, on their device, draws the order.</summary>
-    public ResidentBatches(DeviceRows rows, int batchSize, Generator generator)
+    /// <summary>Batches of <paramref name="rows"/>, which remain the caller's, in an order that is drawn on their device.</summary>
+    public ResidentBatches(DeviceRows rows, int batchSize, DeviceRandom random)
     {
         _rows = rows;
         BatchSize = (int)Math.Min(rows.Count, batchSize);
-        _generator = generator;
+        _random = random;
     }
 
     public int BatchSize { get; }
@@ -29,7 +30,7 @@ internal sealed class ResidentBatches : IBatchSource
         if (_order is null || _next + BatchSize > _rows.Count)
         {
             _order?.Dispose();
-            _order = randperm(_rows.Count, device: _rows.Rows.device, generator: _generator).DetachFromDisposeScope();
+            _order = randperm(_rows.Count, device: _rows.Rows.device, generator: _random.Generator).DetachFromDisposeScope();
             _next = 0;
         }
         Tensor indices = _order.narrow(0, _next, BatchSize);

@@ -58,7 +58,7 @@ internal sealed class StreamedBatches : IBatchSource
                 throw new InvalidOperationException($"A pass over the training rows gave fewer than {BatchSize} rows, where the first gave {_rows}: the source must give the same rows each time. Cache it, or raise ResidentLimit.");
         }
         _batch++;
-        return (tensor(rows, [BatchSize, _features]).to(_device), _weighted ? tensor(weights).to(_device) : null);
+        return (ToDevice(tensor(rows, [BatchSize, _features])), _weighted ? ToDevice(tensor(weights)) : null);
     }
 
     public void Save(Checkpoint checkpoint)
@@ -83,6 +83,9 @@ internal sealed class StreamedBatches : IBatchSource
     }
 
     public void Dispose() => _pass?.Dispose();
+
+    /// <summary>Through pinned memory the copy to a GPU goes on while the next steps are prepared.</summary>
+    private Tensor ToDevice(Tensor values) => _device.type == DeviceType.CPU ? values : values.pin_memory().to(_device, non_blocking: true);
 
     private void Begin(long epoch)
     {

@@ -1,5 +1,4 @@
-using TorchSharp;
-using static TorchSharp.torch;
+using RealNvp.ML.Trainers.Native;
 
 namespace RealNvp.ML.Trainers.Data;
 
@@ -26,8 +25,8 @@ internal sealed class TrainingData : IDisposable
     /// <summary>The rows that calibrate, row-major.</summary>
     public required float[] Calibration { get; init; }
 
-    /// <summary>Begins to draw batches of a size, by a seed and a generator on the device.</summary>
-    public required Func<int, int, Generator, IBatchSource> OpenBatches { get; init; }
+    /// <summary>Begins to draw batches of a size, by a seed or a source of random numbers.</summary>
+    public required Func<int, int, DeviceRandom, IBatchSource> OpenBatches { get; init; }
 
     /// <summary>Whether training rows stream from their source.</summary>
     public required bool IsStreamed { get; init; }

@@ -85,7 +85,7 @@ internal sealed class TrainingDataReader
             Sample = rows,
             Validation = validation?.To(_device, weighted),
             Calibration = calibration.Values,
-            OpenBatches = (size, _, generator) => new ResidentBatches(rows, size, generator),
+            OpenBatches = (size, _, random) => new ResidentBatches(rows, size, random),
             IsStreamed = false,
         };
     }

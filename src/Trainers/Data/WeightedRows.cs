@@ -12,9 +12,8 @@ internal sealed record WeightedRows(float[] Values, float[] Weights, int Feature
     /// <summary>The rows on a device, outside any scope.</summary>
     public DeviceRows To(Device device, bool weighted)
     {
-        using DisposeScope scope = NewDisposeScope();
-        Tensor rows = tensor(Values, [Count, Features]).to(device).DetachFromDisposeScope();
-        return new DeviceRows(rows, weighted ? tensor(Weights).to(device).DetachFromDisposeScope() : null);
+        Tensor rows = LastingTensor.Of(() => tensor(Values, [Count, Features]).to(device));
+        return new DeviceRows(rows, weighted ? LastingTensor.Of(() => tensor(Weights).to(device)) : null);
     }
 }
 

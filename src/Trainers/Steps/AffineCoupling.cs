@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using RealNvp.ML.Export.Steps;
+using RealNvp.ML.Trainers.Native;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -33,8 +34,8 @@ internal sealed class AffineCoupling : FlowStepModule
     /// <param name="mask">Which positions condition and which are transformed.</param>
     /// <param name="net">The size of the net.</param>
     /// <param name="weights">Draws the initial weights, on the CPU.</param>
-    /// <param name="noise">Draws the dropout masks in training, on the device; must outlive the training. Needed with dropout only.</param>
-    public AffineCoupling(CouplingMask mask, ConditionerOptions net, Generator weights, Generator? noise = null) : base(nameof(AffineCoupling))
+    /// <param name="noise">Draws the dropout masks in training; must outlive the training. Needed with dropout only.</param>
+    public AffineCoupling(CouplingMask mask, ConditionerOptions net, Generator weights, DeviceRandom? noise = null) : base(nameof(AffineCoupling))
     {
         split = new MaskSplit(mask);
         _activation = net.Activation;

@@ -1,4 +1,5 @@
 using RealNvp.ML.Export.Steps;
+using RealNvp.ML.Trainers.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 using Frozen = RealNvp.ML.Export.Steps;
@@ -8,7 +9,7 @@ namespace RealNvp.ML.Trainers.Steps;
 /// <summary>A coupling over halves of the channels (paper, section 3.4), [N, C, H, W] with an even C.</summary>
 internal sealed class ChannelCoupling : ImageCoupling
 {
-    public ChannelCoupling(ImageMask mask, int channels, ImageCouplingOptions options, Generator weights, Generator? noise = null)
+    public ChannelCoupling(ImageMask mask, int channels, ImageCouplingOptions options, Generator weights, DeviceRandom? noise = null)
         : base(nameof(ChannelCoupling), mask, channels / 2, options, weights, noise) => RegisterComponents();
 
     public override (Tensor Output, Tensor LogDet) forward(Tensor x)

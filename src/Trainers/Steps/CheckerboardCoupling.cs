@@ -1,4 +1,5 @@
 using RealNvp.ML.Export.Steps;
+using RealNvp.ML.Trainers.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 using Frozen = RealNvp.ML.Export.Steps;
@@ -16,7 +17,7 @@ internal sealed class CheckerboardCoupling : ImageCoupling
     private readonly Tensor transformed;
 
     public CheckerboardCoupling(ImageMask mask, int channels, int height, int width, ImageCouplingOptions options, Generator weights,
-        Generator? noise = null)
+        DeviceRandom? noise = null)
         : base(nameof(CheckerboardCoupling), mask, channels, options, weights, noise)
     {
         conditioning = CheckerboardMap(mask, height, width);

@@ -1,3 +1,4 @@
+using RealNvp.ML.Trainers.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -11,15 +12,15 @@ internal sealed class DropoutMask
 {
     private const int Bits = 16, Levels = 1 << Bits, PerDraw = 64 / Bits;
 
-    private readonly Generator _noise;
+    private readonly DeviceRandom _noise;
     private readonly Scalar _firstKept;
     private readonly Scalar _scale;
     private Tensor? _shifts;
 
     /// <summary>A source of masks.</summary>
     /// <param name="share">The share that is dropped, above 0 and below 1.</param>
-    /// <param name="noise">Draws on the device; must outlive this.</param>
-    public DropoutMask(double share, Generator noise)
+    /// <param name="noise">Draws; must outlive this.</param>
+    public DropoutMask(double share, DeviceRandom noise)
     {
         _noise = noise;
         int dropped = Math.Clamp((int)Math.Round(share * Levels), 1, Levels - 1);
@@ -33,7 +34,7 @@ internal sealed class DropoutMask
         // products by powers of two bring each 16 bits to the top, where they alone decide the comparison
         _shifts ??= tensor(Enumerable.Range(0, PerDraw).Select(i => 1L << (Bits * i)).ToArray(), [PerDraw, 1], device: values.device).DetachFromDisposeScope();
         long count = values.numel();
-        Tensor draws = randint(long.MinValue, long.MaxValue, [(count + PerDraw - 1) / PerDraw], dtype: ScalarType.Int64, device: values.device, generator: _noise);
+        Tensor draws = randint(long.MinValue, long.MaxValue, [(count + PerDraw - 1) / PerDraw], dtype: ScalarType.Int64, device: values.device, generator: _noise.Generator);
         return (draws * _shifts).flatten().narrow(0, 0, count).view(values.shape).ge(_firstKept).to(values.dtype).mul_(_scale);
     }
 }

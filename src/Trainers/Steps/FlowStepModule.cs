@@ -13,6 +13,8 @@ namespace RealNvp.ML.Trainers.Steps;
 /// <remarks>
 /// Numbers in arithmetic are <see cref="TorchSharp.Scalar"/>s held in fields. A plain number becomes a temporary one, which TorchSharp does not keep alive
 /// during the native call: a finalizer that runs in that moment frees it, and the call fails. Over millions of steps it happens. For the same reason x * x stands where square() could, and Plus where + could: those make numbers of their own.
+/// The tensors of a chain are held by a dispose scope: that of the caller in every pass, one of its own elsewhere; see
+/// <see cref="LastingTensor"/>.
 /// </remarks>
 internal abstract class FlowStepModule : nn.Module<Tensor, (Tensor Output, Tensor LogDet)>
 {
@@ -62,7 +64,8 @@ internal abstract class FlowStepModule : nn.Module<Tensor, (Tensor Output, Tenso
     /// <summary>A tensor's values as a flat array of float32.</summary>
     internal static System.Collections.Immutable.ImmutableArray<float> Values(Tensor tensor)
     {
-        using Tensor flat = tensor.detach().to(ScalarType.Float32).cpu().flatten().contiguous();
+        using DisposeScope scope = NewDisposeScope();
+        Tensor flat = tensor.detach().to(ScalarType.Float32).cpu().flatten().contiguous();
         return [.. flat.data<float>().ToArray()];
     }
 }

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using RealNvp.ML.Export.Steps;
+using RealNvp.ML.Trainers.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -24,8 +25,8 @@ internal abstract class ImageCoupling : FlowStepModule
     /// <param name="channels">The channels that the net reads, and as many are transformed.</param>
     /// <param name="options">The net, and where to depart from the original.</param>
     /// <param name="weights">Draws the initial weights, on the CPU.</param>
-    /// <param name="noise">Draws the dropout masks in training, on the device; must outlive the training. Needed with dropout only.</param>
-    protected ImageCoupling(string name, ImageMask mask, int channels, ImageCouplingOptions options, Generator weights, Generator? noise) : base(name)
+    /// <param name="noise">Draws the dropout masks in training; must outlive the training. Needed with dropout only.</param>
+    protected ImageCoupling(string name, ImageMask mask, int channels, ImageCouplingOptions options, Generator weights, DeviceRandom? noise) : base(name)
     {
         Mask = mask;
         ShiftFirst = options.ShiftFirst;

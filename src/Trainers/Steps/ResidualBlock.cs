@@ -1,3 +1,4 @@
+using RealNvp.ML.Trainers.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 using Frozen = RealNvp.ML.Export.Steps;
@@ -17,9 +18,9 @@ internal sealed class ResidualBlock : nn.Module<Tensor, Tensor>
     private readonly NormedConv skip;
     private readonly double _dropout;
     private readonly Scalar _dropoutScale;
-    private readonly Generator? _noise;
+    private readonly DeviceRandom? _noise;
 
-    public ResidualBlock(int width, double dropout, Generator weights, Generator? noise) : base(nameof(ResidualBlock))
+    public ResidualBlock(int width, double dropout, Generator weights, DeviceRandom? noise) : base(nameof(ResidualBlock))
     {
         _dropout = dropout;
         _dropoutScale = (1 / (1 - dropout)).ToScalar();
@@ -37,7 +38,7 @@ internal sealed class ResidualBlock : nn.Module<Tensor, Tensor>
         Tensor y = first.forward(before.forward(x).relu_());
         Tensor hidden = between.forward(y).relu_();
         if (training && _dropout > 0)
-            hidden = hidden * empty([hidden.shape[0], hidden.shape[1], 1, 1], dtype: hidden.dtype, device: hidden.device).bernoulli_(1 - _dropout, _noise).mul_(_dropoutScale);
+            hidden = hidden * empty([hidden.shape[0], hidden.shape[1], 1, 1], dtype: hidden.dtype, device: hidden.device).bernoulli_(1 - _dropout, _noise!.Generator).mul_(_dropoutScale);
         return x.Plus(second.forward(hidden));
     }
 

@@ -1,3 +1,4 @@
+using RealNvp.ML.Trainers.Native;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -38,8 +39,8 @@ internal sealed class ResidualConditioner : nn.Module
     /// <param name="readsMask">Whether the net reads a mask too.</param>
     /// <param name="options">Its size, and whether it starts at zero.</param>
     /// <param name="weights">Draws the initial weights, on the CPU.</param>
-    /// <param name="noise">Draws the dropout masks in training, on the device.</param>
-    public ResidualConditioner(int inputs, bool readsMask, ImageCouplingOptions options, Generator weights, Generator? noise = null) : base(nameof(ResidualConditioner))
+    /// <param name="noise">Draws the dropout masks in training.</param>
+    public ResidualConditioner(int inputs, bool readsMask, ImageCouplingOptions options, Generator weights, DeviceRandom? noise = null) : base(nameof(ResidualConditioner))
     {
         int width = options.Width;
         _readsMask = readsMask;

@@ -12,10 +12,17 @@ internal sealed class AdamOptimizer : IDisposable
 {
     // Constant text, because an error in a script aborts the process: the test of this class is what keeps it right.
     private const string Script = """
-        def update(p: List[Tensor], m: List[Tensor], v: List[Tensor], steps: List[Tensor], lr: float, decay: float, clip: float) -> float:
+        def gradients(p: List[Tensor]) -> List[Tensor]:
             g: List[Tensor] = []
             for x in p:
                 g.append(x.grad)
+            return g
+
+        def norm(p: List[Tensor]) -> Tensor:
+            return torch.linalg_vector_norm(torch.stack(torch._foreach_norm(gradients(p), 2)))
+
+        def update(p: List[Tensor], m: List[Tensor], v: List[Tensor], steps: List[Tensor], lr: float, decay: float, clip: float) -> Tensor:
+            g = gradients(p)
             norm = torch.linalg_vector_norm(torch.stack(torch._foreach_norm(g, 2)))
             total = float(norm)
             if total - total == 0.0:
@@ -24,12 +31,20 @@ internal sealed class AdamOptimizer : IDisposable
                 unused: List[Tensor] = []
                 torch._foreach_add_(steps, 1)
                 torch._fused_adamw_(p, g, m, v, unused, steps, lr=lr, beta1=0.9, beta2=0.999, weight_decay=decay, eps=1e-8, amsgrad=False, maximize=False)
-            return total
+            return norm
+
+        def update_unseen(p: List[Tensor], m: List[Tensor], v: List[Tensor], steps: List[Tensor], lr: float, decay: float, scale: Tensor, skipped: Tensor, counted: Tensor) -> Tensor:
+            torch._foreach_add_(steps, counted)
+            torch._fused_adamw_(p, gradients(p), m, v, [], steps, lr=lr, beta1=0.9, beta2=0.999, weight_decay=decay, eps=1e-8, amsgrad=False, maximize=False, grad_scale=scale, found_inf=skipped)
+            return skipped
 
         """;
 
     private static readonly Lazy<jit.CompilationUnit> s_script = new(() => jit.compile(Script));
 
+    private static readonly Scalar s_one = 1.0.ToScalar();
+
+    private readonly bool _unseen;
     private readonly Tensor[] _parameters;
     private readonly Tensor[] _gains;
     private readonly Tensor[] _mean;
@@ -39,13 +54,15 @@ internal sealed class AdamOptimizer : IDisposable
     /// <summary>An optimizer of parameters.</summary>
     /// <param name="parameters">What it moves.</param>
     /// <param name="gains">Those of them that the penalty is on.</param>
-    public AdamOptimizer(IEnumerable<Tensor> parameters, IEnumerable<Tensor>? gains = null)
+    /// <param name="unseen">Whether a step decides on the device, without a look at the norm; where left out, on anything but a CPU.</param>
+    public AdamOptimizer(IEnumerable<Tensor> parameters, IEnumerable<Tensor>? gains = null, bool? unseen = null)
     {
         _parameters = [.. parameters];
+        _unseen = unseen ?? _parameters.Any(parameter => parameter.device_type != DeviceType.CPU);
         _gains = [.. gains ?? []];
         _mean = Array.ConvertAll(_parameters, parameter => zeros_like(parameter).DetachFromDisposeScope());
         _square = Array.ConvertAll(_parameters, parameter => zeros_like(parameter).DetachFromDisposeScope());
-        _steps = Array.ConvertAll(_parameters, parameter => zeros(1, device: parameter.device).squeeze().DetachFromDisposeScope());
+        _steps = Array.ConvertAll(_parameters, parameter => LastingTensor.Of(() => zeros(1, device: parameter.device).squeeze()));
     }
 
     /// <summary>Everything besides the parameters that the next step depends on.</summary>
@@ -98,15 +115,21 @@ internal sealed class AdamOptimizer : IDisposable
 
     /// <summary>
     /// One step from the parameters' gradients, scaled down to a global norm of at most <paramref name="clip"/> (0: not clipped).
-    /// Returns the norm before clipping; where it is not finite nothing has been changed.
+    /// Returns the norm before clipping, a scalar; where it is not finite nothing has been changed.
     /// </summary>
-    public double Step(double learningRate, double weightDecay, double clip)
+    public Tensor Step(double learningRate, double weightDecay, double clip)
     {
         using IDisposable guard = no_grad();
         // Scalars of our own: those that TorchSharp makes of plain numbers may be finalized while the native call still reads them.
         using Scalar rate = learningRate.ToScalar(), decay = weightDecay.ToScalar(), most = clip.ToScalar();
-        using var norm = (Scalar)s_script.Value.invoke("update", _parameters, _mean, _square, _steps, rate, decay, most);
-        return norm.ToDouble();
+        if (!_unseen)
+            return (Tensor)s_script.Value.invoke("update", _parameters, _mean, _square, _steps, rate, decay, most);
+        // to look at the norm here would hold the program until the GPU has come that far
+        var norm = (Tensor)s_script.Value.invoke("norm", new object[] { _parameters });
+        Tensor counted = norm.isfinite().to(ScalarType.Float32), skipped = counted.neg().add(s_one, s_one);
+        Tensor scale = clip > 0 ? (norm / most).clamp(s_one).to(ScalarType.Float32) : ones_like(counted);
+        s_script.Value.invoke("update_unseen", _parameters, _mean, _square, _steps, rate, decay, scale, skipped, counted);
+        return norm;
     }
 
     public void Dispose()

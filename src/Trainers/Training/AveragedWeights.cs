@@ -30,8 +30,8 @@ internal sealed class AveragedWeights : IDisposable
         _decay = decay;
         _parameters = [.. parameters];
         using IDisposable guard = no_grad();
-        _averages = Array.ConvertAll(_parameters, Copy);
-        _kept = Array.ConvertAll(_parameters, Copy);
+        _averages = Array.ConvertAll(_parameters, LastingTensor.Copy);
+        _kept = Array.ConvertAll(_parameters, LastingTensor.Copy);
     }
 
     /// <summary>After a step: a = d a + (1 - d) p, where d grows to the decay, so that the start is forgotten soon.</summary>
@@ -79,8 +79,6 @@ internal sealed class AveragedWeights : IDisposable
         foreach (Tensor tensor in _averages.Concat(_kept))
             tensor.Dispose();
     }
-
-    private static Tensor Copy(Tensor parameter) => parameter.detach().clone().DetachFromDisposeScope();
 
     private static void Assign(Tensor[] from, Tensor[] to)
     {

@@ -14,7 +14,7 @@ internal sealed class Snapshot : IDisposable
     {
         _live = [.. module.state_dict().Values];
         using IDisposable guard = no_grad();
-        _copies = Array.ConvertAll(_live, tensor => tensor.detach().clone().DetachFromDisposeScope());
+        _copies = Array.ConvertAll(_live, LastingTensor.Copy);
     }
 
     public void Take() => Copy(_live, _copies);

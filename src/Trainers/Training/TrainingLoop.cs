@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using RealNvp.ML.Trainers.Checkpoints;
 using RealNvp.ML.Trainers.Data;
+using RealNvp.ML.Trainers.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -29,9 +30,12 @@ internal sealed class TrainingLoop : IDisposable
     /// <summary>An evaluation NLL per feature that exceeds that of training by this many nats is worth a warning.</summary>
     private const double DivergencePerFeature = 3;
 
+    private static readonly Scalar s_one = 1.0.ToScalar();
+    private static readonly Scalar s_minusOne = (-1.0).ToScalar();
+
     private readonly Flow _flow;
     private readonly TrainingPlan _plan;
-    private readonly Generator _generator;
+    private readonly DeviceRandom _random;
     private readonly IBatchSource _batches;
     private readonly DeviceRows _sample;
     private readonly DeviceRows? _validation;
@@ -42,6 +46,10 @@ internal sealed class TrainingLoop : IDisposable
     private readonly LearningRateSchedule _schedule;
     private readonly RunningMedian _typical = new(15); // one extreme row makes a batch's mean enormous, and clipping makes it harmless
 
+    // losses and gradient norms of the last steps, as they are on the device: reading one there holds the program until the step is done
+    private readonly List<(Tensor Nll, Tensor Norm, double LearningRate)> _unread = [];
+    private readonly bool _onGpu;
+
     private double _bestNll = double.PositiveInfinity, _bestTypical = double.PositiveInfinity; // of validation rows; of batches, the first one counted too
     private double _sum; // of the NLL over _since steps
     private long _step, _since;
@@ -51,16 +59,17 @@ internal sealed class TrainingLoop : IDisposable
     /// <summary>A run of a flow that is on the device of its rows; takes over <paramref name="batches"/>.</summary>
     /// <param name="flow">What is trained.</param>
     /// <param name="plan">How.</param>
-    /// <param name="generator">Draws everything random of this run.</param>
+    /// <param name="random">Draws everything random of this run.</param>
     /// <param name="batches">What to train on.</param>
     /// <param name="sample">Training rows for running statistics and the final likelihood.</param>
     /// <param name="validation">Rows that choose the best model, or null.</param>
     /// <param name="noise">What is added to batches.</param>
-    public TrainingLoop(Flow flow, TrainingPlan plan, Generator generator, IBatchSource batches, DeviceRows sample, DeviceRows? validation, TrainingNoise noise)
+    public TrainingLoop(Flow flow, TrainingPlan plan, DeviceRandom random, IBatchSource batches, DeviceRows sample, DeviceRows? validation, TrainingNoise noise)
     {
         _flow = flow;
         _plan = plan;
-        _generator = generator;
+        _random = random;
+        _onGpu = sample.Rows.device_type != DeviceType.CPU;
         _batches = batches;
         _sample = sample;
         _validation = validation;
@@ -110,29 +119,23 @@ internal sealed class TrainingLoop : IDisposable
                 Cancelled(this);
                 if (!CancelGivesBest)
                     cancellation.ThrowIfCancellationRequested();
+                Settle();
                 Evaluate();
                 break;
             }
             double learningRate = _schedule.At(_step);
-            (double nll, double norm) = Learn(learningRate);
+            Learn(learningRate);
             _step++;
-            if (!IsCalm(nll, norm))
+            bool evaluates = _step % _plan.EvaluationInterval == 0 || _step == _plan.Steps;
+            bool calm = (_onGpu && !evaluates) || Settle();
+            if (calm && evaluates)
             {
-                RollBack(nll, norm, learningRate);
-            }
-            else
-            {
-                _sum += nll;
-                _since++;
-                if (_step % _plan.EvaluationInterval == 0 || _step == _plan.Steps)
-                {
-                    double validationNll = Evaluate();
-                    TimeSpan now = clock.Elapsed;
-                    double rows = (double)_since * _batches.BatchSize;
-                    Progress?.Report(new TrainingProgress(_batches.Epochs(_step), _batches.Epochs(_plan.Steps), _step, _plan.Steps, _sum / _since, validationNll, _bestNll,
-                        learningRate, rows / (now - lastReport).TotalSeconds, now, now / (_step - first) * (_plan.Steps - _step)));
-                    (_sum, _since, lastReport) = (0, 0, now);
-                }
+                double validationNll = Evaluate();
+                TimeSpan now = clock.Elapsed;
+                double rows = (double)_since * _batches.BatchSize;
+                Progress?.Report(new TrainingProgress(_batches.Epochs(_step), _batches.Epochs(_plan.Steps), _step, _plan.Steps, _sum / _since, validationNll, _bestNll,
+                    learningRate, rows / (now - lastReport).TotalSeconds, now, now / (_step - first) * (_plan.Steps - _step)));
+                (_sum, _since, lastReport) = (0, 0, now);
             }
             Stepped(this);
         }
@@ -149,10 +152,10 @@ internal sealed class TrainingLoop : IDisposable
     /// <summary>Records all that the rest of the run depends on.</summary>
     public void Save(Checkpoint checkpoint)
     {
+        Settle();
         checkpoint.Add("loop", _bestNll, _bestTypical, _sum, _step, _since, _rollbacks, _evaluationsSinceBest, _stopped ? 1 : 0, _warnedOfDivergence ? 1 : 0);
         checkpoint.Add("typical", _typical.Values);
-        using Tensor state = _generator.get_state();
-        checkpoint.Add("generator", state);
+        _random.Save(checkpoint);
         _best.Save(checkpoint);
         _optimizer.Save(checkpoint);
         _average?.Save(checkpoint);
@@ -170,8 +173,7 @@ internal sealed class TrainingLoop : IDisposable
         _typical.Clear();
         foreach (double value in checkpoint.Numbers("typical"))
             _typical.Add(value);
-        using Tensor generator = checkpoint.Bytes("generator");
-        _generator.set_state(generator);
+        _random.Load(checkpoint);
         _best.Load(checkpoint);
         _optimizer.Load(checkpoint);
         _average?.Load(checkpoint);
@@ -185,20 +187,60 @@ internal sealed class TrainingLoop : IDisposable
         _optimizer.Dispose();
         _average?.Dispose();
         _best.Dispose();
+        ForgetUnread();
     }
 
-    private (double Nll, double GradientNorm) Learn(double learningRate)
+    private void Learn(double learningRate)
     {
         using IDisposable scope = NewDisposeScope();
+        using MatrixPrecision? precision = _onGpu ? new MatrixPrecision(_plan.TensorFloat32) : null;
+        _random.Begin(_step);
         (Tensor rows, Tensor? weights) = _batches.Next();
         Tensor batch = _noise.Add(Flips?.Apply(rows) ?? rows);
         _optimizer.ZeroGradients();
         Tensor loss = -Mean(_flow.LogLikelihood(batch), weights);
         loss.backward();
         _optimizer.Penalize(_plan.GainPenalty);
-        double norm = _optimizer.Step(learningRate, _plan.WeightDecay, _plan.GradientClip);
+        Tensor norm = _optimizer.Step(learningRate, _plan.WeightDecay, _plan.GradientClip);
         _average?.Update();
-        return (loss.item<float>(), norm);
+        _unread.Add((loss.detach().DetachFromDisposeScope(), norm.DetachFromDisposeScope(), learningRate));
+    }
+
+    /// <summary>
+    /// Looks at what the steps since the last call came to. False where the loss or its gradient was not calm: the model then is the best one again, and what the steps
+    /// after that one did is forgotten with it.
+    /// </summary>
+    private bool Settle()
+    {
+        if (_unread.Count == 0)
+            return true;
+        float[] values;
+        using (NewDisposeScope())
+            values = stack(_unread.SelectMany(step => new[] { step.Nll, step.Norm })).cpu().data<float>().ToArray();
+        (double LearningRate, long Step)[] steps = [.. _unread.Select((step, i) => (step.LearningRate, _step - _unread.Count + i + 1))];
+        ForgetUnread();
+        for (int i = 0; i < steps.Length; i++)
+        {
+            (double nll, double norm) = (values[2 * i], values[2 * i + 1]);
+            if (!IsCalm(steps[i].Step, nll, norm))
+            {
+                RollBack(steps[i].Step, nll, norm, steps[i].LearningRate);
+                return false;
+            }
+            _sum += nll;
+            _since++;
+        }
+        return true;
+    }
+
+    private void ForgetUnread()
+    {
+        foreach ((Tensor nll, Tensor norm, _) in _unread)
+        {
+            nll.Dispose();
+            norm.Dispose();
+        }
+        _unread.Clear();
     }
 
     /// <summary>
@@ -216,10 +258,10 @@ internal sealed class TrainingLoop : IDisposable
         return weights is null ? logLikelihoods.mean() : (logLikelihoods * weights).sum() / weights.sum();
     }
 
-    private bool IsCalm(double nll, double norm)
+    private bool IsCalm(long step, double nll, double norm)
     {
         double median = _typical.Add(nll);
-        if (_step == 1 && double.IsFinite(nll))
+        if (step == 1 && double.IsFinite(nll))
             _bestTypical = nll; // of the flow before its first step
         if (!double.IsFinite(nll) || !double.IsFinite(norm) || median > _bestTypical + ExplosionPerFeature * _sample.Rows.shape[1])
             return false;
@@ -237,16 +279,16 @@ internal sealed class TrainingLoop : IDisposable
         return -logLikelihoods.median().item<float>() <= _bestTypical + CalmPerFeature * _sample.Rows.shape[1];
     }
 
-    private void RollBack(double nll, double norm, double learningRate)
+    private void RollBack(long step, double nll, double norm, double learningRate)
     {
         if (++_rollbacks > MaxRollbacks)
-            throw new InvalidOperationException($"Training failed: the loss was {nll} at step {_step} after {MaxRollbacks} returns to the best model, the last with a learning rate of {learningRate:G3}. Look for extreme values in the data, or lower LearningRate.");
+            throw new InvalidOperationException($"Training failed: the loss was {nll} at step {step} after {MaxRollbacks} returns to the best model, the last with a learning rate of {learningRate:G3}. Look for extreme values in the data, or lower LearningRate.");
         _schedule.Multiply(0.25);
         _best.Restore();
         _optimizer.Reset();
         _average?.Reset();
         _typical.Clear();
-        Warn($"The loss was {nll:G5} (gradient norm {norm:G5}) at step {_step}: back to the best model so far, learning rate divided by 4.");
+        Warn($"The loss was {nll:G5} (gradient norm {norm:G5}) at step {step}: back to the best model so far, learning rate divided by 4.");
     }
 
     /// <summary>Takes the present model as the best one where it is; the validation NLL, NaN without validation rows.</summary>
@@ -288,16 +330,18 @@ internal sealed class TrainingLoop : IDisposable
     {
         _flow.eval();
         using IDisposable guard = inference_mode();
-        double total = 0, weight = 0;
+        using IDisposable outer = NewDisposeScope();
+        Tensor total = zeros([], ScalarType.Float64, rows.Rows.device), weight = zeros_like(total); // read once: each look holds the program until the device is done
         for (long first = 0; first < rows.Count; first += _plan.EvaluationBatch)
         {
             using IDisposable scope = NewDisposeScope();
             long count = Math.Min(_plan.EvaluationBatch, rows.Count - first);
             Tensor logLikelihoods = _flow.LogLikelihood(rows.Rows.narrow(0, first, count));
             Tensor? weights = rows.Weights?.narrow(0, first, count);
-            total -= (weights is null ? logLikelihoods : logLikelihoods * weights).sum().item<float>();
-            weight += weights is null ? count : weights.sum().item<float>();
+            total.add_((weights is null ? logLikelihoods : logLikelihoods * weights).sum(), s_minusOne);
+            if (weights is not null)
+                weight.add_(weights.sum(), s_one);
         }
-        return total / weight;
+        return total.item<double>() / (rows.Weights is null ? rows.Count : weight.item<double>());
     }
 }

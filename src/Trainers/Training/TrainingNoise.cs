@@ -1,3 +1,4 @@
+using RealNvp.ML.Trainers.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -10,19 +11,19 @@ internal sealed class TrainingNoise : IDisposable
 
     private readonly Tensor? _uniform;
     private readonly Tensor? _gaussian;
-    private readonly Generator _generator;
+    private readonly DeviceRandom _random;
 
     /// <summary>Noise in the units of the features.</summary>
     /// <param name="widths">The width of one bin per feature, 0 for continuous ones.</param>
     /// <param name="deviations">The standard deviation of the Gaussian noise per feature.</param>
-    /// <param name="generator">Draws the noise, on its device.</param>
+    /// <param name="random">Draws the noise.</param>
     /// <param name="device">Where the rows are.</param>
-    public TrainingNoise(float[] widths, float[] deviations, Generator generator, Device device)
+    public TrainingNoise(float[] widths, float[] deviations, DeviceRandom random, Device device)
     {
         Tensor? Positive(float[] values) => values.Any(value => value > 0) ? tensor(values, device: device).DetachFromDisposeScope() : null;
         _uniform = Positive(widths);
         _gaussian = Positive(deviations);
-        _generator = generator;
+        _random = random;
     }
 
     /// <summary>Rows with one draw of the uniform noise alone: what a discrete density is to be evaluated on.</summary>
@@ -34,11 +35,11 @@ internal sealed class TrainingNoise : IDisposable
         if (_uniform is not null)
             batch = AddUniform(batch);
         if (_gaussian is not null)
-            batch = batch.Plus(randn(batch.shape, device: batch.device, generator: _generator) * _gaussian);
+            batch = batch.Plus(randn(batch.shape, device: batch.device, generator: _random.Generator) * _gaussian);
         return batch;
     }
 
-    private Tensor AddUniform(Tensor rows) => rows.Plus((rand(rows.shape, device: rows.device, generator: _generator) - s_half) * _uniform!);
+    private Tensor AddUniform(Tensor rows) => rows.Plus((rand(rows.shape, device: rows.device, generator: _random.Generator) - s_half) * _uniform!);
 
     public void Dispose()
     {

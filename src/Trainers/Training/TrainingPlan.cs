@@ -29,6 +29,9 @@ internal sealed record TrainingPlan
 
     public required double Trim { get; init; }
 
+    /// <summary>Whether a GPU computes in TF32 where it learns.</summary>
+    public required bool TensorFloat32 { get; init; }
+
     public required int EvaluationInterval { get; init; }
 
     public required int Patience { get; init; }
@@ -63,6 +66,7 @@ internal sealed record TrainingPlan
             AveragedWeights = options.AveragedWeights,
             GradientClip = options.GradientClip == 0 ? (image ? 100 : 5 * Math.Sqrt(shape.Size)) : Math.Max(0, options.GradientClip),
             Trim = options.Trim,
+            TensorFloat32 = options.Precision == TrainingPrecision.TensorFloat32,
             // an evaluation passes thousands of images through the flow: few of them, or they take as long as the steps
             EvaluationInterval = (int)Math.Max(Math.Clamp(steps / 20, 1, 50), steps / (image ? 20 : 40)),
             Patience = options.Patience,

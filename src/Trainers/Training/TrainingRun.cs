@@ -2,6 +2,7 @@ using Microsoft.ML.Runtime;
 using RealNvp.ML.Export;
 using RealNvp.ML.Trainers.Checkpoints;
 using RealNvp.ML.Trainers.Data;
+using RealNvp.ML.Trainers.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -66,8 +67,8 @@ internal sealed class TrainingRun : IDisposable
         for (int member = 0; member < _options.Members; member++)
         {
             int memberSeed = unchecked(_seed + member * 1_000_003);
-            using var generator = new Generator((ulong)(uint)memberSeed, _device);
-            Flow flow = Build(memberSeed, generator);
+            using var random = new DeviceRandom(memberSeed, _device);
+            Flow flow = Build(memberSeed, random);
             _flows.Add(flow);
             if (!flow.Learns)
                 continue;
@@ -76,7 +77,7 @@ internal sealed class TrainingRun : IDisposable
                 RestoreMember(from, member, flow);
                 continue;
             }
-            Train(member, memberSeed, flow, generator, member == at ? from : null, cancellation);
+            Train(member, memberSeed, flow, random, member == at ? from : null, cancellation);
             if (!cancellation.IsCancellationRequested)
                 continue;
             // a mixture has its columns, whatever came of it: the members that there are stand in for those that there are not
@@ -96,22 +97,22 @@ internal sealed class TrainingRun : IDisposable
             _validation?.Dispose();
     }
 
-    private Flow Build(int seed, Generator generator)
+    private Flow Build(int seed, DeviceRandom random)
     {
         bool bfloat16 = _options.Precision == TrainingPrecision.BFloat16;
         Flow flow = _shape.IsImage
-            ? ImageFlow.Build(_shape, (_options.Image ?? new()) with { LevelWidth = _data.Facts.BinWidths[0] }, seed, _plan.Dropout, generator, bfloat16)
-            : VectorFlow.Build(_data.Facts, _options, _plan.Dropout, seed, generator);
+            ? ImageFlow.Build(_shape, (_options.Image ?? new()) with { LevelWidth = _data.Facts.BinWidths[0] }, seed, _plan.Dropout, random, bfloat16)
+            : VectorFlow.Build(_data.Facts, _options, _plan.Dropout, seed, random);
         flow.to(_device);
         return flow;
     }
 
-    private void Train(int member, int seed, Flow flow, Generator generator, Checkpoint? from, CancellationToken cancellation)
+    private void Train(int member, int seed, Flow flow, DeviceRandom random, Checkpoint? from, CancellationToken cancellation)
     {
-        using TrainingNoise noise = Noise(generator, gaussian: !_shape.IsImage);
-        using var loop = new TrainingLoop(flow, _plan, generator, _data.OpenBatches(_plan.BatchSize, seed, generator), _sample, _validation, noise)
+        using TrainingNoise noise = Noise(random, gaussian: !_shape.IsImage);
+        using var loop = new TrainingLoop(flow, _plan, random, _data.OpenBatches(_plan.BatchSize, seed, random), _sample, _validation, noise)
         {
-            Flips = _shape.IsImage && _options.Image is { HorizontalFlips: true } ? new HorizontalFlips(_shape, generator) : null,
+            Flips = _shape.IsImage && _options.Image is { HorizontalFlips: true } ? new HorizontalFlips(_shape, random) : null,
             Progress = new ProgressFan(_options.Progress, _channel, _tensorBoard, member, _options.Members, BitsPerNat(out double offset), offset),
             Warn = Warn,
             CancelGivesBest = _options.OnCancellation == OnCancellation.ReturnBest,
@@ -161,10 +162,10 @@ internal sealed class TrainingRun : IDisposable
         flow.eval();
     }
 
-    private TrainingNoise Noise(Generator generator, bool gaussian)
+    private TrainingNoise Noise(DeviceRandom random, bool gaussian)
     {
         ColumnFacts facts = _data.Facts;
-        return new(facts.BinWidths, Array.ConvertAll(facts.StandardDeviation, deviation => gaussian ? (float)(_options.Noise * deviation) : 0), generator, _device);
+        return new(facts.BinWidths, Array.ConvertAll(facts.StandardDeviation, deviation => gaussian ? (float)(_options.Noise * deviation) : 0), random, _device);
     }
 
     /// <summary>
@@ -175,8 +176,8 @@ internal sealed class TrainingRun : IDisposable
     {
         const long Most = 16_384; // more add nothing to running statistics
         using DisposeScope scope = NewDisposeScope();
-        using var generator = new Generator((ulong)(uint)_seed, _device);
-        using TrainingNoise noise = Noise(generator, gaussian: false);
+        using var random = new DeviceRandom(_seed, _device);
+        using TrainingNoise noise = Noise(random, gaussian: false);
         long count = Math.Min(Most, _data.Sample.Count);
         DeviceRows Dequantized(Tensor rows, Tensor? weights) => new(noise.Dequantized(rows).DetachFromDisposeScope(), weights?.clone().DetachFromDisposeScope());
         return (Dequantized(_data.Sample.Rows.narrow(0, 0, count), _data.Sample.Weights?.narrow(0, 0, count)),

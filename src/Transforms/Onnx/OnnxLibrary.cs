@@ -9,10 +9,11 @@ internal static class OnnxLibrary
     public const string Missing =
         "The native library of ONNX Runtime was not found: add the package Microsoft.ML.OnnxRuntime (CPU) or Microsoft.ML.OnnxRuntime.Gpu (CUDA) to the application.";
 
-    /// <summary>Calls into the library, and says in one sentence where it is missing.</summary>
+    /// <summary>Calls into the library, without its telemetry, and says in one sentence where it is missing.</summary>
     /// <exception cref="InvalidOperationException">The library is missing.</exception>
     public static T Call<T>(Func<T> call)
     {
+        OnnxTelemetry.TurnOff();
         try
         {
             return call();

@@ -1,0 +1,63 @@
+using System.Globalization;
+using RealNvp.ML.Export;
+using RealNvp.ML.Trainers;
+using RealNvp.ML.Trainers.Data;
+using RealNvp.ML.Trainers.Native;
+using RealNvp.ML.Trainers.Training;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace RealNvp.ML.Bench.Devices;
+
+/// <summary>The same flow with random weights, in float32 on a device and in double precision on the CPU: log-likelihoods, and rows that come back from their latents.</summary>
+internal sealed class DeviceDifferences(string device)
+{
+    private const int Rows = 256;
+    private const double Tolerance = 1e-4;
+
+    /// <summary>A flow of a table, with all kinds of steps that one can have.</summary>
+    public string Table()
+    {
+        const int Features = 12;
+        using var random = new DeviceRandom(1, CPU);
+        float[] Every(float value) => Enumerable.Repeat(value, Features).ToArray();
+        var options = new RealNvpTrainer.Options { Couplings = 4, SinhArcsinh = true, Mixing = FeatureMixing.Linear, BatchNorm = true, WeightNorm = true, LatentTailBound = 8 };
+        using Flow flow = VectorFlow.Build(new ColumnFacts(Every(1), Every(2), Every(0), Every(1)), options, dropout: 0, seed: 1, random);
+        return Compare(flow, generator => randn([Rows, Features], generator: generator), Features);
+    }
+
+    /// <summary>A flow of images of two scales.</summary>
+    public string Image()
+    {
+        FlowShape shape = FlowShape.Image(3, 8, 8);
+        using Flow flow = ImageFlow.Build(shape, new ImageFlowOptions { Scales = 2, BaseWidth = 8, Blocks = 2, Levels = 256, LevelWidth = 1 }, seed: 1);
+        return Compare(flow, generator => randint(0, 256, [Rows, shape.Size], dtype: ScalarType.Float32, generator: generator), shape.Size);
+    }
+
+    private string Compare(Flow flow, Func<Generator, Tensor> draw, int features)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable guard = no_grad();
+        using var generator = new Generator(2, CPU);
+        flow.eval();
+        foreach (Tensor parameter in flow.parameters())
+            parameter.addcmul_(rand(parameter.shape, generator: generator).sub_(0.5), ones_like(parameter), 0.1); // a fresh flow is nearly the identity
+        Tensor rows = draw(generator);
+        flow.to(ScalarType.Float64);
+        Tensor exact = flow.LogLikelihood(rows.to(ScalarType.Float64));
+        Device there = TorchRuntime.NamedDevice(device);
+        flow.to(ScalarType.Float32);
+        flow.to(there);
+        using var precision = new MatrixPrecision(tensorFloat32: false);
+        (Tensor latent, Tensor logLikelihood) = flow.LatentAndLogLikelihood(rows.to(there));
+        Tensor back = flow.Inverse(latent).cpu();
+        double difference = Largest(logLikelihood.cpu().to(ScalarType.Float64), exact, features), roundTrip = Largest(back, rows, 1);
+        string found = string.Create(CultureInfo.InvariantCulture,
+            $"log-likelihoods differ by {difference:G2} of max(1, |value|, D), rows from their latents by {roundTrip:G2} of max(1, |value|)");
+        // the way back amplifies the roundings of the way there; it is held to ten times as much
+        return difference <= Tolerance && roundTrip <= 10 * Tolerance ? found : throw new NotSupportedException(found);
+    }
+
+    private static double Largest(Tensor found, Tensor expected, double least)
+        => ((found - expected).abs() / expected.abs().clamp(min: Math.Max(1, least))).max().to(ScalarType.Float64).item<double>();
+}

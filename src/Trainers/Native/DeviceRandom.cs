@@ -1,0 +1,66 @@
+using RealNvp.ML.Trainers.Checkpoints;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace RealNvp.ML.Trainers.Native;
+
+/// <summary>All that a training run draws, on the device of its rows: batches, noise, dropout, flips.</summary>
+/// <remarks>
+/// TorchSharp makes generators of the CPU only, whatever device they are asked for. On a GPU the draws come from the device's own generator, which belongs to the process;
+/// it is set anew before each step, from the seed and the number of the step, so that a run that goes on from a checkpoint draws what it would have drawn.
+/// </remarks>
+internal sealed class DeviceRandom : IDisposable
+{
+    private readonly ulong _seed;
+
+    /// <summary>A source of random numbers on a device.</summary>
+    public DeviceRandom(int seed, Device device)
+    {
+        _seed = (uint)seed;
+        if (device.type == DeviceType.CPU)
+            Generator = new Generator(_seed, CPU);
+        else
+            Set(step: -1);
+    }
+
+    /// <summary>What torch's functions take; null stands for the device's own generator.</summary>
+    public Generator? Generator { get; }
+
+    /// <summary>To be called before the draws of a step.</summary>
+    public void Begin(long step)
+    {
+        if (Generator is null)
+            Set(step);
+    }
+
+    /// <summary>Records the state; on a GPU the number of the step is all of it.</summary>
+    public void Save(Checkpoint checkpoint)
+    {
+        if (Generator is null)
+            return;
+        using Tensor state = Generator.get_state();
+        checkpoint.Add("generator", state);
+    }
+
+    /// <summary>Puts the state back.</summary>
+    public void Load(Checkpoint checkpoint)
+    {
+        if (Generator is null)
+            return;
+        using Tensor state = checkpoint.Bytes("generator");
+        Generator.set_state(state);
+    }
+
+    public void Dispose() => Generator?.Dispose();
+
+    private void Set(long step) => cuda.manual_seed_all(Mixed(_seed, step));
+
+    /// <summary>A seed for each step, unlike those of its neighbours and of other runs (the finalizer of SplitMix64: Steele, Lea and Flood 2014).</summary>
+    internal static long Mixed(ulong seed, long step)
+    {
+        ulong z = unchecked(((seed << 32) ^ (ulong)step) + 0x9E3779B97F4A7C15);
+        z = unchecked((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9);
+        z = unchecked((z ^ (z >> 27)) * 0x94D049BB133111EB);
+        return (long)((z ^ (z >> 31)) >> 1);
+    }
+}
