@@ -19,7 +19,7 @@ parts=(a:3 b:5 c-narrow:6 c-paper:5 d:3 e:2)
 command_of() {
   local left=$(($2 * 4 / 5)) minutes_of rate epochs cores
   case $1 in
-    a) command=(RealNvp.ML.Bench device --device "$device" --seconds "$([ "$smallest" ] && echo 5 || echo "$left")") ;;
+    a) command=(RealNvp.ML.Bench device --device "$device" --seconds "$left") ;;
     b) command=(RealNvp.ML.Bench training --device "$device" --python "$peer")
        if [ "$smallest" ]; then command+=(--precisions f32 --loads tabular --threads 1) # cores of a rehearsal may be busy
        elif [ "$device" = cpu ]; then command+=(--precisions f32 --loads tabular,image,image32)
@@ -29,7 +29,7 @@ command_of() {
        [ "$left" -ge 20 ] || left=20
        minutes_of=$(awk "BEGIN { print $left / 60 }")
        # the learning rate falls over so many epochs; a guess of the images per second makes it low when the time is up
-       epochs=$((left * rate / 20000 + 1))
+       epochs=${EPOCHS:-$((left * rate / 20000 + 1))}
        command=(TrainImages --data "$cifar" --preset cifar10 --device "$device" --out "$work/results/$1")
        if [ "$smallest" ]; then command+=(--width 4 --blocks 1 --train 300 --test 50 --threads 1 --steps 1000 --minutes 0.15)
        elif [ "$1" = c-narrow ]; then command+=(--width 32 --blocks 4 --epochs "$epochs" --minutes "$minutes_of" --test 1000)

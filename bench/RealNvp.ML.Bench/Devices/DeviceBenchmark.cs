@@ -45,6 +45,7 @@ internal sealed class DeviceBenchmark : Benchmark
         var table = new MarkdownTable("Check", "", "s", "found");
         string only = context.Arguments["--only"] ?? "";
         (string Name, Func<string> Check)[] checks = [.. new DeviceChecks(device).All.Where(check => check.Name.Contains(only, StringComparison.OrdinalIgnoreCase))];
+        context.Report.Add(table);
         int passed = 0, failed = 0, left = 0;
         foreach ((string name, Func<string> check) in checks)
         {
@@ -68,8 +69,8 @@ internal sealed class DeviceBenchmark : Benchmark
                 Console.Error.WriteLine($"{name}: {e}");
             }
             table.Add(name, word, time.Elapsed.TotalSeconds.ToString("F1", CultureInfo.InvariantCulture), found);
+            context.Save();
         }
-        context.Report.Add(table);
         context.Report.Add(new Figure("device.checks_failed", failed, "checks", 0, "none", failed == 0 ? 1 : 0));
         if (left > 0)
             context.Report.Add($"{left} checks were left out for lack of time.");

@@ -6,20 +6,20 @@ namespace RealNvp.ML.Bench.Reporting;
 /// <summary>What a subcommand found: text and tables for people, figures for machines.</summary>
 internal sealed class Report(string name, string question)
 {
-    private readonly StringBuilder _body = new();
+    private readonly List<object> _body = []; // a table may get more rows after it was added
     private readonly List<Figure> _figures = [];
 
     /// <summary>The figures so far.</summary>
     public IReadOnlyList<Figure> Figures => _figures;
 
     /// <summary>Whether nothing was found yet.</summary>
-    public bool IsEmpty => _body.Length == 0;
+    public bool IsEmpty => _body.Count == 0;
 
     /// <summary>Adds a paragraph.</summary>
-    public void Add(string paragraph) => _body.AppendLine(paragraph).AppendLine();
+    public void Add(string paragraph) => _body.Add(paragraph + Environment.NewLine);
 
     /// <summary>Adds a table.</summary>
-    public void Add(MarkdownTable table) => _body.Append(table).AppendLine();
+    public void Add(MarkdownTable table) => _body.Add(table);
 
     /// <summary>Adds a figure.</summary>
     public void Add(Figure figure) => _figures.Add(figure);
@@ -30,7 +30,8 @@ internal sealed class Report(string name, string question)
         var text = new StringBuilder();
         text.AppendLine($"# {name}: {question}").AppendLine();
         text.AppendLine(CultureInfo.InvariantCulture, $"{DateTime.UtcNow:yyyy-MM-dd}, {Machine.Describe()}.").AppendLine();
-        text.Append(_body);
+        foreach (object part in _body)
+            text.AppendLine(part.ToString());
         if (_figures.Count > 0)
         {
             var table = new MarkdownTable("Figure", "Value", "Baseline", "Unit", "Ratio", "Baseline is");

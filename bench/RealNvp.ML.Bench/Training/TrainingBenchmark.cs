@@ -40,6 +40,7 @@ internal sealed class TrainingBenchmark : Benchmark
             """));
         var table = new MarkdownTable(["Load", "", "precision", "parameters", "RealNvp.ML, steps/s", "PyTorch, steps/s", "RealNvp.ML is so many times as fast",
             .. gpu ? ["GPU memory, MiB: RealNvp.ML (with its context)", "PyTorch (reserved)"] : Array.Empty<string>(), "PyTorch is", "PyTorch tried, steps/s"]);
+        context.Report.Add(table);
         var failures = new List<string>();
         using var peer = new PyTorchPeer(arguments.Python);
         foreach ((TrainingLoad load, TrainingPrecision precision) in arguments.Loads.SelectMany(load => arguments.Precisions.Select(precision => (load, precision))))
@@ -65,8 +66,8 @@ internal sealed class TrainingBenchmark : Benchmark
                 // the other loads are worth having
                 failures.Add($"{load.Name} in {TrainingArguments.Word(precision)}: {e.Message}");
             }
+            context.Save();
         }
-        context.Report.Add(table);
         if (failures.Count > 0)
             throw new BenchmarkFailedException(string.Join(Environment.NewLine, failures));
     }
