@@ -2,7 +2,8 @@
 """Says whether a PyTorch's libtorch has what TorchSharp's native library imports: abi_check.py libLibTorchSharp.so TORCH_LIB_DIR.
 
 Reads the symbol tables of the files themselves, so that it holds for every version of either. Missing functions fail where they are
-called, missing data stop the library from loading. Exit code: 0 for nothing missing, 1 for functions, 2 for data or a library that does not load.
+called, missing data stop the library from loading. Exit code: 0 for nothing missing, 1 for functions, 2 for data or a library that
+does not load.
 """
 
 import ctypes

@@ -77,8 +77,9 @@ PROJECT
   provider=libonnxruntime_providers_cuda.so
   rm -rf "$out/ort-cuda"; mkdir "$out/ort-cuda"
   cp "$native/libonnxruntime.so" "$native/libonnxruntime_providers_shared.so" "$out/ort-cuda"
+  # no flow has attention or mixtures of experts, whose kernels are half of the rest
   if [ -e "$here/thin_fatbin.py" ]; then
-    python3 "$here/thin_fatbin.py" --keep "$architecture" "$native/$provider" "$out/ort-cuda/$provider"
+    python3 "$here/thin_fatbin.py" --keep "$architecture" --common "$native/$provider" "$out/ort-cuda/$provider"
   else
     cp "$native/$provider" "$out/ort-cuda"
   fi

@@ -13,33 +13,34 @@ set -u
 minutes=12 only=a,b,c,d,e smallest='' out=gpu-host-results archives='' device=cuda
 
 # --- The parts, in order of worth, and their shares of the time. ---
-parts=(a:3 b:5 c-narrow:5 c-paper:4 d:3 e:3)
+parts=(a:3 b:5 c-narrow:6 c-paper:5 d:3 e:2)
 
 # Sets $command; $1 is the part, $2 the seconds that it may take.
 command_of() {
-  local left=$(($2 * 4 / 5)) minutes_of
+  local left=$(($2 * 4 / 5)) minutes_of rate epochs cores
   case $1 in
     a) command=(RealNvp.ML.Bench device --device "$device" --seconds "$left") ;;
     b) command=(RealNvp.ML.Bench training --device "$device" --python "$peer")
-       if [ "$smallest" ]; then command+=(--precisions f32 --loads tabular)
+       if [ "$smallest" ]; then command+=(--precisions f32 --loads tabular --threads 1) # cores of a rehearsal may be busy
        elif [ "$device" = cpu ]; then command+=(--precisions f32 --loads tabular,image,image32)
        else command+=(--precisions f32,tf32,bf16 --loads tabular,image,image32); fi ;;
     c-*) # checks of the graphs, bits per dimension and pictures follow training, on the CPU
-       [ "$1" = c-narrow ] && left=$(($2 - 75)) || left=$(($2 - 120))
+       [ "$1" = c-narrow ] && left=$(($2 - 50)) rate=4500 || left=$(($2 - 75)) rate=2500
        [ "$left" -ge 20 ] || left=20
        minutes_of=$(awk "BEGIN { print $left / 60 }")
+       # the learning rate falls over so many epochs; a guess of the images per second makes it low when the time is up
+       epochs=${EPOCHS:-$((left * rate / 20000 + 1))}
        command=(TrainImages --data "$cifar" --preset cifar10 --device "$device" --out "$work/results/$1")
-       if [ "$smallest" ]; then command+=(--width 4 --blocks 1 --train 300 --test 50 --steps 1000 --minutes 0.15)
-       elif [ "$1" = c-narrow ]; then command+=(--width 32 --blocks 4 --epochs "$epochs" --minutes "$minutes_of")
+       if [ "$smallest" ]; then command+=(--width 4 --blocks 1 --train 300 --test 50 --threads 1 --steps 1000 --minutes 0.15)
+       elif [ "$1" = c-narrow ]; then command+=(--width 32 --blocks 4 --epochs "$epochs" --minutes "$minutes_of" --test 1000)
        else command+=(--epochs "$epochs" --minutes "$minutes_of" --test 500); fi
        if [ "$device" != cpu ]; then command+=(--precision bf16); fi ;;
-    d) command=(RealNvp.ML.Bench cuda --device "$device" --seconds "$([ "$smallest" ] && echo 5 || echo "$left")") ;;
-    e) command=(RealNvp.ML.Bench scoring)
-       if [ "$smallest" ]; then command+=(--cores 1,2 --seconds 5); else command+=(--cores 1,2,4,8,16 --seconds "$left"); fi ;;
+    d) command=(RealNvp.ML.Bench cuda --device "$device" --python "$peer" --seconds "$([ "$smallest" ] && echo 5 || echo "$left")") ;;
+    e) cores=$(for n in 1 2 4 8 16; do [ "$n" -gt "$(nproc)" ] || echo "$n"; done | paste -sd,)
+       command=(RealNvp.ML.Bench scoring --cores "$cores" --seconds "$([ "$smallest" ] && echo 5 || echo "$left")") ;;
   esac
   if [ "$smallest" ] && [ "${command[0]}" = RealNvp.ML.Bench ]; then command+=(--rounds 1); fi
 }
-epochs=${EPOCHS:-60} # the learning rate falls over so many; --minutes ends training before
 # --- ---
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -110,10 +111,9 @@ preload=${preload%:}
 # The peer runs as its user would run it, without our libraries.
 cat > "$peer" << PEER
 #!/bin/bash
-LD_PRELOAD=\${LD_PRELOAD//$preload/}
-export LD_PRELOAD LD_LIBRARY_PATH='${LD_LIBRARY_PATH:-}'
-[ "\$LD_PRELOAD" ] || unset LD_PRELOAD
-[ "\$LD_LIBRARY_PATH" ] || unset LD_LIBRARY_PATH
+if [ "\$LD_PRELOAD" = '$preload' ]; then unset LD_PRELOAD; fi
+export LD_LIBRARY_PATH='${LD_LIBRARY_PATH:-}'
+if [ -z "\$LD_LIBRARY_PATH" ]; then unset LD_LIBRARY_PATH; fi
 exec "$(command -v "$python")" "\$@"
 PEER
 chmod +x "$peer"
@@ -124,12 +124,13 @@ export DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1 DOTNET_gcServer=0 DOTNET_EnableWr
 # --- Facts about the host. ---
 {
   echo "$(date -u '+%Y-%m-%d %H:%M') UTC, $(nproc) cores, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(uname -r)"
-  timeout 20 nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.max.sm,power.limit --format=csv,noheader 2>&1 || echo "no nvidia-smi"
+  timeout 20 nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.max.sm,power.limit --format=csv,noheader 2> /dev/null \
+    || echo "no nvidia-smi"
   timeout 90 "$python" -c 'import sys, torch
 print("Python", sys.version.split()[0], "torch", torch.__version__, "CUDA", torch.version.cuda, "cuDNN", torch.backends.cudnn.version())
 print("torch sees", torch.cuda.get_device_name(0) if torch.cuda.is_available() else "no GPU")' 2>&1 | tail -3
   echo "libtorch: $torch"
-  LD_LIBRARY_PATH=$libraries timeout 90 "$python" "$here/abi_check.py" "$work/app/libLibTorchSharp.so" "$torch" 2>&1 | head -30
+  LD_LIBRARY_PATH=$libraries timeout 90 "$python" "$here/abi_check.py" "$work/app/libLibTorchSharp.so" "$torch" 2>&1 | sed 30q
   if [ -e "$work/ort-cuda.stamp" ]; then
     provider=$work/ort-cuda/libonnxruntime_providers_cuda.so
     lacks=$(LD_LIBRARY_PATH=$libraries ldd "$provider" 2>&1 | sed -n 's/ => not found//p' | tr -d '\t' | paste -sd' ')
@@ -184,6 +185,9 @@ for entry in "${parts[@]}"; do
   fi
   command_of "$name" "$seconds"
   program=$work/app/${command[0]}
+  # a training is worth nothing before its end: rather than lose it, it may take from the parts behind it
+  if [ "${name%-*}" = c ]; then seconds=$((seconds + 60)); fi
+  if [ "$seconds" -gt $((deadline - SECONDS - 5)) ]; then seconds=$((deadline - SECONDS - 5)); fi
   # only this part may compare with the CUDA provider: the others are to run on the ONNX Runtime that the packages name
   if [ "$name" = d ] && [ -e "$work/ort-cuda.stamp" ]; then program=$work/ort-cuda/app/${command[0]}; fi
   if [ "${command[0]}" = RealNvp.ML.Bench ]; then command+=(--json "$work/results/$name.jsonl" --markdown "$work/results/$name.md"); fi
