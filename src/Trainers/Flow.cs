@@ -50,7 +50,8 @@ internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
         foreach (FlowStepModule step in steps)
         {
             (x, Tensor term) = step.Forward(x, factoredOut);
-            logDet = logDet is null ? term : logDet.Plus(term);
+            if (!step.KeepsVolume)
+                logDet = logDet is null ? term : logDet.Plus(term);
         }
         if (_image is not null)
             x = cat([x.flatten(1), .. factoredOut.Select(part => part.flatten(1))], 1);

@@ -18,6 +18,8 @@ internal sealed class Dequantization : FlowStepModule
         RegisterComponents();
     }
 
+    public override bool KeepsVolume => true;
+
     public override (Tensor Output, Tensor LogDet) forward(Tensor x) => (x, NoLogDet(x));
 
     public override Tensor Inverse(Tensor y) => y;

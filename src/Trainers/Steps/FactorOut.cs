@@ -10,6 +10,8 @@ namespace RealNvp.ML.Trainers.Steps;
 /// </summary>
 internal sealed class FactorOut() : FlowStepModule(nameof(FactorOut))
 {
+    public override bool KeepsVolume => true;
+
     public override (Tensor Output, Tensor LogDet) forward(Tensor x) => (x, NoLogDet(x));
 
     public override Tensor Inverse(Tensor y) => y;

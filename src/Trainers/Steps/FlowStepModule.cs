@@ -18,6 +18,8 @@ namespace RealNvp.ML.Trainers.Steps;
 /// </remarks>
 internal abstract class FlowStepModule : nn.Module<Tensor, (Tensor Output, Tensor LogDet)>
 {
+    private Tensor? _zero;
+
     protected FlowStepModule(string name) : base(name) { }
 
     /// <summary>The sampling direction, with evaluation statistics.</summary>
@@ -47,8 +49,19 @@ internal abstract class FlowStepModule : nn.Module<Tensor, (Tensor Output, Tenso
     /// <summary>Sets the evaluation statistics, where the step has any, to those of all rows of its input, [n, ...].</summary>
     public virtual void RefreshStatistics(Tensor input) { }
 
-    /// <summary>The log-determinant of a step that keeps volumes.</summary>
-    protected static Tensor NoLogDet(Tensor x) => zeros([], dtype: x.dtype, device: x.device);
+    /// <summary>Whether the log-determinant is 0 for every row; a flow then leaves it out of its sum.</summary>
+    public virtual bool KeepsVolume => false;
+
+    /// <summary>The log-determinant of a step that keeps volumes: one zero for all calls, for making another takes a GPU as long as adding rows.</summary>
+    protected Tensor NoLogDet(Tensor x)
+    {
+        if (_zero is null || _zero.dtype != x.dtype || _zero.device != x.device)
+        {
+            _zero?.Dispose();
+            _zero = LastingTensor.Of(() => zeros([], dtype: x.dtype, device: x.device));
+        }
+        return _zero;
+    }
 
     /// <summary>A float32 tensor of one value: full() makes a Scalar that a finalizer may free during the call.</summary>
     internal static Tensor Filled(long[] shape, double value)

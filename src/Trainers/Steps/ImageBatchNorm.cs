@@ -13,6 +13,7 @@ namespace RealNvp.ML.Trainers.Steps;
 internal sealed class ImageBatchNorm : FlowStepModule
 {
     private static readonly Scalar s_epsilon = 1e-4.ToScalar();
+    private static readonly Scalar s_one = 1.0.ToScalar();
     private static readonly Scalar s_momentum = 0.1.ToScalar();
     private static readonly Scalar s_kept = 0.9.ToScalar();
     private static readonly long[] s_axes = [0, 2, 3]; // all but the channels
@@ -55,9 +56,14 @@ internal sealed class ImageBatchNorm : FlowStepModule
 
     public override (Tensor Output, Tensor LogDet) forward(Tensor x)
     {
-        (Tensor mean, Tensor variance) = Statistics(x);
-        Tensor stabilised = variance.Plus(s_epsilon);
-        return (OnTransformed(x, half => (half - mean) * stabilised.rsqrt()), stabilised.log().sum() * _minusHalfPixels);
+        (Tensor? conditioning, Tensor half) = transformed is null ? ChannelCoupling.Split(x, _mask) : (null, x);
+        (Tensor Mean, Tensor Variance)? fixedStatistics = training ? HeldStatistics : (runningMean, runningVariance);
+        Tensor mean = fixedStatistics?.Mean ?? Mean(half), centred = Centred(half, mean), variance = fixedStatistics?.Variance ?? Variance(half, mean, centred);
+        if (fixedStatistics is null)
+            Track(mean, variance);
+        Tensor stabilised = variance.Plus(s_epsilon), scale = stabilised.rsqrt();
+        Tensor y = conditioning is null ? addcmul(x * passing!, centred, scale, s_one) : ChannelCoupling.Merge(conditioning, centred * scale, _mask);
+        return (y, stabilised.log().sum() * _minusHalfPixels);
     }
 
     public override Tensor Inverse(Tensor y) => OnTransformed(y, half => (half * runningVariance.Plus(s_epsilon).sqrt()).Plus(runningMean));
@@ -66,9 +72,9 @@ internal sealed class ImageBatchNorm : FlowStepModule
     {
         using DisposeScope scope = NewDisposeScope();
         using IDisposable guard = no_grad();
-        (Tensor mean, Tensor variance) = BatchStatistics(input);
+        Tensor half = transformed is null ? ChannelCoupling.Split(input, _mask).Transformed : input, mean = Mean(half);
+        runningVariance.copy_(Variance(half, mean, Centred(half, mean)));
         runningMean.copy_(mean);
-        runningVariance.copy_(variance);
     }
 
     public override Frozen.FlowStep Freeze()
@@ -78,38 +84,29 @@ internal sealed class ImageBatchNorm : FlowStepModule
         return new Frozen.ImageBatchNorm(_mask, Values(scale), Values(-runningMean * scale));
     }
 
-    private (Tensor Mean, Tensor Variance) Statistics(Tensor x)
+    private void Track(Tensor mean, Tensor variance)
     {
-        if (!training)
-            return (runningMean, runningVariance);
-        if (HeldStatistics is { } held)
-            return held;
-        (Tensor mean, Tensor variance) = BatchStatistics(x);
-        using (no_grad())
-        {
-            runningMean.mul_(s_kept).add_(mean.detach(), s_momentum);
-            runningVariance.mul_(s_kept).add_(variance.detach(), s_momentum);
-        }
-        return (mean, variance);
+        using IDisposable guard = no_grad();
+        runningMean.mul_(s_kept).add_(mean.detach(), s_momentum);
+        runningVariance.mul_(s_kept).add_(variance.detach(), s_momentum);
     }
 
-    private (Tensor Mean, Tensor Variance) BatchStatistics(Tensor x)
+    /// <summary>The mean of every channel over the half that was transformed, [channels, 1, 1]; the other half of a checkerboard counts as zeros, or not at all.</summary>
+    private Tensor Mean(Tensor half) => transformed is null ? Average(half) : _maskedZeros ? Average(half * transformed) : SumOf(half * transformed, half);
+
+    /// <summary>The half that was transformed, less its mean; zeros elsewhere.</summary>
+    private Tensor Centred(Tensor half, Tensor mean) => transformed is null ? half - mean : (half - mean) * transformed;
+
+    private Tensor Variance(Tensor half, Tensor mean, Tensor centred)
+        => transformed is null ? Average(Square(centred)) : _maskedZeros ? Average(Square(half * transformed - mean)) : SumOf(Square(centred), half);
+
+    private Tensor SumOf(Tensor masked, Tensor half)
     {
-        if (transformed is null)
-            return Moments(ChannelCoupling.Split(x, _mask).Transformed);
-        Tensor masked = x * transformed;
-        if (_maskedZeros)
-            return Moments(masked);
-        using Scalar values = ((double)x.shape[0] * _pixels).ToScalar();
-        Tensor mean = masked.sum(s_axes, keepdim: true).squeeze(0) / values;
-        return (mean, Square((x - mean) * transformed).sum(s_axes, keepdim: true).squeeze(0) / values);
+        using Scalar values = ((double)half.shape[0] * _pixels).ToScalar();
+        return masked.sum(s_axes, keepdim: true).squeeze(0) / values;
     }
 
-    private static (Tensor Mean, Tensor Variance) Moments(Tensor x)
-    {
-        Tensor mean = x.mean(s_axes, keepdim: true).squeeze(0);
-        return (mean, Square(x - mean).mean(s_axes, keepdim: true).squeeze(0));
-    }
+    private static Tensor Average(Tensor x) => x.mean(s_axes, keepdim: true).squeeze(0);
 
     private Tensor OnTransformed(Tensor x, Func<Tensor, Tensor> map)
     {

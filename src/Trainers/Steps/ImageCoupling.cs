@@ -12,6 +12,7 @@ namespace RealNvp.ML.Trainers.Steps;
 /// </summary>
 internal abstract class ImageCoupling : FlowStepModule
 {
+    private static readonly Scalar s_one = 1.0.ToScalar();
     private static readonly Scalar s_maxGain = MaxGain.ToScalar();
     private static readonly Scalar s_minGain = (-MaxGain).ToScalar();
 
@@ -57,7 +58,7 @@ internal abstract class ImageCoupling : FlowStepModule
 
     private Tensor BoundedGain() => gain.clamp(s_minGain, s_maxGain);
 
-    protected Tensor Transform(Tensor x, Tensor s, Tensor t) => ShiftFirst ? x.Plus(t) * s.exp() : (x * s.exp()).Plus(t);
+    protected Tensor Transform(Tensor x, Tensor s, Tensor t) => ShiftFirst ? x.Plus(t) * s.exp() : addcmul(t, x, s.exp(), s_one);
 
     protected Tensor Restore(Tensor y, Tensor s, Tensor t) => ShiftFirst ? y * (-s).exp() - t : (y - t) * (-s).exp();
 }

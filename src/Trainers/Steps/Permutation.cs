@@ -17,6 +17,8 @@ internal sealed class Permutation : FlowStepModule
         RegisterComponents();
     }
 
+    public override bool KeepsVolume => true;
+
     public override (Tensor Output, Tensor LogDet) forward(Tensor x) => (x.index_select(1, order), NoLogDet(x));
 
     public override Tensor Inverse(Tensor y) => y.index_select(1, inverse);

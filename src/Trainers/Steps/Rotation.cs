@@ -17,6 +17,8 @@ internal sealed class Rotation : FlowStepModule
         RegisterComponents();
     }
 
+    public override bool KeepsVolume => true;
+
     public override (Tensor Output, Tensor LogDet) forward(Tensor x) => (x.matmul(matrix.t()), NoLogDet(x));
 
     public override Tensor Inverse(Tensor y) => y.matmul(matrix);

@@ -25,6 +25,8 @@ internal sealed class Squeeze : FlowStepModule
         RegisterComponents();
     }
 
+    public override bool KeepsVolume => true;
+
     public override (Tensor Output, Tensor LogDet) forward(Tensor x)
     {
         Tensor squeezed = nn.functional.pixel_unshuffle(x, 2); // plain order

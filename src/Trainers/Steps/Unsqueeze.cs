@@ -19,6 +19,8 @@ internal sealed class Unsqueeze : FlowStepModule
         RegisterComponents();
     }
 
+    public override bool KeepsVolume => true;
+
     public override (Tensor Output, Tensor LogDet) forward(Tensor x) => (squeeze.Inverse(x), NoLogDet(x));
 
     public override Tensor Inverse(Tensor y) => squeeze.forward(y).Output;
