@@ -31,6 +31,9 @@ class Load:
             self.rows, self.batch, self.clip = torch.randint(0, levels, (ROWS, channels, side, side)).float(), 64, 100.0
         self.image = name != "tabular"
         self.flow, self.rows = self.flow.to(self.device), self.rows.to(self.device)
+        if self.device.type == "cuda":  # the gradient of a batch norm that has a bias and no gain fails there
+            for norm in (module for module in self.flow.modules() if isinstance(module, flows.Norm)):
+                norm.weight = torch.nn.Parameter(torch.ones_like(norm.bias), requires_grad=False)
         if channels_last:
             self.flow = self.flow.to(memory_format=torch.channels_last)
             self.rows = self.rows.contiguous(memory_format=torch.channels_last)

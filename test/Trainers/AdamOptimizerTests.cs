@@ -66,6 +66,26 @@ public sealed class AdamOptimizerTests
     }
 
     [Theory, InlineData(false), InlineData(true)]
+    public void A_bounded_gain_stays_at_its_bound_and_comes_back(bool unseen)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        var gain = new TorchSharp.Modules.Parameter(tensor(new float[] { 4.9f, -4.9f, 1 }));
+        using var optimizer = new AdamOptimizer([gain], bounded: [gain], unseen: unseen);
+        float[] Step(float slope)
+        {
+            optimizer.ZeroGradients();
+            (gain * tensor(new[] { -slope, slope, 0 })).sum().backward();
+            optimizer.Step(0.5, 0, 0);
+            return gain.data<float>().ToArray();
+        }
+        Assert.Equal([5, -5, 1], Step(1));
+        Assert.Equal([5, -5, 1], Step(1));
+        for (int i = 0; i < 10; i++)
+            Step(-1);
+        Assert.InRange(gain[0].item<float>(), 0, 4.9f);
+    }
+
+    [Theory, InlineData(false), InlineData(true)]
     public void A_gradient_that_is_not_finite_changes_nothing(bool unseen)
     {
         using DisposeScope scope = NewDisposeScope();

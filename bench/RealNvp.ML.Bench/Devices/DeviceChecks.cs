@@ -12,7 +12,7 @@ namespace RealNvp.ML.Bench.Devices;
 /// <summary>The checks of one device. Each says what it found, and throws where that is not what is promised.</summary>
 internal sealed class DeviceChecks
 {
-    private const int TrainingRows = 8192, HeldOutRows = 2048, Steps = 400;
+    private const int TrainingRows = 8192, HeldOutRows = 2048, Steps = 200, ImageSteps = 60;
 
     private readonly string _device;
     private readonly WarpedGaussian _truth = new();
@@ -36,7 +36,7 @@ internal sealed class DeviceChecks
             ("streamed rows", () => Table("streamed", new() { ResidentLimit = 1 << 16, ShufflePool = 2048 })),
             ("the GPU of the MLContext", OfTheContext),
             ("a device that is missing", Missing),
-            ("memory over 2,000 steps", Memory),
+            ("memory", Memory),
         ];
     }
 
@@ -69,7 +69,7 @@ internal sealed class DeviceChecks
         Require(Math.Abs(there - here) <= 1e-4 * Math.Max(Math.Abs(here), WarpedGaussian.Features) || !comparable, $"{there:F5} nats on the device, {here:F5} by the saved model");
         Require(here > WarpedGaussian.GaussianLogLikelihood, $"{here:F3} nats, a Gaussian has {WarpedGaussian.GaussianLogLikelihood:F3}");
         Require(flow.Model.Metadata.Training["device"].StartsWith(_device, StringComparison.Ordinal), $"trained on {flow.Model.Metadata.Training["device"]}");
-        return string.Create(CultureInfo.InvariantCulture, $"held out {there:F4} nats on the device, {here:F7} by the saved model on a CPU (possible {truth:F3})");
+        return string.Create(CultureInfo.InvariantCulture, $"held out {there:F4} nats on the device, {here:F4} by the saved model on a CPU (possible {truth:F3})");
     }
 
     private string Image(TrainingPrecision precision)
@@ -77,14 +77,14 @@ internal sealed class DeviceChecks
         var ml = new MLContext(1);
         (Digit[] train, Digit[] test) = Digits.Load(Digits.Path);
         RealNvpTrainer.Options options = RealNvpTrainer.Options.ForImages(new ImageFlowOptions { Scales = 2, BaseWidth = 16, Blocks = 2, Levels = Digits.Levels });
-        (options.Device, options.Seed, options.Steps, options.Precision) = (_device, 1, Steps, precision);
+        (options.Device, options.Seed, options.Steps, options.Precision) = (_device, 1, ImageSteps, precision);
         using RealNvpTransformer flow = ml.AnomalyDetection.Trainers.RealNvp(options).Fit(Digits.View(ml, train));
         IDataView images = Digits.View(ml, test);
         double[] scores = ScoredByTheSavedModel("image", flow, images);
         BitsPerDimensionEstimate bits = flow.BitsPerDimension(images, draws: 1, seed: 1);
         Require(scores.All(double.IsFinite), "a score is not finite");
-        Require(bits.Mean < 2.6, $"{bits.Mean:F3} bits per dimension after {Steps} steps");
-        return string.Create(CultureInfo.InvariantCulture, $"held out {bits.Mean:F3} bits per dimension after {Steps} steps");
+        Require(bits.Mean < 3.5, $"{bits.Mean:F3} bits per dimension after {ImageSteps} steps"); // equal levels have log2(17) = 4.09
+        return string.Create(CultureInfo.InvariantCulture, $"held out {bits.Mean:F3} bits per dimension after {ImageSteps} steps");
     }
 
     /// <summary>A run that is stopped in the middle and goes on ends where one does that was not; to the last bit only where the device sums in a fixed order.</summary>
@@ -166,12 +166,12 @@ internal sealed class DeviceChecks
     private string Memory()
     {
         var used = new List<double>();
-        RealNvpTrainer.Options options = new() { Steps = 2000, AveragedWeights = 0.999, BatchNorm = true, Patience = 0 };
+        RealNvpTrainer.Options options = new() { Steps = 800, AveragedWeights = 0.999, BatchNorm = true, Patience = 0 };
         options.Progress = new Receiver(_ => used.Add(IsGpu ? GpuMemory.UsedMiB() : ProcessMemory.Resident / (1024.0 * 1024)));
         Fit(new MLContext(1), options, null).Dispose();
         (double early, double late) = (used[used.Count / 4], used[^1]);
         Require(!IsGpu || late - early < 64, $"{early:F0} MiB in use after a quarter, {late:F0} MiB at the end");
-        return string.Create(CultureInfo.InvariantCulture, $"{early:F0} MiB in use after a quarter, {late:F0} MiB at the end");
+        return string.Create(CultureInfo.InvariantCulture, $"{early:F0} MiB in use after a quarter of 800 steps, {late:F0} MiB at the end");
     }
 
     private RealNvpTransformer Fit(MLContext ml, RealNvpTrainer.Options options, IDataView? heldOut) => Fit(ml, options, heldOut, _device);

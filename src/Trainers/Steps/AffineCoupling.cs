@@ -14,9 +14,6 @@ namespace RealNvp.ML.Trainers.Steps;
 /// </summary>
 internal sealed class AffineCoupling : FlowStepModule
 {
-    /// <summary>No learned gain exceeds this: exp(5) = 148 per coupling is ample, and bounds what an explosion can do.</summary>
-    public const double MaxGain = 5;
-
     private static readonly Scalar s_one = 1.0.ToScalar();
     private static readonly Scalar s_maxGain = MaxGain.ToScalar();
     private static readonly Scalar s_minGain = (-MaxGain).ToScalar();
@@ -53,6 +50,8 @@ internal sealed class AffineCoupling : FlowStepModule
         gain = new TorchSharp.Modules.Parameter(Filled([_width], net.LogScaleGain));
         RegisterComponents();
     }
+
+    public override IEnumerable<TorchSharp.Modules.Parameter> BoundedGains => [gain];
 
     public override (Tensor Output, Tensor LogDet) forward(Tensor x)
     {
@@ -93,7 +92,7 @@ internal sealed class AffineCoupling : FlowStepModule
         if (low)
             outputs = outputs.to(conditioning.dtype);
         Tensor[] both = outputs.chunk(2, 1);
-        return (both[0].tanh() * BoundedGain(), both[1]);
+        return (both[0].tanh() * (training ? gain : BoundedGain()), both[1]);
     }
 
     private Tensor BoundedGain() => gain.clamp(s_minGain, s_maxGain);

@@ -18,6 +18,7 @@ internal sealed class ConditionerNorm : nn.Module<Tensor, Tensor>
     private readonly Tensor runningMean;
     private readonly Tensor runningVariance;
     private readonly TorchSharp.Modules.Parameter bias;
+    private Tensor? _ones; // on a GPU: the gradient of a batch norm that has a bias and no gain fails there
     private int _collected = -1;
 
     public ConditionerNorm(int channels) : base(nameof(ConditionerNorm))
@@ -36,7 +37,9 @@ internal sealed class ConditionerNorm : nn.Module<Tensor, Tensor>
         double momentum = Momentum;
         if (training && _collected >= 0)
             momentum = 1.0 / ++_collected;
-        return nn.functional.batch_norm(x, runningMean, runningVariance, bias: bias, training: training, momentum: momentum, eps: Epsilon);
+        if (x.device_type != DeviceType.CPU)
+            _ones ??= LastingTensor.Of(() => ones_like(runningMean));
+        return nn.functional.batch_norm(x, runningMean, runningVariance, weight: x.device_type == DeviceType.CPU ? null : _ones, bias: bias, training: training, momentum: momentum, eps: Epsilon);
     }
 
     /// <summary>In evaluation the norm is scale * x + shift.</summary>

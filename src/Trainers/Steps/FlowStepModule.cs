@@ -35,6 +35,12 @@ internal abstract class FlowStepModule : nn.Module<Tensor, (Tensor Output, Tenso
     /// <summary>The shape that leaves the step in the density direction, and stays in the flow.</summary>
     public virtual FlowShape OutputShape(FlowShape input) => input;
 
+    /// <summary>No learned gain of a log-scale exceeds this: exp(5) = 148 per coupling is ample, and bounds what an explosion can do.</summary>
+    public const double MaxGain = 5;
+
+    /// <summary>The gains that the optimizer holds within <see cref="MaxGain"/> after each step; a bound inside the flow would cost every step its gradient.</summary>
+    public virtual IEnumerable<TorchSharp.Modules.Parameter> BoundedGains => [];
+
     /// <summary>Whether evaluation uses statistics of the training set.</summary>
     public virtual bool HasStatistics => false;
 

@@ -12,8 +12,8 @@ namespace RealNvp.ML.Trainers.Steps;
 /// </summary>
 internal abstract class ImageCoupling : FlowStepModule
 {
-    private static readonly Scalar s_maxGain = AffineCoupling.MaxGain.ToScalar();
-    private static readonly Scalar s_minGain = (-AffineCoupling.MaxGain).ToScalar();
+    private static readonly Scalar s_maxGain = MaxGain.ToScalar();
+    private static readonly Scalar s_minGain = (-MaxGain).ToScalar();
 
     protected readonly ResidualConditioner net;
     private readonly TorchSharp.Modules.Parameter gain;
@@ -39,19 +39,23 @@ internal abstract class ImageCoupling : FlowStepModule
 
     public override bool HasStatistics => true;
 
+    public override IEnumerable<TorchSharp.Modules.Parameter> BoundedGains => [gain];
+
     protected ImageMask Mask { get; }
 
     protected bool ShiftFirst { get; }
 
     /// <summary>The gain, [channels, 1, 1] or one for all; no learned gain exceeds what it may in a vector flow.</summary>
-    protected Tensor Gain() => gain.clamp(s_minGain, s_maxGain);
+    protected Tensor Gain() => training ? gain : BoundedGain();
 
     /// <summary>The gain of every transformed channel as plain data.</summary>
     protected ImmutableArray<float> FrozenGain()
     {
         using DisposeScope scope = NewDisposeScope();
-        return Values(Gain().expand(_channels, 1, 1));
+        return Values(BoundedGain().expand(_channels, 1, 1));
     }
+
+    private Tensor BoundedGain() => gain.clamp(s_minGain, s_maxGain);
 
     protected Tensor Transform(Tensor x, Tensor s, Tensor t) => ShiftFirst ? x.Plus(t) * s.exp() : (x * s.exp()).Plus(t);
 

@@ -1,4 +1,5 @@
 using RealNvp.ML.Trainers.Checkpoints;
+using RealNvp.ML.Trainers.Steps;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -18,10 +19,15 @@ internal sealed class AdamOptimizer : IDisposable
                 g.append(x.grad)
             return g
 
+        def hold(bounded: List[Tensor], bound: float):
+            if len(bounded) > 0:
+                torch._foreach_clamp_max_(bounded, bound)
+                torch._foreach_clamp_min_(bounded, -bound)
+
         def norm(p: List[Tensor]) -> Tensor:
             return torch.linalg_vector_norm(torch.stack(torch._foreach_norm(gradients(p), 2)))
 
-        def update(p: List[Tensor], m: List[Tensor], v: List[Tensor], steps: List[Tensor], lr: float, decay: float, clip: float) -> Tensor:
+        def update(p: List[Tensor], m: List[Tensor], v: List[Tensor], steps: List[Tensor], bounded: List[Tensor], bound: float, lr: float, decay: float, clip: float) -> Tensor:
             g = gradients(p)
             norm = torch.linalg_vector_norm(torch.stack(torch._foreach_norm(g, 2)))
             total = float(norm)
@@ -31,22 +37,27 @@ internal sealed class AdamOptimizer : IDisposable
                 unused: List[Tensor] = []
                 torch._foreach_add_(steps, 1)
                 torch._fused_adamw_(p, g, m, v, unused, steps, lr=lr, beta1=0.9, beta2=0.999, weight_decay=decay, eps=1e-8, amsgrad=False, maximize=False)
+                hold(bounded, bound)
             return norm
 
-        def update_unseen(p: List[Tensor], m: List[Tensor], v: List[Tensor], steps: List[Tensor], lr: float, decay: float, scale: Tensor, skipped: Tensor, counted: Tensor) -> Tensor:
+        def update_unseen(p: List[Tensor], m: List[Tensor], v: List[Tensor], steps: List[Tensor], bounded: List[Tensor], bound: float, lr: float, decay: float, scale: Tensor, skipped: Tensor, counted: Tensor) -> Tensor:
             torch._foreach_add_(steps, counted)
             torch._fused_adamw_(p, gradients(p), m, v, [], steps, lr=lr, beta1=0.9, beta2=0.999, weight_decay=decay, eps=1e-8, amsgrad=False, maximize=False, grad_scale=scale, found_inf=skipped)
+            hold(bounded, bound)
             return skipped
 
         """;
 
     private static readonly Lazy<jit.CompilationUnit> s_script = new(() => jit.compile(Script));
 
+    private static readonly Scalar s_zero = 0.0.ToScalar();
     private static readonly Scalar s_one = 1.0.ToScalar();
+    private static readonly Scalar s_bound = FlowStepModule.MaxGain.ToScalar();
 
     private readonly bool _unseen;
     private readonly Tensor[] _parameters;
     private readonly Tensor[] _gains;
+    private readonly Tensor[] _bounded;
     private readonly Tensor[] _mean;
     private readonly Tensor[] _square;
     private readonly Tensor[] _steps;
@@ -54,12 +65,14 @@ internal sealed class AdamOptimizer : IDisposable
     /// <summary>An optimizer of parameters.</summary>
     /// <param name="parameters">What it moves.</param>
     /// <param name="gains">Those of them that the penalty is on.</param>
+    /// <param name="bounded">Those of them that are held within <see cref="FlowStepModule.MaxGain"/>.</param>
     /// <param name="unseen">Whether a step decides on the device, without a look at the norm; where left out, on anything but a CPU.</param>
-    public AdamOptimizer(IEnumerable<Tensor> parameters, IEnumerable<Tensor>? gains = null, bool? unseen = null)
+    public AdamOptimizer(IEnumerable<Tensor> parameters, IEnumerable<Tensor>? gains = null, IEnumerable<Tensor>? bounded = null, bool? unseen = null)
     {
         _parameters = [.. parameters];
         _unseen = unseen ?? _parameters.Any(parameter => parameter.device_type != DeviceType.CPU);
         _gains = [.. gains ?? []];
+        _bounded = [.. bounded ?? []];
         _mean = Array.ConvertAll(_parameters, parameter => zeros_like(parameter).DetachFromDisposeScope());
         _square = Array.ConvertAll(_parameters, parameter => zeros_like(parameter).DetachFromDisposeScope());
         _steps = Array.ConvertAll(_parameters, parameter => LastingTensor.Of(() => zeros(1, device: parameter.device).squeeze()));
@@ -123,12 +136,13 @@ internal sealed class AdamOptimizer : IDisposable
         // Scalars of our own: those that TorchSharp makes of plain numbers may be finalized while the native call still reads them.
         using Scalar rate = learningRate.ToScalar(), decay = weightDecay.ToScalar(), most = clip.ToScalar();
         if (!_unseen)
-            return (Tensor)s_script.Value.invoke("update", _parameters, _mean, _square, _steps, rate, decay, most);
+            return (Tensor)s_script.Value.invoke("update", _parameters, _mean, _square, _steps, _bounded, s_bound, rate, decay, most);
         // to look at the norm here would hold the program until the GPU has come that far
         var norm = (Tensor)s_script.Value.invoke("norm", new object[] { _parameters });
-        Tensor counted = norm.isfinite().to(ScalarType.Float32), skipped = counted.neg().add(s_one, s_one);
+        Tensor nothing = norm - norm; // NaN where the norm is not finite
+        Tensor counted = nothing.eq(s_zero).to(ScalarType.Float32), skipped = nothing.ne(s_zero).to(ScalarType.Float32);
         Tensor scale = clip > 0 ? (norm / most).clamp(s_one).to(ScalarType.Float32) : ones_like(counted);
-        s_script.Value.invoke("update_unseen", _parameters, _mean, _square, _steps, rate, decay, scale, skipped, counted);
+        s_script.Value.invoke("update_unseen", _parameters, _mean, _square, _steps, _bounded, s_bound, rate, decay, scale, skipped, counted);
         return norm;
     }
 

@@ -76,7 +76,8 @@ internal sealed class TrainingLoop : IDisposable
         _noise = noise;
         (string Name, TorchSharp.Modules.Parameter Parameter)[] parameters = [.. flow.named_parameters()];
         _optimizer = new AdamOptimizer(parameters.Select(named => named.Parameter),
-            parameters.Where(named => named.Name.EndsWith("gain", StringComparison.Ordinal)).Select(named => named.Parameter));
+            parameters.Where(named => named.Name.EndsWith("gain", StringComparison.Ordinal)).Select(named => named.Parameter),
+            flow.Steps.SelectMany(step => step.BoundedGains));
         _average = plan.AveragedWeights > 0 ? new AveragedWeights(flow.parameters(), plan.AveragedWeights) : null;
         _best = new Snapshot(flow);
         _schedule = new LearningRateSchedule(plan.LearningRate, plan.Steps, plan.Decay);
