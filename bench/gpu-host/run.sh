@@ -23,7 +23,7 @@ command_of() {
     b) command=(RealNvp.ML.Bench training --device "$device" --python "$peer")
        if [ "$smallest" ]; then command+=(--precisions f32 --loads tabular --threads 1) # cores of a rehearsal may be busy
        elif [ "$device" = cpu ]; then command+=(--precisions f32 --loads tabular,image,image32)
-       else command+=(--precisions f32,tf32,bf16 --loads tabular,image,image32); fi ;;
+       else command+=(--precisions f32,tf32,bf16 --loads tabular,image32,image --rounds 5 --seconds "$left"); fi ;;
     c-*) # checks of the graphs, bits per dimension and pictures follow training, on the CPU
        [ "$1" = c-narrow ] && left=$(($2 - 50)) rate=4500 || left=$(($2 - 75)) rate=2500
        [ "$left" -ge 20 ] || left=20

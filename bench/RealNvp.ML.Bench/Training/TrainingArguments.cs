@@ -21,6 +21,7 @@ internal sealed class TrainingArguments
         ["--loads"] = $"some of {string.Join(',', TrainingLoad.All.Select(load => load.Name))}; "
             + $"{string.Join(',', TrainingLoad.All.Where(load => load.ByDefault).Select(load => load.Name))} by default",
         ["--device"] = "cpu, the default, cuda or cuda:N, for both sides",
+        ["--seconds"] = "what has not begun by then is left out; no limit by default",
         ["--precisions"] = $"some of {string.Join(',', s_precisions.Keys)}; f32 by default",
     };
 
@@ -30,6 +31,7 @@ internal sealed class TrainingArguments
     {
         Python = arguments["--python"] ?? "/usr/bin/python3";
         Threads = arguments.Count("--threads") ?? Environment.ProcessorCount;
+        Seconds = arguments.Count("--seconds") ?? int.MaxValue;
         Loads = Some(arguments, "--loads", TrainingLoad.All.ToDictionary(load => load.Name), TrainingLoad.All.Where(load => load.ByDefault));
         Precisions = Some(arguments, "--precisions", s_precisions, [TrainingPrecision.Float32]);
         DeviceName = arguments["--device"] ?? "cpu";
@@ -49,6 +51,9 @@ internal sealed class TrainingArguments
 
     /// <summary>Threads of each side.</summary>
     public int Threads { get; }
+
+    /// <summary>After so many seconds nothing new begins.</summary>
+    public int Seconds { get; }
 
     /// <summary>What is trained.</summary>
     public IReadOnlyList<TrainingLoad> Loads { get; }

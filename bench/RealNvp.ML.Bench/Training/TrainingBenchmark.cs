@@ -41,10 +41,16 @@ internal sealed class TrainingBenchmark : Benchmark
         var table = new MarkdownTable(["Load", "", "precision", "parameters", "RealNvp.ML, steps/s", "PyTorch, steps/s", "RealNvp.ML is so many times as fast",
             .. gpu ? ["GPU memory, MiB: RealNvp.ML (with its context)", "PyTorch (reserved)"] : Array.Empty<string>(), "PyTorch is", "PyTorch tried, steps/s"]);
         context.Report.Add(table);
+        var clock = Stopwatch.StartNew();
         var failures = new List<string>();
         using var peer = new PyTorchPeer(arguments.Python);
         foreach ((TrainingLoad load, TrainingPrecision precision) in arguments.Loads.SelectMany(load => arguments.Precisions.Select(precision => (load, precision))))
         {
+            if (clock.Elapsed.TotalSeconds > arguments.Seconds)
+            {
+                context.Report.Add($"No time was left for {load.Name} in {TrainingArguments.Word(precision)}.");
+                continue;
+            }
             try
             {
                 using var threads = new TorchThreads(arguments.Threads);
