@@ -31,5 +31,6 @@ rm -f "$host/bin/dotnet"
 cp "$here"/*.sh "$here"/*.py "$host/archives/"
 for file in "$out"/app.tar.xz "$out"/cifar10.images.xz "$out"/ort-cuda.*; do [ ! -e "$file" ] || ln -s "$file" "$host/archives/"; done
 
-env -i PATH="$host/bin" HOME="$host/home" PYTHON=/usr/bin/python3 TORCH_LIB_DIR="$host/libtorch" GPU_HOST_WORK="$host/work" \
-  bash "$host/archives/run.sh" --smallest --device cpu --minutes 9 --only "$only" --out "$host/results"
+# one thread: OpenMP spins where cores are busy
+env -i OMP_NUM_THREADS=1 PATH="$host/bin" HOME="$host/home" PYTHON=/usr/bin/python3 TORCH_LIB_DIR="$host/libtorch" \
+  GPU_HOST_WORK="$host/work" bash "$host/archives/run.sh" --smallest --device cpu --minutes 9 --only "$only" --out "$host/results"

@@ -19,7 +19,7 @@ parts=(a:3 b:5 c-narrow:6 c-paper:5 d:3 e:2)
 command_of() {
   local left=$(($2 * 4 / 5)) minutes_of rate epochs cores
   case $1 in
-    a) command=(RealNvp.ML.Bench device --device "$device" --seconds "$left") ;;
+    a) command=(RealNvp.ML.Bench device --device "$device" --seconds "$([ "$smallest" ] && echo 15 || echo "$left")") ;;
     b) command=(RealNvp.ML.Bench training --device "$device" --python "$peer")
        if [ "$smallest" ]; then command+=(--precisions f32 --loads tabular --threads 1) # cores of a rehearsal may be busy
        elif [ "$device" = cpu ]; then command+=(--precisions f32 --loads tabular,image,image32)
@@ -36,7 +36,7 @@ command_of() {
        else command+=(--epochs "$epochs" --minutes "$minutes_of" --test 500); fi
        if [ "$device" != cpu ]; then command+=(--precision bf16); fi ;;
     d) command=(RealNvp.ML.Bench cuda --device "$device" --python "$peer" --seconds "$([ "$smallest" ] && echo 5 || echo "$left")") ;;
-    e) cores=$(for n in 1 2 4 8 16; do [ "$n" -gt "$(nproc)" ] || echo "$n"; done | paste -sd,)
+    e) cores=$(for n in 1 2 4 8 16; do [ "$n" -gt "$cpus" ] || echo "$n"; done | paste -sd,)
        command=(RealNvp.ML.Bench scoring --cores "$cores" --seconds "$([ "$smallest" ] && echo 5 || echo "$left")") ;;
   esac
   if [ "$smallest" ] && [ "${command[0]}" = RealNvp.ML.Bench ]; then command+=(--rounds 1); fi
@@ -63,6 +63,7 @@ work=${GPU_HOST_WORK:-/tmp/gpu-host} python=${PYTHON:-python3}
 mkdir -p "$work/results" "$out"
 out=$(cd "$out" && pwd) deadline=$(awk "BEGIN { print int($SECONDS + 60 * $minutes) }")
 cifar=$work/cifar10 peer=$work/peer-python
+cpus=$(env -u OMP_NUM_THREADS nproc)
 
 # --- Unpacking, once for each archive. Python does it: a host may lack xz. ---
 unpack() { # name, stamp of the archive, command...
@@ -123,7 +124,7 @@ export DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1 DOTNET_gcServer=0 DOTNET_EnableWr
 
 # --- Facts about the host. ---
 {
-  echo "$(date -u '+%Y-%m-%d %H:%M') UTC, $(nproc) cores, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(uname -r)"
+  echo "$(date -u '+%Y-%m-%d %H:%M') UTC, $cpus cores, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(uname -r)"
   timeout 20 nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.max.sm,power.limit --format=csv,noheader 2> /dev/null \
     || echo "no nvidia-smi"
   timeout 90 "$python" -c 'import sys, torch
