@@ -7,7 +7,8 @@
 #   --out DIR        for summary.md, results.json, log.txt and pictures, those of earlier calls too; gpu-host-results by default
 #   --archives DIR   beside this file, or artifacts/gpu-host, by default
 #   --device D       cuda by default
-# PYTHON names the interpreter whose PyTorch is used, TORCH_LIB_DIR the folder of another libtorch, GPU_HOST_WORK the folder to unpack into.
+# PYTHON names the interpreter whose PyTorch is used, TORCH_LIB_DIR the folder of another libtorch, GPU_HOST_WORK the folder to unpack into;
+# STEPS, RATE, BATCH and PRECISION are those of part c.
 # The exit code is the number of parts that failed.
 set -u
 minutes=12 only=a,b,c,d,e smallest='' out=gpu-host-results archives='' device=cuda
@@ -17,7 +18,7 @@ parts=(a:3 b:5 c-narrow:6 c-paper:5 d:3 e:2)
 
 # Sets $command; $1 is the part, $2 the seconds that it may take.
 command_of() {
-  local left=$(($2 * 4 / 5)) minutes_of rate epochs cores
+  local left=$(($2 * 4 / 5)) minutes_of rate cores
   case $1 in
     a) command=(RealNvp.ML.Bench device --device "$device" --seconds "$([ "$smallest" ] && echo 15 || echo "$left")") ;;
     b) command=(RealNvp.ML.Bench training --device "$device" --python "$peer")
@@ -25,16 +26,18 @@ command_of() {
        elif [ "$device" = cpu ]; then command+=(--precisions f32 --loads tabular,image,image32)
        else command+=(--precisions f32,tf32,bf16 --loads tabular,image32,image --rounds 5 --seconds "$left"); fi ;;
     c-*) # checks of the graphs, bits per dimension and pictures follow training, on the CPU
-       [ "$1" = c-narrow ] && left=$(($2 - 50)) rate=4500 || left=$(($2 - 75)) rate=2500
+       # the learning rate falls over so many steps; a guess of the steps per second makes it low when the time is up
+       [ "$1" = c-narrow ] && left=$(($2 - 30)) rate=12 || left=$(($2 - 50)) rate=6
        [ "$left" -ge 20 ] || left=20
        minutes_of=$(awk "BEGIN { print $left / 60 }")
-       # the learning rate falls over so many epochs; a guess of the images per second makes it low when the time is up
-       epochs=${EPOCHS:-$((left * rate / 20000 + 1))}
        command=(TrainImages --data "$cifar" --preset cifar10 --device "$device" --out "$work/results/$1")
        if [ "$smallest" ]; then command+=(--width 4 --blocks 1 --train 300 --test 50 --threads 1 --steps 1000 --minutes 0.15)
-       elif [ "$1" = c-narrow ]; then command+=(--width 32 --blocks 4 --epochs "$epochs" --minutes "$minutes_of" --test 1000)
-       else command+=(--epochs "$epochs" --minutes "$minutes_of" --test 500); fi
-       if [ "$device" != cpu ]; then command+=(--precision bf16); fi ;;
+       else command+=(--steps "${STEPS:-$((left * rate))}" --minutes "$minutes_of" --rate "${RATE:-0.002}"); fi
+       # launching kernels takes longer than computing them: larger batches cost nothing
+       if [ "$smallest" ]; then :
+       elif [ "$1" = c-narrow ]; then command+=(--width 32 --blocks 4 --test 1000 --batch "${BATCH:-256}")
+       else command+=(--test 500 --batch "${BATCH:-128}"); fi
+       if [ "$device" != cpu ]; then command+=(--precision "${PRECISION:-bf16}"); fi ;;
     d) command=(RealNvp.ML.Bench cuda --device "$device" --python "$peer" --seconds "$([ "$smallest" ] && echo 5 || echo "$left")") ;;
     e) cores=$(for n in 1 2 4 8 16; do [ "$n" -gt "$cpus" ] || echo "$n"; done | paste -sd,)
        command=(RealNvp.ML.Bench scoring --cores "$cores" --seconds "$([ "$smallest" ] && echo 5 || echo "$left")") ;;
@@ -52,7 +55,7 @@ while [ $# -gt 0 ]; do
     --out) out=$2; shift 2 ;;
     --archives) archives=$2; shift 2 ;;
     --device) device=$2; shift 2 ;;
-    *) sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    *) sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
   esac
 done
 if [ -z "$archives" ]; then

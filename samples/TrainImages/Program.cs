@@ -48,6 +48,7 @@ try
     RealNvpTrainer.Options options = RealNvpTrainer.Options.ForImages(arguments.Flow);
     (options.Epochs, options.Steps, options.BatchSize) = (arguments.Epochs, arguments.Steps, arguments.BatchSize);
     (options.Precision, options.Device, options.Threads, options.Seed) = (arguments.Precision, arguments.Device, arguments.Threads, arguments.Seed);
+    options.LearningRate = arguments.Rate;
     // few images tell a mean over thousands of values well, and evaluating many takes long
     (options.ValidationFraction, options.CalibrationFraction) = (0.04, 0.02);
     (options.CheckpointFolder, options.Resume, options.CheckpointInterval) = (arguments.Checkpoints, true, 100);

@@ -91,7 +91,7 @@ public sealed class TrainImagesTests : IDisposable
     [InlineData(2, "--minutes is 'soon', expected a number above 0", "--data", ".", "--minutes", "soon")]
     [InlineData(2, "--minutes is '0', expected a number above 0", "--data", ".", "--minutes", "0")]
     [InlineData(2, "--preset is 'mnist', expected one of small, cifar10,", "--data", ".", "--preset", "mnist")]
-    [InlineData(2, "--precision is 'f16', expected one of f32, bf16", "--data", ".", "--precision", "f16")]
+    [InlineData(2, "--precision is 'f16', expected one of f32, tf32, bf16", "--data", ".", "--precision", "f16")]
     [InlineData(2, "Option --width needs a value", "--data", ".", "--width")]
     [InlineData(1, "There is no folder 'nowhere'", "--data", "nowhere")]
     public void Says_what_it_needs(int expected, string reason, params string[] arguments)
