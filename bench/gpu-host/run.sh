@@ -145,7 +145,7 @@ cat "$work/results/facts.txt"
 
 # --- Results so far, rewritten after every part. ---
 compose() {
-  local name
+  local name entry
   {
     printf '# A run on a GPU host\n\n```\n%s\n```\n\n' "$(cat "$work/results/facts.txt")"
     printf '| part | seconds | exit code | command |\n| --- | ---: | ---: | --- |\n'
@@ -159,8 +159,8 @@ compose() {
     done
   } > "$out/summary.md.tmp" && mv "$out/summary.md.tmp" "$out/summary.md"
   cat "$work"/results/*.jsonl > "$out/results.json" 2> /dev/null
-  for log in "$work"/results/*.log; do
-    printf '\n===== %s\n' "$(basename "$log" .log)"; tail -c 400000 "$log"
+  for entry in "$work"/results/*.log; do
+    printf '\n===== %s\n' "$(basename "$entry" .log)"; tail -c 400000 "$entry"
   done > "$out/log.txt" 2> /dev/null
   for name in c-narrow c-paper; do
     for picture in samples reconstructions; do
