@@ -74,6 +74,7 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
         Options options = _options.With(validation);
         using IChannel channel = _host.Start("Training");
         void Warn(string message) => channel.Warning(MessageSensitivity.None, message);
+        void Tell(string message) => channel.Info(MessageSensitivity.None, message);
         var clock = Stopwatch.StartNew();
         DataViewSchema.Column column = FeatureColumn.Find(input.Schema, options.Columns.Features);
         FlowShape shape = ColumnShape.Of(column, options.Image);
@@ -104,9 +105,13 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
 
         channel.Info(MessageSensitivity.None, $"Trained in {clock.Elapsed.TotalSeconds:F1} s; freezing the flow, scoring the calibration rows and checking the graphs.");
         FlowMetadata metadata = TrainingSummary.Metadata(column, data, options, plan, run.Outcomes, device, seed, clock.Elapsed);
-        FlowModel model = FlowFreezer.Freeze(run.Flows, shape, metadata, seed, Warn);
-        model = Calibrator.Calibrate(_host, model, data.Calibration, options.Contamination);
-        RequireParity(model, options.CheckpointFolder);
+        CancellationToken cancellation = options.OnCancellation == OnCancellation.ReturnBest ? CancellationToken.None : options.CancellationToken;
+        FlowModel model = FlowFreezer.Freeze(run.Flows, shape, metadata, seed, Warn, Tell, cancellation);
+        Tell($"Scoring {data.Calibration.Length / shape.Size} calibration rows.");
+        model = Calibrator.Calibrate(_host, model, data.Calibration, options.Contamination, cancellation);
+        Tell("Checking the graphs against the probe rows.");
+        RequireParity(model, options.CheckpointFolder, cancellation);
+        cancellation.ThrowIfCancellationRequested();
         if (float.IsPositiveInfinity(model.Calibration.Threshold) && options.Contamination > 0)
             Warn($"Nothing will be flagged: {model.Calibration.Count} calibration rows are too few for a contamination of {options.Contamination}, which needs {Math.Ceiling(1 / options.Contamination - 1e-9) - 1}. Raise CalibrationFraction or Contamination, or set a threshold with WithThreshold.");
         channel.Info(MessageSensitivity.None, $"Ready after {clock.Elapsed.TotalSeconds:F1} s: threshold {model.Calibration.Threshold:G6}.");
@@ -114,11 +119,11 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
     }
 
     /// <summary>Checks the graphs, and hands the flow over where they fail: a training may have taken days.</summary>
-    internal static void RequireParity(FlowModel model, string? checkpoints)
+    internal static void RequireParity(FlowModel model, string? checkpoints, CancellationToken cancellation = default)
     {
         try
         {
-            FlowParity.Check(model);
+            FlowParity.Check(model, cancellation);
         }
         catch (FlowParityException e)
         {

@@ -45,7 +45,8 @@ internal sealed class FlowRuntime : IDisposable
     public OnnxSession Sampling => Get(sampling: true);
 
     /// <summary>The log-likelihoods, in nats, of rows [n, size], row-major.</summary>
-    public float[] LogLikelihoods(float[] rows) => Run(() => Density, "Features", rows, "LogLikelihood", 1);
+    public float[] LogLikelihoods(float[] rows, CancellationToken cancellation = default)
+        => Run(() => Density, "Features", rows, "LogLikelihood", 1, cancellation);
 
     /// <summary>The latents of rows, both [n, size]; not for a mixture.</summary>
     public float[] Latents(float[] rows) => Run(() => Density, "Features", rows, "Latent", _sessions.InputSize);
@@ -68,7 +69,7 @@ internal sealed class FlowRuntime : IDisposable
             _sessions.Release();
     }
 
-    private float[] Run(Func<OnnxSession> session, string inputName, float[] rows, string outputName, int width)
+    private float[] Run(Func<OnnxSession> session, string inputName, float[] rows, string outputName, int width, CancellationToken cancellation = default)
     {
         int size = _sessions.InputSize, count = rows.Length / size, chunk = _sessions.RowsPerRun;
         if (count == 0)
@@ -79,6 +80,7 @@ internal sealed class FlowRuntime : IDisposable
         using var batch = new OnnxBatch(session(), [input], [output]);
         for (int start = 0; start < count; start += chunk)
         {
+            cancellation.ThrowIfCancellationRequested();
             int take = Math.Min(chunk, count - start);
             rows.AsSpan(start * size, take * size).CopyTo(input.Values);
             batch.Run(take);

@@ -91,6 +91,46 @@ public sealed class CheckpointTests
     }
 
     [Fact]
+    public void Cancelling_in_the_last_evaluation_of_a_member_throws_and_keeps_its_end()
+    {
+        using var folder = new TemporaryFolder();
+        string expected = TrainingProcess.Hash(TrainingProcess.Fit(TrainingProcess.Table, null));
+        void Cancelling(RealNvpTrainer.Options options, OnCancellation what)
+        {
+            options.CheckpointInterval = 10_000;
+            options.OnCancellation = what;
+            options.CancellationToken = CancelAfter(options, 500); // the last step of the first member of two
+        }
+        Assert.Throws<OperationCanceledException>(() => TrainingProcess.Fit(TrainingProcess.Table, folder.Root, options => Cancelling(options, OnCancellation.Throw)));
+        Assert.Equal("checkpoint-000000000500.rnvpckpt", Path.GetFileName(Assert.Single(Checkpoints(folder))));
+        Assert.Equal(expected, TrainingProcess.Hash(TrainingProcess.Fit(TrainingProcess.Table, folder.Root)));
+        // and where the best so far is asked for, the end of the member is kept too
+        using var other = new TemporaryFolder();
+        TrainingProcess.Fit(TrainingProcess.Table, other.Root, options => Cancelling(options, OnCancellation.ReturnBest));
+        Assert.Single(Checkpoints(other));
+        Assert.Equal(expected, TrainingProcess.Hash(TrainingProcess.Fit(TrainingProcess.Table, other.Root)));
+    }
+
+    [Theory, InlineData("Trained in"), InlineData("Freezing flow 2 of 2."), InlineData("Computing 64 probe rows"), InlineData("Scoring "), InlineData("Checking the graphs")]
+    public void Cancelling_behind_the_last_step_throws_where_the_log_tells_what_is_done(string stage)
+    {
+        var log = new List<string>();
+        Export.FlowModel Fit(OnCancellation what)
+        {
+            using var source = new CancellationTokenSource();
+            return TrainingProcess.Fit(TrainingProcess.Table, null, options => (options.Steps, options.OnCancellation, options.CancellationToken) = (20, what, source.Token), log, message =>
+            {
+                if (message.StartsWith(stage, StringComparison.Ordinal))
+                    source.Cancel();
+            });
+        }
+        Assert.Throws<OperationCanceledException>(() => Fit(OnCancellation.Throw));
+        Assert.DoesNotContain(log, message => message.StartsWith("Ready", StringComparison.Ordinal));
+        Assert.Equal(2, Fit(OnCancellation.ReturnBest).Members.Length);
+        Assert.Contains(log, message => message.StartsWith("Ready", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Another_run_is_refused_with_what_differs()
     {
         using var folder = new TemporaryFolder();
@@ -101,6 +141,8 @@ public sealed class CheckpointTests
         message = Assert.Throws<InvalidOperationException>(() => TrainingProcess.Fit(TrainingProcess.Table, folder.Root, options => options.Resume = false)).Message;
         Assert.Contains("earlier run", message, StringComparison.Ordinal);
     }
+
+    private static string[] Checkpoints(TemporaryFolder folder) => Directory.GetFiles(folder.Root, "*.rnvpckpt");
 
     private static CancellationToken CancelAfter(RealNvpTrainer.Options options, long step)
     {

@@ -67,11 +67,14 @@ internal static class TrainingProcess
     }
 
     /// <summary>Trains here.</summary>
-    public static FlowModel Fit(string kind, string? folder, Action<RealNvpTrainer.Options>? change = null, IEnumerable<string>? log = null)
+    public static FlowModel Fit(string kind, string? folder, Action<RealNvpTrainer.Options>? change = null, List<string>? log = null, Action<string>? heard = null)
     {
         var ml = new MLContext(seed: 1);
-        if (log is List<string> messages)
-            ml.Log += (_, e) => messages.Add(e.RawMessage);
+        ml.Log += (_, e) =>
+        {
+            log?.Add(e.RawMessage);
+            heard?.Invoke(e.RawMessage);
+        };
         RealNvpTrainer.Options options = kind switch { Image => ImageOptions(), WholeImage => WholeImageOptions(), _ => TableOptions() };
         options.CheckpointFolder = folder;
         options.Resume = folder is not null;

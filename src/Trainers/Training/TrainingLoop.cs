@@ -104,6 +104,9 @@ internal sealed class TrainingLoop : IDisposable
     /// <summary>Whether a cancelled run ends with the best model so far instead of an exception.</summary>
     public bool CancelGivesBest { get; init; }
 
+    /// <summary>Whether the run ended before its last step for having been cancelled.</summary>
+    public bool WasCut { get; private set; }
+
     /// <summary>Trains; leaves the flow in evaluation mode with the best weights and the statistics of the training sample.</summary>
     /// <exception cref="InvalidOperationException">The loss did not stay finite at any learning rate tried.</exception>
     /// <exception cref="OperationCanceledException">The run was cancelled, and that is to throw.</exception>
@@ -122,6 +125,7 @@ internal sealed class TrainingLoop : IDisposable
                     cancellation.ThrowIfCancellationRequested();
                 Settle();
                 Evaluate();
+                WasCut = true;
                 break;
             }
             double learningRate = _schedule.At(_step);
@@ -142,8 +146,19 @@ internal sealed class TrainingLoop : IDisposable
         }
 
         _best.Restore();
-        _flow.RefreshStatistics(_sample.Rows);
-        double trainingNll = MeanNll(_sample);
+        double trainingNll;
+        try
+        {
+            // passes over all rows that are held, which take minutes where these are images
+            CancellationToken end = CancelGivesBest ? CancellationToken.None : cancellation;
+            _flow.RefreshStatistics(_sample.Rows, end);
+            trainingNll = MeanNll(_sample, end);
+        }
+        catch (OperationCanceledException)
+        {
+            Cancelled(this);
+            throw;
+        }
         if (!double.IsFinite(trainingNll))
             throw new InvalidOperationException($"Training failed: the NLL of the training rows is {trainingNll} after {_step} steps. Look for extreme values in the data, or lower LearningRate.");
         _flow.eval();
@@ -327,7 +342,7 @@ internal sealed class TrainingLoop : IDisposable
     }
 
     /// <summary>The mean NLL of rows as the frozen flow will have it.</summary>
-    private double MeanNll(DeviceRows rows)
+    private double MeanNll(DeviceRows rows, CancellationToken cancellation = default)
     {
         _flow.eval();
         using IDisposable guard = inference_mode();
@@ -335,6 +350,7 @@ internal sealed class TrainingLoop : IDisposable
         Tensor total = zeros([], ScalarType.Float64, rows.Rows.device), weight = zeros_like(total); // read once: each look holds the program until the device is done
         for (long first = 0; first < rows.Count; first += _plan.EvaluationBatch)
         {
+            cancellation.ThrowIfCancellationRequested();
             using IDisposable scope = NewDisposeScope();
             long count = Math.Min(_plan.EvaluationBatch, rows.Count - first);
             Tensor logLikelihoods = _flow.LogLikelihood(rows.Rows.narrow(0, first, count));

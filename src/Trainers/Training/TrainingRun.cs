@@ -80,6 +80,8 @@ internal sealed class TrainingRun : IDisposable
             Train(member, memberSeed, flow, random, member == at ? from : null, cancellation);
             if (!cancellation.IsCancellationRequested)
                 continue;
+            if (_options.OnCancellation == OnCancellation.Throw) // the loop had ended when it was cancelled, and has saved its end
+                cancellation.ThrowIfCancellationRequested();
             // a mixture has its columns, whatever came of it: the members that there are stand in for those that there are not
             while (_flows.Count < _options.Members)
                 _flows.Add(_flows[_flows.Count - member - 1]);
@@ -126,7 +128,7 @@ internal sealed class TrainingRun : IDisposable
         if (from is not null)
             loop.Load(from);
         TrainingOutcome outcome = loop.Run(cancellation);
-        if (loop.Step % _options.CheckpointInterval != 0 && !cancellation.IsCancellationRequested) // the end is worth keeping too
+        if (loop.Step % _options.CheckpointInterval != 0 && !loop.WasCut) // the end is worth keeping too; a run that was cut has saved where
             Save(member, loop);
         _outcomes.Add(outcome);
     }
