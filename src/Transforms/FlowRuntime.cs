@@ -13,6 +13,7 @@ internal sealed class FlowRuntime : IDisposable
 {
     private readonly Sessions _sessions;
     private readonly string _owner;
+    private readonly bool _counts = true;
     private int _disposed;
 
     /// <summary>The first hold on a flow's graphs.</summary>
@@ -21,10 +22,11 @@ internal sealed class FlowRuntime : IDisposable
     /// <param name="owner">The transformer, as errors call it.</param>
     public FlowRuntime(IHost host, FlowModel model, Type owner) : this(new Sessions(host, model), owner) { }
 
-    private FlowRuntime(Sessions sessions, Type owner)
+    private FlowRuntime(Sessions sessions, Type owner, bool counts = true)
     {
         _sessions = sessions;
         _owner = owner.Name;
+        _counts = counts;
     }
 
     /// <summary>One more hold, for another transformer over the same steps.</summary>
@@ -34,6 +36,14 @@ internal sealed class FlowRuntime : IDisposable
         ThrowIfDisposed();
         _sessions.AddReference();
         return new(_sessions, owner);
+    }
+
+    /// <summary>The same sessions without a hold on them: good for as long as others hold them, and disposing it does not disturb those.</summary>
+    /// <exception cref="ObjectDisposedException">This hold was disposed.</exception>
+    public FlowRuntime Borrow(Type owner)
+    {
+        ThrowIfDisposed();
+        return new(_sessions, owner, counts: false);
     }
 
     /// <summary>The session of the density graph: features to log-likelihood and latent.</summary>
@@ -65,7 +75,7 @@ internal sealed class FlowRuntime : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        if (Interlocked.Exchange(ref _disposed, 1) == 0)
+        if (Interlocked.Exchange(ref _disposed, 1) == 0 && _counts)
             _sessions.Release();
     }
 

@@ -3,6 +3,7 @@ using Microsoft.ML.Data;
 using Microsoft.ML.OnnxRuntime;
 using RealNvp.ML.Export;
 using RealNvp.ML.Transforms;
+using RealNvp.ML.Transforms.Onnx;
 
 namespace RealNvp.ML.Tests.Transforms;
 
@@ -275,6 +276,25 @@ public class RealNvpTransformerTests
         Assert.Equal(100, sampler.Transform(_ml.Data.LoadFromEnumerable(
             Enumerable.Repeat(new LatentRow { Latent = new float[FeatureRow.Size] }, 100))).GetColumn<float[]>("Features").Count());
         sampler.Dispose();
+    }
+
+    [Fact]
+    public void What_is_refused_leaves_no_hold_on_the_sessions()
+    {
+        RealNvpTransformer transformer = new(_ml, _model);
+        OnnxSession session = transformer.Runtime.Density;
+        Assert.Throws<ArgumentOutOfRangeException>(() => transformer.WithThreshold(float.NaN));
+        Assert.Throws<ArgumentOutOfRangeException>(() => transformer.WithContamination(1));
+        Assert.Throws<ArgumentException>(() => transformer.WithColumns(new RealNvpColumns { Score = "X", PValue = "X" }));
+        Assert.Throws<ArgumentException>(() => transformer.WithColumns(new RealNvpColumns { Latent = "" }));
+        Assert.Throws<ArgumentException>(() => transformer.WithColumns(new RealNvpColumns { BitsPerDimension = "Bits" })); // the flow is not discrete
+        Assert.Throws<ArgumentOutOfRangeException>(() => transformer.CreateSampler(temperature: -1));
+        Assert.Throws<ArgumentException>(() => transformer.CreateSampler(outputColumnName: " "));
+        Assert.Throws<InvalidOperationException>(() => transformer.CreateSampler(asImages: true)); // nor over images
+        session.AddReference();
+        session.Release();
+        transformer.Dispose();
+        Assert.Throws<ObjectDisposedException>(session.AddReference);
     }
 
     [Fact]
