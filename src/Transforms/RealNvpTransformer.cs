@@ -80,6 +80,13 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
         _map = new DensityMap(_runtime, model, _columns, threshold, batchSize);
     }
 
+    private RealNvpTransformer(RealNvpTransformer owner)
+    {
+        (_host, Model, Threshold, _columns, _batchSize) = (owner._host, owner.Model, owner.Threshold, owner._columns, owner._batchSize);
+        _runtime = owner._runtime.Borrow(typeof(RealNvpTransformer));
+        _map = new DensityMap(_runtime, Model, _columns, Threshold, _batchSize);
+    }
+
     /// <summary>The flow as plain data.</summary>
     public FlowModel Model { get; }
 
@@ -328,6 +335,9 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
         check(Model, graph); // the very bytes that are written
         AtomicFile.Write(path, graph);
     }
+
+    /// <summary>The same transformer without a hold on the sessions: disposing it leaves this one as it is.</summary>
+    internal RealNvpTransformer Borrowed() => new(this);
 
     private RealNvpTransformer With(FlowModel model, float threshold)
         => new(_host, model, _runtime, _columns, threshold, _batchSize);

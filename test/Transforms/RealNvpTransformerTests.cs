@@ -165,6 +165,31 @@ public class RealNvpTransformerTests
     }
 
     [Fact]
+    public void What_is_found_does_not_own_the_model()
+    {
+        IDataView data = _ml.Data.LoadFromEnumerable(FeatureRow.Many(_model, 3));
+        using var chain = (TransformerChain<RealNvpTransformer>)_ml.Transforms.CopyColumns("Copy", "Id").Append(_ml.Transforms.ApplyRealNvp(_model)).Fit(data);
+        float[] Scores(ITransformer model) => [.. model.Transform(data).GetColumn<float>("Score")];
+        float[] expected = Scores(chain);
+        RealNvpTransformer found = chain.FindRealNvp();
+        Assert.Equal(expected, Scores(found));
+        Assert.Equal(chain.LastTransformer.Columns, found.Columns);
+        found.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => Scores(found));
+        Assert.Equal(expected, Scores(chain));
+
+        // and what is not disposed keeps no session from being freed
+        found = chain.FindRealNvp();
+        OnnxSession session = found.Runtime.Density;
+        RealNvpTransformer flagging = found.WithThreshold(float.NegativeInfinity);
+        chain.Dispose();
+        Assert.Equal(expected, Scores(flagging));
+        flagging.Dispose();
+        Assert.Throws<ObjectDisposedException>(session.AddReference);
+        Assert.Throws<ObjectDisposedException>(() => Scores(found));
+    }
+
+    [Fact]
     public void Score_columns_are_annotated_as_by_the_own_detectors_of_mlnet()
     {
         IDataView data = _ml.Data.LoadFromEnumerable(FeatureRow.Many(_model, 30));
