@@ -37,22 +37,25 @@ internal sealed class CheckpointFolder
             File.Delete(old);
     }
 
-    /// <summary>The newest checkpoint that is whole, or null where there is none.</summary>
-    /// <param name="warn">Is told of every damaged one, by its name.</param>
-    public Checkpoint? Newest(Action<string> warn)
+    /// <summary>Goes on from the newest checkpoint that is whole and fits.</summary>
+    /// <param name="goOn">Goes on from one; throws <see cref="DamagedCheckpointException"/> where its content does not fit.</param>
+    /// <param name="warn">Is told of every one that does not, by its name.</param>
+    /// <returns>False where there is none.</returns>
+    public bool GoOn(Action<Checkpoint> goOn, Action<string> warn)
     {
-        foreach (string file in Files())
+        foreach (string file in Files().ToArray())
         {
             try
             {
-                return Checkpoint.Read(file);
+                goOn(Checkpoint.Read(file));
+                return true;
             }
-            catch (InvalidDataException e)
+            catch (DamagedCheckpointException e)
             {
                 warn($"The checkpoint {file} is left aside: {e.Message}.");
             }
         }
-        return null;
+        return false;
     }
 
     /// <summary>The newest first: names have their steps with leading zeros.</summary>
