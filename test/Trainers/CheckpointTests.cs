@@ -224,6 +224,68 @@ public sealed class CheckpointTests
         static byte[] Put(byte[] bytes, int at, byte[] value) => [.. bytes[..at], .. value, .. bytes[(at + value.Length)..]];
     }
 
+    [Fact]
+    public void Checkpoints_that_cannot_be_written_are_tried_again_and_end_no_run()
+    {
+        using var folder = new TemporaryFolder();
+        string expected = TrainingProcess.Hash(TrainingProcess.Fit(TrainingProcess.Table, null, Few));
+        string path = Path.Combine(folder.Root, "checkpoints");
+        var log = new List<string>();
+        void Losing(RealNvpTrainer.Options options, long from, long to)
+        {
+            Few(options);
+            (options.CheckpointFolder, options.Resume) = (path, false);
+            options.Progress = new Receiver(progress =>
+            {
+                if (progress.Step == from)
+                    Directory.Delete(path, recursive: true);
+                if (progress.Step == to)
+                    Directory.CreateDirectory(path);
+            });
+        }
+        Assert.Equal(expected, TrainingProcess.Hash(TrainingProcess.Fit(TrainingProcess.Table, null, options => Losing(options, 24, 54), log)));
+        Assert.Equal(["30", "40", "50"], log.Where(message => message.Contains("is not written", StringComparison.Ordinal)).Select(message => message.Split(' ')[4]));
+        Assert.Equal(2, Directory.GetFiles(path).Length); // as after any run, and no lock is left
+
+        Directory.Delete(path, recursive: true);
+        CheckpointException error = Assert.Throws<CheckpointException>(() => TrainingProcess.Fit(TrainingProcess.Table, null, options => Losing(options, 74, -1)));
+        Assert.Contains(path, error.Message, StringComparison.Ordinal);
+        Assert.Equal(expected, TrainingProcess.Hash(error.Model));
+
+        static void Few(RealNvpTrainer.Options options) => (options.Steps, options.CheckpointInterval) = (40, 10);
+    }
+
+    [Fact]
+    public void A_folder_that_cannot_be_written_is_told_before_training()
+    {
+        using var folder = new TemporaryFolder();
+        string file = Path.Combine(folder.Root, "file");
+        File.WriteAllText(file, "");
+        var log = new List<string>();
+        string message = Assert.Throws<IOException>(() => TrainingProcess.Fit(TrainingProcess.Table, Path.Combine(file, "within"), log: log)).Message;
+        Assert.Contains("within' cannot be written", message, StringComparison.Ordinal);
+        Assert.DoesNotContain(log, line => line.StartsWith("Training on", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Two_runs_do_not_share_a_folder()
+    {
+        using var folder = new TemporaryFolder();
+        int refused = 0;
+        TrainingProcess.Fit(TrainingProcess.Table, folder.Root, options =>
+        {
+            options.Steps = 20;
+            options.Progress = new Receiver(_ =>
+            {
+                string message = Assert.Throws<IOException>(() => TrainingProcess.Fit(TrainingProcess.Table, folder.Root)).Message;
+                Assert.Contains("another run has it", message, StringComparison.Ordinal);
+                refused++;
+            });
+        });
+        Assert.True(refused > 1); // the first that is refused takes no lock away
+        TrainingProcess.Fit(TrainingProcess.Table, folder.Root, options => options.Steps = 20);
+    }
+
     private static string[] Checkpoints(TemporaryFolder folder) => Directory.GetFiles(folder.Root, "*.rnvpckpt");
 
     private static CancellationToken CancelAfter(RealNvpTrainer.Options options, long step)

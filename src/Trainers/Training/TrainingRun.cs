@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.ML.Runtime;
 using RealNvp.ML.Export;
 using RealNvp.ML.Trainers.Checkpoints;
@@ -28,8 +29,9 @@ internal sealed class TrainingRun : IDisposable
     private readonly List<Flow> _flows = [];
     private readonly List<TrainingOutcome> _outcomes = [];
 
-    /// <summary>A run over rows, which remain the caller's.</summary>
-    public TrainingRun(RealNvpTrainer.Options options, TrainingPlan plan, TrainingData data, FlowShape shape, Device device, int seed, IChannel channel)
+    /// <summary>A run over rows, which remain the caller's, as does the folder.</summary>
+    public TrainingRun(
+        RealNvpTrainer.Options options, TrainingPlan plan, TrainingData data, FlowShape shape, Device device, int seed, CheckpointFolder? folder, IChannel channel)
     {
         _options = options;
         _plan = plan;
@@ -39,7 +41,7 @@ internal sealed class TrainingRun : IDisposable
         _seed = seed;
         _channel = channel;
         _identity = RunIdentity.Of(options, plan, data, shape, seed, device);
-        _folder = options.CheckpointFolder is { } folder ? new CheckpointFolder(folder) : null;
+        _folder = folder;
         _tensorBoard = options.TensorBoardFolder is { } log ? new TensorBoardLog(log) : null;
         (_sample, _validation) = shape.IsImage ? DequantizedSlices() : (data.Sample, data.Validation);
     }
@@ -50,6 +52,9 @@ internal sealed class TrainingRun : IDisposable
     /// <summary>What training came to, for each member that learns.</summary>
     public IReadOnlyList<TrainingOutcome> Outcomes => _outcomes;
 
+    /// <summary>Why the last checkpoint could not be written; null where it was, or where none are.</summary>
+    public Exception? Unsaved { get; private set; }
+
     /// <summary>Trains.</summary>
     /// <param name="threads">Takes the thread count that a checkpoint records.</param>
     /// <param name="cancellation">Ends the run at the next step.</param>
@@ -57,8 +62,6 @@ internal sealed class TrainingRun : IDisposable
     {
         if (_options.Resume && _folder!.GoOn(from => Run(from, threads, cancellation), Warn))
             return;
-        if (!_options.Resume)
-            _folder?.RequireEmpty();
         Run(null, threads, cancellation);
     }
 
@@ -159,7 +162,18 @@ internal sealed class TrainingRun : IDisposable
         for (int i = 0; i < _outcomes.Count; i++)
             SaveMember(checkpoint, i);
         loop.Save(checkpoint);
-        _folder.Save(member * _plan.Steps + loop.Step, checkpoint);
+        long step = member * _plan.Steps + loop.Step;
+        try
+        {
+            _folder.Save(step, checkpoint);
+            Unsaved = null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Unsaved = e; // hours of training are worth more than one checkpoint, and a disk may have room again
+            Warn(string.Create(CultureInfo.InvariantCulture,
+                $"The checkpoint of step {step} is not written: {e.Message} Training goes on without; the next one is tried at the next multiple of {_options.CheckpointInterval} steps."));
+        }
     }
 
     private void SaveMember(Checkpoint checkpoint, int member)
