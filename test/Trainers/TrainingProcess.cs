@@ -61,6 +61,11 @@ internal static class TrainingProcess
             CollectedTrainings.Run(parts[1]);
             return;
         }
+        if (parts[0] == CultureTests.Kind)
+        {
+            CultureTests.Write(parts[1]);
+            return;
+        }
         if (bool.Parse(parts[2]))
             Checkpoint.BeforeChecksum = DieWriting();
         Console.WriteLine(Hash(Fit(parts[0], parts[1])));
