@@ -16,8 +16,8 @@ if (!File.Exists(path))
 }
 
 var mlContext = new MLContext();
-var model = (TransformerChain<ITransformer>)mlContext.Model.Load(path, out _);
-using RealNvpTransformer flow = model.FindRealNvp();
+using var model = (TransformerChain<ITransformer>)mlContext.Model.Load(path, out _);
+RealNvpTransformer flow = model.FindRealNvp();
 
 // All rows of the file, also those that the flow was fitted to.
 IDataView rows = BreastCancer.Load(mlContext);

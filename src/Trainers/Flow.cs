@@ -88,9 +88,9 @@ internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
 
     /// <summary>
     /// Gives every step with running statistics those of all rows [n, D], step by step, as evaluation will see them; in the order of the flow, because
-    /// each step's input depends on the statistics of the ones before it.
+    /// each step's input depends on the statistics of the ones before it. Cancelled, it leaves some steps without them.
     /// </summary>
-    public void RefreshStatistics(Tensor rows)
+    public void RefreshStatistics(Tensor rows, CancellationToken cancellation = default)
     {
         if (!steps.Any(step => step.HasStatistics))
             return;
@@ -101,6 +101,7 @@ internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
         Tensor x = FromRows(rows).alias();
         foreach (FlowStepModule step in steps)
         {
+            cancellation.ThrowIfCancellationRequested();
             step.RefreshStatistics(x);
             using DisposeScope scope = NewDisposeScope();
             Tensor next = Apply(step, x).alias().MoveToOuterDisposeScope();

@@ -3,6 +3,7 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
 using RealNvp.ML.Export;
+using RealNvp.ML.Trainers.Checkpoints;
 using RealNvp.ML.Trainers.Data;
 using RealNvp.ML.Trainers.Training;
 using RealNvp.ML.Transforms;
@@ -61,6 +62,8 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
     /// <exception cref="ArgumentException">The column is missing or of another type, or there are too few rows, or non-finite ones where they are to fail.</exception>
     /// <exception cref="InvalidOperationException">The loss did not stay finite, a device asked for is missing, or a checkpoint is of another run.</exception>
     /// <exception cref="DllNotFoundException">A native package is missing.</exception>
+    /// <exception cref="IOException">The checkpoint folder cannot be written, or another run has it.</exception>
+    /// <exception cref="CheckpointException">The last checkpoint could not be written; the exception holds the flow.</exception>
     /// <exception cref="OperationCanceledException">Training was cancelled.</exception>
     /// <exception cref="FlowParityException">ONNX Runtime does not give what the trained flow computes; the exception holds the flow.</exception>
     public RealNvpTransformer Fit(IDataView input) => Fit(input, null);
@@ -74,6 +77,7 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
         Options options = _options.With(validation);
         using IChannel channel = _host.Start("Training");
         void Warn(string message) => channel.Warning(MessageSensitivity.None, message);
+        void Tell(string message) => channel.Info(MessageSensitivity.None, message);
         var clock = Stopwatch.StartNew();
         DataViewSchema.Column column = FeatureColumn.Find(input.Schema, options.Columns.Features);
         FlowShape shape = ColumnShape.Of(column, options.Image);
@@ -87,6 +91,9 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
         Device device = options.Device is { } name
             ? TorchRuntime.NamedDevice(name)
             : TorchRuntime.SelectDevice(MlNetInternals.GpuDeviceId(_host), MlNetInternals.FallbackToCpu(_host), Warn);
+        using CheckpointFolder? folder = options.CheckpointFolder is { } path ? new CheckpointFolder(path) : null;
+        if (!options.Resume)
+            folder?.RequireEmpty();
         using var threads = new TorchThreads(options.Threads ?? (!shape.IsImage && options.HiddenUnits <= 128 ? 1 : null));
         using var heap = new NativeHeap();
         int seed = options.Seed ?? MlNetInternals.Seed(_host) ?? Random.Shared.Next();
@@ -99,14 +106,23 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
         }
         TrainingPlan plan = TrainingPlan.Of(options, data.TrainingCount, shape);
         channel.Info(MessageSensitivity.None, $"Training on {data.TrainingCount} rows of {shape} values{(data.IsStreamed ? ", streamed" : "")}, {data.Validation?.Count ?? 0} for validation, {data.Calibration.Length / shape.Size} for calibration; {options.Members} x {plan.Steps} steps of {plan.BatchSize} rows on {device}.");
-        using var run = new TrainingRun(options, plan, data, shape, device, seed, channel);
+        using var run = new TrainingRun(options, plan, data, shape, device, seed, folder, channel);
         run.Run(threads, options.CancellationToken);
 
         channel.Info(MessageSensitivity.None, $"Trained in {clock.Elapsed.TotalSeconds:F1} s; freezing the flow, scoring the calibration rows and checking the graphs.");
         FlowMetadata metadata = TrainingSummary.Metadata(column, data, options, plan, run.Outcomes, device, seed, clock.Elapsed);
-        FlowModel model = FlowFreezer.Freeze(run.Flows, shape, metadata, seed, Warn);
-        model = Calibrator.Calibrate(_host, model, data.Calibration, options.Contamination);
-        RequireParity(model, options.CheckpointFolder);
+        CancellationToken cancellation = options.OnCancellation == OnCancellation.ReturnBest ? CancellationToken.None : options.CancellationToken;
+        FlowModel model = FlowFreezer.Freeze(run.Flows, shape, metadata, seed, Warn, Tell, cancellation);
+        Tell($"Scoring {data.Calibration.Length / shape.Size} calibration rows.");
+        model = Calibrator.Calibrate(_host, model, data.Calibration, options.Contamination, cancellation);
+        Tell("Checking the graphs against the probe rows.");
+        RequireParity(model, options.CheckpointFolder, cancellation);
+        cancellation.ThrowIfCancellationRequested();
+        if (run.Unsaved is { } e)
+        {
+            throw new CheckpointException($"The last checkpoint could not be written to '{options.CheckpointFolder}': {e.Message} The training is not lost: "
+                + "this exception's Model is the trained flow; its Save keeps it, and ApplyRealNvp scores with it.", model, e);
+        }
         if (float.IsPositiveInfinity(model.Calibration.Threshold) && options.Contamination > 0)
             Warn($"Nothing will be flagged: {model.Calibration.Count} calibration rows are too few for a contamination of {options.Contamination}, which needs {Math.Ceiling(1 / options.Contamination - 1e-9) - 1}. Raise CalibrationFraction or Contamination, or set a threshold with WithThreshold.");
         channel.Info(MessageSensitivity.None, $"Ready after {clock.Elapsed.TotalSeconds:F1} s: threshold {model.Calibration.Threshold:G6}.");
@@ -114,11 +130,11 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
     }
 
     /// <summary>Checks the graphs, and hands the flow over where they fail: a training may have taken days.</summary>
-    internal static void RequireParity(FlowModel model, string? checkpoints)
+    internal static void RequireParity(FlowModel model, string? checkpoints, CancellationToken cancellation = default)
     {
         try
         {
-            FlowParity.Check(model);
+            FlowParity.Check(model, cancellation);
         }
         catch (FlowParityException e)
         {

@@ -201,7 +201,10 @@ public sealed partial class RealNvpTrainer
         /// </summary>
         public IProgress<TrainingProgress>? Progress;
 
-        /// <summary>Stops training at the next step, after a checkpoint where those are written.</summary>
+        /// <summary>
+        /// Stops training at the next step, after a checkpoint where those are written; behind the last step, where it is to throw, also the freezing, the calibration and the
+        /// checks of the graphs.
+        /// </summary>
         public CancellationToken CancellationToken;
 
         /// <summary>Whether cancelling throws, or gives the best model so far.</summary>

@@ -32,12 +32,16 @@ public static class FlowParity
 
     /// <summary>Checks both graphs as pipelines run and exports write them.</summary>
     /// <param name="model">The flow, with its probes.</param>
+    /// <param name="cancellation">Ends it: graphs of thousands of columns take minutes.</param>
     /// <exception cref="FlowParityException">An output of a graph differs by more than is allowed.</exception>
-    public static void Check(FlowModel model)
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public static void Check(FlowModel model, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(model);
-        CheckDensity(model, model.BuildDensityGraph());
-        CheckSampling(model, model.BuildSamplingGraph());
+        cancellation.ThrowIfCancellationRequested();
+        CheckDensity(model, model.BuildDensityGraph(), threshold: null, cancellation);
+        cancellation.ThrowIfCancellationRequested();
+        CheckSampling(model, model.BuildSamplingGraph(), cancellation);
     }
 
     /// <summary>What a log-likelihood of a row of <paramref name="size"/> values may be off by.</summary>
@@ -53,6 +57,9 @@ public static class FlowParity
     /// <returns>The largest errors by name, for the graph's metadata; only the number of probes where the model has none.</returns>
     /// <exception cref="FlowParityException">An output differs by more than is allowed.</exception>
     public static IReadOnlyDictionary<string, string> CheckDensity(FlowModel model, byte[] graph, float? threshold = null)
+        => CheckDensity(model, graph, threshold, CancellationToken.None);
+
+    private static SortedDictionary<string, string> CheckDensity(FlowModel model, byte[] graph, float? threshold, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(graph);
@@ -60,7 +67,7 @@ public static class FlowParity
         if (model.Probes.Count == 0)
             return facts.ByName;
         int size = model.InputShape.Size;
-        using var run = new GraphRun(graph, "Features", [.. model.Probes.Rows], size);
+        using var run = new GraphRun(graph, "Features", [.. model.Probes.Rows], size, cancellation: cancellation);
 
         float[] logLikelihoods = run.Floats("LogLikelihood");
         facts.Compare("LogLikelihood", logLikelihoods, [.. model.Probes.LogLikelihoods], 1,
@@ -89,7 +96,9 @@ public static class FlowParity
     /// <param name="graph">ONNX bytes from <see cref="FlowModel.BuildSamplingGraph"/>.</param>
     /// <returns>The largest errors by name, for the graph's metadata; only the number of probes where the model has none.</returns>
     /// <exception cref="FlowParityException">A feature differs by more than is allowed.</exception>
-    public static IReadOnlyDictionary<string, string> CheckSampling(FlowModel model, byte[] graph)
+    public static IReadOnlyDictionary<string, string> CheckSampling(FlowModel model, byte[] graph) => CheckSampling(model, graph, CancellationToken.None);
+
+    private static SortedDictionary<string, string> CheckSampling(FlowModel model, byte[] graph, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(graph);
@@ -98,7 +107,7 @@ public static class FlowParity
             return facts.ByName;
         int size = model.InputShape.Size;
         float[]? members = model.IsMixture ? [.. Enumerable.Range(0, model.Probes.Count).Select(i => (float)(i % model.Members.Length))] : null;
-        using var run = new GraphRun(graph, "Latent", [.. model.Probes.Latents.Select(value => (float)value)], size, members);
+        using var run = new GraphRun(graph, "Latent", [.. model.Probes.Latents.Select(value => (float)value)], size, members, cancellation);
         double[] expected = [.. model.Probes.Rows.Select(value => (double)value)];
         if (model.InputShape.IsImage && model.Steps.FirstOrDefault() is Logit logit)
         {
@@ -208,22 +217,31 @@ public static class FlowParity
         private readonly InferenceSession _session;
         private readonly IDisposableReadOnlyCollection<OrtValue> _outputs;
 
-        public GraphRun(byte[] graph, string input, float[] rows, int size, float[]? members = null)
+        public GraphRun(byte[] graph, string input, float[] rows, int size, float[]? members = null, CancellationToken cancellation = default)
         {
             _session = OnnxLibrary.Call(() =>
             {
                 using var options = new SessionOptions { LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR };
                 return new InferenceSession(graph, options);
             });
-            using OrtValue values = OrtValue.CreateTensorValueFromMemory(rows, [rows.Length / size, size]);
-            using var options = new RunOptions();
-            if (members is null)
+            try
             {
-                _outputs = _session.Run(options, [input], [values], _session.OutputNames);
-                return;
+                using OrtValue values = OrtValue.CreateTensorValueFromMemory(rows, [rows.Length / size, size]);
+                using OrtValue? picks = members is null ? null : OrtValue.CreateTensorValueFromMemory(members, [members.Length, 1]);
+                using var options = new RunOptions();
+                using CancellationTokenRegistration ending = cancellation.Register(() => options.Terminate = true);
+                cancellation.ThrowIfCancellationRequested();
+                _outputs = picks is null
+                    ? _session.Run(options, [input], [values], _session.OutputNames)
+                    : _session.Run(options, [input, "Member"], [values, picks], _session.OutputNames);
             }
-            using OrtValue picks = OrtValue.CreateTensorValueFromMemory(members, [members.Length, 1]);
-            _outputs = _session.Run(options, [input, "Member"], [values, picks], _session.OutputNames);
+            catch (Exception e)
+            {
+                _session.Dispose();
+                if (e is OnnxRuntimeException)
+                    cancellation.ThrowIfCancellationRequested(); // the run fails for having been told to end
+                throw;
+            }
         }
 
         public bool Has(string output) => _session.OutputNames.Contains(output);

@@ -13,6 +13,7 @@ internal sealed class FlowRuntime : IDisposable
 {
     private readonly Sessions _sessions;
     private readonly string _owner;
+    private readonly bool _counts = true;
     private int _disposed;
 
     /// <summary>The first hold on a flow's graphs.</summary>
@@ -21,10 +22,11 @@ internal sealed class FlowRuntime : IDisposable
     /// <param name="owner">The transformer, as errors call it.</param>
     public FlowRuntime(IHost host, FlowModel model, Type owner) : this(new Sessions(host, model), owner) { }
 
-    private FlowRuntime(Sessions sessions, Type owner)
+    private FlowRuntime(Sessions sessions, Type owner, bool counts = true)
     {
         _sessions = sessions;
         _owner = owner.Name;
+        _counts = counts;
     }
 
     /// <summary>One more hold, for another transformer over the same steps.</summary>
@@ -36,6 +38,14 @@ internal sealed class FlowRuntime : IDisposable
         return new(_sessions, owner);
     }
 
+    /// <summary>The same sessions without a hold on them: good for as long as others hold them, and disposing it does not disturb those.</summary>
+    /// <exception cref="ObjectDisposedException">This hold was disposed.</exception>
+    public FlowRuntime Borrow(Type owner)
+    {
+        ThrowIfDisposed();
+        return new(_sessions, owner, counts: false);
+    }
+
     /// <summary>The session of the density graph: features to log-likelihood and latent.</summary>
     /// <exception cref="ObjectDisposedException">This hold was disposed.</exception>
     public OnnxSession Density => Get(sampling: false);
@@ -45,7 +55,8 @@ internal sealed class FlowRuntime : IDisposable
     public OnnxSession Sampling => Get(sampling: true);
 
     /// <summary>The log-likelihoods, in nats, of rows [n, size], row-major.</summary>
-    public float[] LogLikelihoods(float[] rows) => Run(() => Density, "Features", rows, "LogLikelihood", 1);
+    public float[] LogLikelihoods(float[] rows, CancellationToken cancellation = default)
+        => Run(() => Density, "Features", rows, "LogLikelihood", 1, cancellation);
 
     /// <summary>The latents of rows, both [n, size]; not for a mixture.</summary>
     public float[] Latents(float[] rows) => Run(() => Density, "Features", rows, "Latent", _sessions.InputSize);
@@ -64,11 +75,11 @@ internal sealed class FlowRuntime : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        if (Interlocked.Exchange(ref _disposed, 1) == 0)
+        if (Interlocked.Exchange(ref _disposed, 1) == 0 && _counts)
             _sessions.Release();
     }
 
-    private float[] Run(Func<OnnxSession> session, string inputName, float[] rows, string outputName, int width)
+    private float[] Run(Func<OnnxSession> session, string inputName, float[] rows, string outputName, int width, CancellationToken cancellation = default)
     {
         int size = _sessions.InputSize, count = rows.Length / size, chunk = _sessions.RowsPerRun;
         if (count == 0)
@@ -79,6 +90,7 @@ internal sealed class FlowRuntime : IDisposable
         using var batch = new OnnxBatch(session(), [input], [output]);
         for (int start = 0; start < count; start += chunk)
         {
+            cancellation.ThrowIfCancellationRequested();
             int take = Math.Min(chunk, count - start);
             rows.AsSpan(start * size, take * size).CopyTo(input.Values);
             batch.Run(take);

@@ -2,6 +2,7 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
 using RealNvp.ML.Export;
+using RealNvp.ML.Transforms.Images;
 
 namespace RealNvp.ML.Transforms;
 
@@ -43,8 +44,10 @@ public sealed class RealNvpSampler : ITransformer, IDisposable
         Temperature = temperature;
         GivesImages = asImages;
         _batchSize = batchSize;
+        LevelImage? images = asImages ? new LevelImage(model) : null;
+        // last, for a hold that an exception leaves behind is never let go
         _runtime = runtime?.Share(typeof(RealNvpSampler)) ?? new FlowRuntime(host, model, typeof(RealNvpSampler));
-        _map = new SamplingMap(_runtime, model, latentColumnName, outputColumnName, temperature, batchSize, asImages);
+        _map = new SamplingMap(_runtime, model, latentColumnName, outputColumnName, temperature, batchSize, images);
     }
 
     /// <summary>The flow as plain data.</summary>

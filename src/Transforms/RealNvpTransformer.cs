@@ -4,6 +4,7 @@ using Microsoft.ML.Runtime;
 using RealNvp.ML.Export;
 using RealNvp.ML.Export.Storage;
 using RealNvp.ML.Transforms.Batching;
+using RealNvp.ML.Transforms.Images;
 
 namespace RealNvp.ML.Transforms;
 
@@ -59,7 +60,13 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     internal RealNvpTransformer(IHostEnvironment environment, FlowModel model, RealNvpColumns? columns = null, int batchSize = DefaultBatchSize)
         : this(environment.Register(LoaderSignature), model, null, columns ?? RealNvpColumns.Default, model.Calibration.Threshold, batchSize) { }
 
-    private RealNvpTransformer(IHost host, FlowModel model, FlowRuntime? runtime, RealNvpColumns columns, float threshold, int batchSize)
+    /// <param name="host">Says which GPU to use, and takes messages.</param>
+    /// <param name="model">The flow.</param>
+    /// <param name="others">A hold on the flow's sessions to share, or null for sessions of its own. It is shared last: a hold that an exception leaves behind is never let go.</param>
+    /// <param name="columns">Column names.</param>
+    /// <param name="threshold">On the score.</param>
+    /// <param name="batchSize">Rows per batch.</param>
+    private RealNvpTransformer(IHost host, FlowModel model, FlowRuntime? others, RealNvpColumns columns, float threshold, int batchSize)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(batchSize, 1);
         if (float.IsNaN(threshold))
@@ -69,8 +76,15 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
         Threshold = threshold;
         _columns = columns.CheckedFor(model);
         _batchSize = batchSize;
-        _runtime = runtime ?? new FlowRuntime(host, model, typeof(RealNvpTransformer));
+        _runtime = others?.Share(typeof(RealNvpTransformer)) ?? new FlowRuntime(host, model, typeof(RealNvpTransformer));
         _map = new DensityMap(_runtime, model, _columns, threshold, batchSize);
+    }
+
+    private RealNvpTransformer(RealNvpTransformer owner)
+    {
+        (_host, Model, Threshold, _columns, _batchSize) = (owner._host, owner.Model, owner.Threshold, owner._columns, owner._batchSize);
+        _runtime = owner._runtime.Borrow(typeof(RealNvpTransformer));
+        _map = new DensityMap(_runtime, Model, _columns, Threshold, _batchSize);
     }
 
     /// <summary>The flow as plain data.</summary>
@@ -105,7 +119,7 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     public RealNvpTransformer WithColumns(RealNvpColumns columns)
     {
         ArgumentNullException.ThrowIfNull(columns);
-        return new(_host, Model, _runtime.Share(typeof(RealNvpTransformer)), columns, Threshold, _batchSize);
+        return new(_host, Model, _runtime, columns, Threshold, _batchSize);
     }
 
     /// <summary>
@@ -189,7 +203,7 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     {
         _runtime.ThrowIfDisposed();
         RealNvpSampler.CheckTemperature(temperature);
-        return new SampleView(new SamplingMap(_runtime, Model, "Latent", FeatureColumnName, temperature, _batchSize), count, seed);
+        return new SampleView(new SamplingMap(_runtime, Model, "Latent", FeatureColumnName, temperature, _batchSize, images: null), count, seed);
     }
 
     /// <summary>
@@ -214,7 +228,7 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
         ArgumentException.ThrowIfNullOrWhiteSpace(outputColumnName);
         _runtime.ThrowIfDisposed();
         RealNvpSampler.CheckTemperature(temperature);
-        return new SampleView(new SamplingMap(_runtime, Model, "Latent", outputColumnName, temperature, _batchSize, asImages: true), count, seed);
+        return new SampleView(new SamplingMap(_runtime, Model, "Latent", outputColumnName, temperature, _batchSize, new LevelImage(Model)), count, seed);
     }
 
     /// <summary>
@@ -322,6 +336,9 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
         AtomicFile.Write(path, graph);
     }
 
+    /// <summary>The same transformer without a hold on the sessions: disposing it leaves this one as it is.</summary>
+    internal RealNvpTransformer Borrowed() => new(this);
+
     private RealNvpTransformer With(FlowModel model, float threshold)
-        => new(_host, model, _runtime.Share(typeof(RealNvpTransformer)), _columns, threshold, _batchSize);
+        => new(_host, model, _runtime, _columns, threshold, _batchSize);
 }

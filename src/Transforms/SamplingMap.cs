@@ -8,11 +8,9 @@ using RealNvp.ML.Transforms.Onnx;
 namespace RealNvp.ML.Transforms;
 
 /// <summary>Latent to features, or to images: the flow backwards.</summary>
-internal sealed class SamplingMap(FlowRuntime runtime, FlowModel model, string latentColumnName, string outputColumnName, float temperature, int batchSize, bool asImages = false)
+internal sealed class SamplingMap(FlowRuntime runtime, FlowModel model, string latentColumnName, string outputColumnName, float temperature, int batchSize, LevelImage? images)
     : BatchMap(runtime)
 {
-    private readonly LevelImage? _images = asImages ? new LevelImage(model) : null;
-
     /// <inheritdoc/>
     public override string InputColumnName => latentColumnName;
 
@@ -23,15 +21,15 @@ internal sealed class SamplingMap(FlowRuntime runtime, FlowModel model, string l
     public override int BatchSize { get; } = Rows(model, batchSize);
 
     /// <inheritdoc/>
-    public override DataViewSchema.DetachedColumn[] OutputColumns(DataViewSchema input) => _images is not null
-        ? [new(outputColumnName, _images.Type)]
+    public override DataViewSchema.DetachedColumn[] OutputColumns(DataViewSchema input) => images is not null
+        ? [new(outputColumnName, images.Type)]
         : [new(outputColumnName, new VectorDataViewType(NumberDataViewType.Single, model.InputShape.Dimensions), SlotNames.Of(model.Metadata.FeatureNames))];
 
     /// <inheritdoc/>
     public override BatchWorker CreateWorker(int capacity, bool[] active) => CreateSamplingWorker(capacity);
 
     /// <summary>A worker whose rows can also pick the member of a mixture.</summary>
-    public Worker CreateSamplingWorker(int capacity) => new(Runtime, model, _images, temperature, capacity);
+    public Worker CreateSamplingWorker(int capacity) => new(Runtime, model, images, temperature, capacity);
 
     /// <summary>Runs the sampling graph.</summary>
     internal sealed class Worker : BatchWorker

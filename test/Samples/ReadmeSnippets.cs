@@ -161,7 +161,7 @@ public sealed class ReadmeSnippets : IDisposable
         Assert.True(shares.Sum() > 10); // far above the score of the medians
 
         // README: find
-        using RealNvpTransformer found = loaded.FindRealNvp(); // to sample, export, or set another threshold
+        RealNvpTransformer found = loaded.FindRealNvp(); // to sample, export, or set another threshold; good until the model is disposed
 
         Assert.Equal(flow.Threshold, found.Threshold);
     }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Microsoft.ML;
 using RealNvp.ML.Tests.Transforms.Images;
 using RealNvp.ML.Trainers;
 
@@ -91,6 +92,46 @@ public sealed class CheckpointTests
     }
 
     [Fact]
+    public void Cancelling_in_the_last_evaluation_of_a_member_throws_and_keeps_its_end()
+    {
+        using var folder = new TemporaryFolder();
+        string expected = TrainingProcess.Hash(TrainingProcess.Fit(TrainingProcess.Table, null));
+        void Cancelling(RealNvpTrainer.Options options, OnCancellation what)
+        {
+            options.CheckpointInterval = 10_000;
+            options.OnCancellation = what;
+            options.CancellationToken = CancelAfter(options, 500); // the last step of the first member of two
+        }
+        Assert.Throws<OperationCanceledException>(() => TrainingProcess.Fit(TrainingProcess.Table, folder.Root, options => Cancelling(options, OnCancellation.Throw)));
+        Assert.Equal("checkpoint-000000000500.rnvpckpt", Path.GetFileName(Assert.Single(Checkpoints(folder))));
+        Assert.Equal(expected, TrainingProcess.Hash(TrainingProcess.Fit(TrainingProcess.Table, folder.Root)));
+        // and where the best so far is asked for, the end of the member is kept too
+        using var other = new TemporaryFolder();
+        TrainingProcess.Fit(TrainingProcess.Table, other.Root, options => Cancelling(options, OnCancellation.ReturnBest));
+        Assert.Single(Checkpoints(other));
+        Assert.Equal(expected, TrainingProcess.Hash(TrainingProcess.Fit(TrainingProcess.Table, other.Root)));
+    }
+
+    [Theory, InlineData("Trained in"), InlineData("Freezing flow 2 of 2."), InlineData("Computing 64 probe rows"), InlineData("Scoring "), InlineData("Checking the graphs")]
+    public void Cancelling_behind_the_last_step_throws_where_the_log_tells_what_is_done(string stage)
+    {
+        var log = new List<string>();
+        Export.FlowModel Fit(OnCancellation what)
+        {
+            using var source = new CancellationTokenSource();
+            return TrainingProcess.Fit(TrainingProcess.Table, null, options => (options.Steps, options.OnCancellation, options.CancellationToken) = (20, what, source.Token), log, message =>
+            {
+                if (message.StartsWith(stage, StringComparison.Ordinal))
+                    source.Cancel();
+            });
+        }
+        Assert.Throws<OperationCanceledException>(() => Fit(OnCancellation.Throw));
+        Assert.DoesNotContain(log, message => message.StartsWith("Ready", StringComparison.Ordinal));
+        Assert.Equal(2, Fit(OnCancellation.ReturnBest).Members.Length);
+        Assert.Contains(log, message => message.StartsWith("Ready", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Another_run_is_refused_with_what_differs()
     {
         using var folder = new TemporaryFolder();
@@ -101,6 +142,151 @@ public sealed class CheckpointTests
         message = Assert.Throws<InvalidOperationException>(() => TrainingProcess.Fit(TrainingProcess.Table, folder.Root, options => options.Resume = false)).Message;
         Assert.Contains("earlier run", message, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void Every_option_and_row_that_shapes_a_run_is_named_where_it_differs()
+    {
+        using var folder = new TemporaryFolder();
+        void Few(RealNvpTrainer.Options options) => (options.Steps, options.CheckpointInterval) = (20, 10);
+        TrainingProcess.Fit(TrainingProcess.Table, folder.Root, Few);
+        IDataView Rows(MLContext ml, int seed, float weight) => TrainingProcess.TableRows(ml, seed, weight);
+        void Refused(string[] names, Action<RealNvpTrainer.Options> change, Func<MLContext, IDataView>? rows = null)
+        {
+            void Changed(RealNvpTrainer.Options options)
+            {
+                Few(options);
+                change(options);
+            }
+            string message = Assert.Throws<InvalidOperationException>(() => TrainingProcess.Fit(TrainingProcess.Table, folder.Root, Changed, rows: rows)).Message;
+            Assert.StartsWith("The checkpoint is of another run: it has ", message, StringComparison.Ordinal);
+            Assert.All(names, name => Assert.Contains(name, message, StringComparison.Ordinal));
+        }
+        Refused(["'WeightColumn: Weight', this one 'WeightColumn: '"], options => options.WeightColumn = null);
+        Refused(["'training weights: ", "'validation weights: "], _ => { }, ml => Rows(ml, 1, 2)); // the weights alone, and all by one factor
+        Refused(["'training rows: "], _ => { }, ml => Rows(ml, 2, 1));
+        Refused(["'validation rows: "], options => options.Validation = Rows(new MLContext(), 3, 1));
+        Refused(["'calibration rows: "], options => options.Calibration = Rows(new MLContext(), 3, 1));
+        Refused(["'Dequantize: True', this one 'Dequantize: False'"], options => options.Dequantize = false);
+        Refused(["'Dropout: 0.1', this one 'Dropout: 0.25'"], options => options.Dropout = 0.25);
+        Refused(["'streamed: True', this one 'streamed: False'", "this one no 'ShufflePool'"], options => options.ResidentLimit = 1 << 20); // another number of lines
+        // and what does not shape it may change
+        TrainingProcess.Fit(TrainingProcess.Table, folder.Root, options =>
+        {
+            Few(options);
+            (options.Contamination, options.CheckpointInterval, options.OnCancellation) = (0.2, 5, OnCancellation.ReturnBest);
+        });
+    }
+
+    [Fact]
+    public void A_run_goes_on_in_another_culture()
+    {
+        using var folder = new TemporaryFolder();
+        static void Few(RealNvpTrainer.Options options) => (options.Steps, options.CheckpointInterval) = (20, 10);
+        string expected = TrainingProcess.Hash(TrainingProcess.Fit(TrainingProcess.Table, folder.Root, Few));
+        using var _ = new ForeignCulture();
+        Assert.Equal(expected, TrainingProcess.Hash(TrainingProcess.Fit(TrainingProcess.Table, folder.Root, Few)));
+    }
+
+    [Fact]
+    public void Content_that_no_run_writes_is_named_and_the_checkpoint_before_is_used()
+    {
+        using var folder = new TemporaryFolder();
+        static void Few(RealNvpTrainer.Options options) => (options.Steps, options.CheckpointInterval) = (20, 10);
+        string expected = TrainingProcess.Hash(TrainingProcess.Fit(TrainingProcess.Table, folder.Root, Few));
+        (string Path, byte[] Content)[] files = [.. Checkpoints(folder).Order().Select(path => (path, File.ReadAllBytes(path)))];
+        foreach ((string entry, Func<byte[], byte[]?> change, string reason) in new (string, Func<byte[], byte[]?>, string)[]
+        {
+            ("generator", _ => new byte[16], "'generator' has 16 bytes"), // as of a generator of another kind
+            ("generator", bytes => Put(bytes, 8, BitConverter.GetBytes(-1)), "'generator: left' is -1"),
+            ("generator", bytes => Put(bytes, 12, BitConverter.GetBytes(0)), "'generator: seeded' is 0"),
+            ("generator", bytes => Put(bytes, 16, BitConverter.GetBytes(1000L)), "'generator: next' is 1000"),
+            ("loop", bytes => bytes[..8], "'loop' has 8 bytes"),
+            ("loop", bytes => Put(bytes, 24, BitConverter.GetBytes(double.NaN)), "'loop: step' is NaN"),
+            ("typical", _ => new byte[16 * sizeof(double)], "'typical' is 16"),
+            ("schedule", bytes => Put(bytes, 8, BitConverter.GetBytes(-1.0)), "'schedule: evaluations since the better' is -1"),
+            ("threads", _ => BitConverter.GetBytes(0L), "'threads' is 0"),
+            ("member", _ => BitConverter.GetBytes(2L), "'member' is 2"),
+            ("batches.batch", _ => BitConverter.GetBytes(1L << 40), "'batches.batch' is 1099511627776"),
+            ("member.0.3", bytes => bytes[..4], "'member.0.3' has 4 bytes"),
+            ("flow.2", bytes => [.. bytes, 0], "'flow.2' has "),
+            ("adam.1", _ => null, "no value 'adam.1'"),
+            ("identity", _ => null, "no value 'identity'"),
+        })
+        {
+            foreach ((string path, byte[] content) in files)
+                File.WriteAllBytes(path, content);
+            CheckpointBytes.Change(files[^1].Path, entry, change);
+            var log = new List<string>();
+            Assert.Equal(expected, TrainingProcess.Hash(TrainingProcess.Fit(TrainingProcess.Table, folder.Root, Few, log)));
+            Assert.Contains(log, message => message.Contains(Path.GetFileName(files[^1].Path), StringComparison.Ordinal) && message.Contains(reason, StringComparison.Ordinal));
+        }
+
+        static byte[] Put(byte[] bytes, int at, byte[] value) => [.. bytes[..at], .. value, .. bytes[(at + value.Length)..]];
+    }
+
+    [Fact]
+    public void Checkpoints_that_cannot_be_written_are_tried_again_and_end_no_run()
+    {
+        using var folder = new TemporaryFolder();
+        string expected = TrainingProcess.Hash(TrainingProcess.Fit(TrainingProcess.Table, null, Few));
+        string path = Path.Combine(folder.Root, "checkpoints");
+        var log = new List<string>();
+        void Losing(RealNvpTrainer.Options options, long from, long to)
+        {
+            Few(options);
+            (options.CheckpointFolder, options.Resume) = (path, false);
+            options.Progress = new Receiver(progress =>
+            {
+                if (progress.Step == from)
+                    Directory.Delete(path, recursive: true);
+                if (progress.Step == to)
+                    Directory.CreateDirectory(path);
+            });
+        }
+        Assert.Equal(expected, TrainingProcess.Hash(TrainingProcess.Fit(TrainingProcess.Table, null, options => Losing(options, 24, 54), log)));
+        Assert.Equal(["30", "40", "50"], log.Where(message => message.Contains("is not written", StringComparison.Ordinal)).Select(message => message.Split(' ')[4]));
+        Assert.Equal(2, Directory.GetFiles(path).Length); // as after any run, and no lock is left
+
+        Directory.Delete(path, recursive: true);
+        CheckpointException error = Assert.Throws<CheckpointException>(() => TrainingProcess.Fit(TrainingProcess.Table, null, options => Losing(options, 74, -1)));
+        Assert.Contains(path, error.Message, StringComparison.Ordinal);
+        Assert.Equal(expected, TrainingProcess.Hash(error.Model));
+
+        static void Few(RealNvpTrainer.Options options) => (options.Steps, options.CheckpointInterval) = (40, 10);
+    }
+
+    [Fact]
+    public void A_folder_that_cannot_be_written_is_told_before_training()
+    {
+        using var folder = new TemporaryFolder();
+        string file = Path.Combine(folder.Root, "file");
+        File.WriteAllText(file, "");
+        var log = new List<string>();
+        string message = Assert.Throws<IOException>(() => TrainingProcess.Fit(TrainingProcess.Table, Path.Combine(file, "within"), log: log)).Message;
+        Assert.Contains("within' cannot be written", message, StringComparison.Ordinal);
+        Assert.DoesNotContain(log, line => line.StartsWith("Training on", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Two_runs_do_not_share_a_folder()
+    {
+        using var folder = new TemporaryFolder();
+        int refused = 0;
+        TrainingProcess.Fit(TrainingProcess.Table, folder.Root, options =>
+        {
+            options.Steps = 20;
+            options.Progress = new Receiver(_ =>
+            {
+                string message = Assert.Throws<IOException>(() => TrainingProcess.Fit(TrainingProcess.Table, folder.Root)).Message;
+                Assert.Contains("another run has it", message, StringComparison.Ordinal);
+                refused++;
+            });
+        });
+        Assert.True(refused > 1); // the first that is refused takes no lock away
+        TrainingProcess.Fit(TrainingProcess.Table, folder.Root, options => options.Steps = 20);
+    }
+
+    private static string[] Checkpoints(TemporaryFolder folder) => Directory.GetFiles(folder.Root, "*.rnvpckpt");
 
     private static CancellationToken CancelAfter(RealNvpTrainer.Options options, long step)
     {

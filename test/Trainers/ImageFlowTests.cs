@@ -143,7 +143,7 @@ public sealed class ImageFlowTests
         using IDisposable guard = no_grad();
         Flow flow = Randomised("grey");
         Tensor rows = RandomRows(FlowShape.Image(1, 4, 4), 17, 1, count: 300);
-        flow.RefreshStatistics(rows);
+        flow.RefreshStatistics(rows, TestContext.Current.CancellationToken);
         Assert.False(flow.training);
         // the last norm is over the even pixels of the last scale, 2 x 2 x 2: only if all before it were right is their output standardised
         Tensor last = flow.forward(rows).Latent.narrow(1, 0, 8).reshape(-1, 2, 2, 2);

@@ -167,7 +167,7 @@ public sealed class StepTests
         var flow = new Flow([new Torch.BatchNorm(mask), new Torch.AffineCoupling(mask, s_net, new Generator(1)), new Torch.BatchNorm(mask)]);
         RandomState.Set(flow);
         Tensor x = randn([200, 2], dtype: ScalarType.Float64) * 3 + 1;
-        flow.RefreshStatistics(x);
+        flow.RefreshStatistics(x, TestContext.Current.CancellationToken);
         flow.eval();
         Tensor last = flow.forward(x).Latent.narrow(1, 1, 1);
         // the second norm's input depends on the first one's new statistics: only then is its output standardised

@@ -36,6 +36,29 @@ public sealed class TensorBoardTests
     }
 
     [Fact]
+    public void A_folder_that_goes_away_ends_no_training()
+    {
+        using var folder = new TemporaryFolder();
+        string path = Path.Combine(folder.Root, "log");
+        var ml = new MLContext(seed: 1);
+        var warnings = new List<string>();
+        ml.Log += (_, e) =>
+        {
+            if (e.RawMessage.Contains("TensorBoard", StringComparison.Ordinal))
+                warnings.Add(e.RawMessage);
+        };
+        ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options
+        {
+            Steps = 20, Couplings = 2, HiddenUnits = 8, Patience = 0, TensorBoardFolder = path, Progress = new Receiver(progress =>
+            {
+                if (progress.Step == 10)
+                    Directory.Delete(path, recursive: true);
+            }),
+        }).Fit(Tables.Load(ml, Tables.Gaussian(200, 3, 1))).Dispose();
+        Assert.Equal(11, warnings.Count); // of steps 10 to 20
+    }
+
+    [Fact]
     public void The_checksum_is_that_of_the_format() => Assert.Equal(0xE3069283, Crc32C("123456789"u8)); // RFC 3720's check value
 
     /// <summary>TFRecord: length, its checksum, the data, its checksum.</summary>

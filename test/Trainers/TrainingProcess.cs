@@ -61,22 +61,31 @@ internal static class TrainingProcess
             CollectedTrainings.Run(parts[1]);
             return;
         }
+        if (parts[0] == CultureTests.Kind)
+        {
+            CultureTests.Write(parts[1]);
+            return;
+        }
         if (bool.Parse(parts[2]))
             Checkpoint.BeforeChecksum = DieWriting();
         Console.WriteLine(Hash(Fit(parts[0], parts[1])));
     }
 
     /// <summary>Trains here.</summary>
-    public static FlowModel Fit(string kind, string? folder, Action<RealNvpTrainer.Options>? change = null, IEnumerable<string>? log = null)
+    public static FlowModel Fit(string kind, string? folder, Action<RealNvpTrainer.Options>? change = null, List<string>? log = null, Action<string>? heard = null,
+        Func<MLContext, IDataView>? rows = null)
     {
         var ml = new MLContext(seed: 1);
-        if (log is List<string> messages)
-            ml.Log += (_, e) => messages.Add(e.RawMessage);
+        ml.Log += (_, e) =>
+        {
+            log?.Add(e.RawMessage);
+            heard?.Invoke(e.RawMessage);
+        };
         RealNvpTrainer.Options options = kind switch { Image => ImageOptions(), WholeImage => WholeImageOptions(), _ => TableOptions() };
         options.CheckpointFolder = folder;
         options.Resume = folder is not null;
         change?.Invoke(options);
-        IDataView data = kind == Table ? TableRows(ml) : Images(ml, kind == Image ? 24 : 12);
+        IDataView data = rows is not null ? rows(ml) : kind == Table ? TableRows(ml) : Images(ml, kind == Image ? 24 : 12);
         using RealNvpTransformer model = ml.AnomalyDetection.Trainers.RealNvp(options).Fit(data);
         return model.Model;
     }
@@ -133,11 +142,12 @@ internal static class TrainingProcess
         return options;
     }
 
-    private static IDataView TableRows(MLContext ml)
+    /// <summary>Six hundred rows of five correlated columns, every third without weight.</summary>
+    public static IDataView TableRows(MLContext ml, int seed = 1, float weight = 1)
     {
         SchemaDefinition schema = SchemaDefinition.Create(typeof(WeightedRow));
         schema["Features"].ColumnType = new VectorDataViewType(NumberDataViewType.Single, 5);
-        return ml.Data.LoadFromEnumerable(Tables.Gaussian(600, 5, 1).Select((row, i) => new WeightedRow { Features = row, Weight = i % 3 }), schema);
+        return ml.Data.LoadFromEnumerable(Tables.Gaussian(600, 5, seed).Select((row, i) => new WeightedRow { Features = row, Weight = i % 3 * weight }), schema);
     }
 
     /// <summary>Smooth random images, 3 x 32 x 32 of 8 bits.</summary>

@@ -181,7 +181,7 @@ public sealed class ImageSizeTests
     {
         // among them images of the lowest and of the highest level throughout
         FlowModel model = ImageFlows.Random(3, 8, 8, 256, levelWidth);
-        FlowParity.Check(model);
+        FlowParity.Check(model, TestContext.Current.CancellationToken);
         using RealNvpTransformer flow = new(_ml, model);
         string path = Path.GetTempFileName();
         try
@@ -198,7 +198,7 @@ public sealed class ImageSizeTests
             new ProbeSet(model.Probes.Rows.SetItem(500, model.Probes.Rows[500] + 0.2f * levelWidth), model.Probes.LogLikelihoods, model.Probes.Latents));
         FlowParityException error = Assert.Throws<FlowParityException>(() => FlowParity.CheckSampling(damaged, damaged.BuildSamplingGraph()));
         Assert.Equal(500 / 192, error.Row);
-        FlowParity.Check(ImageFlows.Mixture());
+        FlowParity.Check(ImageFlows.Mixture(), TestContext.Current.CancellationToken);
     }
 
     [Fact]
@@ -210,6 +210,6 @@ public sealed class ImageSizeTests
         var bare = new FlowModel(shape, all);
         float[][] rows = ImageFlows.Rows(bare, 3);
         FlowParity.Check(new FlowModel(shape, all, probes: new ProbeSet(
-            [.. rows.SelectMany(row => row)], [.. rows.Select(row => ReferenceFlow.LogLikelihood(bare, row))], [.. rows.SelectMany(row => ReferenceFlow.Latent(bare, row))])));
+            [.. rows.SelectMany(row => row)], [.. rows.Select(row => ReferenceFlow.LogLikelihood(bare, row))], [.. rows.SelectMany(row => ReferenceFlow.Latent(bare, row))])), TestContext.Current.CancellationToken);
     }
 }

@@ -3,6 +3,7 @@ using Microsoft.ML.Data;
 using Microsoft.ML.OnnxRuntime;
 using RealNvp.ML.Export;
 using RealNvp.ML.Transforms;
+using RealNvp.ML.Transforms.Onnx;
 
 namespace RealNvp.ML.Tests.Transforms;
 
@@ -164,6 +165,31 @@ public class RealNvpTransformerTests
     }
 
     [Fact]
+    public void What_is_found_does_not_own_the_model()
+    {
+        IDataView data = _ml.Data.LoadFromEnumerable(FeatureRow.Many(_model, 3));
+        using var chain = (TransformerChain<RealNvpTransformer>)_ml.Transforms.CopyColumns("Copy", "Id").Append(_ml.Transforms.ApplyRealNvp(_model)).Fit(data);
+        float[] Scores(ITransformer model) => [.. model.Transform(data).GetColumn<float>("Score")];
+        float[] expected = Scores(chain);
+        RealNvpTransformer found = chain.FindRealNvp();
+        Assert.Equal(expected, Scores(found));
+        Assert.Equal(chain.LastTransformer.Columns, found.Columns);
+        found.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => Scores(found));
+        Assert.Equal(expected, Scores(chain));
+
+        // and what is not disposed keeps no session from being freed
+        found = chain.FindRealNvp();
+        OnnxSession session = found.Runtime.Density;
+        RealNvpTransformer flagging = found.WithThreshold(float.NegativeInfinity);
+        chain.Dispose();
+        Assert.Equal(expected, Scores(flagging));
+        flagging.Dispose();
+        Assert.Throws<ObjectDisposedException>(session.AddReference);
+        Assert.Throws<ObjectDisposedException>(() => Scores(found));
+    }
+
+    [Fact]
     public void Score_columns_are_annotated_as_by_the_own_detectors_of_mlnet()
     {
         IDataView data = _ml.Data.LoadFromEnumerable(FeatureRow.Many(_model, 30));
@@ -275,6 +301,25 @@ public class RealNvpTransformerTests
         Assert.Equal(100, sampler.Transform(_ml.Data.LoadFromEnumerable(
             Enumerable.Repeat(new LatentRow { Latent = new float[FeatureRow.Size] }, 100))).GetColumn<float[]>("Features").Count());
         sampler.Dispose();
+    }
+
+    [Fact]
+    public void What_is_refused_leaves_no_hold_on_the_sessions()
+    {
+        RealNvpTransformer transformer = new(_ml, _model);
+        OnnxSession session = transformer.Runtime.Density;
+        Assert.Throws<ArgumentOutOfRangeException>(() => transformer.WithThreshold(float.NaN));
+        Assert.Throws<ArgumentOutOfRangeException>(() => transformer.WithContamination(1));
+        Assert.Throws<ArgumentException>(() => transformer.WithColumns(new RealNvpColumns { Score = "X", PValue = "X" }));
+        Assert.Throws<ArgumentException>(() => transformer.WithColumns(new RealNvpColumns { Latent = "" }));
+        Assert.Throws<ArgumentException>(() => transformer.WithColumns(new RealNvpColumns { BitsPerDimension = "Bits" })); // the flow is not discrete
+        Assert.Throws<ArgumentOutOfRangeException>(() => transformer.CreateSampler(temperature: -1));
+        Assert.Throws<ArgumentException>(() => transformer.CreateSampler(outputColumnName: " "));
+        Assert.Throws<InvalidOperationException>(() => transformer.CreateSampler(asImages: true)); // nor over images
+        session.AddReference();
+        session.Release();
+        transformer.Dispose();
+        Assert.Throws<ObjectDisposedException>(session.AddReference);
     }
 
     [Fact]

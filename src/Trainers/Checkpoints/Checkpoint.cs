@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using TorchSharp;
@@ -41,6 +42,7 @@ internal sealed class Checkpoint
     public void Add(string name, string text) => _entries.Add(name, Encoding.UTF8.GetBytes(text));
 
     /// <summary>Copies the values of a tensor to one of the same shape.</summary>
+    /// <exception cref="DamagedCheckpointException">They are missing, or of another size.</exception>
     public void CopyTo(string name, Tensor target)
     {
         using DisposeScope scope = NewDisposeScope();
@@ -51,17 +53,47 @@ internal sealed class Checkpoint
         target.copy_(values);
     }
 
-    /// <summary>The bytes of a tensor of unknown size, as a tensor [n] of bytes.</summary>
-    public Tensor Bytes(string name) => tensor(Get(name));
+    /// <summary>The bytes of a value that has so many.</summary>
+    /// <exception cref="DamagedCheckpointException">It is missing, or has another number.</exception>
+    public byte[] Bytes(string name, int count) => Get(name, count);
 
-    /// <summary>A whole number.</summary>
-    public long Integer(string name) => BinaryPrimitives.ReadInt64LittleEndian(Get(name, sizeof(long)));
+    /// <summary>A whole number between two others, both counted.</summary>
+    /// <exception cref="DamagedCheckpointException">It is missing, or outside.</exception>
+    public long Integer(string name, long least, long most)
+    {
+        long value = BinaryPrimitives.ReadInt64LittleEndian(Get(name, sizeof(long)));
+        Require(value >= least && value <= most, name, value);
+        return value;
+    }
 
-    /// <summary>Numbers.</summary>
-    public double[] Numbers(string name) => [.. Get(name).Chunk(sizeof(double)).Select(bytes => BinaryPrimitives.ReadDoubleLittleEndian(bytes))];
+    /// <summary>So many numbers.</summary>
+    /// <exception cref="DamagedCheckpointException">They are missing, or more or fewer.</exception>
+    public double[] Numbers(string name, int count)
+    {
+        byte[] bytes = Get(name, (long)count * sizeof(double));
+        return [.. Enumerable.Range(0, count).Select(i => BinaryPrimitives.ReadDoubleLittleEndian(bytes.AsSpan(i * sizeof(double))))];
+    }
+
+    /// <summary>At most so many numbers.</summary>
+    /// <exception cref="DamagedCheckpointException">They are missing or more.</exception>
+    public double[] NumbersUpTo(string name, int most)
+    {
+        int count = Get(name).Length / sizeof(double);
+        Require(count <= most, name, count);
+        return Numbers(name, count);
+    }
 
     /// <summary>Text.</summary>
+    /// <exception cref="DamagedCheckpointException">It is missing.</exception>
     public string Text(string name) => Encoding.UTF8.GetString(Get(name));
+
+    /// <summary>Requires of a value what the run that wrote it saw to.</summary>
+    /// <exception cref="DamagedCheckpointException">It does not hold.</exception>
+    public static void Require(bool holds, string name, IFormattable found)
+    {
+        if (!holds)
+            throw new DamagedCheckpointException(string.Create(CultureInfo.InvariantCulture, $"'{name}' is {found}, which no run of these options writes"));
+    }
 
     /// <summary>Writes the file's content.</summary>
     public void Write(Stream stream)
@@ -86,19 +118,20 @@ internal sealed class Checkpoint
     }
 
     /// <summary>Reads a file.</summary>
-    /// <exception cref="InvalidDataException">It is no checkpoint, is damaged or truncated.</exception>
+    /// <exception cref="DamagedCheckpointException">It is no checkpoint, is damaged or truncated.</exception>
     public static Checkpoint Read(string path)
     {
         ReadOnlySpan<byte> file = File.ReadAllBytes(path);
         if (file.Length < s_magic.Length + HashSize || !file.StartsWith(s_magic))
-            throw new InvalidDataException("it is no checkpoint, or its beginning is damaged");
+            throw new DamagedCheckpointException("it is no checkpoint, or its beginning is damaged");
         if (!SHA256.HashData(file[..^HashSize]).AsSpan().SequenceEqual(file[^HashSize..]))
-            throw new InvalidDataException("its checksum is wrong: it is damaged or truncated");
+            throw new DamagedCheckpointException("its checksum is wrong: it is damaged or truncated");
         var checkpoint = new Checkpoint();
         for (ReadOnlySpan<byte> rest = file[s_magic.Length..^HashSize]; !rest.IsEmpty;)
         {
             string name = Encoding.UTF8.GetString(Take(ref rest, BinaryPrimitives.ReadInt32LittleEndian(Take(ref rest, sizeof(int)))));
-            checkpoint._entries.Add(name, Take(ref rest, BinaryPrimitives.ReadInt64LittleEndian(Take(ref rest, sizeof(long)))).ToArray());
+            if (!checkpoint._entries.TryAdd(name, Take(ref rest, BinaryPrimitives.ReadInt64LittleEndian(Take(ref rest, sizeof(long)))).ToArray()))
+                throw new DamagedCheckpointException($"it has the value '{name}' twice");
         }
         return checkpoint;
     }
@@ -106,7 +139,7 @@ internal sealed class Checkpoint
     private static ReadOnlySpan<byte> Take(ref ReadOnlySpan<byte> rest, long length)
     {
         if (length < 0 || length > rest.Length)
-            throw new InvalidDataException($"an entry of {length} bytes does not fit into the {rest.Length} that are left");
+            throw new DamagedCheckpointException(string.Create(CultureInfo.InvariantCulture, $"an entry of {length} bytes does not fit into the {rest.Length} that are left"));
         ReadOnlySpan<byte> taken = rest[..(int)length];
         rest = rest[(int)length..];
         return taken;
@@ -115,9 +148,9 @@ internal sealed class Checkpoint
     private byte[] Get(string name, long? length = null)
     {
         if (!_entries.TryGetValue(name, out byte[]? value))
-            throw new InvalidDataException($"the checkpoint has no value '{name}'");
+            throw new DamagedCheckpointException($"it has no value '{name}'");
         if (length is { } expected && value.Length != expected)
-            throw new InvalidDataException($"'{name}' has {value.Length} bytes, expected {expected}");
+            throw new DamagedCheckpointException(string.Create(CultureInfo.InvariantCulture, $"'{name}' has {value.Length} bytes, expected {expected}"));
         return value;
     }
 }

@@ -4,19 +4,36 @@ using RealNvp.ML.Export.Storage;
 namespace RealNvp.ML.Trainers.Checkpoints;
 
 /// <summary>The checkpoints of one training run: files named by the step, of which the last two are kept, so that there is one where the newest is damaged.</summary>
-internal sealed class CheckpointFolder
+internal sealed class CheckpointFolder : IDisposable
 {
     private const string Prefix = "checkpoint-", Suffix = ".rnvpckpt";
     private const int Kept = 2;
 
     private readonly string _path;
+    private readonly FileStream _lock;
 
-    /// <summary>A folder, made where it is missing. What a killed process left half written is removed.</summary>
+    /// <summary>
+    /// A folder, made where it is missing, which no other run can have until disposed of: each would remove the other's files. What a killed process left half written is removed.
+    /// </summary>
+    /// <exception cref="IOException">It cannot be written, or another run has it.</exception>
     public CheckpointFolder(string path)
     {
-        _path = Directory.CreateDirectory(path).FullName;
-        foreach (string half in Directory.EnumerateFiles(_path, Prefix + "*" + Suffix + ".*.tmp"))
-            File.Delete(half);
+        FileStream? held = null;
+        try
+        {
+            _path = Directory.CreateDirectory(path).FullName;
+            held = new FileStream(Path.Combine(_path, "run.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 1, FileOptions.DeleteOnClose);
+            held.Write("A training run has this folder."u8); // a full disk is better found now than after hours
+            held.Flush(flushToDisk: true);
+            foreach (string half in Directory.EnumerateFiles(_path, Prefix + "*" + Suffix + ".*.tmp"))
+                File.Delete(half);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            held?.Dispose();
+            throw new IOException($"The checkpoint folder '{path}' cannot be written, or another run has it: {e.Message}", e);
+        }
+        _lock = held;
     }
 
     /// <summary>Requires that no other run has written here.</summary>
@@ -37,23 +54,28 @@ internal sealed class CheckpointFolder
             File.Delete(old);
     }
 
-    /// <summary>The newest checkpoint that is whole, or null where there is none.</summary>
-    /// <param name="warn">Is told of every damaged one, by its name.</param>
-    public Checkpoint? Newest(Action<string> warn)
+    /// <summary>Goes on from the newest checkpoint that is whole and fits.</summary>
+    /// <param name="goOn">Goes on from one; throws <see cref="DamagedCheckpointException"/> where its content does not fit.</param>
+    /// <param name="warn">Is told of every one that does not, by its name.</param>
+    /// <returns>False where there is none.</returns>
+    public bool GoOn(Action<Checkpoint> goOn, Action<string> warn)
     {
-        foreach (string file in Files())
+        foreach (string file in Files().ToArray())
         {
             try
             {
-                return Checkpoint.Read(file);
+                goOn(Checkpoint.Read(file));
+                return true;
             }
-            catch (InvalidDataException e)
+            catch (DamagedCheckpointException e)
             {
                 warn($"The checkpoint {file} is left aside: {e.Message}.");
             }
         }
-        return null;
+        return false;
     }
+
+    public void Dispose() => _lock.Dispose();
 
     /// <summary>The newest first: names have their steps with leading zeros.</summary>
     private IEnumerable<string> Files() => Directory.EnumerateFiles(_path, Prefix + "*" + Suffix).OrderDescending(StringComparer.Ordinal);

@@ -47,12 +47,16 @@ internal sealed class ResidentBatches : IBatchSource
 
     public void Restore(Checkpoint checkpoint)
     {
-        _next = checkpoint.Integer("batches.next");
+        _next = checkpoint.Integer("batches.next", 0, _rows.Count);
         if (!checkpoint.Has("batches.order"))
             return;
         _order?.Dispose();
         _order = zeros(_rows.Count, dtype: ScalarType.Int64, device: _rows.Rows.device).DetachFromDisposeScope();
         checkpoint.CopyTo("batches.order", _order);
+        using DisposeScope scope = NewDisposeScope();
+        (long least, long most) = (_order.min().item<long>(), _order.max().item<long>());
+        Checkpoint.Require(least >= 0, "batches.order: the first row", least); // a row that is not there ends a process on a GPU
+        Checkpoint.Require(most < _rows.Count, "batches.order: the last row", most);
     }
 
     public void Dispose() => _order?.Dispose();

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using RealNvp.ML.Trainers.Checkpoints;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -43,12 +44,30 @@ internal sealed class DeviceRandom : IDisposable
     }
 
     /// <summary>Puts the state back.</summary>
+    /// <exception cref="DamagedCheckpointException">The state is missing, or none that a generator can have.</exception>
     public void Load(Checkpoint checkpoint)
     {
         if (Generator is null)
             return;
-        using Tensor state = checkpoint.Bytes("generator");
+        using Tensor present = Generator.get_state();
+        byte[] bytes = checkpoint.Bytes("generator", present.bytes.Length);
+        RequireState(bytes);
+        using Tensor state = tensor(bytes);
         Generator.set_state(state);
+    }
+
+    /// <summary>
+    /// What libtorch requires of the state of its Mersenne Twister (CPUGeneratorImplStateLegacy: the seed, numbers left, whether it is seeded, the next number). There the
+    /// failure would be a native exception that ends the process.
+    /// </summary>
+    private static void RequireState(ReadOnlySpan<byte> state)
+    {
+        const int Words = 624; // of the state
+        int left = BinaryPrimitives.ReadInt32LittleEndian(state[8..]), seeded = BinaryPrimitives.ReadInt32LittleEndian(state[12..]);
+        ulong next = BinaryPrimitives.ReadUInt64LittleEndian(state[16..]);
+        Checkpoint.Require(left is > 0 and <= Words, "generator: left", left);
+        Checkpoint.Require(seeded != 0, "generator: seeded", seeded);
+        Checkpoint.Require(next <= Words, "generator: next", next);
     }
 
     public void Dispose() => Generator?.Dispose();

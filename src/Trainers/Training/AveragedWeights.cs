@@ -69,7 +69,7 @@ internal sealed class AveragedWeights : IDisposable
     /// <summary>Puts them back.</summary>
     public void Load(Checkpoint checkpoint)
     {
-        _updates = checkpoint.Integer("average.updates");
+        _updates = checkpoint.Integer("average.updates", 0, long.MaxValue);
         foreach ((int i, Tensor tensor) in _averages.Index())
             checkpoint.CopyTo($"average.{i}", tensor);
     }

@@ -1,4 +1,4 @@
-using System.Collections.Immutable;
+using System.Globalization;
 using RealNvp.ML.Export;
 using RealNvp.ML.Trainers.Steps;
 using TorchSharp;
@@ -24,18 +24,28 @@ internal static class FlowFreezer
     /// <param name="metadata">What the model says of itself.</param>
     /// <param name="seed">Of the probes.</param>
     /// <param name="warn">Is told where float32 does not follow the flow.</param>
-    public static FlowModel Freeze(IReadOnlyList<Flow> flows, FlowShape shape, FlowMetadata metadata, int seed, Action<string> warn)
+    /// <param name="tell">Is told what is being done.</param>
+    /// <param name="cancellation">Ends it: large flows take minutes.</param>
+    public static FlowModel Freeze(
+        IReadOnlyList<Flow> flows, FlowShape shape, FlowMetadata metadata, int seed, Action<string> warn, Action<string>? tell = null, CancellationToken cancellation = default)
     {
         using IDisposable guard = no_grad();
         var members = new List<IEnumerable<Export.Steps.FlowStep>>();
-        foreach (Flow flow in flows)
+        foreach ((int member, Flow flow) in flows.Index())
         {
+            tell?.Invoke(string.Create(CultureInfo.InvariantCulture, $"Freezing flow {member + 1} of {flows.Count}."));
             flow.eval();
             flow.cpu();
             flow.to(ScalarType.Float64); // so that what is folded into weights is rounded once
-            members.Add([.. flow.Freeze()]);
+            var steps = new List<Export.Steps.FlowStep>();
+            foreach (FlowStepModule step in flow.Steps)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                steps.Add(step.Freeze());
+            }
+            members.Add(steps);
         }
-        return new FlowModel(shape, members, Calibration.None, metadata, Probes(flows, shape, seed, warn));
+        return new FlowModel(shape, members, Calibration.None, metadata, Probes(flows, shape, seed, warn, tell, cancellation));
     }
 
     /// <summary>Samples of the flows themselves, in turn: they lie where rows lie, and no training row travels with the model.</summary>
@@ -43,7 +53,8 @@ internal static class FlowFreezer
     /// A sharp density magnifies roundings, in some rows beyond what a graph is allowed, though the graph be right. So probes are rows where the flow's own
     /// float32 agrees with its double precision: there a graph that does not is wrong.
     /// </remarks>
-    private static ProbeSet Probes(IReadOnlyList<Flow> flows, FlowShape shape, int seed, Action<string> warn)
+    private static ProbeSet Probes(
+        IReadOnlyList<Flow> flows, FlowShape shape, int seed, Action<string> warn, Action<string>? tell, CancellationToken cancellation)
     {
         using DisposeScope scope = NewDisposeScope();
         using var generator = new Generator((ulong)(uint)seed, CPU);
@@ -52,9 +63,11 @@ internal static class FlowFreezer
         var chosen = new ProbeChoice(count);
         for (int round = 0; round < ProbeChoice.Rounds && !chosen.IsSettled; round++)
         {
+            tell?.Invoke(string.Create(CultureInfo.InvariantCulture, $"Computing {count} probe rows in double precision, round {round + 1} of at most {ProbeChoice.Rounds}."));
             var rows = new Tensor[count];
             foreach ((int member, Flow flow) in flows.Index())
             {
+                cancellation.ThrowIfCancellationRequested();
                 int[] own = [.. Enumerable.Range(0, count).Where(i => i % flows.Count == member)];
                 if (own.Length == 0)
                     continue;
@@ -66,9 +79,9 @@ internal static class FlowFreezer
                     rows[probe] = samples.narrow(0, i, 1);
             }
             Tensor all = cat(rows);
-            (Tensor Latents, Tensor LogLikelihoods) exact = Evaluate(flows, all.to(ScalarType.Float64));
+            (Tensor Latents, Tensor LogLikelihoods) exact = Evaluate(flows, all.to(ScalarType.Float64), cancellation);
             chosen.Add(all.data<float>().ToArray(), (exact.Latents.data<double>().ToArray(), exact.LogLikelihoods.data<double>().ToArray()),
-                Rounded(flows, all, generator));
+                Rounded(flows, all, generator, cancellation));
         }
         if (chosen.Strayed > 0)
         {
@@ -83,7 +96,8 @@ internal static class FlowFreezer
     /// <summary>
     /// What float32 makes of rows, with the weights as they are and moved by a rounding up or down: one evaluation may happen to be close where others are not.
     /// </summary>
-    private static (float[] Latents, float[] LogLikelihoods)[] Rounded(IReadOnlyList<Flow> flows, Tensor rows, Generator generator)
+    private static (float[] Latents, float[] LogLikelihoods)[] Rounded(
+        IReadOnlyList<Flow> flows, Tensor rows, Generator generator, CancellationToken cancellation)
     {
         var results = new (float[], float[])[Roundings];
         foreach (Flow flow in flows)
@@ -96,7 +110,7 @@ internal static class FlowFreezer
                 foreach (Tensor values in flows.SelectMany(flow => flow.state_dict().Values).Where(values => values.is_floating_point()))
                     values.addcmul_(values, rand(values.shape, generator: generator).sub_(s_half), s_ulps);
             }
-            (Tensor latents, Tensor logLikelihoods) = Evaluate(flows, rows);
+            (Tensor latents, Tensor logLikelihoods) = Evaluate(flows, rows, cancellation);
             results[i] = (latents.data<float>().ToArray(), logLikelihoods.data<float>().ToArray());
             Array.ForEach(asTheyAre, snapshot => snapshot.Restore());
         }
@@ -114,10 +128,14 @@ internal static class FlowFreezer
     }
 
     /// <summary>The latent of each row under its own member, and its log-likelihood under all.</summary>
-    private static (Tensor Latents, Tensor LogLikelihoods) Evaluate(IReadOnlyList<Flow> flows, Tensor rows)
+    private static (Tensor Latents, Tensor LogLikelihoods) Evaluate(IReadOnlyList<Flow> flows, Tensor rows, CancellationToken cancellation)
     {
         using DisposeScope scope = NewDisposeScope();
-        (Tensor Latent, Tensor LogLikelihood)[] results = [.. flows.Select(flow => flow.LatentAndLogLikelihood(rows))];
+        (Tensor Latent, Tensor LogLikelihood)[] results = [.. flows.Select(flow =>
+        {
+            cancellation.ThrowIfCancellationRequested();
+            return flow.LatentAndLogLikelihood(rows);
+        })];
         using Scalar logCount = Math.Log(flows.Count).ToScalar();
         Tensor logLikelihoods = stack(results.Select(result => result.LogLikelihood)).logsumexp(0) - logCount;
         Tensor latents = cat([.. Enumerable.Range(0, (int)rows.shape[0]).Select(i => results[i % flows.Count].Latent.narrow(0, i, 1))]);

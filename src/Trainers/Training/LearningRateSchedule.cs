@@ -40,7 +40,9 @@ internal sealed class LearningRateSchedule(double peak, long steps, LearningRate
     /// <summary>Puts it back.</summary>
     public void Load(Checkpoint checkpoint)
     {
-        double[] state = checkpoint.Numbers("schedule");
+        double[] state = checkpoint.Numbers("schedule", 2);
+        Checkpoint.Require(state[0] is >= 0 and <= 1, "schedule: factor", state[0]);
+        Checkpoint.Require(state[1] is >= 0 and <= int.MaxValue, "schedule: evaluations since the better", state[1]);
         (_factor, _sinceBetter) = (state[0], (int)state[1]);
     }
 }

@@ -27,7 +27,15 @@ internal sealed class ProgressFan(
             ValidationBitsPerDimension = value.ValidationNll * bitsPerNat + bitsOffset,
         };
         receiver?.Report(overall);
-        tensorBoard?.Add(overall);
+        try
+        {
+            tensorBoard?.Add(overall);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // curves are not worth a training
+            channel.Warning(MessageSensitivity.None, $"TensorBoard's files miss a point: {e.Message}");
+        }
         string bits = double.IsNaN(bitsOffset) ? "" : $" ({overall.TrainingBitsPerDimension:F3} and {overall.ValidationBitsPerDimension:F3} bits/dim)";
         channel.Info(MessageSensitivity.None,
             $"Step {overall.Step}/{overall.Steps}, epoch {overall.Epoch:F1}: training NLL {value.TrainingNll:F3}, validation NLL {value.ValidationNll:F3} nats{bits}, learning rate {value.LearningRate:G3}, {value.RowsPerSecond:F0} rows/s, {overall.Remaining.TotalSeconds:F0} s left.");

@@ -21,6 +21,9 @@ internal sealed class TrainingLoop : IDisposable
     /// <summary>A typical NLL per feature that exceeds the best one seen by this many nats counts as an explosion.</summary>
     private const double ExplosionPerFeature = 50;
 
+    /// <summary>Steps that say what is typical.</summary>
+    private const int TypicalSteps = 15;
+
     /// <summary>Rows that say what is typical.</summary>
     private const long TypicalRows = 128;
 
@@ -44,7 +47,7 @@ internal sealed class TrainingLoop : IDisposable
     private readonly AveragedWeights? _average;
     private readonly Snapshot _best;
     private readonly LearningRateSchedule _schedule;
-    private readonly RunningMedian _typical = new(15); // one extreme row makes a batch's mean enormous, and clipping makes it harmless
+    private readonly RunningMedian _typical = new(TypicalSteps); // one extreme row makes a batch's mean enormous, and clipping makes it harmless
 
     // losses and gradient norms of the last steps, as they are on the device: reading one there holds the program until the step is done
     private readonly List<(Tensor Nll, Tensor Norm, double LearningRate)> _unread = [];
@@ -104,6 +107,9 @@ internal sealed class TrainingLoop : IDisposable
     /// <summary>Whether a cancelled run ends with the best model so far instead of an exception.</summary>
     public bool CancelGivesBest { get; init; }
 
+    /// <summary>Whether the run ended before its last step for having been cancelled.</summary>
+    public bool WasCut { get; private set; }
+
     /// <summary>Trains; leaves the flow in evaluation mode with the best weights and the statistics of the training sample.</summary>
     /// <exception cref="InvalidOperationException">The loss did not stay finite at any learning rate tried.</exception>
     /// <exception cref="OperationCanceledException">The run was cancelled, and that is to throw.</exception>
@@ -122,6 +128,7 @@ internal sealed class TrainingLoop : IDisposable
                     cancellation.ThrowIfCancellationRequested();
                 Settle();
                 Evaluate();
+                WasCut = true;
                 break;
             }
             double learningRate = _schedule.At(_step);
@@ -142,8 +149,19 @@ internal sealed class TrainingLoop : IDisposable
         }
 
         _best.Restore();
-        _flow.RefreshStatistics(_sample.Rows);
-        double trainingNll = MeanNll(_sample);
+        double trainingNll;
+        try
+        {
+            // passes over all rows that are held, which take minutes where these are images
+            CancellationToken end = CancelGivesBest ? CancellationToken.None : cancellation;
+            _flow.RefreshStatistics(_sample.Rows, end);
+            trainingNll = MeanNll(_sample, end);
+        }
+        catch (OperationCanceledException)
+        {
+            Cancelled(this);
+            throw;
+        }
         if (!double.IsFinite(trainingNll))
             throw new InvalidOperationException($"Training failed: the NLL of the training rows is {trainingNll} after {_step} steps. Look for extreme values in the data, or lower LearningRate.");
         _flow.eval();
@@ -165,14 +183,19 @@ internal sealed class TrainingLoop : IDisposable
     }
 
     /// <summary>Goes to where a run of the same plan and rows was.</summary>
+    /// <exception cref="DamagedCheckpointException">The checkpoint is not what such a run writes.</exception>
     public void Load(Checkpoint checkpoint)
     {
-        double[] state = checkpoint.Numbers("loop");
+        double[] state = checkpoint.Numbers("loop", 9);
+        Checkpoint.Require(state[3] >= 0 && state[3] <= _plan.Steps, "loop: step", state[3]);
+        Checkpoint.Require(state[4] >= 0 && state[4] <= _plan.Steps, "loop: steps since the last evaluation", state[4]);
+        Checkpoint.Require(state[5] is >= 0 and <= MaxRollbacks, "loop: rollbacks", state[5]);
+        Checkpoint.Require(state[6] >= 0 && state[6] <= _plan.Steps, "loop: evaluations since the best", state[6]);
         (_bestNll, _bestTypical, _sum) = (state[0], state[1], state[2]);
         (_step, _since, _rollbacks, _evaluationsSinceBest) = ((long)state[3], (long)state[4], (int)state[5], (int)state[6]);
         (_stopped, _warnedOfDivergence) = (state[7] != 0, state[8] != 0);
         _typical.Clear();
-        foreach (double value in checkpoint.Numbers("typical"))
+        foreach (double value in checkpoint.NumbersUpTo("typical", TypicalSteps))
             _typical.Add(value);
         _random.Load(checkpoint);
         _best.Load(checkpoint);
@@ -327,7 +350,7 @@ internal sealed class TrainingLoop : IDisposable
     }
 
     /// <summary>The mean NLL of rows as the frozen flow will have it.</summary>
-    private double MeanNll(DeviceRows rows)
+    private double MeanNll(DeviceRows rows, CancellationToken cancellation = default)
     {
         _flow.eval();
         using IDisposable guard = inference_mode();
@@ -335,6 +358,7 @@ internal sealed class TrainingLoop : IDisposable
         Tensor total = zeros([], ScalarType.Float64, rows.Rows.device), weight = zeros_like(total); // read once: each look holds the program until the device is done
         for (long first = 0; first < rows.Count; first += _plan.EvaluationBatch)
         {
+            cancellation.ThrowIfCancellationRequested();
             using IDisposable scope = NewDisposeScope();
             long count = Math.Min(_plan.EvaluationBatch, rows.Count - first);
             Tensor logLikelihoods = _flow.LogLikelihood(rows.Rows.narrow(0, first, count));

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.ML.Runtime;
 using RealNvp.ML.Export;
 using RealNvp.ML.Trainers.Checkpoints;
@@ -11,6 +12,8 @@ namespace RealNvp.ML.Trainers.Training;
 /// <summary>Trains the members of a model one after the other, with checkpoints.</summary>
 internal sealed class TrainingRun : IDisposable
 {
+    private const int MostThreads = 1 << 16;
+
     private readonly RealNvpTrainer.Options _options;
     private readonly TrainingPlan _plan;
     private readonly TrainingData _data;
@@ -26,8 +29,9 @@ internal sealed class TrainingRun : IDisposable
     private readonly List<Flow> _flows = [];
     private readonly List<TrainingOutcome> _outcomes = [];
 
-    /// <summary>A run over rows, which remain the caller's.</summary>
-    public TrainingRun(RealNvpTrainer.Options options, TrainingPlan plan, TrainingData data, FlowShape shape, Device device, int seed, IChannel channel)
+    /// <summary>A run over rows, which remain the caller's, as does the folder.</summary>
+    public TrainingRun(
+        RealNvpTrainer.Options options, TrainingPlan plan, TrainingData data, FlowShape shape, Device device, int seed, CheckpointFolder? folder, IChannel channel)
     {
         _options = options;
         _plan = plan;
@@ -36,8 +40,8 @@ internal sealed class TrainingRun : IDisposable
         _device = device;
         _seed = seed;
         _channel = channel;
-        _identity = RunIdentity.Of(options, plan, data, shape, seed);
-        _folder = options.CheckpointFolder is { } folder ? new CheckpointFolder(folder) : null;
+        _identity = RunIdentity.Of(options, plan, data, shape, seed, device);
+        _folder = folder;
         _tensorBoard = options.TensorBoardFolder is { } log ? new TensorBoardLog(log) : null;
         (_sample, _validation) = shape.IsImage ? DequantizedSlices() : (data.Sample, data.Validation);
     }
@@ -48,22 +52,26 @@ internal sealed class TrainingRun : IDisposable
     /// <summary>What training came to, for each member that learns.</summary>
     public IReadOnlyList<TrainingOutcome> Outcomes => _outcomes;
 
+    /// <summary>Why the last checkpoint could not be written; null where it was, or where none are.</summary>
+    public Exception? Unsaved { get; private set; }
+
     /// <summary>Trains.</summary>
     /// <param name="threads">Takes the thread count that a checkpoint records.</param>
     /// <param name="cancellation">Ends the run at the next step.</param>
     public void Run(TorchThreads threads, CancellationToken cancellation)
     {
-        Checkpoint? from = null;
-        if (_options.Resume)
-            from = _folder!.Newest(Warn);
-        else
-            _folder?.RequireEmpty();
+        if (_options.Resume && _folder!.GoOn(from => Run(from, threads, cancellation), Warn))
+            return;
+        Run(null, threads, cancellation);
+    }
+
+    /// <summary>Trains from a checkpoint on, or from the start; all of the checkpoint is read before the first step.</summary>
+    private void Run(Checkpoint? from, TorchThreads threads, CancellationToken cancellation)
+    {
+        Forget(); // what a checkpoint before this one had, until it was found to be damaged
         if (from is not null)
-        {
             _identity.Require(from.Text("identity"));
-            threads.Set((int)from.Integer("threads"));
-        }
-        int at = from is null ? 0 : (int)from.Integer("member");
+        int at = from is null ? 0 : (int)from.Integer("member", 0, _options.Members - 1);
         for (int member = 0; member < _options.Members; member++)
         {
             int memberSeed = unchecked(_seed + member * 1_000_003);
@@ -77,9 +85,11 @@ internal sealed class TrainingRun : IDisposable
                 RestoreMember(from, member, flow);
                 continue;
             }
-            Train(member, memberSeed, flow, random, member == at ? from : null, cancellation);
+            Train(member, memberSeed, flow, random, member == at ? from : null, threads, cancellation);
             if (!cancellation.IsCancellationRequested)
                 continue;
+            if (_options.OnCancellation == OnCancellation.Throw) // the loop had ended when it was cancelled, and has saved its end
+                cancellation.ThrowIfCancellationRequested();
             // a mixture has its columns, whatever came of it: the members that there are stand in for those that there are not
             while (_flows.Count < _options.Members)
                 _flows.Add(_flows[_flows.Count - member - 1]);
@@ -89,12 +99,19 @@ internal sealed class TrainingRun : IDisposable
 
     public void Dispose()
     {
-        foreach (Flow flow in _flows.Distinct())
-            flow.Dispose();
+        Forget();
         if (!ReferenceEquals(_sample, _data.Sample))
             _sample.Dispose();
         if (!ReferenceEquals(_validation, _data.Validation))
             _validation?.Dispose();
+    }
+
+    private void Forget()
+    {
+        foreach (Flow flow in _flows.Distinct())
+            flow.Dispose();
+        _flows.Clear();
+        _outcomes.Clear();
     }
 
     private Flow Build(int seed, DeviceRandom random)
@@ -107,7 +124,7 @@ internal sealed class TrainingRun : IDisposable
         return flow;
     }
 
-    private void Train(int member, int seed, Flow flow, DeviceRandom random, Checkpoint? from, CancellationToken cancellation)
+    private void Train(int member, int seed, Flow flow, DeviceRandom random, Checkpoint? from, TorchThreads threads, CancellationToken cancellation)
     {
         using TrainingNoise noise = Noise(random, gaussian: !_shape.IsImage);
         using var loop = new TrainingLoop(flow, _plan, random, _data.OpenBatches(_plan.BatchSize, seed, random), _sample, _validation, noise)
@@ -124,9 +141,12 @@ internal sealed class TrainingRun : IDisposable
             Cancelled = loop => Save(member, loop),
         };
         if (from is not null)
+        {
             loop.Load(from);
+            threads.Set((int)from.Integer("threads", 1, MostThreads));
+        }
         TrainingOutcome outcome = loop.Run(cancellation);
-        if (loop.Step % _options.CheckpointInterval != 0 && !cancellation.IsCancellationRequested) // the end is worth keeping too
+        if (loop.Step % _options.CheckpointInterval != 0 && !loop.WasCut) // the end is worth keeping too; a run that was cut has saved where
             Save(member, loop);
         _outcomes.Add(outcome);
     }
@@ -142,7 +162,18 @@ internal sealed class TrainingRun : IDisposable
         for (int i = 0; i < _outcomes.Count; i++)
             SaveMember(checkpoint, i);
         loop.Save(checkpoint);
-        _folder.Save(member * _plan.Steps + loop.Step, checkpoint);
+        long step = member * _plan.Steps + loop.Step;
+        try
+        {
+            _folder.Save(step, checkpoint);
+            Unsaved = null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Unsaved = e; // hours of training are worth more than one checkpoint, and a disk may have room again
+            Warn(string.Create(CultureInfo.InvariantCulture,
+                $"The checkpoint of step {step} is not written: {e.Message} Training goes on without; the next one is tried at the next multiple of {_options.CheckpointInterval} steps."));
+        }
     }
 
     private void SaveMember(Checkpoint checkpoint, int member)
@@ -155,7 +186,8 @@ internal sealed class TrainingRun : IDisposable
 
     private void RestoreMember(Checkpoint checkpoint, int member, Flow flow)
     {
-        double[] outcome = checkpoint.Numbers($"member.{member}.outcome");
+        double[] outcome = checkpoint.Numbers($"member.{member}.outcome", 5);
+        Checkpoint.Require(outcome[0] >= 0 && outcome[0] <= _plan.Steps, $"member.{member}.outcome: steps", outcome[0]);
         _outcomes.Add(new TrainingOutcome((long)outcome[0], outcome[1], outcome[2], (int)outcome[3], outcome[4] != 0));
         foreach ((int i, Tensor tensor) in flow.state_dict().Values.Index())
             checkpoint.CopyTo($"member.{member}.{i}", tensor);
