@@ -45,14 +45,14 @@ internal sealed class Checkpoint
     {
         using DisposeScope scope = NewDisposeScope();
         using IDisposable guard = no_grad();
-        Tensor values = empty(target.shape, dtype: target.dtype);
+        Tensor values = empty(target.shape, dtype: target.dtype, device: CPU);
         byte[] bytes = Get(name, values.bytes.Length);
         bytes.CopyTo(values.bytes);
         target.copy_(values);
     }
 
     /// <summary>The bytes of a tensor of unknown size, as a tensor [n] of bytes.</summary>
-    public Tensor Bytes(string name) => tensor(Get(name));
+    public Tensor Bytes(string name) => tensor(Get(name), device: CPU);
 
     /// <summary>A whole number.</summary>
     public long Integer(string name) => BinaryPrimitives.ReadInt64LittleEndian(Get(name, sizeof(long)));
