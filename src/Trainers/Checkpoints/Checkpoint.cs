@@ -47,7 +47,7 @@ internal sealed class Checkpoint
     {
         using DisposeScope scope = NewDisposeScope();
         using IDisposable guard = no_grad();
-        Tensor values = empty(target.shape, dtype: target.dtype);
+        Tensor values = empty(target.shape, dtype: target.dtype, device: CPU);
         byte[] bytes = Get(name, values.bytes.Length);
         bytes.CopyTo(values.bytes);
         target.copy_(values);

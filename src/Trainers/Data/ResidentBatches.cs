@@ -30,7 +30,7 @@ internal sealed class ResidentBatches : IBatchSource
         if (_order is null || _next + BatchSize > _rows.Count)
         {
             _order?.Dispose();
-            _order = randperm(_rows.Count, device: _rows.Rows.device, generator: _random.Generator).DetachFromDisposeScope();
+            _order = randperm(_rows.Count, dtype: ScalarType.Int64, device: _rows.Rows.device, generator: _random.Generator).DetachFromDisposeScope();
             _next = 0;
         }
         Tensor indices = _order.narrow(0, _next, BatchSize);

@@ -2,6 +2,7 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using RealNvp.ML.Export;
 using RealNvp.ML.Transforms;
+using RealNvp.ML.Transforms.Batching;
 
 namespace RealNvp.ML.Trainers.Data;
 
@@ -43,12 +44,14 @@ internal sealed class RowSource
         private readonly ValueGetter<VBuffer<float>> _getFeatures;
         private readonly ValueGetter<float>? _getWeight;
         private readonly string? _weightName;
+        private readonly DataViewSchema.Column _features;
         private readonly float[] _row;
         private VBuffer<float> _buffer;
 
         public Pass(RowSource source)
         {
             _row = new float[source.Features];
+            _features = source._features;
             _cursor = source._data.GetRowCursor(source._weight is { } weight ? [source._features, weight] : [source._features]);
             _getFeatures = _cursor.GetGetter<VBuffer<float>>(source._features);
             _getWeight = source._weight is { } column ? _cursor.GetGetter<float>(column) : null;
@@ -65,7 +68,7 @@ internal sealed class RowSource
         public long Skipped { get; private set; }
 
         /// <summary>Moves to the next row with finite features and a weight above 0.</summary>
-        /// <exception cref="ArgumentException">A weight is negative or not finite.</exception>
+        /// <exception cref="ArgumentException">A weight is negative or not finite, or a vector is not as long as its column says.</exception>
         public bool MoveNext()
         {
             while (_cursor.MoveNext())
@@ -81,6 +84,8 @@ internal sealed class RowSource
                     Weight = weight;
                 }
                 _getFeatures(ref _buffer);
+                if (FeatureReader.WrongLength(_features, _cursor.Position, _buffer.Length, _row.Length) is { } problem)
+                    throw new ArgumentException(problem);
                 _buffer.CopyTo(_row);
                 if (AllFinite(_row))
                     return true;

@@ -58,7 +58,7 @@ internal sealed class StreamedBatches : IBatchSource
                 throw new InvalidOperationException($"A pass over the training rows gave fewer than {BatchSize} rows, where the first gave {_rows}: the source must give the same rows each time. Cache it, or raise ResidentLimit.");
         }
         _batch++;
-        return (ToDevice(tensor(rows, [BatchSize, _features])), _weighted ? ToDevice(tensor(weights)) : null);
+        return (ToDevice(tensor(rows, [BatchSize, _features], dtype: ScalarType.Float32, device: CPU)), _weighted ? ToDevice(tensor(weights, dtype: ScalarType.Float32, device: CPU)) : null);
     }
 
     public void Save(Checkpoint checkpoint)

@@ -12,8 +12,8 @@ internal sealed record WeightedRows(float[] Values, float[] Weights, int Feature
     /// <summary>The rows on a device, outside any scope.</summary>
     public DeviceRows To(Device device, bool weighted)
     {
-        Tensor rows = LastingTensor.Of(() => tensor(Values, [Count, Features]).to(device));
-        return new DeviceRows(rows, weighted ? LastingTensor.Of(() => tensor(Weights).to(device)) : null);
+        Tensor rows = LastingTensor.Of(() => tensor(Values, [Count, Features], dtype: ScalarType.Float32, device: CPU).to(device));
+        return new DeviceRows(rows, weighted ? LastingTensor.Of(() => tensor(Weights, dtype: ScalarType.Float32, device: CPU).to(device)) : null);
     }
 }
 

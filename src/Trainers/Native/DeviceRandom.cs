@@ -52,7 +52,7 @@ internal sealed class DeviceRandom : IDisposable
         using Tensor present = Generator.get_state();
         byte[] bytes = checkpoint.Bytes("generator", present.bytes.Length);
         RequireState(bytes);
-        using Tensor state = tensor(bytes);
+        using Tensor state = tensor(bytes, device: CPU);
         Generator.set_state(state);
     }
 

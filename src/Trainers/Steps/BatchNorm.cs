@@ -24,8 +24,8 @@ internal sealed class BatchNorm : FlowStepModule
     public BatchNorm(CouplingMask mask) : base(nameof(BatchNorm))
     {
         split = new MaskSplit(mask);
-        runningMean = zeros(mask.Transformed.Length);
-        runningVariance = ones(mask.Transformed.Length);
+        runningMean = zeros(mask.Transformed.Length, dtype: ScalarType.Float32, device: CPU);
+        runningVariance = ones(mask.Transformed.Length, dtype: ScalarType.Float32, device: CPU);
         RegisterComponents();
     }
 

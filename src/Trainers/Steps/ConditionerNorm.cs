@@ -23,9 +23,9 @@ internal sealed class ConditionerNorm : nn.Module<Tensor, Tensor>
 
     public ConditionerNorm(int channels) : base(nameof(ConditionerNorm))
     {
-        runningMean = zeros(channels);
-        runningVariance = ones(channels);
-        bias = new TorchSharp.Modules.Parameter(zeros(channels));
+        runningMean = zeros(channels, dtype: ScalarType.Float32, device: CPU);
+        runningVariance = ones(channels, dtype: ScalarType.Float32, device: CPU);
+        bias = new TorchSharp.Modules.Parameter(zeros(channels, dtype: ScalarType.Float32, device: CPU));
         RegisterComponents();
     }
 

@@ -28,7 +28,7 @@ internal sealed class DenseLayer : nn.Module<Tensor, Tensor>
         double bound = 1 / Math.Sqrt(inputs); // torch's own default for a linear layer, drawn from our generator
         Tensor Fresh(params long[] shape)
         {
-            Tensor values = zeros(shape);
+            Tensor values = zeros(shape, dtype: ScalarType.Float32, device: CPU);
             return zero ? values : values.uniform_(-bound, bound, weights);
         }
         if (normalised) norm = new WeightNorm([outputs, inputs], zero ? 0 : s_freshNorm, weights);

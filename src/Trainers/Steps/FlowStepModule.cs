@@ -67,11 +67,11 @@ internal abstract class FlowStepModule : nn.Module<Tensor, (Tensor Output, Tenso
     internal static Tensor Filled(long[] shape, double value)
     {
         using Scalar held = value.ToScalar();
-        return ones(shape).mul_(held);
+        return ones(shape, dtype: ScalarType.Float32, device: CPU).mul_(held);
     }
 
     /// <summary>An array as a float32 tensor.</summary>
-    protected static Tensor FloatTensor(IEnumerable<float> values) => tensor(values.ToArray(), dtype: ScalarType.Float32);
+    protected static Tensor FloatTensor(IEnumerable<float> values) => tensor(values.ToArray(), dtype: ScalarType.Float32, device: CPU);
 
     /// <summary>A checkerboard [1, 1, height, width] of ones where pixels condition.</summary>
     protected static Tensor CheckerboardMap(ImageMask mask, int height, int width)

@@ -37,7 +37,7 @@ internal sealed class ImageBatchNorm : FlowStepModule
     {
         bool checkerboard = mask.IsCheckerboard();
         (_mask, _maskedZeros) = (mask, maskedZeros && checkerboard);
-        runningMean = zeros(checkerboard ? channels : channels / 2, 1, 1);
+        runningMean = zeros([checkerboard ? channels : channels / 2, 1, 1], dtype: ScalarType.Float32, device: CPU);
         runningVariance = ones_like(runningMean);
         if (checkerboard)
         {

@@ -28,15 +28,15 @@ internal sealed class InvertibleLinear : FlowStepModule
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor start = rotation is null
-            ? eye(features, dtype: ScalarType.Float64)
-            : linalg.qr(randn([features, features], dtype: ScalarType.Float64, generator: rotation)).Q;
+            ? eye(features, dtype: ScalarType.Float64, device: CPU)
+            : linalg.qr(randn([features, features], dtype: ScalarType.Float64, device: CPU, generator: rotation)).Q;
         (Tensor p, Tensor l, Tensor u) = linalg.lu(start);
         Tensor diagonal = u.diagonal();
         Tensor Kept(Tensor tensor) => tensor.to(ScalarType.Float32).clone().DetachFromDisposeScope();
         if (rotation is not null)
             permutation = Kept(p);
         signs = Kept(diagonal.sign());
-        identity = Kept(eye(features));
+        identity = Kept(eye(features, dtype: ScalarType.Float32, device: CPU));
         below = Kept(ones_like(start).tril(-1));
         above = Kept(ones_like(start).triu(1));
         lower = new TorchSharp.Modules.Parameter(Kept(l.tril(-1)));

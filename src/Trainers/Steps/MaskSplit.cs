@@ -48,5 +48,5 @@ internal sealed class MaskSplit : nn.Module
 
     private static bool IsRun(ImmutableArray<int> positions) => positions[^1] - positions[0] == positions.Length - 1 && positions.SequenceEqual(positions.Order());
 
-    private static Tensor Index(ImmutableArray<int> positions) => tensor(positions.Select(position => (long)position).ToArray());
+    private static Tensor Index(ImmutableArray<int> positions) => tensor(positions.Select(position => (long)position).ToArray(), device: CPU);
 }

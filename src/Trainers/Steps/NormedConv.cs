@@ -26,7 +26,7 @@ internal sealed class NormedConv : nn.Module<Tensor, Tensor>
         _padding = [kernel / 2, kernel / 2];
         norm = new WeightNorm([outputs, inputs, kernel, kernel], gain, weights);
         if (bias)
-            this.bias = new TorchSharp.Modules.Parameter(zeros(outputs));
+            this.bias = new TorchSharp.Modules.Parameter(zeros(outputs, dtype: ScalarType.Float32, device: CPU));
         RegisterComponents();
     }
 

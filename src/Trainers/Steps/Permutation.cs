@@ -12,7 +12,7 @@ internal sealed class Permutation : FlowStepModule
 
     public Permutation(IReadOnlyList<int> order) : base(nameof(Permutation))
     {
-        this.order = tensor(order.Select(position => (long)position).ToArray());
+        this.order = tensor(order.Select(position => (long)position).ToArray(), device: CPU);
         inverse = this.order.argsort();
         RegisterComponents();
     }

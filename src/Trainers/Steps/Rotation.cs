@@ -12,7 +12,7 @@ internal sealed class Rotation : FlowStepModule
     public Rotation(int features, Generator generator) : base(nameof(Rotation))
     {
         using DisposeScope scope = NewDisposeScope();
-        Tensor gaussian = randn([features, features], dtype: ScalarType.Float64, generator: generator);
+        Tensor gaussian = randn([features, features], dtype: ScalarType.Float64, device: CPU, generator: generator);
         matrix = linalg.qr(gaussian).Q.to(ScalarType.Float32).DetachFromDisposeScope();
         RegisterComponents();
     }

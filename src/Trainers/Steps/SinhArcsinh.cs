@@ -19,8 +19,8 @@ internal sealed class SinhArcsinh : FlowStepModule
     /// <summary>A fresh step, the identity.</summary>
     public SinhArcsinh(int features) : base(nameof(SinhArcsinh))
     {
-        logTail = new TorchSharp.Modules.Parameter(zeros(features));
-        skew = new TorchSharp.Modules.Parameter(zeros(features));
+        logTail = new TorchSharp.Modules.Parameter(zeros(features, dtype: ScalarType.Float32, device: CPU));
+        skew = new TorchSharp.Modules.Parameter(zeros(features, dtype: ScalarType.Float32, device: CPU));
         RegisterComponents();
     }
 

@@ -19,7 +19,7 @@ internal sealed class Squeeze : FlowStepModule
         _order = order;
         if (order == SqueezeOrder.Ordered)
         {
-            channels = tensor(order.PlainChannels(imageChannels).Select(channel => (long)channel).ToArray());
+            channels = tensor(order.PlainChannels(imageChannels).Select(channel => (long)channel).ToArray(), device: CPU);
             plain = channels.argsort();
         }
         RegisterComponents();

@@ -7,6 +7,9 @@ namespace RealNvp.ML.Trainers.Steps;
 /// <summary>y = (x - mean) / standard deviation per feature, with statistics that are given, not trained.</summary>
 internal sealed class Standardization : FlowStepModule
 {
+    /// <summary>The means' name among the module's buffers.</summary>
+    public const string MeanName = nameof(mean);
+
     // Registered buffers: they move and convert with the module.
     private readonly Tensor mean;
     private readonly Tensor deviation;

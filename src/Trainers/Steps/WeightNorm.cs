@@ -29,9 +29,9 @@ internal sealed class WeightNorm : nn.Module
     public WeightNorm(long[] shape, double? learnedGain, Generator weights) : base(nameof(WeightNorm))
     {
         long[] perOutput = [shape[0], .. shape.Skip(1).Select(_ => 1L)];
-        direction = new TorchSharp.Modules.Parameter(randn(shape, generator: weights));
+        direction = new TorchSharp.Modules.Parameter(randn(shape, dtype: ScalarType.Float32, device: CPU, generator: weights));
         if (learnedGain is { } start) gain = new TorchSharp.Modules.Parameter(FlowStepModule.Filled(perOutput, start));
-        else unit = ones(perOutput);
+        else unit = ones(perOutput, dtype: ScalarType.Float32, device: CPU);
         RegisterComponents();
     }
 

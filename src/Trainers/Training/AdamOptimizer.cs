@@ -75,7 +75,7 @@ internal sealed class AdamOptimizer : IDisposable
         _bounded = [.. bounded ?? []];
         _mean = Array.ConvertAll(_parameters, parameter => zeros_like(parameter).DetachFromDisposeScope());
         _square = Array.ConvertAll(_parameters, parameter => zeros_like(parameter).DetachFromDisposeScope());
-        _steps = Array.ConvertAll(_parameters, parameter => LastingTensor.Of(() => zeros(1, device: parameter.device).squeeze()));
+        _steps = Array.ConvertAll(_parameters, parameter => LastingTensor.Of(() => zeros(1, dtype: ScalarType.Float32, device: parameter.device).squeeze()));
     }
 
     /// <summary>Everything besides the parameters that the next step depends on.</summary>

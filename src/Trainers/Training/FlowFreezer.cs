@@ -71,7 +71,7 @@ internal static class FlowFreezer
                 int[] own = [.. Enumerable.Range(0, count).Where(i => i % flows.Count == member)];
                 if (own.Length == 0)
                     continue;
-                Tensor noise = randn([own.Length, shape.Size], dtype: ScalarType.Float64, generator: generator);
+                Tensor noise = randn([own.Length, shape.Size], dtype: ScalarType.Float64, device: CPU, generator: generator);
                 Tensor samples = Samples(flow, noise);
                 if (logit is not null)
                     samples = OnLevels(samples, (Export.Steps.Logit)logit.Freeze(), withEnds: round < ProbeChoice.Rounds / 2);
@@ -95,6 +95,7 @@ internal static class FlowFreezer
 
     /// <summary>
     /// What float32 makes of rows, with the weights as they are and moved by a rounding up or down: one evaluation may happen to be close where others are not.
+    /// The means of a standardisation stay: they are subtracted as they are in every graph, and where they are large their roundings would be a part of the spread.
     /// </summary>
     private static (float[] Latents, float[] LogLikelihoods)[] Rounded(
         IReadOnlyList<Flow> flows, Tensor rows, Generator generator, CancellationToken cancellation)
@@ -107,8 +108,8 @@ internal static class FlowFreezer
         {
             if (i > 0)
             {
-                foreach (Tensor values in flows.SelectMany(flow => flow.state_dict().Values).Where(values => values.is_floating_point()))
-                    values.addcmul_(values, rand(values.shape, generator: generator).sub_(s_half), s_ulps);
+                foreach (Tensor values in flows.SelectMany(flow => flow.Steps).SelectMany(Moved))
+                    values.addcmul_(values, rand(values.shape, dtype: ScalarType.Float32, device: CPU, generator: generator).sub_(s_half), s_ulps);
             }
             (Tensor latents, Tensor logLikelihoods) = Evaluate(flows, rows, cancellation);
             results[i] = (latents.data<float>().ToArray(), logLikelihoods.data<float>().ToArray());
@@ -119,6 +120,11 @@ internal static class FlowFreezer
             flow.to(ScalarType.Float64);
         return results;
     }
+
+    /// <summary>The numbers of a step that a graph may hold otherwise rounded, or folded into others.</summary>
+    private static IEnumerable<Tensor> Moved(FlowStepModule step) => step.state_dict()
+        .Where(named => named.Value.is_floating_point() && !(step is Standardization && named.Key == Standardization.MeanName))
+        .Select(named => named.Value);
 
     /// <summary>What a graph will be given.</summary>
     private static Tensor Samples(Flow flow, Tensor noise)

@@ -33,6 +33,9 @@ internal sealed class TrainingLoop : IDisposable
     /// <summary>An evaluation NLL per feature that exceeds that of training by this many nats is worth a warning.</summary>
     private const double DivergencePerFeature = 3;
 
+    /// <summary>Steps before the first evaluation after which a table's flow is looked at: where rows are few it may be at its best there.</summary>
+    private static readonly int[] EarlyLooks = [5, 10, 20, 35];
+
     private static readonly Scalar s_one = 1.0.ToScalar();
     private static readonly Scalar s_minusOne = (-1.0).ToScalar();
 
@@ -55,7 +58,7 @@ internal sealed class TrainingLoop : IDisposable
 
     private double _bestNll = double.PositiveInfinity, _bestTypical = double.PositiveInfinity; // of validation rows; of batches, the first one counted too
     private double _sum; // of the NLL over _since steps
-    private long _step, _since;
+    private long _step, _since, _bestStep; // the last is that of the best model: 0 before any was better than the start
     private int _rollbacks, _evaluationsSinceBest;
     private bool _stopped, _warnedOfDivergence;
 
@@ -118,6 +121,9 @@ internal sealed class TrainingLoop : IDisposable
         var clock = Stopwatch.StartNew();
         TimeSpan lastReport = TimeSpan.Zero;
         long first = _step;
+        _flow.eval();
+        if (_step == 0)
+            ConsiderStart();
         _flow.train();
         while (_step < _plan.Steps && !_stopped)
         {
@@ -135,7 +141,10 @@ internal sealed class TrainingLoop : IDisposable
             Learn(learningRate);
             _step++;
             bool evaluates = _step % _plan.EvaluationInterval == 0 || _step == _plan.Steps;
-            bool calm = (_onGpu && !evaluates) || Settle();
+            bool looks = !evaluates && IsEarlyLook(_step);
+            bool calm = (_onGpu && !evaluates && !looks) || Settle();
+            if (calm && looks)
+                Look();
             if (calm && evaluates)
             {
                 double validationNll = Evaluate();
@@ -165,6 +174,11 @@ internal sealed class TrainingLoop : IDisposable
         if (!double.IsFinite(trainingNll))
             throw new InvalidOperationException($"Training failed: the NLL of the training rows is {trainingNll} after {_step} steps. Look for extreme values in the data, or lower LearningRate.");
         _flow.eval();
+        if (_bestStep == 0 && _validation is not null && _step > EarlyLooks[0] && !cancellation.IsCancellationRequested)
+        {
+            Warn($"Nothing that {_step} steps of training did made the validation rows more likely: the flow from before the first step is kept, a Gaussian for a table. "
+                + "Give more rows, raise Dropout or Noise, lower LearningRate, or take fewer Couplings and HiddenUnits.");
+        }
         return new TrainingOutcome(_step, -trainingNll, -_bestNll, _rollbacks, _stopped);
     }
 
@@ -172,7 +186,7 @@ internal sealed class TrainingLoop : IDisposable
     public void Save(Checkpoint checkpoint)
     {
         Settle();
-        checkpoint.Add("loop", _bestNll, _bestTypical, _sum, _step, _since, _rollbacks, _evaluationsSinceBest, _stopped ? 1 : 0, _warnedOfDivergence ? 1 : 0);
+        checkpoint.Add("loop", _bestNll, _bestTypical, _sum, _step, _since, _rollbacks, _evaluationsSinceBest, _stopped ? 1 : 0, _warnedOfDivergence ? 1 : 0, _bestStep);
         checkpoint.Add("typical", _typical.Values);
         _random.Save(checkpoint);
         _best.Save(checkpoint);
@@ -193,7 +207,7 @@ internal sealed class TrainingLoop : IDisposable
         Checkpoint.Require(state[6] >= 0 && state[6] <= _plan.Steps, "loop: evaluations since the best", state[6]);
         (_bestNll, _bestTypical, _sum) = (state[0], state[1], state[2]);
         (_step, _since, _rollbacks, _evaluationsSinceBest) = ((long)state[3], (long)state[4], (int)state[5], (int)state[6]);
-        (_stopped, _warnedOfDivergence) = (state[7] != 0, state[8] != 0);
+        (_stopped, _warnedOfDivergence, _bestStep) = (state[7] != 0, state[8] != 0, (long)state[9]);
         _typical.Clear();
         foreach (double value in checkpoint.NumbersUpTo("typical", TypicalSteps))
             _typical.Add(value);
@@ -315,20 +329,53 @@ internal sealed class TrainingLoop : IDisposable
         Warn($"The loss was {nll:G5} (gradient norm {norm:G5}) at step {step}: back to the best model so far, learning rate divided by 4.");
     }
 
+    /// <summary>The flow before its first step is the first that may be the best one: on few rows every step can make validation worse.</summary>
+    private void ConsiderStart()
+    {
+        if (_validation is null)
+            return;
+        using DisposeScope scope = NewDisposeScope();
+        _flow.RefreshStatistics(_sample.Rows.narrow(0, 0, Math.Min(_sample.Count, _plan.StatisticsRows)));
+        double nll = MeanNll(_validation);
+        if (!double.IsFinite(nll))
+            return;
+        _bestNll = nll;
+        _best.Take();
+    }
+
+    /// <summary>Whether a step before the first evaluation is worth a look of its own; images take too long.</summary>
+    private bool IsEarlyLook(long step) => _plan.LooksEarly && _validation is not null && step < _plan.EvaluationInterval && EarlyLooks.Contains((int)step);
+
+    /// <summary>An evaluation that only keeps what is better: patience, schedule and reports know nothing of it.</summary>
+    private void Look()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable? averages = _average?.Swap();
+        TakeIfBetter(out _);
+        _flow.train();
+    }
+
+    private bool TakeIfBetter(out double nll)
+    {
+        _flow.RefreshStatistics(_sample.Rows.narrow(0, 0, Math.Min(_sample.Count, _plan.StatisticsRows)));
+        nll = _validation is null ? double.NaN : MeanNll(_validation);
+        if (!IsWorthKeeping() || !(_validation is null || nll < _bestNll)) // without validation rows the last model counts as the best
+            return false;
+        (_bestNll, _bestStep) = (nll, _step);
+        _best.Take();
+        return true;
+    }
+
     /// <summary>Takes the present model as the best one where it is; the validation NLL, NaN without validation rows.</summary>
     private double Evaluate()
     {
         using DisposeScope scope = NewDisposeScope();
         using IDisposable? averages = _average?.Swap();
-        _flow.RefreshStatistics(_sample.Rows.narrow(0, 0, Math.Min(_sample.Count, _plan.StatisticsRows)));
-        double nll = _validation is null ? double.NaN : MeanNll(_validation);
-        bool better = IsWorthKeeping() && (_validation is null || nll < _bestNll); // without validation rows the last model counts as the best
+        bool better = TakeIfBetter(out double nll);
         _schedule.Evaluated(better);
         if (better)
         {
-            _bestNll = nll;
             _evaluationsSinceBest = 0;
-            _best.Take();
         }
         else
         {

@@ -20,7 +20,7 @@ internal sealed class TrainingNoise : IDisposable
     /// <param name="device">Where the rows are.</param>
     public TrainingNoise(float[] widths, float[] deviations, DeviceRandom random, Device device)
     {
-        Tensor? Positive(float[] values) => values.Any(value => value > 0) ? tensor(values, device: device).DetachFromDisposeScope() : null;
+        Tensor? Positive(float[] values) => values.Any(value => value > 0) ? tensor(values, dtype: ScalarType.Float32, device: device).DetachFromDisposeScope() : null;
         _uniform = Positive(widths);
         _gaussian = Positive(deviations);
         _random = random;
@@ -35,11 +35,11 @@ internal sealed class TrainingNoise : IDisposable
         if (_uniform is not null)
             batch = AddUniform(batch);
         if (_gaussian is not null)
-            batch = batch.Plus(randn(batch.shape, device: batch.device, generator: _random.Generator) * _gaussian);
+            batch = batch.Plus(randn(batch.shape, dtype: ScalarType.Float32, device: batch.device, generator: _random.Generator) * _gaussian);
         return batch;
     }
 
-    private Tensor AddUniform(Tensor rows) => rows.Plus((rand(rows.shape, device: rows.device, generator: _random.Generator) - s_half) * _uniform!);
+    private Tensor AddUniform(Tensor rows) => rows.Plus((rand(rows.shape, dtype: ScalarType.Float32, device: rows.device, generator: _random.Generator) - s_half) * _uniform!);
 
     public void Dispose()
     {

@@ -34,6 +34,9 @@ internal sealed record TrainingPlan
 
     public required int EvaluationInterval { get; init; }
 
+    /// <summary>Whether the flow is looked at a few times before the first evaluation.</summary>
+    public required bool LooksEarly { get; init; }
+
     public required int Patience { get; init; }
 
     /// <summary>Rows that pass the flow at once where nothing is learned from them: convolutions take much memory.</summary>
@@ -69,6 +72,7 @@ internal sealed record TrainingPlan
             TensorFloat32 = options.Precision == TrainingPrecision.TensorFloat32,
             // an evaluation passes thousands of images through the flow: few of them, or they take as long as the steps
             EvaluationInterval = (int)Math.Max(Math.Clamp(steps / 20, 1, 50), steps / (image ? 20 : 40)),
+            LooksEarly = !image,
             Patience = options.Patience,
             EvaluationBatch = image ? 128 : 8192,
             StatisticsRows = image ? 1024 : long.MaxValue,

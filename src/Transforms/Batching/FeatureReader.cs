@@ -13,10 +13,17 @@ internal sealed class FeatureReader(DataViewRow source, DataViewSchema.Column co
     public void Take(int row)
     {
         _getter(ref _value);
-        if (_value.Length != size)
-            throw new InvalidOperationException($"Column '{column.Name}' is {column.Type} but gave a vector of {_value.Length} values.");
+        if (WrongLength(column, source.Position, _value.Length, size) is { } problem)
+            throw new InvalidOperationException(problem);
         _value.CopyTo(rows.AsSpan(row * size, size));
     }
+
+    /// <summary>
+    /// What is wrong with a vector whose length is not that of its column, or null. A view only promises the length: without a look, values of the row before
+    /// would stand in for those that are not there. ML.NET hands over a null array as a vector of no values.
+    /// </summary>
+    public static string? WrongLength(DataViewSchema.Column column, long row, int found, int expected) => found == expected ? null
+        : $"Row {row} of column '{column.Name}', which is {column.Type}, gave {(found == 0 ? "null or an empty vector" : $"a vector of {found} values")}, expected {expected} values.";
 
     /// <summary>A getter of the features of the cursor's row.</summary>
     public Delegate CreateGetter(BatchCursor cursor) => (ValueGetter<VBuffer<float>>)((ref VBuffer<float> value) => CopyRow(rows, cursor.Row, size, ref value));

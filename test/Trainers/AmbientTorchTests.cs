@@ -1,0 +1,73 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using RealNvp.ML.Trainers;
+using RealNvp.ML.Transforms;
+using static TorchSharp.torch;
+
+namespace RealNvp.ML.Tests.Trainers;
+
+/// <summary>What the application has set in torch for itself reaches neither into Fit nor is it changed by it.</summary>
+[Trait("Area", "DataAsItIs")]
+public sealed class AmbientTorchTests
+{
+    private readonly MLContext _ml = new(seed: 1);
+
+    /// <summary>Every kind of step and option that makes tensors, in tables and images.</summary>
+    public static TheoryData<string, RealNvpTrainer.Options, int[]> Runs => new()
+    {
+        { "defaults", new() { Steps = 12 }, [4] },
+        { "density", Small(RealNvpTrainer.Options.ForDensity()), [4] },
+        { "all else", new() { Steps = 12, BatchNorm = true, WeightNorm = true, Mixing = FeatureMixing.Rotation, AveragedWeights = 0.9, Members = 2, ResidentLimit = 0, Trim = 0.1 }, [4] },
+        { "image", new() { Steps = 4, Image = new() { Levels = 17, LevelWidth = 1, BaseWidth = 4, Blocks = 1, Scales = 2 } }, [1, 8, 8] },
+    };
+
+    [Theory, MemberData(nameof(Runs))]
+    public void Fit_gives_the_same_flow_under_no_grad_and_inference_mode(string name, RealNvpTrainer.Options options, int[] shape)
+    {
+        float[] expected = Scores(options, shape);
+        Assert.All(expected, score => Assert.True(float.IsFinite(score), name));
+        using (no_grad())
+        {
+            Assert.Equal(expected, Scores(options, shape));
+            Assert.False(is_grad_enabled());
+        }
+        using (inference_mode())
+        {
+            Assert.Equal(expected, Scores(options, shape));
+            Assert.True(is_inference_mode_enabled());
+        }
+    }
+
+    /// <summary>The default type is the process's: other tests that make tensors must not run beside.</summary>
+    [Theory, MemberData(nameof(Runs))]
+    public void Fit_gives_the_same_flow_where_the_default_type_is_double(string name, RealNvpTrainer.Options options, int[] shape)
+    {
+        float[] expected = Scores(options, shape);
+        ScalarType before = get_default_dtype();
+        set_default_dtype(ScalarType.Float64);
+        try
+        {
+            Assert.Equal(expected, Scores(options, shape));
+            Assert.True(get_default_dtype() == ScalarType.Float64, name);
+        }
+        finally
+        {
+            set_default_dtype(before);
+        }
+    }
+
+    private float[] Scores(RealNvpTrainer.Options options, int[] shape)
+    {
+        int size = shape.Aggregate(1, (product, side) => product * side);
+        var random = new Random(1);
+        IDataView data = Tables.Load(_ml, Enumerable.Range(0, 80).Select(_ => Enumerable.Range(0, size).Select(_ => (float)random.Next(17)).ToArray()), shape);
+        using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(options).Fit(data);
+        return [.. model.Transform(data).GetColumn<float>("Score")];
+    }
+
+    private static RealNvpTrainer.Options Small(RealNvpTrainer.Options options)
+    {
+        (options.Epochs, options.Steps, options.Couplings) = (0, 12, 4);
+        return options;
+    }
+}
