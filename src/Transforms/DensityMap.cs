@@ -10,7 +10,7 @@ namespace RealNvp.ML.Transforms;
 /// Features to score, label, likelihood, p-values, typicality, bits per dimension, latent and contributions. ONNX Runtime computes log-likelihood and latent, whichever is
 /// asked for; the decision follows in C# from the same calibration that the exported graph carries.
 /// </summary>
-internal sealed class DensityMap(FlowRuntime runtime, FlowModel model, RealNvpColumns columns, float threshold, int batchSize) : BatchMap(runtime)
+internal sealed class DensityMap(FlowRuntime runtime, FlowModel model, RealNvpColumns columns, float threshold, int? batchSize) : BatchMap(runtime)
 {
     private readonly DensityColumn[] _added = [.. DensityColumn.Of(columns, hasLatent: !model.IsMixture)];
 
@@ -21,7 +21,7 @@ internal sealed class DensityMap(FlowRuntime runtime, FlowModel model, RealNvpCo
     public override FlowShape InputShape => model.InputShape;
 
     /// <inheritdoc/>
-    public override int BatchSize { get; } = Rows(model, batchSize);
+    public override int BatchSize => Runtime.RowsPerBatch(batchSize);
 
     /// <inheritdoc/>
     public override DataViewSchema.DetachedColumn[] OutputColumns(DataViewSchema input)

@@ -26,15 +26,15 @@ public sealed class RealNvpSampler : ITransformer, IDisposable
     internal const string LoaderSignature = "RealNvpSampler";
 
     private readonly FlowRuntime _runtime;
-    private readonly int _batchSize;
+    private readonly int? _batchSize;
     private readonly SamplingMap _map;
 
     /// <summary>A sampler that shares the sessions of <paramref name="runtime"/>.</summary>
-    internal RealNvpSampler(IHost host, FlowModel model, FlowRuntime? runtime, string latentColumnName, string outputColumnName, float temperature, bool asImages, int batchSize)
+    internal RealNvpSampler(IHost host, FlowModel model, FlowRuntime? runtime, string latentColumnName, string outputColumnName, float temperature, bool asImages, int? batchSize)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(latentColumnName);
         ArgumentException.ThrowIfNullOrWhiteSpace(outputColumnName);
-        ArgumentOutOfRangeException.ThrowIfLessThan(batchSize, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(batchSize ?? 1, 1, nameof(batchSize));
         CheckTemperature(temperature);
         if (model.IsMixture)
             throw new InvalidOperationException($"The model is a mixture of {model.Members.Length} flows, whose latents do not say which member they belong to. Draw rows with Sample.");
@@ -90,7 +90,7 @@ public sealed class RealNvpSampler : ITransformer, IDisposable
         writer.Write(OutputColumnName);
         writer.Write(Temperature);
         writer.Write(GivesImages);
-        writer.Write(_batchSize);
+        writer.Write(_batchSize ?? RealNvpTransformer.DefaultBatchSize);
         FlowStream.Save(ctx, Model);
     }
 
@@ -109,6 +109,6 @@ public sealed class RealNvpSampler : ITransformer, IDisposable
         float temperature = reader.ReadSingle();
         bool asImages = reader.ReadBoolean();
         int batchSize = reader.ReadInt32();
-        return new(environment.Register(LoaderSignature), FlowStream.Load(context), null, latent, output, temperature, asImages, batchSize);
+        return new(environment.Register(LoaderSignature), FlowStream.Load(context), null, latent, output, temperature, asImages, batchSize == RealNvpTransformer.DefaultBatchSize ? null : batchSize);
     }
 }

@@ -15,13 +15,13 @@ public sealed class RealNvpScoringEstimator : IEstimator<RealNvpTransformer>
     private readonly IHostEnvironment _environment;
     private readonly FlowModel _model;
     private readonly RealNvpColumns _columns;
-    private readonly int _batchSize;
+    private readonly int? _batchSize;
 
     /// <summary>An estimator of a trained flow.</summary>
-    internal RealNvpScoringEstimator(IHostEnvironment environment, FlowModel model, RealNvpColumns? columns, int batchSize)
+    internal RealNvpScoringEstimator(IHostEnvironment environment, FlowModel model, RealNvpColumns? columns, int? batchSize)
     {
         ArgumentNullException.ThrowIfNull(model);
-        ArgumentOutOfRangeException.ThrowIfLessThan(batchSize, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(batchSize ?? 1, 1, nameof(batchSize));
         _environment = environment;
         _model = model;
         _columns = (columns ?? RealNvpColumns.Default).CheckedFor(model);

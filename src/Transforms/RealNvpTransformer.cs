@@ -40,8 +40,14 @@ namespace RealNvp.ML.Transforms;
 /// </example>
 public sealed class RealNvpTransformer : ITransformer, IDisposable
 {
-    /// <summary>Rows per batch unless told otherwise: from here on larger batches gain little. Large images take fewer, for the sake of memory.</summary>
+    /// <summary>
+    /// Rows per batch on a CPU unless told otherwise: from here on larger batches gain little. Large images take fewer, for the sake of memory; a GPU takes up to
+    /// <see cref="DefaultGpuBatchSize"/>.
+    /// </summary>
     public const int DefaultBatchSize = 256;
+
+    /// <summary>Rows per batch on a GPU unless told otherwise, fewer where rows are long: a call takes a millisecond whatever its size.</summary>
+    public const int DefaultGpuBatchSize = 16_384;
 
     /// <summary>The name under which ML.NET finds the loader of a saved model.</summary>
     internal const string LoaderSignature = "RealNvpTransformer";
@@ -49,15 +55,15 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     private readonly IHost _host;
     private readonly FlowRuntime _runtime;
     private readonly RealNvpColumns _columns;
-    private readonly int _batchSize;
+    private readonly int? _batchSize;
     private readonly DensityMap _map;
 
     /// <summary>A transformer over a trained flow, with the flow's calibrated threshold. Sessions are made at first use.</summary>
     /// <param name="environment">The MLContext or catalog environment: says which GPU to use, if any.</param>
     /// <param name="model">The flow.</param>
     /// <param name="columns">Column names; ML.NET's own by default.</param>
-    /// <param name="batchSize">Rows per batch.</param>
-    internal RealNvpTransformer(IHostEnvironment environment, FlowModel model, RealNvpColumns? columns = null, int batchSize = DefaultBatchSize)
+    /// <param name="batchSize">Rows per batch; null chooses.</param>
+    internal RealNvpTransformer(IHostEnvironment environment, FlowModel model, RealNvpColumns? columns = null, int? batchSize = null)
         : this(environment.Register(LoaderSignature), model, null, columns ?? RealNvpColumns.Default, model.Calibration.Threshold, batchSize) { }
 
     /// <param name="host">Says which GPU to use, and takes messages.</param>
@@ -65,10 +71,10 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     /// <param name="others">A hold on the flow's sessions to share, or null for sessions of its own. It is shared last: a hold that an exception leaves behind is never let go.</param>
     /// <param name="columns">Column names.</param>
     /// <param name="threshold">On the score.</param>
-    /// <param name="batchSize">Rows per batch.</param>
-    private RealNvpTransformer(IHost host, FlowModel model, FlowRuntime? others, RealNvpColumns columns, float threshold, int batchSize)
+    /// <param name="batchSize">Rows per batch; null chooses.</param>
+    private RealNvpTransformer(IHost host, FlowModel model, FlowRuntime? others, RealNvpColumns columns, float threshold, int? batchSize)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(batchSize, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(batchSize ?? 1, 1, nameof(batchSize));
         if (float.IsNaN(threshold))
             throw new ArgumentOutOfRangeException(nameof(threshold), "The threshold is not a number.");
         _host = host;
@@ -187,7 +193,7 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(draws, 1);
         _runtime.ThrowIfDisposed();
         using IChannel channel = _host.Start("Bits per dimension");
-        return BitsPerDimensionEstimate.Of(_runtime, Model, data, FeatureColumnName, draws, seed, BatchMap.Rows(Model, _batchSize),
+        return BitsPerDimensionEstimate.Of(_runtime, Model, data, FeatureColumnName, draws, seed, _runtime.RowsPerBatch(_batchSize),
             warning => channel.Warning(MessageSensitivity.None, warning));
     }
 
@@ -300,7 +306,7 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
             writer.Write(name ?? "");
         }
         writer.Write(Threshold);
-        writer.Write(_batchSize);
+        writer.Write(_batchSize ?? DefaultBatchSize);
         FlowStream.Save(ctx, Model);
     }
 
@@ -322,8 +328,8 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
             Latent = reader.ReadString(),
         };
         float threshold = reader.ReadSingle();
-        int batchSize = reader.ReadInt32();
-        return new(environment.Register(LoaderSignature), FlowStream.Load(context), null, columns, threshold, batchSize);
+        int batchSize = reader.ReadInt32(); // the default stands for one that was not chosen
+        return new(environment.Register(LoaderSignature), FlowStream.Load(context), null, columns, threshold, batchSize == DefaultBatchSize ? null : batchSize);
     }
 
     private void Export(

@@ -8,7 +8,7 @@ using RealNvp.ML.Transforms.Onnx;
 namespace RealNvp.ML.Transforms;
 
 /// <summary>Latent to features, or to images: the flow backwards.</summary>
-internal sealed class SamplingMap(FlowRuntime runtime, FlowModel model, string latentColumnName, string outputColumnName, float temperature, int batchSize, LevelImage? images)
+internal sealed class SamplingMap(FlowRuntime runtime, FlowModel model, string latentColumnName, string outputColumnName, float temperature, int? batchSize, LevelImage? images)
     : BatchMap(runtime)
 {
     /// <inheritdoc/>
@@ -18,7 +18,7 @@ internal sealed class SamplingMap(FlowRuntime runtime, FlowModel model, string l
     public override FlowShape InputShape { get; } = FlowShape.Vector(model.InputShape.Size);
 
     /// <inheritdoc/>
-    public override int BatchSize { get; } = Rows(model, batchSize);
+    public override int BatchSize => Runtime.RowsPerBatch(batchSize);
 
     /// <inheritdoc/>
     public override DataViewSchema.DetachedColumn[] OutputColumns(DataViewSchema input) => images is not null

@@ -51,10 +51,10 @@ public sealed class FaultTests
         Assert.InRange(stormy, calm - 0.3, calm + 0.3);
     }
 
-    [Theory, InlineData(20), InlineData(0)]
-    public void A_loop_whose_batch_is_not_a_number_goes_back(int at)
+    [Theory, InlineData(20, false), InlineData(0, false), InlineData(20, true), InlineData(0, true)]
+    public void A_loop_whose_batch_is_not_a_number_goes_back(int at, bool readsLate)
     {
-        (Flow flow, TrainingOutcome outcome, List<string> warnings) = Run(new FaultyBatches(batch => batch == at));
+        (Flow flow, TrainingOutcome outcome, List<string> warnings) = Run(new FaultyBatches(batch => batch == at), readsLate);
         using (flow)
         {
             Assert.Equal((1, 60L), (outcome.Rollbacks, outcome.Steps));
@@ -62,6 +62,15 @@ public sealed class FaultTests
             Assert.All(flow.state_dict().Values, value => Assert.True(value.isfinite().all().item<bool>()));
             Assert.True(double.IsFinite(outcome.TrainingLogLikelihood) && double.IsFinite(outcome.ValidationLogLikelihood));
         }
+    }
+
+    [Fact]
+    public void Reading_losses_late_changes_no_weight()
+    {
+        Flow[] flows = [.. new[] { false, true }.Select(late => Run(new FaultyBatches(_ => false), late).Flow)];
+        foreach ((TorchSharp.Modules.Parameter one, TorchSharp.Modules.Parameter other) in flows[0].parameters().Zip(flows[1].parameters()))
+            Assert.Equal(0, (one - other).abs().max().item<float>());
+        Array.ForEach(flows, flow => flow.Dispose());
     }
 
     [Fact]
@@ -125,7 +134,7 @@ public sealed class FaultTests
         return true;
     }
 
-    private static (Flow Flow, TrainingOutcome Outcome, List<string> Warnings) Run(FaultyBatches batches)
+    private static (Flow Flow, TrainingOutcome Outcome, List<string> Warnings) Run(FaultyBatches batches, bool readsLate = false)
     {
         var options = new RealNvpTrainer.Options { Steps = 60, Couplings = 2, HiddenUnits = 8, BatchSize = FaultyBatches.Rows, BatchNorm = true, AveragedWeights = 0.9, Patience = 0, LearningRate = 3e-3, Decay = LearningRateDecay.None };
         using var random = new DeviceRandom(1, CPU);
@@ -134,7 +143,7 @@ public sealed class FaultTests
         Flow flow = VectorFlow.Build(facts, options, dropout: 0.1, seed: 1, random);
         using var noise = new TrainingNoise([0, 0], [0, 0], random, CPU);
         var warnings = new List<string>();
-        using var loop = new TrainingLoop(flow, TrainingPlan.Of(options, 100, FlowShape.Vector(2)), random, batches, rows, rows, noise) { Warn = warnings.Add };
+        using var loop = new TrainingLoop(flow, TrainingPlan.Of(options, 100, FlowShape.Vector(2)), random, batches, rows, rows, noise, readsLate) { Warn = warnings.Add };
         return (flow, loop.Run(CancellationToken.None), warnings);
     }
 

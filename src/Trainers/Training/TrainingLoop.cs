@@ -54,7 +54,7 @@ internal sealed class TrainingLoop : IDisposable
 
     // losses and gradient norms of the last steps, as they are on the device: reading one there holds the program until the step is done
     private readonly List<(Tensor Nll, Tensor Norm, double LearningRate)> _unread = [];
-    private readonly bool _onGpu;
+    private readonly bool _onGpu, _readsLate;
 
     private double _bestNll = double.PositiveInfinity, _bestTypical = double.PositiveInfinity; // of validation rows; of batches, the first one counted too
     private double _sum; // of the NLL over _since steps
@@ -70,12 +70,15 @@ internal sealed class TrainingLoop : IDisposable
     /// <param name="sample">Training rows for running statistics and the final likelihood.</param>
     /// <param name="validation">Rows that choose the best model, or null.</param>
     /// <param name="noise">What is added to batches.</param>
-    public TrainingLoop(Flow flow, TrainingPlan plan, DeviceRandom random, IBatchSource batches, DeviceRows sample, DeviceRows? validation, TrainingNoise noise)
+    /// <param name="readsLate">Whether losses are read once an evaluation, not after each step; where left out, on anything but a CPU.</param>
+    public TrainingLoop(Flow flow, TrainingPlan plan, DeviceRandom random, IBatchSource batches, DeviceRows sample, DeviceRows? validation, TrainingNoise noise,
+        bool? readsLate = null)
     {
         _flow = flow;
         _plan = plan;
         _random = random;
         _onGpu = sample.Rows.device_type != DeviceType.CPU;
+        _readsLate = readsLate ?? _onGpu;
         _batches = batches;
         _sample = sample;
         _validation = validation;
@@ -142,7 +145,7 @@ internal sealed class TrainingLoop : IDisposable
             _step++;
             bool evaluates = _step % _plan.EvaluationInterval == 0 || _step == _plan.Steps;
             bool looks = !evaluates && IsEarlyLook(_step);
-            bool calm = (_onGpu && !evaluates && !looks) || Settle();
+            bool calm = (_readsLate && !evaluates && !looks) || Settle();
             if (calm && looks)
                 Look();
             if (calm && evaluates)
@@ -200,11 +203,12 @@ internal sealed class TrainingLoop : IDisposable
     /// <exception cref="DamagedCheckpointException">The checkpoint is not what such a run writes.</exception>
     public void Load(Checkpoint checkpoint)
     {
-        double[] state = checkpoint.Numbers("loop", 9);
+        double[] state = checkpoint.Numbers("loop", 10);
         Checkpoint.Require(state[3] >= 0 && state[3] <= _plan.Steps, "loop: step", state[3]);
         Checkpoint.Require(state[4] >= 0 && state[4] <= _plan.Steps, "loop: steps since the last evaluation", state[4]);
         Checkpoint.Require(state[5] is >= 0 and <= MaxRollbacks, "loop: rollbacks", state[5]);
         Checkpoint.Require(state[6] >= 0 && state[6] <= _plan.Steps, "loop: evaluations since the best", state[6]);
+        Checkpoint.Require(state[9] >= 0 && state[9] <= state[3], "loop: step of the best", state[9]);
         (_bestNll, _bestTypical, _sum) = (state[0], state[1], state[2]);
         (_step, _since, _rollbacks, _evaluationsSinceBest) = ((long)state[3], (long)state[4], (int)state[5], (int)state[6]);
         (_stopped, _warnedOfDivergence, _bestStep) = (state[7] != 0, state[8] != 0, (long)state[9]);

@@ -14,14 +14,6 @@ internal abstract class BatchMap(FlowRuntime runtime)
     /// <summary>The transformer's hold on the flow's graphs.</summary>
     protected FlowRuntime Runtime { get; } = runtime;
 
-    /// <summary>
-    /// Values in a batch of images: their nets take a hundred times the memory, and on a CPU batches of 8 images of 3 x 32 x 32 are as fast as any larger.
-    /// </summary>
-    private const int MaxImageValues = 1 << 18;
-
-    /// <summary>Rows per batch where <paramref name="asked"/> are asked for: fewer where they are large images.</summary>
-    public static int Rows(FlowModel model, int asked) => model.InputShape.IsImage ? Math.Clamp(MaxImageValues / model.InputShape.Size, 1, asked) : asked;
-
     /// <summary>The vector column that is read.</summary>
     public abstract string InputColumnName { get; }
 
