@@ -95,7 +95,7 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
         if (!options.Resume)
             folder?.RequireEmpty();
         using var threads = new TorchThreads(options.Threads ?? (!shape.IsImage && options.HiddenUnits <= 128 ? 1 : null));
-        using var heap = new NativeHeap();
+        using NativeHeap? heap = options.KeepNativeMemory == false ? null : new NativeHeap();
         int seed = options.Seed ?? MlNetInternals.Seed(_host) ?? Random.Shared.Next();
 
         using TrainingData data = new TrainingDataReader(options, shape.Size, image, seed, device) { Warn = Warn }.Read(input);

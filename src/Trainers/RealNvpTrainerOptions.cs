@@ -172,6 +172,13 @@ public sealed partial class RealNvpTrainer
         public int? Threads;
 
         /// <summary>
+        /// Whether glibc's malloc keeps freed memory for as long as trainings run, instead of handing it back behind every step, which takes up to a third of
+        /// the time of large flows. A setting of the process, made anew for the first training and undone behind the last. Null, the default, and true keep it,
+        /// but for a process whose environment sets malloc's thresholds; false leaves malloc alone, for hosts that tune it themselves.
+        /// </summary>
+        public bool? KeepNativeMemory;
+
+        /// <summary>
         /// The device to train on: "cpu", "cuda" or "cuda:1". Null follows the MLContext's GpuDeviceId and FallbackToCpu; a device that is named here and missing
         /// is an error.
         /// </summary>
