@@ -151,8 +151,8 @@ public sealed partial class RealNvpTrainer
         public string? WeightColumn;
 
         /// <summary>
-        /// Training rows of up to this size, in bytes of float32, are held in memory, on the training device. Larger data streams from its source in every pass, through a
-        /// shuffle pool; the source must give the same rows each time.
+        /// Training rows of up to this size, in bytes of float32, are held in memory, on the training device; never more than 8 GiB. Larger data streams from its
+        /// source in every pass, through a shuffle pool; the source must give the same rows each time.
         /// </summary>
         public long ResidentLimit = Defaults.ResidentLimit;
 
