@@ -95,7 +95,7 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
         if (!options.Resume)
             folder?.RequireEmpty();
         using var threads = new TorchThreads(options.Threads ?? (!shape.IsImage && options.HiddenUnits <= 128 ? 1 : null));
-        using var heap = new NativeHeap();
+        using NativeHeap? heap = options.KeepNativeMemory == false ? null : new NativeHeap();
         using var gradients = new GradientMode();
         int seed = options.Seed ?? MlNetInternals.Seed(_host) ?? Random.Shared.Next();
 
@@ -115,9 +115,15 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
         CancellationToken cancellation = options.OnCancellation == OnCancellation.ReturnBest ? CancellationToken.None : options.CancellationToken;
         FlowModel model = FlowFreezer.Freeze(run.Flows, shape, metadata, seed, Warn, Tell, cancellation);
         Tell($"Scoring {data.Calibration.Length / shape.Size} calibration rows.");
-        model = Calibrator.Calibrate(_host, model, data.Calibration, options.Contamination, cancellation);
+        using var runtime = new FlowRuntime(_host, model, typeof(RealNvpTransformer)); // its session is the transformer's too
+        model = Calibrator.Calibrate(runtime, model, data.Calibration, options.Contamination, cancellation);
         Tell("Checking the graphs against the probe rows.");
-        RequireParity(model, options.CheckpointFolder, cancellation);
+        RequireParity(model, options.CheckpointFolder, () =>
+        {
+            FlowParity.CheckDensity(runtime, model, cancellation);
+            using var sampling = new FlowRuntime(_host, model, typeof(RealNvpTransformer)); // not every pipeline samples: this session goes again
+            FlowParity.CheckSampling(sampling, model, cancellation);
+        });
         cancellation.ThrowIfCancellationRequested();
         if (run.Unsaved is { } e)
         {
@@ -127,15 +133,15 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
         if (float.IsPositiveInfinity(model.Calibration.Threshold) && options.Contamination > 0)
             Warn($"Nothing will be flagged: {model.Calibration.Count} calibration rows are too few for a contamination of {options.Contamination}, which needs {Math.Ceiling(1 / options.Contamination - 1e-9) - 1}. Raise CalibrationFraction or Contamination, or set a threshold with WithThreshold.");
         channel.Info(MessageSensitivity.None, $"Ready after {clock.Elapsed.TotalSeconds:F1} s: threshold {model.Calibration.Threshold:G6}.");
-        return new RealNvpTransformer(_host, model, options.Columns);
+        return new RealNvpTransformer(_host, model, runtime, options.Columns);
     }
 
     /// <summary>Checks the graphs, and hands the flow over where they fail: a training may have taken days.</summary>
-    internal static void RequireParity(FlowModel model, string? checkpoints, CancellationToken cancellation = default)
+    internal static void RequireParity(FlowModel model, string? checkpoints, Action check)
     {
         try
         {
-            FlowParity.Check(model, cancellation);
+            check();
         }
         catch (FlowParityException e)
         {

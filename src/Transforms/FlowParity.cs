@@ -30,7 +30,7 @@ public static class FlowParity
     /// <summary>Values that a round trip computes with, unless one or two images have more.</summary>
     private const int RoundTripValues = 1 << 16;
 
-    /// <summary>Checks both graphs as pipelines run and exports write them.</summary>
+    /// <summary>Checks both graphs as exports write them. Training checks them as pipelines run them, in the session that these will use.</summary>
     /// <param name="model">The flow, with its probes.</param>
     /// <param name="cancellation">Ends it: graphs of thousands of columns take minutes.</param>
     /// <exception cref="FlowParityException">An output of a graph differs by more than is allowed.</exception>
@@ -42,6 +42,29 @@ public static class FlowParity
         CheckDensity(model, model.BuildDensityGraph(), threshold: null, cancellation);
         cancellation.ThrowIfCancellationRequested();
         CheckSampling(model, model.BuildSamplingGraph(), cancellation);
+    }
+
+    /// <summary>Checks the density graph as pipelines run it: with the outputs that they ask for, in the session and on the device that they will use.</summary>
+    /// <param name="runtime">Runs the graphs.</param>
+    /// <param name="model">The flow, with its probes.</param>
+    /// <param name="cancellation">Ends it.</param>
+    /// <exception cref="FlowParityException">An output of the graph differs by more than is allowed.</exception>
+    internal static void CheckDensity(FlowRuntime runtime, FlowModel model, CancellationToken cancellation)
+    {
+        if (model.Probes.Count == 0)
+            return;
+        float[] rows = [.. model.Probes.Rows];
+        var facts = new ParityFacts(model);
+        facts.CompareLogLikelihoods(runtime.LogLikelihoods(rows, cancellation));
+        if (!model.IsMixture)
+            facts.CompareLatents(runtime.Latents(rows, cancellation));
+    }
+
+    /// <summary>As the other overload, of the sampling graph.</summary>
+    internal static void CheckSampling(FlowRuntime runtime, FlowModel model, CancellationToken cancellation)
+    {
+        if (model.Probes.Count > 0)
+            new ParityFacts(model).CompareFeatures(runtime.Features([.. model.Probes.Latents.Select(value => (float)value)], MembersOfProbes(model), cancellation));
     }
 
     /// <summary>What a log-likelihood of a row of <paramref name="size"/> values may be off by.</summary>
@@ -70,10 +93,9 @@ public static class FlowParity
         using var run = new GraphRun(graph, "Features", [.. model.Probes.Rows], size, cancellation: cancellation);
 
         float[] logLikelihoods = run.Floats("LogLikelihood");
-        facts.Compare("LogLikelihood", logLikelihoods, [.. model.Probes.LogLikelihoods], 1,
-            (_, expected) => LogLikelihoodTolerance(expected, size));
+        facts.CompareLogLikelihoods(logLikelihoods);
         if (!model.IsMixture)
-            facts.Compare("Latent", run.Floats("Latent"), [.. model.Probes.Latents], size, (_, expected) => LatentTolerance(expected));
+            facts.CompareLatents(run.Floats("Latent"));
 
         if (run.Has("Score"))
         {
@@ -106,21 +128,15 @@ public static class FlowParity
         if (model.Probes.Count == 0)
             return facts.ByName;
         int size = model.InputShape.Size;
-        float[]? members = model.IsMixture ? [.. Enumerable.Range(0, model.Probes.Count).Select(i => (float)(i % model.Members.Length))] : null;
+        float[]? members = MembersOfProbes(model);
         using var run = new GraphRun(graph, "Latent", [.. model.Probes.Latents.Select(value => (float)value)], size, members, cancellation);
-        double[] expected = [.. model.Probes.Rows.Select(value => (double)value)];
-        if (model.InputShape.IsImage && model.Steps.FirstOrDefault() is Logit logit)
-        {
-            double range = (double)logit.Levels * logit.LevelWidth;
-            facts.Compare("Features", run.Floats("Features"), expected, size, (_, value) => Relative * Math.Max(range, Math.Abs(value)));
-            return facts.ByName;
-        }
-        (double[] means, double[] deviations) = ColumnStatistics(expected, size);
-        facts.Compare("Features", run.Floats("Features"), expected, size, (i, value) => deviations[i % size] is > 0 and var deviation
-            ? Relative * Math.Max(deviation, Math.Abs(value - means[i % size])) + 4 * Math.Abs(value) * Math.Pow(2, -24)
-            : Relative * Math.Max(1, Math.Abs(value)));
+        facts.CompareFeatures(run.Floats("Features"));
         return facts.ByName;
     }
+
+    /// <summary>The member of a mixture that each probe is of.</summary>
+    private static float[]? MembersOfProbes(FlowModel model)
+        => model.IsMixture ? [.. Enumerable.Range(0, model.Probes.Count).Select(i => (float)(i % model.Members.Length))] : null;
 
     /// <summary>
     /// Checks a sampling graph where there are no probes, as of an image flow at another size than it was trained at: standard normal latents go through the
@@ -188,6 +204,31 @@ public static class FlowParity
         {
             ["probes"] = model.Probes.Count.ToString(CultureInfo.InvariantCulture),
         };
+
+        /// <summary>Compares the log-likelihoods of the probe rows.</summary>
+        public void CompareLogLikelihoods(float[] found)
+            => Compare("LogLikelihood", found, [.. model.Probes.LogLikelihoods], 1, (_, expected) => LogLikelihoodTolerance(expected, model.InputShape.Size));
+
+        /// <summary>Compares their latents.</summary>
+        public void CompareLatents(float[] found)
+            => Compare("Latent", found, [.. model.Probes.Latents], model.InputShape.Size, (_, expected) => LatentTolerance(expected));
+
+        /// <summary>Compares what comes back from the latents.</summary>
+        public void CompareFeatures(float[] found)
+        {
+            int size = model.InputShape.Size;
+            double[] expected = [.. model.Probes.Rows.Select(value => (double)value)];
+            if (model.InputShape.IsImage && model.Steps.FirstOrDefault() is Logit logit)
+            {
+                double range = (double)logit.Levels * logit.LevelWidth;
+                Compare("Features", found, expected, size, (_, value) => Relative * Math.Max(range, Math.Abs(value)));
+                return;
+            }
+            (double[] means, double[] deviations) = ColumnStatistics(expected, size);
+            Compare("Features", found, expected, size, (i, value) => deviations[i % size] is > 0 and var deviation
+                ? Relative * Math.Max(deviation, Math.Abs(value - means[i % size])) + 4 * Math.Abs(value) * Math.Pow(2, -24)
+                : Relative * Math.Max(1, Math.Abs(value)));
+        }
 
         /// <summary>Compares one output element by element and keeps its largest error.</summary>
         public void Compare(string output, float[] found, double[] expected, int width, Func<int, double, double> tolerance)

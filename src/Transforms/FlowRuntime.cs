@@ -62,10 +62,12 @@ internal sealed class FlowRuntime : IDisposable
         => Run(() => Density, "Features", rows, "LogLikelihood", 1, cancellation);
 
     /// <summary>The latents of rows, both [n, size]; not for a mixture.</summary>
-    public float[] Latents(float[] rows) => Run(() => Density, "Features", rows, "Latent", _sessions.InputSize);
+    public float[] Latents(float[] rows, CancellationToken cancellation = default)
+        => Run(() => Density, "Features", rows, "Latent", _sessions.InputSize, cancellation);
 
-    /// <summary>The rows of latents, both [n, size]; not for a mixture.</summary>
-    public float[] Features(float[] latents) => Run(() => Sampling, "Latent", latents, "Features", _sessions.InputSize);
+    /// <summary>The rows of latents, both [n, size]; of a mixture by the members [n] that are named.</summary>
+    public float[] Features(float[] latents, float[]? members = null, CancellationToken cancellation = default)
+        => Run(() => Sampling, "Latent", latents, "Features", _sessions.InputSize, cancellation, members);
 
     /// <summary>Requires that this hold was not disposed.</summary>
     /// <exception cref="ObjectDisposedException">It was.</exception>
@@ -82,7 +84,8 @@ internal sealed class FlowRuntime : IDisposable
             _sessions.Release();
     }
 
-    private float[] Run(Func<OnnxSession> session, string inputName, float[] rows, string outputName, int width, CancellationToken cancellation = default)
+    private float[] Run(Func<OnnxSession> session, string inputName, float[] rows, string outputName, int width,
+        CancellationToken cancellation, float[]? members = null)
     {
         int size = _sessions.InputSize, count = rows.Length / size, chunk = _sessions.RowsPerBatch(null);
         if (count == 0)
@@ -90,12 +93,15 @@ internal sealed class FlowRuntime : IDisposable
         var input = OnnxTensor.Rows(inputName, size, Math.Min(count, chunk));
         var output = OnnxTensor.Rows(outputName, width, Math.Min(count, chunk));
         var results = new float[count * width];
-        using var batch = new OnnxBatch(session(), [input], [output]);
+        OnnxTensor? member = members is null ? null : OnnxTensor.Rows("Member", 1, Math.Min(count, chunk));
+        cancellation.ThrowIfCancellationRequested(); // loading a session takes long
+        using var batch = new OnnxBatch(session(), member is null ? [input] : [input, member], [output]);
         for (int start = 0; start < count; start += chunk)
         {
             cancellation.ThrowIfCancellationRequested();
             int take = Math.Min(chunk, count - start);
             rows.AsSpan(start * size, take * size).CopyTo(input.Values);
+            members?.AsSpan(start, take).CopyTo(member!.Values);
             batch.Run(take);
             output.Values.AsSpan(0, take * width).CopyTo(results.AsSpan(start * width));
         }

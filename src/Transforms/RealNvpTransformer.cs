@@ -66,6 +66,10 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     internal RealNvpTransformer(IHostEnvironment environment, FlowModel model, RealNvpColumns? columns = null, int? batchSize = null)
         : this(environment.Register(LoaderSignature), model, null, columns ?? RealNvpColumns.Default, model.Calibration.Threshold, batchSize) { }
 
+    /// <summary>A transformer that shares sessions which are there already.</summary>
+    internal RealNvpTransformer(IHost host, FlowModel model, FlowRuntime others, RealNvpColumns columns)
+        : this(host.Register(LoaderSignature), model, others, columns, model.Calibration.Threshold, DefaultBatchSize) { }
+
     /// <param name="host">Says which GPU to use, and takes messages.</param>
     /// <param name="model">The flow.</param>
     /// <param name="others">A hold on the flow's sessions to share, or null for sessions of its own. It is shared last: a hold that an exception leaves behind is never let go.</param>

@@ -5,7 +5,6 @@ using Microsoft.ML.Data;
 using RealNvp.ML.Export;
 using RealNvp.ML.Tests.Transforms;
 using RealNvp.ML.Trainers;
-using RealNvp.ML.Trainers.Checkpoints;
 using RealNvp.ML.Transforms;
 
 namespace RealNvp.ML.Tests.Trainers;
@@ -28,7 +27,7 @@ internal static class TrainingProcess
     /// <summary>Starts the process.</summary>
     /// <param name="kind">What it trains.</param>
     /// <param name="folder">Where its checkpoints go.</param>
-    /// <param name="dieWriting">Whether it kills itself in the middle of its third checkpoint.</param>
+    /// <param name="dieWriting">Whether it kills itself while a file is written; on a fast disk the file may just be whole.</param>
     public static Process Start(string kind, string folder, bool dieWriting = false)
     {
         string assembly = typeof(TrainingProcess).Assembly.Location;
@@ -67,7 +66,7 @@ internal static class TrainingProcess
             return;
         }
         if (bool.Parse(parts[2]))
-            Checkpoint.BeforeChecksum = DieWriting();
+            DieWriting(parts[1]);
         Console.WriteLine(Hash(Fit(parts[0], parts[1])));
     }
 
@@ -98,19 +97,20 @@ internal static class TrainingProcess
         return Convert.ToHexString(SHA256.HashData(stream.ToArray()));
     }
 
-    private static Action<Stream> DieWriting()
+    /// <summary>Watches the folder for the third file that is being written, and kills the process there: SIGKILL.</summary>
+    private static void DieWriting(string folder) => new Thread(() =>
     {
-        int files = 0;
-        return stream =>
+        var seen = new HashSet<string>();
+        while (true)
         {
-            if (++files < 3)
-                return;
-            stream.Flush();
+            if (Directory.EnumerateFiles(folder, "*.tmp").FirstOrDefault() is not { } half || !seen.Add(half) || seen.Count < 3)
+                continue;
             using Process self = Process.GetCurrentProcess();
-            self.Kill(); // SIGKILL
+            self.Kill();
             Thread.Sleep(Timeout.Infinite);
-        };
-    }
+        }
+    })
+    { IsBackground = true }.Start();
 
     private static RealNvpTrainer.Options TableOptions() => new()
     {

@@ -19,9 +19,6 @@ internal sealed class Checkpoint
 
     private readonly Dictionary<string, byte[]> _entries = new(StringComparer.Ordinal);
 
-    /// <summary>Is called when all of a file but its checksum is written; a test kills the process there.</summary>
-    public static Action<Stream> BeforeChecksum { get; set; } = _ => { };
-
     /// <summary>Whether there is a value of this name.</summary>
     public bool Has(string name) => _entries.ContainsKey(name);
 
@@ -113,7 +110,6 @@ internal sealed class Checkpoint
             Put(BitConverter.GetBytes(value.LongLength));
             Put(value);
         }
-        BeforeChecksum(stream);
         stream.Write(hash.GetHashAndReset());
     }
 

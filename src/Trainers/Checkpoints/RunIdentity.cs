@@ -35,7 +35,7 @@ internal sealed class RunIdentity
         nameof(Options.Image), nameof(Options.Seed), nameof(Options.Device), nameof(Options.ResidentLimit),
         nameof(Options.ShufflePool),
         // no part of what is computed before the calibration, or recorded by the checkpoint
-        nameof(Options.Contamination), nameof(Options.Threads), nameof(Options.CheckpointFolder),
+        nameof(Options.Contamination), nameof(Options.Threads), nameof(Options.KeepNativeMemory), nameof(Options.CheckpointFolder),
         nameof(Options.CheckpointInterval), nameof(Options.Resume), nameof(Options.TensorBoardFolder),
         nameof(Options.Progress), nameof(Options.CancellationToken), nameof(Options.OnCancellation),
     };

@@ -5,6 +5,9 @@ internal sealed class RowStore(int features)
 {
     private const int BlockValues = 1 << 22; // 16 MiB
 
+    /// <summary>The most values that are held, those of one array: 8 GiB.</summary>
+    public static long MostValues => Array.MaxLength;
+
     private readonly int _blockRows = Math.Max(1, BlockValues / features);
     private readonly List<float[]> _blocks = [];
     private readonly List<float> _weights = [];
@@ -29,9 +32,10 @@ internal sealed class RowStore(int features)
     }
 
     /// <summary>The rows of these indices, row-major, with their weights.</summary>
+    /// <exception cref="ArgumentException">They are more than one array takes.</exception>
     public WeightedRows Gather(ReadOnlySpan<int> indices)
     {
-        var values = new float[indices.Length * features];
+        var values = new float[Length(indices.Length, features, "Hold fewer rows: lower ResidentLimit.")];
         var weights = new float[indices.Length];
         for (int i = 0; i < indices.Length; i++)
         {
@@ -39,6 +43,14 @@ internal sealed class RowStore(int features)
             weights[i] = _weights[indices[i]];
         }
         return new WeightedRows(values, weights, features);
+    }
+
+    /// <summary>The number of values of so many rows.</summary>
+    /// <exception cref="ArgumentException">One array does not take them; the message ends with <paramref name="remedy"/>.</exception>
+    public static int Length(int rows, int features, string remedy)
+    {
+        long values = (long)rows * features;
+        return values <= MostValues ? (int)values : throw new ArgumentException($"{rows} rows of {features} values are more than the {MostValues} values that one array takes. {remedy}");
     }
 
     /// <summary>All rows in their order.</summary>

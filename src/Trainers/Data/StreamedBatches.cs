@@ -39,7 +39,7 @@ internal sealed class StreamedBatches : IBatchSource
         (_open, _rows, _features, _weighted, _seed, _device) = (open, rows, features, weighted, seed, device);
         BatchSize = (int)Math.Min(rows, batchSize);
         int places = (int)Math.Min(Math.Max(pool, BatchSize), rows);
-        _pool = new float[checked(places * features)];
+        _pool = new float[RowStore.Length(places, features, "Lower ShufflePool, or BatchSize where that is larger.")];
         _poolWeights = new float[places];
     }
 

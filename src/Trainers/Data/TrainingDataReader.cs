@@ -53,11 +53,14 @@ internal sealed class TrainingDataReader
 
     private double CalibrationFraction => _options.Calibration is null ? _options.CalibrationFraction : 0;
 
+    /// <summary>The most rows that are held: what the limit allows, and one array takes. More of them stream.</summary>
+    internal static long MostRows(long residentLimit, int features) => Math.Min(residentLimit / sizeof(float), RowStore.MostValues) / features;
+
     /// <summary>Reads all rows, and keeps them as long as they fit.</summary>
     private (RowStore? Held, long Count, long Skipped) Hold(RowSource source)
     {
         RowStore? held = new(_features);
-        long count = 0, most = _options.ResidentLimit / (sizeof(float) * _features);
+        long count = 0, most = MostRows(_options.ResidentLimit, _features);
         using RowSource.Pass pass = source.Open();
         while (pass.MoveNext())
         {
