@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Microsoft.ML;
 using RealNvp.ML.Export;
 using RealNvp.ML.Transforms.Images;
@@ -19,6 +20,7 @@ internal sealed class TrainingDataReader
     private readonly ImageFlowOptions? _image;
     private readonly int _seed;
     private readonly Device _device;
+    private ImmutableArray<string> _names = [];
 
     /// <summary>A reader of rows of <paramref name="features"/> values.</summary>
     /// <param name="options">Columns, slices and limits.</param>
@@ -41,8 +43,10 @@ internal sealed class TrainingDataReader
     public TrainingData Read(IDataView input)
     {
         var source = new RowSource(input, Column, _features, _options.WeightColumn);
-        (RowStore? held, long count, long skipped) = Hold(source);
-        CheckRows(count, skipped);
+        _names = FeatureNames.Of(input.Schema[Column], _features);
+        (RowStore? held, long count, LeftOut leftOut) = Hold(source);
+        CheckRows(count, leftOut);
+        long skipped = leftOut.NotFinite;
         WeightedRows? validation = Given(_options.Validation, nameof(_options.Validation), SampleCapacity), calibration = Given(_options.Calibration, nameof(_options.Calibration), Calibration.MaxScores);
         return held is not null
             ? Resident(held, skipped, source.HasWeights, validation, calibration)
@@ -54,7 +58,7 @@ internal sealed class TrainingDataReader
     private double CalibrationFraction => _options.Calibration is null ? _options.CalibrationFraction : 0;
 
     /// <summary>Reads all rows, and keeps them as long as they fit.</summary>
-    private (RowStore? Held, long Count, long Skipped) Hold(RowSource source)
+    private (RowStore? Held, long Count, LeftOut LeftOut) Hold(RowSource source)
     {
         RowStore? held = new(_features);
         long count = 0, most = _options.ResidentLimit / (sizeof(float) * _features);
@@ -65,7 +69,7 @@ internal sealed class TrainingDataReader
             if (++count > most) held = null;
             else held?.Add(pass.Row, pass.Weight);
         }
-        return (held, count, pass.Skipped);
+        return (held, count, LeftOut.Of(pass, _names));
     }
 
     private TrainingData Resident(RowStore held, long skipped, bool weighted, WeightedRows? validation, WeightedRows? calibration)
@@ -165,19 +169,25 @@ internal sealed class TrainingDataReader
             rows.Offer(pass.Row, pass.Weight);
         }
         WeightedRows sample = rows.Sample();
-        return sample.Count > 0 ? sample : throw new ArgumentException($"The option {option} has no finite rows in column '{Column}', expected at least 1.");
+        return sample.Count > 0 ? sample
+            : throw new ArgumentException($"The option {option} has no usable rows in column '{Column}', expected at least 1{LeftOut.Of(pass, _names).Explain()}.");
     }
 
-    private void CheckRows(long count, long skipped)
+    private void CheckRows(long count, LeftOut leftOut)
     {
-        if (skipped > 0)
+        if (leftOut.NotFinite > 0)
         {
             if (_options.NonFiniteRows == NonFiniteRows.Fail)
-                throw new ArgumentException($"Column '{Column}' has {skipped} rows with a NaN or infinite feature, expected none. Replace missing values before, or set NonFiniteRows to Skip.", "input");
-            Warn($"{skipped} rows with a NaN or infinite feature in column '{Column}' are left out of training.");
+            {
+                throw new ArgumentException($"Column '{Column}' has {leftOut.NotFinite} rows with a NaN or infinite feature, expected none{leftOut.ExplainFeatures()}. "
+                    + "Replace missing values before, or set NonFiniteRows to Skip.", "input");
+            }
+            Warn($"{leftOut.NotFinite} rows with a NaN or infinite feature in column '{Column}' are left out of training{leftOut.ExplainFeatures()}.");
         }
         int least = 2 + (ValidationFraction > 0 ? 1 : 0) + (CalibrationFraction > 0 ? 1 : 0);
         if (count < least)
-            throw new ArgumentException($"Column '{Column}' has {count} finite rows, expected at least {least}: 2 to train on and 1 for each held-out slice.", "input");
+        {
+            throw new ArgumentException($"Column '{Column}' has {count} usable rows, expected at least {least}: 2 to train on and 1 for each held-out slice{leftOut.Explain()}.", "input");
+        }
     }
 }
