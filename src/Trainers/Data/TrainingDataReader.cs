@@ -147,13 +147,30 @@ internal sealed class TrainingDataReader
     private ColumnFacts Facts(WeightedRows training, ColumnStatistics? statistics = null)
     {
         if (_image is null)
-            return ColumnFacts.OfTable(training, _options.Dequantize, statistics);
+            return Told(ColumnFacts.OfTable(training, _options.Dequantize, _options.Columns.BitsPerDimension is not null, statistics));
         float width = PixelLevels.Width(training.Values, _image);
         var levels = new LevelCheck(Column, _image.Levels, width, "set Image.Levels and Image.LevelWidth, or the scale of ExtractPixels");
         levels.Add(training.Values);
         foreach (string warning in levels.Warnings())
             Warn(warning);
         return ColumnFacts.OfImages(training, width);
+    }
+
+    /// <summary>Says which columns are not scaled by their standard deviation.</summary>
+    private ColumnFacts Told(ColumnFacts facts)
+    {
+        if (facts.Stretches.Count > 0)
+        {
+            Warn($"In column '{Column}' standard deviation and quartiles disagree, as of skewed features or where a code stands for missing values; these are scaled by quartiles: "
+                + FeatureNames.List([.. facts.Stretches.Select(stretch => $"{FeatureNames.Call(_names, stretch.Column)} ({stretch.Remark})")], "; ")
+                + ". Replace codes by NaN or a usual value, and take logarithms of skewed features.");
+        }
+        if (facts.TooFine.Count > 0)
+        {
+            Warn($"In column '{Column}' these count as constant, for they vary by less than float32 resolves: "
+                + FeatureNames.List([.. facts.TooFine.Select(feature => FeatureNames.Call(_names, feature))]) + ". Subtract a constant from them, or scale them up.");
+        }
+        return facts;
     }
 
     /// <summary>The rows of a view of the options, of more than <paramref name="capacity"/> a random sample.</summary>
