@@ -60,7 +60,11 @@ public sealed partial class RealNvpTrainer
         /// </summary>
         public bool WeightNorm = Defaults.WeightNorm;
 
-        /// <summary>Standard deviations beyond which values are compressed logarithmically, so that extreme rows neither dominate nor overflow; 0 turns it off.</summary>
+        /// <summary>
+        /// Standard deviations (scales by quartiles, where those are less than a third) beyond which values are compressed logarithmically,
+        /// so that extreme rows neither
+        /// dominate nor overflow; 0 turns it off.
+        /// </summary>
         public double TailBound = Defaults.TailBound;
 
         /// <summary>
@@ -70,8 +74,11 @@ public sealed partial class RealNvpTrainer
         public double LatentTailBound = Defaults.LatentTailBound;
 
         /// <summary>
-        /// Whether features with few different values (at most 20, or 5% of the rows) get uniform noise of their smallest gap in training, so that their
-        /// density does not run to infinity.
+        /// Whether features with few different values (3 to 20, or 5% of the rows) get uniform noise of their smallest gap in training, so
+        /// that their
+        /// density does not run to infinity. Features of two values get a tenth of it, unless <see cref="RealNvpColumns.BitsPerDimension"/>
+        /// is named: in one-hot
+        /// groups all of it would hide a category that was never seen.
         /// </summary>
         public bool Dequantize = Defaults.Dequantize;
 
@@ -81,7 +88,11 @@ public sealed partial class RealNvpTrainer
         /// </summary>
         public double Trim = Defaults.Trim;
 
-        /// <summary>Gaussian noise added in training, in standard deviations of each feature: keeps the density of duplicated and rounded rows finite; 0 turns it off.</summary>
+        /// <summary>
+        /// Gaussian noise added in training, in standard deviations of each feature, or in scales by quartiles where a feature is scaled by
+        /// those: keeps the density of
+        /// duplicated and rounded rows finite; 0 turns it off.
+        /// </summary>
         public double Noise = Defaults.Noise;
 
         /// <summary>The highest learning rate, to which a linear warm-up leads; 0 chooses 0.003 for tables and small images, and 0.001 for images with a side of more than 28.</summary>

@@ -5,7 +5,9 @@ using RealNvp.ML.Transforms;
 
 namespace RealNvp.ML.Tests.Trainers;
 
-/// <summary>Columns whose spread is a small part of their magnitude are no sharp densities: float32 follows them, and no warning says otherwise.</summary>
+/// <summary>
+/// Columns whose spread is a small part of their magnitude are no sharp densities: float32 follows them, and no warning says otherwise.
+/// </summary>
 [Trait("Area", "DataAsItIs")]
 public sealed class FalseAlarmTests
 {

@@ -258,7 +258,7 @@ public sealed class RealNvpTrainerTests
     public void Too_few_rows_are_refused(int rows)
     {
         var error = Assert.ThrowsAny<ArgumentException>(() => Fit(Moons(rows, 1), new()));
-        Assert.Contains($"'Features' has {rows} finite rows, expected at least 4", error.Message, StringComparison.Ordinal);
+        Assert.Contains($"'Features' has {rows} usable rows, expected at least 4", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -286,8 +286,8 @@ public sealed class RealNvpTrainerTests
         }
         IDataView data = _ml.Data.LoadFromEnumerable([new Wrong()]);
         Refused(data, "Missing", "is missing; there are Doubles, Unsized, Scalar");
-        Refused(data, "Doubles", "is Vector<Double, 2>, not of Single");
-        Refused(data, "Unsized", "is Vector<Single>, of unknown size");
+        Refused(data, "Doubles", "is a vector of Double, not of Single");
+        Refused(data, "Unsized", "is a vector of Single of unknown size");
         Refused(data, "Scalar", "is Single, no vector");
     }
 

@@ -21,9 +21,12 @@ public sealed class RobustnessTests
         {
             random.Next(10) * 0.5f, random.NextSingle(), 7, i % 2 == 0 ? -1f : 3f, random.Next(5) * 10 + (i % 2) * 1e-6f,
         })];
-        float[] widths = DiscreteColumns.Widths(rows, 5);
+        var table = new WeightedRows(rows, [.. Enumerable.Repeat(1f, 1000)], 5);
+        float[] widths = ColumnFacts.OfTable(table, dequantize: true, ofTwoValues: true).BinWidths;
         Assert.Equal([0.5f, 0, 0, 4], widths[..4]);
         Assert.Equal(10, widths[4], 1e-4f);
+        Assert.Equal([0.5f, 0, 0, 0], ColumnFacts.OfTable(table, dequantize: true).BinWidths[..4]);
+        Assert.Equal(new float[5], ColumnFacts.OfTable(table, dequantize: false).BinWidths);
     }
 
     [Fact]

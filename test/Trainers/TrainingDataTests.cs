@@ -30,7 +30,7 @@ public sealed class TrainingDataTests
     public void Weights_count_rows_as_often_in_mean_and_deviation()
     {
         (float[] Row, float Weight)[] rows = [([1, 10], 1), ([2, 20], 3), ([4, 50], 2)];
-        (float[] mean, float[] deviation) = ColumnStatistics.Of(new([.. rows.SelectMany(row => row.Row)], [.. rows.Select(row => row.Weight)], 2)).Result();
+        (double[] mean, double[] deviation) = ColumnStatistics.Of(new([.. rows.SelectMany(row => row.Row)], [.. rows.Select(row => row.Weight)], 2)).Result();
         float[][] repeated = [.. rows.SelectMany(row => Enumerable.Repeat(row.Row, (int)row.Weight))];
         for (int j = 0; j < 2; j++)
         {

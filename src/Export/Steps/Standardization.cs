@@ -48,7 +48,10 @@ public sealed class Standardization : FlowStep
         if (part.Scale is { } pending)
             scale = [.. scale.Zip(pending, (a, b) => a * b)];
         string scaled = graph.Nodes.Node("Mul", part.Tensor, graph.Nodes.Constant(scale));
-        return part with { Tensor = graph.Nodes.Node("Add", scaled, graph.Nodes.Constant(part.Select(Mean))), Scale = null };
+        string sample = graph.Nodes.Node("Add", scaled, graph.Nodes.Constant(part.Select(Mean)));
+        // tails undo logarithms: what leaves float32 stays at its end, so that every sample is finite
+        string held = graph.Nodes.Node("Clip", sample, graph.Nodes.Scalar(float.MinValue), graph.Nodes.Scalar(float.MaxValue));
+        return part with { Tensor = held, Scale = null };
     });
 
     internal override void Write(StepWriter writer)

@@ -6,6 +6,9 @@ internal sealed class ColumnStatistics(int features)
     /// <summary>The share of a column's magnitude below which its standard deviation counts as rounding noise: a few units in the last place of float32.</summary>
     private const double ConstantShare = 1e-6;
 
+    /// <summary>Below it float32 loses digits, and not far below the inverse is infinite.</summary>
+    private const double SmallestNormal = 1.1754943508222875e-38;
+
     private readonly double[] _mean = new double[features];
     private readonly double[] _squares = new double[features]; // weighted sums of squared differences from the mean
     private double _weight;
@@ -32,17 +35,15 @@ internal sealed class ColumnStatistics(int features)
         }
     }
 
-    /// <summary>The statistics of the rows so far. A constant column's standard deviation is 1.</summary>
-    public (float[] Mean, float[] StandardDeviation) Result()
-    {
-        var deviation = new float[_mean.Length];
-        for (int j = 0; j < deviation.Length; j++)
-        {
-            double value = Math.Sqrt(_squares[j] / _weight);
-            deviation[j] = value > ConstantShare * Math.Abs(_mean[j]) && (float)value > 0 && float.IsFinite((float)value) ? (float)value : 1;
-        }
-        return (Array.ConvertAll(_mean, value => (float)value), deviation);
-    }
+    /// <summary>The statistics of the rows so far.</summary>
+    public (double[] Mean, double[] StandardDeviation) Result() => ([.. _mean], Array.ConvertAll(_squares, sum => Math.Sqrt(sum / _weight)));
+
+    /// <summary>
+    /// Whether a column of this centre and scale varies by more than rounding, and by enough that float32 has a normal number for the scale
+    /// and one for its inverse.
+    /// A column that does not counts as constant: its scale is 1.
+    /// </summary>
+    public static bool Varies(double center, double scale) => scale > ConstantShare * Math.Abs(center) && scale >= SmallestNormal && float.IsFinite((float)scale);
 
     /// <summary>The median of each column of rows [n, features]: of an even number the lower middle one, so that it is a value that occurs.</summary>
     public static float[] Medians(ReadOnlySpan<float> rows, int features)

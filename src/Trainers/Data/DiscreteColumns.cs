@@ -9,31 +9,31 @@ internal static class DiscreteColumns
     /// <summary>Values nearer than this share of a column's range count as one: rounding of float32.</summary>
     private const double SameShare = 1e-6;
 
-    /// <summary>The width of one bin, the smallest gap between values, per feature of rows [n, features]; 0 for continuous and constant features.</summary>
-    public static float[] Widths(ReadOnlySpan<float> rows, int features)
+    /// <summary>
+    /// The range goes so many scales at most: further out stand codes for missing values and other extremes, which say nothing of
+    /// roundings.
+    /// </summary>
+    private const double RangeInScales = 10;
+
+    /// <summary>
+    /// The width of one bin, the smallest gap between values, 0 for a continuous or constant feature; and whether there are but two values.
+    /// </summary>
+    /// <param name="values">Ascending.</param>
+    /// <param name="scale">The column's scale.</param>
+    public static (float Width, bool IsOfTwo) Width(ReadOnlySpan<float> values, double scale)
     {
-        int count = rows.Length / features;
-        double few = Math.Max(AlwaysFew, FewShare * count);
-        var column = new float[count];
-        var widths = new float[features];
-        for (int j = 0; j < features; j++)
+        int count = values.Length, distinct = 1;
+        double few = Math.Max(AlwaysFew, FewShare * count), smallest = double.PositiveInfinity;
+        double same = SameShare * Math.Min((double)values[^1] - values[0], RangeInScales * scale);
+        for (int i = 1; i < count; i++)
         {
-            for (int i = 0; i < count; i++)
-                column[i] = rows[i * features + j];
-            Array.Sort(column);
-            double same = SameShare * ((double)column[^1] - column[0]), smallest = double.PositiveInfinity;
-            int distinct = 1;
-            for (int i = 1; i < count; i++)
-            {
-                double gap = (double)column[i] - column[i - 1];
-                if (gap <= same)
-                    continue;
-                distinct++;
-                smallest = Math.Min(smallest, gap);
-            }
-            if (distinct > 1 && distinct <= few && distinct < count && float.IsFinite((float)smallest))
-                widths[j] = (float)smallest;
+            double gap = (double)values[i] - values[i - 1];
+            if (gap <= same)
+                continue;
+            distinct++;
+            smallest = Math.Min(smallest, gap);
         }
-        return widths;
+        bool isDiscrete = distinct > 1 && distinct <= few && distinct < count && float.IsFinite((float)smallest);
+        return isDiscrete ? ((float)smallest, distinct == 2) : (0, false);
     }
 }

@@ -46,11 +46,13 @@ internal sealed class RowSource
         private readonly string? _weightName;
         private readonly DataViewSchema.Column _features;
         private readonly float[] _row;
+        private readonly long[] _notFinite;
         private VBuffer<float> _buffer;
 
         public Pass(RowSource source)
         {
             _row = new float[source.Features];
+            _notFinite = new long[source.Features];
             _features = source._features;
             _cursor = source._data.GetRowCursor(source._weight is { } weight ? [source._features, weight] : [source._features]);
             _getFeatures = _cursor.GetGetter<VBuffer<float>>(source._features);
@@ -67,8 +69,15 @@ internal sealed class RowSource
         /// <summary>Rows left out so far for a NaN or infinite feature.</summary>
         public long Skipped { get; private set; }
 
+        /// <summary>Rows left out so far for a weight of 0.</summary>
+        public long Weightless { get; private set; }
+
+        /// <summary>For each feature the rows in which it was NaN or infinite.</summary>
+        public ReadOnlySpan<long> NotFinite => _notFinite;
+
         /// <summary>Moves to the next row with finite features and a weight above 0.</summary>
-        /// <exception cref="ArgumentException">A weight is negative or not finite, or a vector is not as long as its column says.</exception>
+        /// <exception cref="ArgumentException">A weight is negative or not finite, or a vector is not as long as its column
+        /// says.</exception>
         public bool MoveNext()
         {
             while (_cursor.MoveNext())
@@ -80,14 +89,17 @@ internal sealed class RowSource
                     if (!(weight >= 0 && float.IsFinite(weight)))
                         throw new ArgumentException($"Row {_cursor.Position} has a weight of {weight} in column '{_weightName}', expected 0 or more.");
                     if (weight == 0)
+                    {
+                        Weightless++;
                         continue;
+                    }
                     Weight = weight;
                 }
                 _getFeatures(ref _buffer);
                 if (FeatureReader.WrongLength(_features, _cursor.Position, _buffer.Length, _row.Length) is { } problem)
                     throw new ArgumentException(problem);
                 _buffer.CopyTo(_row);
-                if (AllFinite(_row))
+                if (AllFinite())
                     return true;
                 Skipped++;
             }
@@ -96,14 +108,17 @@ internal sealed class RowSource
 
         public void Dispose() => _cursor.Dispose();
 
-        private static bool AllFinite(ReadOnlySpan<float> values)
+        private bool AllFinite()
         {
-            foreach (float value in values)
+            bool all = true;
+            for (int j = 0; j < _row.Length; j++)
             {
-                if (!float.IsFinite(value))
-                    return false;
+                if (float.IsFinite(_row[j]))
+                    continue;
+                _notFinite[j]++;
+                all = false;
             }
-            return true;
+            return all;
         }
     }
 }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Microsoft.ML;
 using RealNvp.ML.Export;
 using RealNvp.ML.Transforms.Images;
@@ -19,6 +20,7 @@ internal sealed class TrainingDataReader
     private readonly ImageFlowOptions? _image;
     private readonly int _seed;
     private readonly Device _device;
+    private ImmutableArray<string> _names = [];
 
     /// <summary>A reader of rows of <paramref name="features"/> values.</summary>
     /// <param name="options">Columns, slices and limits.</param>
@@ -41,8 +43,10 @@ internal sealed class TrainingDataReader
     public TrainingData Read(IDataView input)
     {
         var source = new RowSource(input, Column, _features, _options.WeightColumn);
-        (RowStore? held, long count, long skipped) = Hold(source);
-        CheckRows(count, skipped);
+        _names = FeatureNames.Of(input.Schema[Column], _features);
+        (RowStore? held, long count, LeftOut leftOut) = Hold(source);
+        CheckRows(count, leftOut);
+        long skipped = leftOut.NotFinite;
         WeightedRows? validation = Given(_options.Validation, nameof(_options.Validation), SampleCapacity), calibration = Given(_options.Calibration, nameof(_options.Calibration), Calibration.MaxScores);
         return held is not null
             ? Resident(held, skipped, source.HasWeights, validation, calibration)
@@ -57,7 +61,7 @@ internal sealed class TrainingDataReader
     internal static long MostRows(long residentLimit, int features) => Math.Min(residentLimit / sizeof(float), RowStore.MostValues) / features;
 
     /// <summary>Reads all rows, and keeps them as long as they fit.</summary>
-    private (RowStore? Held, long Count, long Skipped) Hold(RowSource source)
+    private (RowStore? Held, long Count, LeftOut LeftOut) Hold(RowSource source)
     {
         RowStore? held = new(_features);
         long count = 0, most = MostRows(_options.ResidentLimit, _features);
@@ -68,7 +72,7 @@ internal sealed class TrainingDataReader
             if (++count > most) held = null;
             else held?.Add(pass.Row, pass.Weight);
         }
-        return (held, count, pass.Skipped);
+        return (held, count, LeftOut.Of(pass, _names));
     }
 
     private TrainingData Resident(RowStore held, long skipped, bool weighted, WeightedRows? validation, WeightedRows? calibration)
@@ -146,13 +150,30 @@ internal sealed class TrainingDataReader
     private ColumnFacts Facts(WeightedRows training, ColumnStatistics? statistics = null)
     {
         if (_image is null)
-            return ColumnFacts.OfTable(training, _options.Dequantize, statistics);
+            return Told(ColumnFacts.OfTable(training, _options.Dequantize, _options.Columns.BitsPerDimension is not null, statistics));
         float width = PixelLevels.Width(training.Values, _image);
         var levels = new LevelCheck(Column, _image.Levels, width, "set Image.Levels and Image.LevelWidth, or the scale of ExtractPixels");
         levels.Add(training.Values);
         foreach (string warning in levels.Warnings())
             Warn(warning);
         return ColumnFacts.OfImages(training, width);
+    }
+
+    /// <summary>Says which columns are not scaled by their standard deviation.</summary>
+    private ColumnFacts Told(ColumnFacts facts)
+    {
+        if (facts.Stretches.Count > 0)
+        {
+            Warn($"In column '{Column}' standard deviation and quartiles disagree, as of skewed features or where a code stands for missing values; these are scaled by quartiles: "
+                + FeatureNames.List([.. facts.Stretches.Select(stretch => $"{FeatureNames.Call(_names, stretch.Column)} ({stretch.Remark})")], "; ")
+                + ". Replace codes by NaN or a usual value, and take logarithms of skewed features.");
+        }
+        if (facts.TooFine.Count > 0)
+        {
+            Warn($"In column '{Column}' these count as constant, for they vary by less than float32 resolves: "
+                + FeatureNames.List([.. facts.TooFine.Select(feature => FeatureNames.Call(_names, feature))]) + ". Subtract a constant from them, or scale them up.");
+        }
+        return facts;
     }
 
     /// <summary>The rows of a view of the options, of more than <paramref name="capacity"/> a random sample.</summary>
@@ -168,19 +189,25 @@ internal sealed class TrainingDataReader
             rows.Offer(pass.Row, pass.Weight);
         }
         WeightedRows sample = rows.Sample();
-        return sample.Count > 0 ? sample : throw new ArgumentException($"The option {option} has no finite rows in column '{Column}', expected at least 1.");
+        return sample.Count > 0 ? sample
+            : throw new ArgumentException($"The option {option} has no usable rows in column '{Column}', expected at least 1{LeftOut.Of(pass, _names).Explain()}.");
     }
 
-    private void CheckRows(long count, long skipped)
+    private void CheckRows(long count, LeftOut leftOut)
     {
-        if (skipped > 0)
+        if (leftOut.NotFinite > 0)
         {
             if (_options.NonFiniteRows == NonFiniteRows.Fail)
-                throw new ArgumentException($"Column '{Column}' has {skipped} rows with a NaN or infinite feature, expected none. Replace missing values before, or set NonFiniteRows to Skip.", "input");
-            Warn($"{skipped} rows with a NaN or infinite feature in column '{Column}' are left out of training.");
+            {
+                throw new ArgumentException($"Column '{Column}' has {leftOut.NotFinite} rows with a NaN or infinite feature, expected none{leftOut.ExplainFeatures()}. "
+                    + "Replace missing values before, or set NonFiniteRows to Skip.", "input");
+            }
+            Warn($"{leftOut.NotFinite} rows with a NaN or infinite feature in column '{Column}' are left out of training{leftOut.ExplainFeatures()}.");
         }
         int least = 2 + (ValidationFraction > 0 ? 1 : 0) + (CalibrationFraction > 0 ? 1 : 0);
         if (count < least)
-            throw new ArgumentException($"Column '{Column}' has {count} finite rows, expected at least {least}: 2 to train on and 1 for each held-out slice.", "input");
+        {
+            throw new ArgumentException($"Column '{Column}' has {count} usable rows, expected at least {least}: 2 to train on and 1 for each held-out slice{leftOut.Explain()}.", "input");
+        }
     }
 }

@@ -10,6 +10,9 @@ internal sealed class Standardization : FlowStepModule
     /// <summary>The means' name among the module's buffers.</summary>
     public const string MeanName = nameof(mean);
 
+    // samples end where float32 does, as in the graph
+    private static readonly Scalar s_least = ((double)float.MinValue).ToScalar(), s_most = ((double)float.MaxValue).ToScalar();
+
     // Registered buffers: they move and convert with the module.
     private readonly Tensor mean;
     private readonly Tensor deviation;
@@ -23,7 +26,7 @@ internal sealed class Standardization : FlowStepModule
 
     public override (Tensor Output, Tensor LogDet) forward(Tensor x) => ((x - mean) / deviation, -deviation.log().sum());
 
-    public override Tensor Inverse(Tensor y) => (y * deviation).Plus(mean);
+    public override Tensor Inverse(Tensor y) => (y * deviation).Plus(mean).clamp(s_least, s_most);
 
     public override Frozen.FlowStep Freeze() => new Frozen.Standardization(Values(mean), Values(deviation));
 }

@@ -10,12 +10,14 @@ internal sealed class TailCompression(double bound) : FlowStepModule(nameof(Tail
     private static readonly Scalar s_zero = 0.0.ToScalar();
     private static readonly Scalar s_one = 1.0.ToScalar();
 
+    private static readonly Scalar s_most = ((double)float.MaxValue).ToScalar(); // as in the graph: noise on the largest float may be an infinity
+
     private readonly Scalar _bound = bound.ToScalar();
     private readonly Scalar _minusBound = (-bound).ToScalar();
 
     public override (Tensor Output, Tensor LogDet) forward(Tensor x)
     {
-        Tensor excess = (x.abs().clamp(min: _bound) / _bound).log();
+        Tensor excess = (x.abs().clamp(_bound, s_most) / _bound).log();
         return (x.clamp(_minusBound, _bound).Plus(x.sign() * excess * _bound), -excess.sum(1));
     }
 

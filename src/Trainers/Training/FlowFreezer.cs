@@ -95,7 +95,8 @@ internal static class FlowFreezer
 
     /// <summary>
     /// What float32 makes of rows, with the weights as they are and moved by a rounding up or down: one evaluation may happen to be close where others are not.
-    /// The means of a standardisation stay: they are subtracted as they are in every graph, and where they are large their roundings would be a part of the spread.
+    /// The means of a standardisation stay: they are subtracted as they are in every graph, and where they are large their roundings would
+    /// be a part of the spread.
     /// </summary>
     private static (float[] Latents, float[] LogLikelihoods)[] Rounded(
         IReadOnlyList<Flow> flows, Tensor rows, Generator generator, CancellationToken cancellation)

@@ -3,7 +3,8 @@ using static TorchSharp.torch;
 namespace RealNvp.ML.Trainers.Training;
 
 /// <summary>
-/// Gradients are recorded as long as it lives, whatever the application has set for the thread: under its no_grad nothing would be learned, and tensors made in
+/// Gradients are recorded as long as it lives, whatever the application has set for the thread: under its no_grad nothing would be learned,
+/// and tensors made in
 /// its inference mode can never take part in a backward pass.
 /// </summary>
 internal sealed class GradientMode : IDisposable

@@ -27,6 +27,20 @@ internal sealed class Snapshot : IDisposable
     /// <summary>Puts both back.</summary>
     public void Load(Checkpoint checkpoint) => Each(checkpoint.CopyTo);
 
+    /// <summary>Records the copy alone.</summary>
+    public void SaveCopy(Checkpoint checkpoint, string name)
+    {
+        for (int i = 0; i < _copies.Length; i++)
+            checkpoint.Add($"{name}.{i}", _copies[i]);
+    }
+
+    /// <summary>Puts the copy back.</summary>
+    public void LoadCopy(Checkpoint checkpoint, string name)
+    {
+        for (int i = 0; i < _copies.Length; i++)
+            checkpoint.CopyTo($"{name}.{i}", _copies[i]);
+    }
+
     public void Dispose()
     {
         foreach (Tensor copy in _copies)

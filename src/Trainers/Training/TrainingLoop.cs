@@ -33,7 +33,9 @@ internal sealed class TrainingLoop : IDisposable
     /// <summary>An evaluation NLL per feature that exceeds that of training by this many nats is worth a warning.</summary>
     private const double DivergencePerFeature = 3;
 
-    /// <summary>Steps before the first evaluation after which a table's flow is looked at: where rows are few it may be at its best there.</summary>
+    /// <summary>
+    /// Steps before the first evaluation after which a table's flow is looked at: where rows are few it may be at its best there.
+    /// </summary>
     private static readonly int[] EarlyLooks = [5, 10, 20, 35];
 
     private static readonly Scalar s_one = 1.0.ToScalar();
@@ -49,6 +51,7 @@ internal sealed class TrainingLoop : IDisposable
     private readonly AdamOptimizer _optimizer;
     private readonly AveragedWeights? _average;
     private readonly Snapshot _best;
+    private readonly Snapshot? _early;
     private readonly LearningRateSchedule _schedule;
     private readonly RunningMedian _typical = new(TypicalSteps); // one extreme row makes a batch's mean enormous, and clipping makes it harmless
 
@@ -57,8 +60,9 @@ internal sealed class TrainingLoop : IDisposable
     private readonly bool _onGpu, _readsLate;
 
     private double _bestNll = double.PositiveInfinity, _bestTypical = double.PositiveInfinity; // of validation rows; of batches, the first one counted too
+    private double _earlyNll = double.PositiveInfinity; // of the best among the start and the early looks
     private double _sum; // of the NLL over _since steps
-    private long _step, _since, _bestStep; // the last is that of the best model: 0 before any was better than the start
+    private long _step, _since, _earlyStep;
     private int _rollbacks, _evaluationsSinceBest;
     private bool _stopped, _warnedOfDivergence;
 
@@ -89,11 +93,19 @@ internal sealed class TrainingLoop : IDisposable
             flow.Steps.SelectMany(step => step.BoundedGains));
         _average = plan.AveragedWeights > 0 ? new AveragedWeights(flow.parameters(), plan.AveragedWeights) : null;
         _best = new Snapshot(flow);
+        _early = validation is null ? null : new Snapshot(flow);
         _schedule = new LearningRateSchedule(plan.LearningRate, plan.Steps, plan.Decay);
     }
 
     /// <summary>Mirrors images, where that is asked for.</summary>
     public HorizontalFlips? Flips { get; init; }
+
+    /// <summary>
+    /// Validation rows with one draw of the noise that training adds to discrete features: on the bins' centres alone a narrow start would
+    /// look better than what has learned
+    /// the noise. Null where there is none, or validation rows have it.
+    /// </summary>
+    public DeviceRows? DequantizedValidation { get; init; }
 
     /// <summary>Progress, after each evaluation.</summary>
     public IProgress<TrainingProgress>? Progress { get; init; }
@@ -161,6 +173,7 @@ internal sealed class TrainingLoop : IDisposable
         }
 
         _best.Restore();
+        PreferEarly(tells: !cancellation.IsCancellationRequested);
         double trainingNll;
         try
         {
@@ -177,11 +190,6 @@ internal sealed class TrainingLoop : IDisposable
         if (!double.IsFinite(trainingNll))
             throw new InvalidOperationException($"Training failed: the NLL of the training rows is {trainingNll} after {_step} steps. Look for extreme values in the data, or lower LearningRate.");
         _flow.eval();
-        if (_bestStep == 0 && _validation is not null && _step > EarlyLooks[0] && !cancellation.IsCancellationRequested)
-        {
-            Warn($"Nothing that {_step} steps of training did made the validation rows more likely: the flow from before the first step is kept, a Gaussian for a table. "
-                + "Give more rows, raise Dropout or Noise, lower LearningRate, or take fewer Couplings and HiddenUnits.");
-        }
         return new TrainingOutcome(_step, -trainingNll, -_bestNll, _rollbacks, _stopped);
     }
 
@@ -189,10 +197,11 @@ internal sealed class TrainingLoop : IDisposable
     public void Save(Checkpoint checkpoint)
     {
         Settle();
-        checkpoint.Add("loop", _bestNll, _bestTypical, _sum, _step, _since, _rollbacks, _evaluationsSinceBest, _stopped ? 1 : 0, _warnedOfDivergence ? 1 : 0, _bestStep);
+        checkpoint.Add("loop", _bestNll, _bestTypical, _sum, _step, _since, _rollbacks, _evaluationsSinceBest, _stopped ? 1 : 0, _warnedOfDivergence ? 1 : 0, _earlyNll, _earlyStep);
         checkpoint.Add("typical", _typical.Values);
         _random.Save(checkpoint);
         _best.Save(checkpoint);
+        _early?.SaveCopy(checkpoint, "early");
         _optimizer.Save(checkpoint);
         _average?.Save(checkpoint);
         _schedule.Save(checkpoint);
@@ -203,20 +212,21 @@ internal sealed class TrainingLoop : IDisposable
     /// <exception cref="DamagedCheckpointException">The checkpoint is not what such a run writes.</exception>
     public void Load(Checkpoint checkpoint)
     {
-        double[] state = checkpoint.Numbers("loop", 10);
+        double[] state = checkpoint.Numbers("loop", 11);
         Checkpoint.Require(state[3] >= 0 && state[3] <= _plan.Steps, "loop: step", state[3]);
         Checkpoint.Require(state[4] >= 0 && state[4] <= _plan.Steps, "loop: steps since the last evaluation", state[4]);
         Checkpoint.Require(state[5] is >= 0 and <= MaxRollbacks, "loop: rollbacks", state[5]);
         Checkpoint.Require(state[6] >= 0 && state[6] <= _plan.Steps, "loop: evaluations since the best", state[6]);
-        Checkpoint.Require(state[9] >= 0 && state[9] <= state[3], "loop: step of the best", state[9]);
+        Checkpoint.Require(state[10] >= 0 && state[10] <= state[3], "loop: step of the best early model", state[10]);
         (_bestNll, _bestTypical, _sum) = (state[0], state[1], state[2]);
         (_step, _since, _rollbacks, _evaluationsSinceBest) = ((long)state[3], (long)state[4], (int)state[5], (int)state[6]);
-        (_stopped, _warnedOfDivergence, _bestStep) = (state[7] != 0, state[8] != 0, (long)state[9]);
+        (_stopped, _warnedOfDivergence, _earlyNll, _earlyStep) = (state[7] != 0, state[8] != 0, state[9], (long)state[10]);
         _typical.Clear();
         foreach (double value in checkpoint.NumbersUpTo("typical", TypicalSteps))
             _typical.Add(value);
         _random.Load(checkpoint);
         _best.Load(checkpoint);
+        _early?.LoadCopy(checkpoint, "early");
         _optimizer.Load(checkpoint);
         _average?.Load(checkpoint);
         _schedule.Load(checkpoint);
@@ -229,6 +239,7 @@ internal sealed class TrainingLoop : IDisposable
         _optimizer.Dispose();
         _average?.Dispose();
         _best.Dispose();
+        _early?.Dispose();
         ForgetUnread();
     }
 
@@ -333,31 +344,51 @@ internal sealed class TrainingLoop : IDisposable
         Warn($"The loss was {nll:G5} (gradient norm {norm:G5}) at step {step}: back to the best model so far, learning rate divided by 4.");
     }
 
-    /// <summary>The flow before its first step is the first that may be the best one: on few rows every step can make validation worse.</summary>
+    /// <summary>The flow before its first step may be the best one: on few rows every step can make validation worse.</summary>
     private void ConsiderStart()
     {
-        if (_validation is null)
+        if (_early is null)
             return;
-        using DisposeScope scope = NewDisposeScope();
-        _flow.RefreshStatistics(_sample.Rows.narrow(0, 0, Math.Min(_sample.Count, _plan.StatisticsRows)));
-        double nll = MeanNll(_validation);
-        if (!double.IsFinite(nll))
-            return;
-        _bestNll = nll;
-        _best.Take();
+        double nll = Look();
+        _earlyNll = double.IsFinite(nll) ? nll : double.PositiveInfinity;
     }
 
     /// <summary>Whether a step before the first evaluation is worth a look of its own; images take too long.</summary>
-    private bool IsEarlyLook(long step) => _plan.LooksEarly && _validation is not null && step < _plan.EvaluationInterval && EarlyLooks.Contains((int)step);
+    private bool IsEarlyLook(long step) => _plan.LooksEarly && _early is not null && step < _plan.EvaluationInterval && EarlyLooks.Contains((int)step);
 
-    /// <summary>An evaluation that only keeps what is better: patience, schedule and reports know nothing of it.</summary>
-    private void Look()
+    /// <summary>
+    /// Keeps the present model as an early one where it is better than the others; patience, schedule and reports know nothing of it.
+    /// </summary>
+    private double Look()
     {
         using DisposeScope scope = NewDisposeScope();
         using IDisposable? averages = _average?.Swap();
-        TakeIfBetter(out _);
+        _flow.RefreshStatistics(_sample.Rows.narrow(0, 0, Math.Min(_sample.Count, _plan.StatisticsRows)));
+        double nll = MeanNll(EarlyRows);
+        if (nll < _earlyNll)
+        {
+            (_earlyNll, _earlyStep) = (nll, _step);
+            _early!.Take();
+        }
         _flow.train();
+        return nll;
     }
+
+    /// <summary>Puts the best early model in the place of the best one, where later steps have only made validation worse.</summary>
+    private void PreferEarly(bool tells)
+    {
+        if (_early is null || !(MeanNll(EarlyRows) > _earlyNll))
+            return;
+        _early.Restore();
+        _bestNll = MeanNll(_validation!);
+        if (!tells)
+            return;
+        Warn($"Training did not make the validation rows more likely: of {_step} steps {_earlyStep} are kept"
+            + (_earlyStep == 0 ? ", that is the flow from before the first step, which for a table is a Gaussian. " : ". ")
+            + "Give more rows, raise Dropout or Noise, lower LearningRate, or take fewer Couplings and HiddenUnits.");
+    }
+
+    private DeviceRows EarlyRows => DequantizedValidation ?? _validation!;
 
     private bool TakeIfBetter(out double nll)
     {
@@ -365,7 +396,7 @@ internal sealed class TrainingLoop : IDisposable
         nll = _validation is null ? double.NaN : MeanNll(_validation);
         if (!IsWorthKeeping() || !(_validation is null || nll < _bestNll)) // without validation rows the last model counts as the best
             return false;
-        (_bestNll, _bestStep) = (nll, _step);
+        _bestNll = nll;
         _best.Take();
         return true;
     }

@@ -26,6 +26,9 @@ internal sealed class TrainingNoise : IDisposable
         _random = random;
     }
 
+    /// <summary>Where the Gaussian noise begins to grow; null where it is the same everywhere.</summary>
+    public NoiseReach? Reach { get; init; }
+
     /// <summary>Rows with one draw of the uniform noise alone: what a discrete density is to be evaluated on.</summary>
     public Tensor Dequantized(Tensor rows) => _uniform is null ? rows : AddUniform(rows);
 
@@ -35,7 +38,10 @@ internal sealed class TrainingNoise : IDisposable
         if (_uniform is not null)
             batch = AddUniform(batch);
         if (_gaussian is not null)
-            batch = batch.Plus(randn(batch.shape, dtype: ScalarType.Float32, device: batch.device, generator: _random.Generator) * _gaussian);
+        {
+            Tensor noise = randn(batch.shape, dtype: ScalarType.Float32, device: batch.device, generator: _random.Generator) * _gaussian;
+            batch = batch.Plus(Reach is null ? noise : noise * Reach.Growth(batch));
+        }
         return batch;
     }
 
@@ -45,5 +51,6 @@ internal sealed class TrainingNoise : IDisposable
     {
         _uniform?.Dispose();
         _gaussian?.Dispose();
+        Reach?.Dispose();
     }
 }

@@ -26,6 +26,7 @@ internal sealed class TrainingRun : IDisposable
     private readonly TensorBoardLog? _tensorBoard;
     private readonly DeviceRows _sample;
     private readonly DeviceRows? _validation;
+    private readonly DeviceRows? _noisyValidation;
     private readonly List<Flow> _flows = [];
     private readonly List<TrainingOutcome> _outcomes = [];
 
@@ -44,6 +45,8 @@ internal sealed class TrainingRun : IDisposable
         _folder = folder;
         _tensorBoard = options.TensorBoardFolder is { } log ? new TensorBoardLog(log) : null;
         (_sample, _validation) = shape.IsImage ? DequantizedSlices() : (data.Sample, data.Validation);
+        if (!shape.IsImage && _validation is not null && data.Facts.NoiseWidths.Any(width => width > 0))
+            _noisyValidation = Dequantized(_validation);
     }
 
     /// <summary>The trained flows, one per member, in evaluation mode.</summary>
@@ -104,6 +107,7 @@ internal sealed class TrainingRun : IDisposable
             _sample.Dispose();
         if (!ReferenceEquals(_validation, _data.Validation))
             _validation?.Dispose();
+        _noisyValidation?.Dispose();
     }
 
     private void Forget()
@@ -131,6 +135,7 @@ internal sealed class TrainingRun : IDisposable
         {
             Flips = _shape.IsImage && _options.Image is { HorizontalFlips: true } ? new HorizontalFlips(_shape, random) : null,
             Progress = new ProgressFan(_options.Progress, _channel, _tensorBoard, member, _options.Members, BitsPerNat(out double offset), offset),
+            DequantizedValidation = _noisyValidation,
             Warn = Warn,
             CancelGivesBest = _options.OnCancellation == OnCancellation.ReturnBest,
             Stepped = loop =>
@@ -197,7 +202,19 @@ internal sealed class TrainingRun : IDisposable
     private TrainingNoise Noise(DeviceRandom random, bool gaussian)
     {
         ColumnFacts facts = _data.Facts;
-        return new(facts.BinWidths, Array.ConvertAll(facts.StandardDeviation, deviation => gaussian ? (float)(_options.Noise * deviation) : 0), random, _device);
+        return new(facts.NoiseWidths, Array.ConvertAll(facts.StandardDeviation, deviation => gaussian ? (float)(_options.Noise * deviation) : 0), random, _device)
+        {
+            Reach = gaussian && _options.TailBound > 0 && facts.IsStretched.Contains(true) ? NoiseReach.Of(facts, _options.TailBound, _device) : null,
+        };
+    }
+
+    /// <summary>Rows with one draw of the noise of discrete features.</summary>
+    private DeviceRows Dequantized(DeviceRows rows)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using var random = new DeviceRandom(_seed, _device);
+        using TrainingNoise noise = Noise(random, gaussian: false);
+        return new(noise.Dequantized(rows.Rows).DetachFromDisposeScope(), rows.Weights?.clone().DetachFromDisposeScope());
     }
 
     /// <summary>

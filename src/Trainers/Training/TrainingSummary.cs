@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Globalization;
-using Microsoft.ML.Data;
 using RealNvp.ML.Export;
 using RealNvp.ML.Trainers.Data;
 using static TorchSharp.torch;
@@ -13,7 +12,7 @@ internal static class TrainingSummary
     public static FlowMetadata Metadata(Microsoft.ML.DataViewSchema.Column column, TrainingData data, RealNvpTrainer.Options options, TrainingPlan plan,
         IReadOnlyList<TrainingOutcome> outcomes, Device device, int seed, TimeSpan elapsed) => new()
         {
-            FeatureNames = SlotNames(column, data.Facts.Mean.Length),
+            FeatureNames = Data.FeatureNames.Of(column, data.Facts.Mean.Length),
             FeatureMedians = [.. data.Facts.Median],
             Training = new Dictionary<string, IFormattable>
             {
@@ -38,13 +37,4 @@ internal static class TrainingSummary
 
     // of the members, each by itself; NaN where there was nothing to learn
     private static double Mean(IReadOnlyList<TrainingOutcome> outcomes, Func<TrainingOutcome, double> select) => outcomes.Count == 0 ? double.NaN : outcomes.Average(select);
-
-    private static ImmutableArray<string> SlotNames(Microsoft.ML.DataViewSchema.Column column, int features)
-    {
-        if (!column.HasSlotNames())
-            return [];
-        VBuffer<ReadOnlyMemory<char>> names = default;
-        column.GetSlotNames(ref names);
-        return names.Length == features ? [.. names.DenseValues().Select(name => name.ToString())] : [];
-    }
 }

@@ -19,7 +19,8 @@ internal sealed class FeatureReader(DataViewRow source, DataViewSchema.Column co
     }
 
     /// <summary>
-    /// What is wrong with a vector whose length is not that of its column, or null. A view only promises the length: without a look, values of the row before
+    /// What is wrong with a vector whose length is not that of its column, or null. A view only promises the length: without a look, values
+    /// of the row before
     /// would stand in for those that are not there. ML.NET hands over a null array as a vector of no values.
     /// </summary>
     public static string? WrongLength(DataViewSchema.Column column, long row, int found, int expected) => found == expected ? null

@@ -1,0 +1,45 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using RealNvp.ML.Trainers;
+using RealNvp.ML.Transforms;
+
+namespace RealNvp.ML.Tests.Trainers;
+
+/// <summary>A category that training never had, a row of zeros behind a one-hot encoder, stands out by default.</summary>
+[Trait("Area", "DataAsItIs")]
+public sealed class OneHotTests
+{
+    private readonly MLContext _ml = new(seed: 1);
+
+    /// <summary>Groups of one-hot columns beside two normal ones; values of 0 and 1, or any two.</summary>
+    [Theory]
+    [InlineData(new[] { 12 }, 0f, 1f)]
+    [InlineData(new[] { 4 }, 0f, 1f)]
+    [InlineData(new[] { 12, 12 }, 0f, 1f)]
+    [InlineData(new[] { 3, 2 }, 0f, 1f)]
+    [InlineData(new[] { 5 }, -3f, 7f)]
+    public void An_unseen_category_of_the_last_group_is_flagged(int[] groups, float off, float on)
+    {
+        float[] Row(Random random, bool unseen)
+        {
+            var row = new List<float>();
+            foreach ((int g, int size) in groups.Index())
+            {
+                int category = unseen && g == groups.Length - 1 ? -1 : random.Next(size);
+                row.AddRange(Enumerable.Range(0, size).Select(i => i == category ? on : off));
+            }
+            return [.. row, (float)Tables.Normal(random), (float)Tables.Normal(random)];
+        }
+        IDataView Rows(int count, int seed, bool unseen = false)
+        {
+            var random = new Random(seed);
+            return Tables.Load(_ml, [.. Enumerable.Range(0, count).Select(_ => Row(random, unseen))]);
+        }
+        using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Contamination = 0.01, Steps = 1000 }).Fit(Rows(2500, 1));
+        IDataView odd = model.Transform(Rows(300, 2, unseen: true));
+        float[] normal = [.. model.Transform(Rows(1000, 3)).GetColumn<float>("Score").Order()];
+        double auroc = odd.GetColumn<float>("Score").Average(score => (double)normal.Count(other => other < score) / normal.Length);
+        Assert.InRange(auroc, 0.99, 1);
+        Assert.InRange(odd.GetColumn<bool>("PredictedLabel").Average(flagged => flagged ? 1.0 : 0), 0.97, 1);
+    }
+}
