@@ -8,7 +8,9 @@ using TorchSharp;
 
 namespace RealNvp.ML.Bench.Devices;
 
-/// <summary>Goes through what training promises of a device, one check after the other; a check that fails does not stop the others.</summary>
+/// <summary>
+/// Goes through what training promises of a device, one check after the other; a check that fails does not stop the others.
+/// </summary>
 internal sealed class DeviceBenchmark : Benchmark
 {
     /// <inheritdoc/>

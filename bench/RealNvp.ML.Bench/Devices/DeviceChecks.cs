@@ -53,7 +53,8 @@ internal sealed class DeviceChecks
     }
 
     /// <summary>
-    /// The trainer computes the likelihood of held-out rows with torch on the device; ONNX Runtime computes it on the CPU from the saved model. The truth says what could be reached.
+    /// The trainer computes the likelihood of held-out rows with torch on the device; ONNX Runtime computes it on the CPU from the saved
+    /// model. The truth says what could be reached.
     /// </summary>
     private string Table(string name, RealNvpTrainer.Options options)
     {
@@ -87,7 +88,10 @@ internal sealed class DeviceChecks
         return string.Create(CultureInfo.InvariantCulture, $"held out {bits.Mean:F3} bits per dimension after {ImageSteps} steps");
     }
 
-    /// <summary>A run that is stopped in the middle and goes on ends where one does that was not; to the last bit only where the device sums in a fixed order.</summary>
+    /// <summary>
+    /// A run that is stopped in the middle and goes on ends where one does that was not; to the last bit only where the device sums in a
+    /// fixed order.
+    /// </summary>
     private string Resumed()
     {
         string folder = Directory.CreateTempSubdirectory("realnvp-device-").FullName;

@@ -9,7 +9,10 @@ using static TorchSharp.torch;
 
 namespace RealNvp.ML.Bench.Devices;
 
-/// <summary>The same flow with random weights, in float32 on a device and in double precision on the CPU: log-likelihoods, and rows that come back from their latents.</summary>
+/// <summary>
+/// The same flow with random weights, in float32 on a device and in double precision on the CPU: log-likelihoods, and rows that come back
+/// from their latents.
+/// </summary>
 internal sealed class DeviceDifferences(string device)
 {
     private const int Rows = 256;

@@ -5,8 +5,8 @@ using RealNvp.ML.Bench.Running;
 namespace RealNvp.ML.Bench.Training;
 
 /// <summary>
-/// The same flows in PyTorch, in a process of its own that trains when it is asked to. For Debian's PyTorch OpenBLAS is preloaded: without it that one multiplies
-/// matrices at a tenth of the speed.
+/// The same flows in PyTorch, in a process of its own that trains when it is asked to. For Debian's PyTorch OpenBLAS is preloaded:
+/// without it that one multiplies matrices at a tenth of the speed.
 /// </summary>
 internal sealed class PyTorchPeer : IDisposable
 {

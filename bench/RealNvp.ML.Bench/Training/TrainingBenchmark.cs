@@ -91,7 +91,10 @@ internal sealed class TrainingBenchmark : Benchmark
         context.Report.Add(new Figure(name, Contest.Median(ours), "steps/s", Contest.Median(theirs), peer.Name, ratio));
     }
 
-    /// <summary>Tensors that this thread has made: TorchSharp makes one for each result of a native call. Those of the way back stay inside libtorch.</summary>
+    /// <summary>
+    /// Tensors that this thread has made: TorchSharp makes one for each result of a native call. Those of the way back stay inside
+    /// libtorch.
+    /// </summary>
     private static long TensorsMade()
         => DisposeScopeManager.Statistics.TensorStatistics.CreatedInScopeCount + DisposeScopeManager.Statistics.TensorStatistics.CreatedOutsideScopeCount;
 

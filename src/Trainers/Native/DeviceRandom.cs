@@ -7,8 +7,10 @@ namespace RealNvp.ML.Trainers.Native;
 
 /// <summary>All that a training run draws, on the device of its rows: batches, noise, dropout, flips.</summary>
 /// <remarks>
-/// TorchSharp makes generators of the CPU only, whatever device they are asked for. On a GPU the draws come from the device's own generator, which belongs to the process;
-/// it is set anew before each step, from the seed and the number of the step, so that a run that goes on from a checkpoint draws what it would have drawn.
+/// TorchSharp makes generators of the CPU only, whatever device they are asked for. On a GPU the draws come from the device's own
+/// generator, which belongs to the process;
+/// it is set anew before each step, from the seed and the number of the step, so that a run that goes on from a checkpoint draws what it
+/// would have drawn.
 /// </remarks>
 internal sealed class DeviceRandom : IDisposable
 {
@@ -57,8 +59,8 @@ internal sealed class DeviceRandom : IDisposable
     }
 
     /// <summary>
-    /// What libtorch requires of the state of its Mersenne Twister (CPUGeneratorImplStateLegacy: the seed, numbers left, whether it is seeded, the next number). There the
-    /// failure would be a native exception that ends the process.
+    /// What libtorch requires of the state of its Mersenne Twister (CPUGeneratorImplStateLegacy: the seed, numbers left, whether it is
+    /// seeded, the next number). There the failure would be a native exception that ends the process.
     /// </summary>
     private static void RequireState(ReadOnlySpan<byte> state)
     {
@@ -74,7 +76,9 @@ internal sealed class DeviceRandom : IDisposable
 
     private void Set(long step) => cuda.manual_seed_all(Mixed(_seed, step));
 
-    /// <summary>A seed for each step, unlike those of its neighbours and of other runs (the finalizer of SplitMix64: Steele, Lea and Flood 2014).</summary>
+    /// <summary>
+    /// A seed for each step, unlike those of its neighbours and of other runs (the finalizer of SplitMix64: Steele, Lea and Flood 2014).
+    /// </summary>
     internal static long Mixed(ulong seed, long step)
     {
         ulong z = unchecked(((seed << 32) ^ (ulong)step) + 0x9E3779B97F4A7C15);

@@ -3,8 +3,8 @@ using static TorchSharp.torch;
 namespace RealNvp.ML.Trainers.Native;
 
 /// <summary>
-/// Sets whether a GPU multiplies matrices and convolves in TF32 (10 bits of mantissa instead of 23), until disposed of. Libtorch has its own mind: by default
-/// convolutions do and matrix products do not. The setting is the process's.
+/// Sets whether a GPU multiplies matrices and convolves in TF32 (10 bits of mantissa instead of 23), until disposed of. Libtorch has its
+/// own mind: by default convolutions do and matrix products do not. The setting is the process's.
 /// </summary>
 internal sealed class MatrixPrecision : IDisposable
 {

@@ -6,9 +6,10 @@ using Frozen = RealNvp.ML.Export.Steps;
 namespace RealNvp.ML.Trainers.Steps;
 
 /// <summary>
-/// Coupling-output batch normalisation of image flows (paper, section 3.7), [N, C, H, W]: (x - mean) / sqrt(variance + epsilon) per channel on the half
-/// that the coupling transformed. Training uses the batch's statistics, with gradient and biased variance; evaluation and the inverse use running ones
-/// (0.9 old + 0.1 new), replaced before freezing by those of many rows.
+/// Coupling-output batch normalisation of image flows (paper, section 3.7), [N, C, H, W]: (x - mean) / sqrt(variance + epsilon) per
+/// channel on the half
+/// that the coupling transformed. Training uses the batch's statistics, with gradient and biased variance; evaluation and the inverse use
+/// running ones (0.9 old + 0.1 new), replaced before freezing by those of many rows.
 /// </summary>
 internal sealed class ImageBatchNorm : FlowStepModule
 {
@@ -51,7 +52,10 @@ internal sealed class ImageBatchNorm : FlowStepModule
 
     public override bool HasStatistics => true;
 
-    /// <summary>Training statistics to use instead of each batch's own, [channels, 1, 1]: with them held, the step is a fixed map whose Jacobian can be checked.</summary>
+    /// <summary>
+    /// Training statistics to use instead of each batch's own, [channels, 1, 1]: with them held, the step is a fixed map whose Jacobian
+    /// can be checked.
+    /// </summary>
     public (Tensor Mean, Tensor Variance)? HeldStatistics { get; set; }
 
     public override (Tensor Output, Tensor LogDet) forward(Tensor x)
@@ -91,7 +95,10 @@ internal sealed class ImageBatchNorm : FlowStepModule
         runningVariance.mul_(s_kept).add_(variance.detach(), s_momentum);
     }
 
-    /// <summary>The mean of every channel over the half that was transformed, [channels, 1, 1]; the other half of a checkerboard counts as zeros, or not at all.</summary>
+    /// <summary>
+    /// The mean of every channel over the half that was transformed, [channels, 1, 1]; the other half of a checkerboard counts as zeros,
+    /// or not at all.
+    /// </summary>
     private Tensor Mean(Tensor half) => transformed is null ? Average(half) : _maskedZeros ? Average(half * transformed) : SumOf(half * transformed, half);
 
     /// <summary>The half that was transformed, less its mean; zeros elsewhere.</summary>
