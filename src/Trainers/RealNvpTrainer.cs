@@ -105,6 +105,11 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
             throw new ArgumentException($"The column '{bitsColumn}' of bits per dimension needs discrete features, and value {continuous} of '{column.Name}' is not: "
                 + "at most 20 different values, or 5 % of the rows, and more than one make a feature discrete. Leave the column out.");
         }
+        if (shape.Size == 1)
+        {
+            Warn($"Column '{column.Name}' has one value. Couplings need two: over one the flow is a single Gaussian, whatever the options, and a value between two modes looks "
+                + "more normal than the modes. Where the value has modes or tails, put a second feature beside it with Concatenate; a constant will do for scores.");
+        }
         TrainingPlan plan = TrainingPlan.Of(options, data.TrainingCount, shape);
         channel.Info(MessageSensitivity.None, $"Training on {data.TrainingCount} rows of {shape} values{(data.IsStreamed ? ", streamed" : "")}, {data.Validation?.Count ?? 0} for validation, {data.Calibration.Length / shape.Size} for calibration; {options.Members} x {plan.Steps} steps of {plan.BatchSize} rows on {device}.");
         using var run = new TrainingRun(options, plan, data, shape, device, seed, folder, channel);

@@ -82,6 +82,7 @@ internal sealed class TrainingDataReader
         if (split.Validation.Length > 0)
             validation = held.Gather(split.Validation);
         calibration ??= held.Gather(split.Calibration);
+        WarnOfCopies(training, split.Validation.Length > 0 ? validation : null, split.Calibration.Length > 0 ? calibration : null);
         ColumnFacts facts = Facts(training);
         DeviceRows rows = training.To(_device, weighted);
         return new TrainingData
@@ -133,6 +134,7 @@ internal sealed class TrainingDataReader
         if (rule.Validation > 0)
             validation = validationRows.Sample();
         calibration ??= calibrationRows.Sample();
+        WarnOfCopies(sampled, rule.Validation > 0 ? validation : null, rule.Calibration > 0 ? calibration : null);
         return new TrainingData
         {
             TrainingCount = training,
@@ -174,6 +176,17 @@ internal sealed class TrainingDataReader
                 + FeatureNames.List([.. facts.TooFine.Select(feature => FeatureNames.Call(_names, feature))]) + ". Subtract a constant from them, or scale them up.");
         }
         return facts;
+    }
+
+    /// <summary>Says where slices that were cut by chance have rows in common.</summary>
+    private void WarnOfCopies(WeightedRows training, WeightedRows? validation, WeightedRows? calibration)
+    {
+        double share = _image is null ? CopiedRows.Share(training, validation, calibration) : 0;
+        if (share < CopiedRows.Noteworthy)
+            return;
+        Warn(FormattableString.Invariant($"{share:P0} of the held-out rows of column '{Column}' are copies of training rows: validation then cannot tell learning by ")
+            + "heart, and new rows are flagged more often than Contamination says. Leave copies out, or give rows of other groups (devices, patients, days) as the options "
+            + "Validation and Calibration.");
     }
 
     /// <summary>The rows of a view of the options, of more than <paramref name="capacity"/> a random sample.</summary>

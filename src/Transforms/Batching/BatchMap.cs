@@ -41,7 +41,8 @@ internal abstract class BatchMap(FlowRuntime runtime)
     public IDataView Transform(IDataView input)
     {
         Runtime.ThrowIfDisposed();
-        return new BatchView(this, input);
+        return MlNetInternals.RefusingOnnx(new BatchView(this, input), input,
+            "ConvertToOnnx cannot convert a Real NVP flow as a part of a pipeline. ExportDensity and ExportSampler of the flow's transformer write its graphs by themselves.");
     }
 
     /// <summary>A transformer's <see cref="ITransformer.GetRowToRowMapper"/>.</summary>
