@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Numerics.Tensors;
 using Microsoft.ML.OnnxRuntime;
 using RealNvp.ML.Export;
 using RealNvp.ML.Export.Steps;
@@ -11,7 +12,8 @@ namespace RealNvp.ML.Transforms;
 /// precision. So whoever exports a graph can certify it, without libtorch.
 /// </summary>
 /// <remarks>
-/// <para>Allowed differences, with D values per row: log-likelihood 1e-4 max(1, |value|, D); latent 1e-4 max(1, |value|) per element.</para>
+/// <para>Allowed differences, with D values per row: log-likelihood 1e-4 max(1, |value|, D); each element of a latent 1e-4 max(1, |latent|), the
+/// length of the whole latent: rotations and nets mix its elements, and so the roundings of all of them.</para>
 /// <para>
 /// Features that come back from the reference latents have units of their own, so their unit is the column's: 1e-4 max(s, |value - m|), where m and s are the
 /// mean and standard deviation of the column over the probes, plus 4 roundings of the value to <see cref="float"/> (a column around 1e6 has no finer
@@ -70,8 +72,8 @@ public static class FlowParity
     /// <summary>What a log-likelihood of a row of <paramref name="size"/> values may be off by.</summary>
     internal static double LogLikelihoodTolerance(double expected, int size) => Relative * Math.Max(Math.Max(1, Math.Abs(expected)), size);
 
-    /// <summary>What an element of a latent may be off by.</summary>
-    internal static double LatentTolerance(double expected) => Relative * Math.Max(1, Math.Abs(expected));
+    /// <summary>What each element of a latent may be off by.</summary>
+    internal static double LatentTolerance(ReadOnlySpan<double> latent) => Relative * Math.Max(1, TensorPrimitives.Norm(latent));
 
     /// <summary>Checks a density graph.</summary>
     /// <param name="model">The flow, with its probes.</param>
@@ -211,7 +213,11 @@ public static class FlowParity
 
         /// <summary>Compares their latents.</summary>
         public void CompareLatents(float[] found)
-            => Compare("Latent", found, [.. model.Probes.Latents], model.InputShape.Size, (_, expected) => LatentTolerance(expected));
+        {
+            int size = model.InputShape.Size;
+            double[] tolerances = [.. Enumerable.Range(0, model.Probes.Count).Select(i => LatentTolerance(model.Probes.Latents.AsSpan(i * size, size)))];
+            Compare("Latent", found, [.. model.Probes.Latents], size, (i, _) => tolerances[i / size]);
+        }
 
         /// <summary>Compares what comes back from the latents.</summary>
         public void CompareFeatures(float[] found)

@@ -65,6 +65,28 @@ public sealed class FlowFreezerTests
         Assert.Equal(1, strayed.Strayed);
     }
 
+    [Theory, InlineData(1, new float[] { 1, 2, 3, 5, 6, 7, 8 }), InlineData(2, new float[] { 1, 2, 5, 6, 7, 8 })]
+    public void Where_float32_follows_no_candidate_nothing_is_asked_of_a_graph(int members, float[] expected)
+    {
+        var choice = new ProbeChoice(8);
+        double[] latents = new double[8];
+        float[] rounded = new float[8];
+        rounded[3] = 0.01f; // a hundred times what is allowed
+        choice.Add([1, 2, 3, 4, 5, 6, 7, 8], (latents, new double[8]), [(rounded, new float[8])]);
+        Assert.Equal(expected, choice.ToProbes(members).Rows);
+
+        var hopeless = new ProbeChoice(8);
+        hopeless.Add([1, 2, 3, 4, 5, 6, 7, 8], (latents, new double[8]), [(Enumerable.Repeat(0.01f, 8).ToArray(), new float[8])]);
+        Assert.Equal(8, hopeless.ToProbes(members).Count); // then the graph is asked all the same, and training ends with what is wrong
+    }
+
+    [Fact]
+    public void The_elements_of_a_latent_share_its_tolerance()
+    {
+        Assert.Equal(1e-4, FlowParity.LatentTolerance([0.1, 0.2]), 1e-12);
+        Assert.Equal(5e-4, FlowParity.LatentTolerance([3, 0, 4]), 1e-12);
+    }
+
     [Fact]
     public void A_failed_check_after_training_hands_the_flow_over_and_says_what_to_do()
     {

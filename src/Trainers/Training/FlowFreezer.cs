@@ -90,7 +90,7 @@ internal static class FlowFreezer
                 + $" {chosen.Strayed} have a latent or log-likelihood that double precision tells otherwise by more than 1e-4 of it. "
                 + $"Where that matters, train less, or with more Dropout{(logit is null ? " or Noise" : "; or with fewer Levels")}.");
         }
-        return chosen.ToProbes();
+        return chosen.ToProbes(flows.Count);
     }
 
     /// <summary>

@@ -38,8 +38,9 @@ internal sealed class ProbeChoice(int count)
             foreach ((float[] latents, float[] logLikelihoods) in rounded)
             {
                 error = Math.Max(error, Math.Abs(logLikelihoods[i] - logLikelihood) / FlowParity.LogLikelihoodTolerance(logLikelihood, size));
+                double tolerance = FlowParity.LatentTolerance(exact.Latents.AsSpan(i * size, size));
                 for (int j = i * size; j < (i + 1) * size; j++)
-                    error = Math.Max(error, Math.Abs(latents[j] - exact.Latents[j]) / FlowParity.LatentTolerance(exact.Latents[j])); // NaN stays
+                    error = Math.Max(error, Math.Abs(latents[j] - exact.Latents[j]) / tolerance); // NaN stays
             }
             if (double.IsNaN(error))
                 error = double.PositiveInfinity;
@@ -51,7 +52,17 @@ internal sealed class ProbeChoice(int count)
         _any = true;
     }
 
-    /// <summary>The choice.</summary>
-    public ProbeSet ToProbes() => new(
-        [.. _best.SelectMany(probe => probe.Row)], [.. _best.Select(probe => probe.LogLikelihood)], [.. _best.SelectMany(probe => probe.Latent)]);
+    /// <summary>
+    /// The choice. Places where float32 follows no candidate are left out, all of a round through the members together, as long as a quarter remains: what torch's own
+    /// float32 cannot do says nothing of a graph.
+    /// </summary>
+    /// <param name="members">The members of a mixture, to which places belong in turn.</param>
+    public ProbeSet ToProbes(int members = 1)
+    {
+        (double Error, float[] Row, double[] Latent, double LogLikelihood)[] kept =
+            [.. _best.Chunk(members).Where(round => round.All(probe => probe.Error <= 1)).SelectMany(round => round)];
+        if (kept.Length < Math.Max(1, count / 4))
+            kept = _best;
+        return new ProbeSet([.. kept.SelectMany(probe => probe.Row)], [.. kept.Select(probe => probe.LogLikelihood)], [.. kept.SelectMany(probe => probe.Latent)]);
+    }
 }
