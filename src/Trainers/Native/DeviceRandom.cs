@@ -57,8 +57,8 @@ internal sealed class DeviceRandom : IDisposable
     }
 
     /// <summary>
-    /// What libtorch requires of the state of its Mersenne Twister (CPUGeneratorImplStateLegacy: the seed, numbers left, whether it is seeded, the next number). There the
-    /// failure would be a native exception that ends the process.
+    /// What libtorch requires of the state of its Mersenne Twister (CPUGeneratorImplStateLegacy: the seed, numbers left, whether it is
+    /// seeded, the next number). There the failure would be a native exception that ends the process.
     /// </summary>
     private static void RequireState(ReadOnlySpan<byte> state)
     {
