@@ -129,7 +129,8 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
         if (run.Unsaved is { } e)
         {
             throw new CheckpointException($"The last checkpoint could not be written to '{options.CheckpointFolder}': {e.Message} "
-                + "The training is not lost: this exception's Model is the trained flow; its Save keeps it, and ApplyRealNvp scores with it.",
+                + "The training is not lost: this exception's Model is the trained flow; its Save keeps it, "
+                + "and ApplyRealNvp scores with it.",
                 model, e);
         }
         if (float.IsPositiveInfinity(model.Calibration.Threshold) && options.Contamination > 0)
