@@ -5,15 +5,17 @@ using System.Text;
 namespace System.Runtime.CompilerServices;
 
 /// <summary>
-/// Makes the interpolated strings of this assembly, in the invariant culture: a library's messages, logs and files are the same in every country, and no single
-/// <c>$"..."</c> has to say so. It is in each assembly under <c>src</c>. (Numbers that are turned into text by other means must name their culture: CA1305 is an error.)
+/// Makes the interpolated strings of this assembly, in the invariant culture: a library's messages, logs and files are the same in every
+/// country, and no single <c>$"..."</c> has to say so. It is in each assembly under <c>src</c>. (Numbers that are turned into text by
+/// other means must name their culture: CA1305 is an error.)
 /// </summary>
 [InterpolatedStringHandler]
 internal readonly ref struct DefaultInterpolatedStringHandler
 {
     private readonly StringBuilder _text;
 
-    public DefaultInterpolatedStringHandler(int literalLength, int formattedCount) => _text = new StringBuilder(literalLength + 8 * formattedCount);
+    public DefaultInterpolatedStringHandler(int literalLength, int formattedCount)
+        => _text = new StringBuilder(literalLength + 8 * formattedCount);
 
     public void AppendLiteral(string value) => _text.Append(value);
 

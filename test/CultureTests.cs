@@ -12,13 +12,16 @@ namespace RealNvp.ML.Tests;
 /// <summary>The library's text is the same in every culture: models, logs, errors and checkpoints go from one country to another.</summary>
 public sealed partial class CultureTests
 {
-    /// <summary>Tells a process of <see cref="TrainingProcess"/> to write the text of a small training in the culture that it names.</summary>
+    /// <summary>
+    /// Tells a process of <see cref="TrainingProcess"/> to write the text of a small training in the culture that it names.
+    /// </summary>
     public const string Kind = "culture";
 
     [Fact]
     public void Summaries_are_the_same()
     {
-        FlowModel[] models = [Flows.Random(), ImageFlows.Random(), ImageFlows.Mixture(levelWidth: 0.25f), TrainingProcess.Fit(TrainingProcess.Table, null, Few)];
+        FlowModel[] models = [Flows.Random(), ImageFlows.Random(), ImageFlows.Mixture(levelWidth: 0.25f),
+            TrainingProcess.Fit(TrainingProcess.Table, null, Few)];
         string[] expected = Array.ConvertAll(models, model => model.Summary());
         Assert.Contains(expected, summary => summary.Contains('.', StringComparison.Ordinal));
         using var _ = new ForeignCulture();
@@ -42,7 +45,8 @@ public sealed partial class CultureTests
         using Process process = Start(culture);
         string output = process.StandardOutput.ReadToEnd(), errors = process.StandardError.ReadToEnd();
         process.WaitForExit();
-        Assert.SkipWhen(errors.Contains("ICU", StringComparison.Ordinal), "This system has no ICU, without which .NET knows no country: install libicu.");
+        Assert.SkipWhen(errors.Contains("ICU", StringComparison.Ordinal),
+            "This system has no ICU, without which .NET knows no country: install libicu.");
         Assert.True(process.ExitCode == 0, errors + output);
         string[] lines = output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal($"{culture} 0,5", lines[0]); // the country is there
@@ -62,14 +66,17 @@ public sealed partial class CultureTests
     {
         var log = new List<string>();
         FlowModel model = TrainingProcess.Fit(TrainingProcess.Table, null, Few, log);
-        log.RemoveAll(message => message.StartsWith("Elapsed", StringComparison.Ordinal) || message.StartsWith("Channel", StringComparison.Ordinal)); // ML.NET's own
+        // ML.NET's own
+        log.RemoveAll(message => message.StartsWith("Elapsed", StringComparison.Ordinal)
+            || message.StartsWith("Channel", StringComparison.Ordinal));
         var ml = new MLContext(seed: 1);
         foreach (Action action in (Action[])
         [
             .. ((Action<RealNvpTrainer.Options>[])
             [
-                options => options.Trim = 0.5, options => options.LogScaleGain = -0.5, options => options.Dropout = -1.5, options => options.Members = -1,
-                options => options.Noise = double.PositiveInfinity, options => options.Contamination = double.NaN, options => options.BatchSize = -2,
+                options => options.Trim = 0.5, options => options.LogScaleGain = -0.5, options => options.Dropout = -1.5,
+                options => options.Members = -1, options => options.BatchSize = -2,
+                options => options.Noise = double.PositiveInfinity, options => options.Contamination = double.NaN,
                 options => options.Image = new() { Alpha = 0.5f }, options => options.Image = new() { LevelWidth = -0.25f },
             ]).Select(change => (Action)(() => TrainingProcess.Fit(TrainingProcess.Table, null, change))),
             () => TrainingProcess.Fit(TrainingProcess.Table, null, rows: ml => TrainingProcess.TableRows(ml, 1, -0.5f)), // weights
@@ -97,7 +104,8 @@ public sealed partial class CultureTests
         string assembly = typeof(CultureTests).Assembly.Location, stem = Path.ChangeExtension(assembly, null);
         string configuration = Path.Combine(Path.GetDirectoryName(assembly)!, "countries.runtimeconfig.json");
         File.WriteAllText(configuration, InvariantSetting().Replace(File.ReadAllText(stem + ".runtimeconfig.json"), "$1false"));
-        return Process.Start(new ProcessStartInfo("dotnet", ["exec", "--runtimeconfig", configuration, "--depsfile", stem + ".deps.json", assembly])
+        return Process.Start(new ProcessStartInfo("dotnet",
+            ["exec", "--runtimeconfig", configuration, "--depsfile", stem + ".deps.json", assembly])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

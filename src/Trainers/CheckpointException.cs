@@ -3,8 +3,8 @@ using RealNvp.ML.Export;
 namespace RealNvp.ML.Trainers;
 
 /// <summary>
-/// The last checkpoint of a training could not be written: a disk is full, or a folder is gone. Training goes on without, with a warning and a new try at every interval, and
-/// says so at its end.
+/// The last checkpoint of a training could not be written: a disk is full, or a folder is gone. Training goes on without, with a warning
+/// and a new try at every interval, and says so at its end.
 /// </summary>
 public sealed class CheckpointException : IOException
 {

@@ -117,7 +117,8 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
 
         channel.Info(MessageSensitivity.None, $"Trained in {clock.Elapsed.TotalSeconds:F1} s; freezing the flow, scoring the calibration rows and checking the graphs.");
         FlowMetadata metadata = TrainingSummary.Metadata(column, data, options, plan, run.Outcomes, device, seed, clock.Elapsed);
-        CancellationToken cancellation = options.OnCancellation == OnCancellation.ReturnBest ? CancellationToken.None : options.CancellationToken;
+        CancellationToken cancellation = options.OnCancellation == OnCancellation.ReturnBest
+            ? CancellationToken.None : options.CancellationToken;
         FlowModel model = FlowFreezer.Freeze(run.Flows, shape, metadata, seed, Warn, Tell, cancellation);
         Tell($"Scoring {data.Calibration.Length / shape.Size} calibration rows.");
         using var runtime = new FlowRuntime(_host, model, typeof(RealNvpTransformer)); // its session is the transformer's too
@@ -126,14 +127,17 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
         RequireParity(model, options.CheckpointFolder, () =>
         {
             FlowParity.CheckDensity(runtime, model, cancellation);
-            using var sampling = new FlowRuntime(_host, model, typeof(RealNvpTransformer)); // not every pipeline samples: this session goes again
+            // not every pipeline samples: this session goes again
+            using var sampling = new FlowRuntime(_host, model, typeof(RealNvpTransformer));
             FlowParity.CheckSampling(sampling, model, cancellation);
         });
         cancellation.ThrowIfCancellationRequested();
         if (run.Unsaved is { } e)
         {
-            throw new CheckpointException($"The last checkpoint could not be written to '{options.CheckpointFolder}': {e.Message} The training is not lost: "
-                + "this exception's Model is the trained flow; its Save keeps it, and ApplyRealNvp scores with it.", model, e);
+            throw new CheckpointException($"The last checkpoint could not be written to '{options.CheckpointFolder}': {e.Message} "
+                + "The training is not lost: this exception's Model is the trained flow; its Save keeps it, "
+                + "and ApplyRealNvp scores with it.",
+                model, e);
         }
         if (float.IsPositiveInfinity(model.Calibration.Threshold) && options.Contamination > 0)
             Warn($"Nothing will be flagged: {model.Calibration.Count} calibration rows are too few for a contamination of {options.Contamination}, which needs {Math.Ceiling(1 / options.Contamination - 1e-9) - 1}. Raise CalibrationFraction or Contamination, or set a threshold with WithThreshold.");

@@ -162,8 +162,8 @@ public sealed partial class RealNvpTrainer
         public string? WeightColumn;
 
         /// <summary>
-        /// Training rows of up to this size, in bytes of float32, are held in memory, on the training device; never more than 8 GiB. Larger data streams from its
-        /// source in every pass, through a shuffle pool; the source must give the same rows each time.
+        /// Training rows of up to this size, in bytes of float32, are held in memory, on the training device; never more than 8 GiB.
+        /// Larger data streams from its source in every pass, through a shuffle pool; the source must give the same rows each time.
         /// </summary>
         public long ResidentLimit = Defaults.ResidentLimit;
 
@@ -183,9 +183,10 @@ public sealed partial class RealNvpTrainer
         public int? Threads;
 
         /// <summary>
-        /// Whether glibc's malloc keeps freed memory for as long as trainings run, instead of handing it back behind every step, which takes up to a third of
-        /// the time of large flows. A setting of the process, made anew for the first training and undone behind the last. Null, the default, and true keep it,
-        /// but for a process whose environment sets malloc's thresholds; false leaves malloc alone, for hosts that tune it themselves.
+        /// Whether glibc's malloc keeps freed memory for as long as trainings run, instead of handing it back behind every step, which
+        /// takes up to a third of the time of large flows. A setting of the process, made anew for the first training and undone behind
+        /// the last. Null, the default, and true keep it, but for a process whose environment sets malloc's thresholds; false leaves
+        /// malloc alone, for hosts that tune it themselves.
         /// </summary>
         public bool? KeepNativeMemory;
 
@@ -220,8 +221,8 @@ public sealed partial class RealNvpTrainer
         public IProgress<TrainingProgress>? Progress;
 
         /// <summary>
-        /// Stops training at the next step, after a checkpoint where those are written; behind the last step, where it is to throw, also the freezing, the calibration and the
-        /// checks of the graphs.
+        /// Stops training at the next step, after a checkpoint where those are written; behind the last step, where it is to throw, also
+        /// the freezing, the calibration and the checks of the graphs.
         /// </summary>
         public CancellationToken CancellationToken;
 

@@ -32,7 +32,9 @@ public static class FlowParity
     /// <summary>Values that a round trip computes with, unless one or two images have more.</summary>
     private const int RoundTripValues = 1 << 16;
 
-    /// <summary>Checks both graphs as exports write them. Training checks them as pipelines run them, in the session that these will use.</summary>
+    /// <summary>
+    /// Checks both graphs as exports write them. Training checks them as pipelines run them, in the session that these will use.
+    /// </summary>
     /// <param name="model">The flow, with its probes.</param>
     /// <param name="cancellation">Ends it: graphs of thousands of columns take minutes.</param>
     /// <exception cref="FlowParityException">An output of a graph differs by more than is allowed.</exception>
@@ -46,7 +48,10 @@ public static class FlowParity
         CheckSampling(model, model.BuildSamplingGraph(), cancellation);
     }
 
-    /// <summary>Checks the density graph as pipelines run it: with the outputs that they ask for, in the session and on the device that they will use.</summary>
+    /// <summary>
+    /// Checks the density graph as pipelines run it: with the outputs that they ask for, in the session and on the device that they will
+    /// use.
+    /// </summary>
     /// <param name="runtime">Runs the graphs.</param>
     /// <param name="model">The flow, with its probes.</param>
     /// <param name="cancellation">Ends it.</param>
@@ -66,7 +71,8 @@ public static class FlowParity
     internal static void CheckSampling(FlowRuntime runtime, FlowModel model, CancellationToken cancellation)
     {
         if (model.Probes.Count > 0)
-            new ParityFacts(model).CompareFeatures(runtime.Features([.. model.Probes.Latents.Select(value => (float)value)], MembersOfProbes(model), cancellation));
+            new ParityFacts(model).CompareFeatures(runtime.Features([.. model.Probes.Latents.Select(value => (float)value)],
+                MembersOfProbes(model), cancellation));
     }
 
     /// <summary>What a log-likelihood of a row of <paramref name="size"/> values may be off by.</summary>
@@ -84,7 +90,8 @@ public static class FlowParity
     public static IReadOnlyDictionary<string, string> CheckDensity(FlowModel model, byte[] graph, float? threshold = null)
         => CheckDensity(model, graph, threshold, CancellationToken.None);
 
-    private static SortedDictionary<string, string> CheckDensity(FlowModel model, byte[] graph, float? threshold, CancellationToken cancellation)
+    private static SortedDictionary<string,
+        string> CheckDensity(FlowModel model, byte[] graph, float? threshold, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(graph);
@@ -120,7 +127,8 @@ public static class FlowParity
     /// <param name="graph">ONNX bytes from <see cref="FlowModel.BuildSamplingGraph"/>.</param>
     /// <returns>The largest errors by name, for the graph's metadata; only the number of probes where the model has none.</returns>
     /// <exception cref="FlowParityException">A feature differs by more than is allowed.</exception>
-    public static IReadOnlyDictionary<string, string> CheckSampling(FlowModel model, byte[] graph) => CheckSampling(model, graph, CancellationToken.None);
+    public static IReadOnlyDictionary<string, string> CheckSampling(FlowModel model, byte[] graph)
+        => CheckSampling(model, graph, CancellationToken.None);
 
     private static SortedDictionary<string, string> CheckSampling(FlowModel model, byte[] graph, CancellationToken cancellation)
     {
@@ -209,7 +217,8 @@ public static class FlowParity
 
         /// <summary>Compares the log-likelihoods of the probe rows.</summary>
         public void CompareLogLikelihoods(float[] found)
-            => Compare("LogLikelihood", found, [.. model.Probes.LogLikelihoods], 1, (_, expected) => LogLikelihoodTolerance(expected, model.InputShape.Size));
+            => Compare("LogLikelihood", found, [.. model.Probes.LogLikelihoods], 1, (_, expected)
+                => LogLikelihoodTolerance(expected, model.InputShape.Size));
 
         /// <summary>Compares their latents.</summary>
         public void CompareLatents(float[] found)
@@ -264,7 +273,8 @@ public static class FlowParity
         private readonly InferenceSession _session;
         private readonly IDisposableReadOnlyCollection<OrtValue> _outputs;
 
-        public GraphRun(byte[] graph, string input, float[] rows, int size, float[]? members = null, CancellationToken cancellation = default)
+        public GraphRun(byte[] graph, string input, float[] rows, int size, float[]? members = null,
+            CancellationToken cancellation = default)
         {
             _session = OnnxLibrary.Call(() =>
             {

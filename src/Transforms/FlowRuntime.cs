@@ -38,7 +38,9 @@ internal sealed class FlowRuntime : IDisposable
         return new(_sessions, owner);
     }
 
-    /// <summary>The same sessions without a hold on them: good for as long as others hold them, and disposing it does not disturb those.</summary>
+    /// <summary>
+    /// The same sessions without a hold on them: good for as long as others hold them, and disposing it does not disturb those.
+    /// </summary>
     /// <exception cref="ObjectDisposedException">This hold was disposed.</exception>
     public FlowRuntime Borrow(Type owner)
     {

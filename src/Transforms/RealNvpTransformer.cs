@@ -72,7 +72,8 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
 
     /// <param name="host">Says which GPU to use, and takes messages.</param>
     /// <param name="model">The flow.</param>
-    /// <param name="others">A hold on the flow's sessions to share, or null for sessions of its own. It is shared last: a hold that an exception leaves behind is never let go.</param>
+    /// <param name="others">A hold on the flow's sessions to share, or null for sessions of its own. It is shared last: a hold that an
+    /// exception leaves behind is never let go.</param>
     /// <param name="columns">Column names.</param>
     /// <param name="threshold">On the score.</param>
     /// <param name="batchSize">Rows per batch; null chooses.</param>
@@ -213,7 +214,8 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     {
         _runtime.ThrowIfDisposed();
         RealNvpSampler.CheckTemperature(temperature);
-        return new SampleView(new SamplingMap(_runtime, Model, "Latent", FeatureColumnName, temperature, _batchSize, images: null), count, seed);
+        return new SampleView(new SamplingMap(_runtime, Model, "Latent", FeatureColumnName, temperature, _batchSize, images: null), count,
+            seed);
     }
 
     /// <summary>
@@ -238,7 +240,8 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
         ArgumentException.ThrowIfNullOrWhiteSpace(outputColumnName);
         _runtime.ThrowIfDisposed();
         RealNvpSampler.CheckTemperature(temperature);
-        return new SampleView(new SamplingMap(_runtime, Model, "Latent", outputColumnName, temperature, _batchSize, new LevelImage(Model)), count, seed);
+        return new SampleView(new SamplingMap(_runtime, Model, "Latent", outputColumnName, temperature, _batchSize,
+            new LevelImage(Model)), count, seed);
     }
 
     /// <summary>

@@ -8,7 +8,8 @@ using RealNvp.ML.Transforms.Onnx;
 namespace RealNvp.ML.Transforms;
 
 /// <summary>Latent to features, or to images: the flow backwards.</summary>
-internal sealed class SamplingMap(FlowRuntime runtime, FlowModel model, string latentColumnName, string outputColumnName, float temperature, int? batchSize, LevelImage? images)
+internal sealed class SamplingMap(FlowRuntime runtime, FlowModel model, string latentColumnName, string outputColumnName,
+    float temperature, int? batchSize, LevelImage? images)
     : BatchMap(runtime)
 {
     /// <inheritdoc/>

@@ -3,12 +3,17 @@ using System.Text;
 
 namespace RealNvp.ML.Tests.Trainers;
 
-/// <summary>The format of checkpoint files, read and written by other code than the library's: magic, entries of name and value, SHA-256 of all before.</summary>
+/// <summary>
+/// The format of checkpoint files, read and written by other code than the library's: magic, entries of name and value, SHA-256 of all
+/// before.
+/// </summary>
 internal static class CheckpointBytes
 {
     private const int Magic = 8, Hash = 32;
 
-    /// <summary>Changes one entry of a file, or removes it where <paramref name="change"/> gives null; the checksum is right again afterwards.</summary>
+    /// <summary>
+    /// Changes one entry of a file, or removes it where <paramref name="change"/> gives null; the checksum is right again afterwards.
+    /// </summary>
     public static void Change(string path, string entry, Func<byte[], byte[]?> change)
     {
         byte[] file = File.ReadAllBytes(path);

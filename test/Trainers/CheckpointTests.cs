@@ -105,7 +105,8 @@ public sealed class CheckpointTests
             options.OnCancellation = what;
             options.CancellationToken = CancelAfter(options, 500); // the last step of the first member of two
         }
-        Assert.Throws<OperationCanceledException>(() => TrainingProcess.Fit(TrainingProcess.Table, folder.Root, options => Cancelling(options, OnCancellation.Throw)));
+        Assert.Throws<OperationCanceledException>(()
+            => TrainingProcess.Fit(TrainingProcess.Table, folder.Root, options => Cancelling(options, OnCancellation.Throw)));
         Assert.Equal("checkpoint-000000000500.rnvpckpt", Path.GetFileName(Assert.Single(Checkpoints(folder))));
         Assert.Equal(expected, TrainingProcess.Hash(TrainingProcess.Fit(TrainingProcess.Table, folder.Root)));
         // and where the best so far is asked for, the end of the member is kept too
@@ -115,14 +116,16 @@ public sealed class CheckpointTests
         Assert.Equal(expected, TrainingProcess.Hash(TrainingProcess.Fit(TrainingProcess.Table, other.Root)));
     }
 
-    [Theory, InlineData("Trained in"), InlineData("Freezing flow 2 of 2."), InlineData("Computing 64 probe rows"), InlineData("Scoring "), InlineData("Checking the graphs")]
+    [Theory, InlineData("Trained in"), InlineData("Freezing flow 2 of 2."), InlineData("Computing 64 probe rows"), InlineData("Scoring "),
+        InlineData("Checking the graphs")]
     public void Cancelling_behind_the_last_step_throws_where_the_log_tells_what_is_done(string stage)
     {
         var log = new List<string>();
         Export.FlowModel Fit(OnCancellation what)
         {
             using var source = new CancellationTokenSource();
-            return TrainingProcess.Fit(TrainingProcess.Table, null, options => (options.Steps, options.OnCancellation, options.CancellationToken) = (20, what, source.Token), log, message =>
+            return TrainingProcess.Fit(TrainingProcess.Table, null, options
+                => (options.Steps, options.OnCancellation, options.CancellationToken) = (20, what, source.Token), log, message =>
             {
                 if (message.StartsWith(stage, StringComparison.Ordinal))
                     source.Cancel();
@@ -160,18 +163,21 @@ public sealed class CheckpointTests
                 Few(options);
                 change(options);
             }
-            string message = Assert.Throws<InvalidOperationException>(() => TrainingProcess.Fit(TrainingProcess.Table, folder.Root, Changed, rows: rows)).Message;
+            string message = Assert.Throws<InvalidOperationException>(()
+                => TrainingProcess.Fit(TrainingProcess.Table, folder.Root, Changed, rows: rows)).Message;
             Assert.StartsWith("The checkpoint is of another run: it has ", message, StringComparison.Ordinal);
             Assert.All(names, name => Assert.Contains(name, message, StringComparison.Ordinal));
         }
         Refused(["'WeightColumn: Weight', this one 'WeightColumn: '"], options => options.WeightColumn = null);
-        Refused(["'training weights: ", "'validation weights: "], _ => { }, ml => Rows(ml, 1, 2)); // the weights alone, and all by one factor
+        // the weights alone, and all by one factor
+        Refused(["'training weights: ", "'validation weights: "], _ => { }, ml => Rows(ml, 1, 2));
         Refused(["'training rows: "], _ => { }, ml => Rows(ml, 2, 1));
         Refused(["'validation rows: "], options => options.Validation = Rows(new MLContext(), 3, 1));
         Refused(["'calibration rows: "], options => options.Calibration = Rows(new MLContext(), 3, 1));
         Refused(["'Dequantize: True', this one 'Dequantize: False'"], options => options.Dequantize = false);
         Refused(["'Dropout: 0.1', this one 'Dropout: 0.25'"], options => options.Dropout = 0.25);
-        Refused(["'streamed: True', this one 'streamed: False'", "this one no 'ShufflePool'"], options => options.ResidentLimit = 1 << 20); // another number of lines
+        // another number of lines
+        Refused(["'streamed: True', this one 'streamed: False'", "this one no 'ShufflePool'"], options => options.ResidentLimit = 1 << 20);
         // and what does not shape it may change
         TrainingProcess.Fit(TrainingProcess.Table, folder.Root, options =>
         {
@@ -221,7 +227,8 @@ public sealed class CheckpointTests
             CheckpointBytes.Change(files[^1].Path, entry, change);
             var log = new List<string>();
             Assert.Equal(expected, TrainingProcess.Hash(TrainingProcess.Fit(TrainingProcess.Table, folder.Root, Few, log)));
-            Assert.Contains(log, message => message.Contains(Path.GetFileName(files[^1].Path), StringComparison.Ordinal) && message.Contains(reason, StringComparison.Ordinal));
+            Assert.Contains(log, message => message.Contains(Path.GetFileName(files[^1].Path), StringComparison.Ordinal)
+                && message.Contains(reason, StringComparison.Ordinal));
         }
 
         static byte[] Put(byte[] bytes, int at, byte[] value) => [.. bytes[..at], .. value, .. bytes[(at + value.Length)..]];
@@ -246,12 +253,15 @@ public sealed class CheckpointTests
                     Directory.CreateDirectory(path);
             });
         }
-        Assert.Equal(expected, TrainingProcess.Hash(TrainingProcess.Fit(TrainingProcess.Table, null, options => Losing(options, 24, 54), log)));
-        Assert.Equal(["30", "40", "50"], log.Where(message => message.Contains("is not written", StringComparison.Ordinal)).Select(message => message.Split(' ')[4]));
+        Assert.Equal(expected, TrainingProcess.Hash(TrainingProcess.Fit(TrainingProcess.Table, null, options => Losing(options, 24, 54),
+            log)));
+        Assert.Equal(["30", "40", "50"],
+            log.Where(message => message.Contains("is not written", StringComparison.Ordinal)).Select(message => message.Split(' ')[4]));
         Assert.Equal(2, Directory.GetFiles(path).Length); // as after any run, and no lock is left
 
         Directory.Delete(path, recursive: true);
-        CheckpointException error = Assert.Throws<CheckpointException>(() => TrainingProcess.Fit(TrainingProcess.Table, null, options => Losing(options, 74, -1)));
+        CheckpointException error = Assert.Throws<CheckpointException>(()
+            => TrainingProcess.Fit(TrainingProcess.Table, null, options => Losing(options, 74, -1)));
         Assert.Contains(path, error.Message, StringComparison.Ordinal);
         Assert.Equal(expected, TrainingProcess.Hash(error.Model));
 
@@ -265,7 +275,8 @@ public sealed class CheckpointTests
         string file = Path.Combine(folder.Root, "file");
         File.WriteAllText(file, "");
         var log = new List<string>();
-        string message = Assert.Throws<IOException>(() => TrainingProcess.Fit(TrainingProcess.Table, Path.Combine(file, "within"), log: log)).Message;
+        string message = Assert.Throws<IOException>(()
+            => TrainingProcess.Fit(TrainingProcess.Table, Path.Combine(file, "within"), log: log)).Message;
         Assert.Contains("within' cannot be written", message, StringComparison.Ordinal);
         Assert.DoesNotContain(log, line => line.StartsWith("Training on", StringComparison.Ordinal));
     }

@@ -20,13 +20,15 @@ public sealed class FlowFreezerTests
     public void A_sharp_density_has_probes_that_a_right_graph_passes_and_a_wrong_one_fails(double sharpness, bool warns)
     {
         using Flow flow = Sharp(sharpness);
-        FlowModel model = FlowFreezer.Freeze([flow], s_shape, FlowMetadata.Empty, 1, _warnings.Add, cancellation: TestContext.Current.CancellationToken);
+        FlowModel model = FlowFreezer.Freeze([flow], s_shape, FlowMetadata.Empty, 1, _warnings.Add,
+            cancellation: TestContext.Current.CancellationToken);
         FlowParity.Check(model, TestContext.Current.CancellationToken);
         Assert.Equal(warns, _warnings.Any(message => message.Contains("float32 does not follow it everywhere", StringComparison.Ordinal)));
         Assert.Equal(ProbeSet.StandardCount, model.Probes.Count);
 
         using Flow other = Sharp(sharpness * 1.01);
-        FlowModel wrong = FlowFreezer.Freeze([other], s_shape, FlowMetadata.Empty, 1, _ => { }, cancellation: TestContext.Current.CancellationToken);
+        FlowModel wrong = FlowFreezer.Freeze([other], s_shape, FlowMetadata.Empty, 1, _ => { },
+            cancellation: TestContext.Current.CancellationToken);
         Assert.Throws<FlowParityException>(() => FlowParity.CheckDensity(model, wrong.BuildDensityGraph()));
     }
 
@@ -34,7 +36,8 @@ public sealed class FlowFreezerTests
     public void Probes_have_the_latents_of_the_formulas()
     {
         using Flow flow = Sharp(30);
-        FlowModel model = FlowFreezer.Freeze([flow], s_shape, FlowMetadata.Empty, 1, _warnings.Add, cancellation: TestContext.Current.CancellationToken);
+        FlowModel model = FlowFreezer.Freeze([flow], s_shape, FlowMetadata.Empty, 1, _warnings.Add,
+            cancellation: TestContext.Current.CancellationToken);
         for (int row = 0; row < model.Probes.Count; row++)
         {
             double[] expected = ReferenceFlow.Latent(model, [.. model.Probes.Rows.AsSpan().Slice(row * 16, 16)]);
@@ -91,11 +94,13 @@ public sealed class FlowFreezerTests
     public void A_failed_check_after_training_hands_the_flow_over_and_says_what_to_do()
     {
         using Flow flow = Sharp(1);
-        FlowModel model = FlowFreezer.Freeze([flow], s_shape, FlowMetadata.Empty, 1, _warnings.Add, cancellation: TestContext.Current.CancellationToken);
+        FlowModel model = FlowFreezer.Freeze([flow], s_shape, FlowMetadata.Empty, 1, _warnings.Add,
+            cancellation: TestContext.Current.CancellationToken);
         RealNvpTrainer.RequireParity(model, null, () => FlowParity.Check(model, TestContext.Current.CancellationToken));
         FlowModel damaged = new(s_shape, model.Steps, model.Calibration, model.Metadata,
             new ProbeSet(model.Probes.Rows, model.Probes.LogLikelihoods, model.Probes.Latents.SetItem(5, 77)));
-        FlowParityException error = Assert.Throws<FlowParityException>(() => RealNvpTrainer.RequireParity(damaged, "kept-here", () => FlowParity.Check(damaged, TestContext.Current.CancellationToken)));
+        FlowParityException error = Assert.Throws<FlowParityException>(()
+            => RealNvpTrainer.RequireParity(damaged, "kept-here", () => FlowParity.Check(damaged, TestContext.Current.CancellationToken)));
         Assert.Equal(("Latent", 0, 77.0), (error.Output, error.Row, error.Expected));
         Assert.Same(damaged, error.Model);
         foreach (string advice in new[] { "Model is the trained flow", "'kept-here'", "Dropout", "Levels" })

@@ -23,7 +23,8 @@ public sealed partial class NativeHeapTests
     [Fact]
     public void Two_trainings_hold_it_until_the_last_ends_and_then_all_is_as_it_was()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux() && !RuntimeInformation.RuntimeIdentifier.Contains("musl", StringComparison.Ordinal), "only glibc has the options");
+        Assert.SkipUnless(OperatingSystem.IsLinux() && !RuntimeInformation.RuntimeIdentifier.Contains("musl", StringComparison.Ordinal),
+            "only glibc has the options");
         NativeHeap first = new(), second = new();
         Assert.Equal(2, NativeHeap.Users);
         Assert.InRange(Mapped(50), 0, 10);
@@ -39,7 +40,8 @@ public sealed partial class NativeHeapTests
     [Theory, InlineData(null, 1), InlineData(true, 1), InlineData(false, 0)]
     public void Training_holds_it_unless_told_otherwise(bool? keep, int expected)
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux() && !RuntimeInformation.RuntimeIdentifier.Contains("musl", StringComparison.Ordinal), "only glibc has the options");
+        Assert.SkipUnless(OperatingSystem.IsLinux() && !RuntimeInformation.RuntimeIdentifier.Contains("musl", StringComparison.Ordinal),
+            "only glibc has the options");
         var users = new HashSet<int>();
         TrainingProcess.Fit(TrainingProcess.Table, null, options =>
             (options.Steps, options.KeepNativeMemory, options.Progress) = (10, keep, new Receiver(() => users.Add(NativeHeap.Users))));

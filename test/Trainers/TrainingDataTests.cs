@@ -19,8 +19,10 @@ public sealed class TrainingDataTests
         var store = new RowStore(Features);
         store.Add(new float[Features], 1);
         // 2^32 values, which are 0 in 32 bits
-        Assert.Contains("4096 rows of 1048576 values", Assert.Throws<ArgumentException>(() => store.Gather(new int[4096])).Message, StringComparison.Ordinal);
-        Assert.Contains("ShufflePool", Assert.Throws<ArgumentException>(() => new StreamedBatches(() => throw new InvalidOperationException(), rows: 1 << 20, Features,
+        Assert.Contains("4096 rows of 1048576 values", Assert.Throws<ArgumentException>(() => store.Gather(new int[4096])).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("ShufflePool",
+            Assert.Throws<ArgumentException>(() => new StreamedBatches(() => throw new InvalidOperationException(), rows: 1 << 20, Features,
             weighted: false, batchSize: 2, pool: 4096, seed: 1, TorchSharp.torch.CPU)).Message, StringComparison.Ordinal);
         Assert.Equal(Array.MaxLength / 10, TrainingDataReader.MostRows(long.MaxValue, 10));
         Assert.Equal((1L << 30) / 40, TrainingDataReader.MostRows(1L << 30, 10));

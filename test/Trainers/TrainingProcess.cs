@@ -71,7 +71,8 @@ internal static class TrainingProcess
     }
 
     /// <summary>Trains here.</summary>
-    public static FlowModel Fit(string kind, string? folder, Action<RealNvpTrainer.Options>? change = null, List<string>? log = null, Action<string>? heard = null,
+    public static FlowModel Fit(string kind, string? folder, Action<RealNvpTrainer.Options>? change = null, List<string>? log = null,
+        Action<string>? heard = null,
         Func<MLContext, IDataView>? rows = null)
     {
         var ml = new MLContext(seed: 1);
@@ -147,7 +148,8 @@ internal static class TrainingProcess
     {
         SchemaDefinition schema = SchemaDefinition.Create(typeof(WeightedRow));
         schema["Features"].ColumnType = new VectorDataViewType(NumberDataViewType.Single, 5);
-        return ml.Data.LoadFromEnumerable(Tables.Gaussian(600, 5, seed).Select((row, i) => new WeightedRow { Features = row, Weight = i % 3 * weight }), schema);
+        return ml.Data.LoadFromEnumerable(Tables.Gaussian(600, 5, seed).Select((row, i)
+            => new WeightedRow { Features = row, Weight = i % 3 * weight }), schema);
     }
 
     /// <summary>Smooth random images, 3 x 32 x 32 of 8 bits.</summary>

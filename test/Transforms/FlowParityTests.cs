@@ -49,18 +49,21 @@ public class FlowParityTests
     public void What_pipelines_run_is_checked_in_their_own_sessions(bool mixture)
     {
         CancellationToken token = TestContext.Current.CancellationToken;
-        (FlowModel model, FlowModel other) = mixture ? (ImageFlows.Mixture(), ImageFlows.Mixture(levels: 16)) : (_model, Flows.Random(seed: 8));
+        (FlowModel model, FlowModel other) = mixture
+            ? (ImageFlows.Mixture(), ImageFlows.Mixture(levels: 16)) : (_model, Flows.Random(seed: 8));
         using RealNvpTransformer right = new(new Microsoft.ML.MLContext(), model), wrong = new(new Microsoft.ML.MLContext(), other);
         FlowParity.CheckDensity(right.Runtime, model, token);
         FlowParity.CheckSampling(right.Runtime, model, token);
-        Assert.Equal("LogLikelihood", Assert.Throws<FlowParityException>(() => FlowParity.CheckDensity(wrong.Runtime, model, token)).Output);
+        Assert.Equal("LogLikelihood", Assert.Throws<FlowParityException>(()
+            => FlowParity.CheckDensity(wrong.Runtime, model, token)).Output);
         Assert.Equal("Features", Assert.Throws<FlowParityException>(() => FlowParity.CheckSampling(wrong.Runtime, model, token)).Output);
         if (mixture)
             return;
         var latents = new FlowModel(model.InputShape, model.Steps, model.Calibration, model.Metadata,
             new ProbeSet(model.Probes.Rows, model.Probes.LogLikelihoods, model.Probes.Latents.SetItem(5, 99)));
         Assert.Equal("Latent", Assert.Throws<FlowParityException>(() => FlowParity.CheckDensity(right.Runtime, latents, token)).Output);
-        Assert.Throws<OperationCanceledException>(() => FlowParity.CheckDensity(right.Runtime, model, new CancellationToken(canceled: true)));
+        Assert.Throws<OperationCanceledException>(()
+            => FlowParity.CheckDensity(right.Runtime, model, new CancellationToken(canceled: true)));
     }
 
     [Fact]

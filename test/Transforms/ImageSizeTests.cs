@@ -210,6 +210,7 @@ public sealed class ImageSizeTests
         var bare = new FlowModel(shape, all);
         float[][] rows = ImageFlows.Rows(bare, 3);
         FlowParity.Check(new FlowModel(shape, all, probes: new ProbeSet(
-            [.. rows.SelectMany(row => row)], [.. rows.Select(row => ReferenceFlow.LogLikelihood(bare, row))], [.. rows.SelectMany(row => ReferenceFlow.Latent(bare, row))])), TestContext.Current.CancellationToken);
+            [.. rows.SelectMany(row => row)], [.. rows.Select(row => ReferenceFlow.LogLikelihood(bare, row))],
+                [.. rows.SelectMany(row => ReferenceFlow.Latent(bare, row))])), TestContext.Current.CancellationToken);
     }
 }

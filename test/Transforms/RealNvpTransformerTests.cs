@@ -168,7 +168,8 @@ public class RealNvpTransformerTests
     public void What_is_found_does_not_own_the_model()
     {
         IDataView data = _ml.Data.LoadFromEnumerable(FeatureRow.Many(_model, 3));
-        using var chain = (TransformerChain<RealNvpTransformer>)_ml.Transforms.CopyColumns("Copy", "Id").Append(_ml.Transforms.ApplyRealNvp(_model)).Fit(data);
+        using var chain = (TransformerChain<RealNvpTransformer>)_ml.Transforms.CopyColumns("Copy", "Id")
+            .Append(_ml.Transforms.ApplyRealNvp(_model)).Fit(data);
         float[] Scores(ITransformer model) => [.. model.Transform(data).GetColumn<float>("Score")];
         float[] expected = Scores(chain);
         RealNvpTransformer found = chain.FindRealNvp();
@@ -312,7 +313,8 @@ public class RealNvpTransformerTests
         Assert.Throws<ArgumentOutOfRangeException>(() => transformer.WithContamination(1));
         Assert.Throws<ArgumentException>(() => transformer.WithColumns(new RealNvpColumns { Score = "X", PValue = "X" }));
         Assert.Throws<ArgumentException>(() => transformer.WithColumns(new RealNvpColumns { Latent = "" }));
-        Assert.Throws<ArgumentException>(() => transformer.WithColumns(new RealNvpColumns { BitsPerDimension = "Bits" })); // the flow is not discrete
+        // the flow is not discrete
+        Assert.Throws<ArgumentException>(() => transformer.WithColumns(new RealNvpColumns { BitsPerDimension = "Bits" }));
         Assert.Throws<ArgumentOutOfRangeException>(() => transformer.CreateSampler(temperature: -1));
         Assert.Throws<ArgumentException>(() => transformer.CreateSampler(outputColumnName: " "));
         Assert.Throws<InvalidOperationException>(() => transformer.CreateSampler(asImages: true)); // nor over images

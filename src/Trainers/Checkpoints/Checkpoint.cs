@@ -89,7 +89,8 @@ internal sealed class Checkpoint
     public static void Require(bool holds, string name, IFormattable found)
     {
         if (!holds)
-            throw new DamagedCheckpointException(string.Create(CultureInfo.InvariantCulture, $"'{name}' is {found}, which no run of these options writes"));
+            throw new DamagedCheckpointException(string.Create(CultureInfo.InvariantCulture,
+                $"'{name}' is {found}, which no run of these options writes"));
     }
 
     /// <summary>Writes the file's content.</summary>
@@ -126,7 +127,8 @@ internal sealed class Checkpoint
         for (ReadOnlySpan<byte> rest = file[s_magic.Length..^HashSize]; !rest.IsEmpty;)
         {
             string name = Encoding.UTF8.GetString(Take(ref rest, BinaryPrimitives.ReadInt32LittleEndian(Take(ref rest, sizeof(int)))));
-            if (!checkpoint._entries.TryAdd(name, Take(ref rest, BinaryPrimitives.ReadInt64LittleEndian(Take(ref rest, sizeof(long)))).ToArray()))
+            if (!checkpoint._entries.TryAdd(name,
+                Take(ref rest, BinaryPrimitives.ReadInt64LittleEndian(Take(ref rest, sizeof(long)))).ToArray()))
                 throw new DamagedCheckpointException($"it has the value '{name}' twice");
         }
         return checkpoint;
@@ -135,7 +137,8 @@ internal sealed class Checkpoint
     private static ReadOnlySpan<byte> Take(ref ReadOnlySpan<byte> rest, long length)
     {
         if (length < 0 || length > rest.Length)
-            throw new DamagedCheckpointException(string.Create(CultureInfo.InvariantCulture, $"an entry of {length} bytes does not fit into the {rest.Length} that are left"));
+            throw new DamagedCheckpointException(string.Create(CultureInfo.InvariantCulture,
+                $"an entry of {length} bytes does not fit into the {rest.Length} that are left"));
         ReadOnlySpan<byte> taken = rest[..(int)length];
         rest = rest[(int)length..];
         return taken;
@@ -146,7 +149,8 @@ internal sealed class Checkpoint
         if (!_entries.TryGetValue(name, out byte[]? value))
             throw new DamagedCheckpointException($"it has no value '{name}'");
         if (length is { } expected && value.Length != expected)
-            throw new DamagedCheckpointException(string.Create(CultureInfo.InvariantCulture, $"'{name}' has {value.Length} bytes, expected {expected}"));
+            throw new DamagedCheckpointException(string.Create(CultureInfo.InvariantCulture,
+                $"'{name}' has {value.Length} bytes, expected {expected}"));
         return value;
     }
 }

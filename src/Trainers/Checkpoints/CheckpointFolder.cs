@@ -13,7 +13,8 @@ internal sealed class CheckpointFolder : IDisposable
     private readonly FileStream _lock;
 
     /// <summary>
-    /// A folder, made where it is missing, which no other run can have until disposed of: each would remove the other's files. What a killed process left half written is removed.
+    /// A folder, made where it is missing, which no other run can have until disposed of: each would remove the other's files. What a
+    /// killed process left half written is removed.
     /// </summary>
     /// <exception cref="IOException">It cannot be written, or another run has it.</exception>
     public CheckpointFolder(string path)
@@ -22,7 +23,8 @@ internal sealed class CheckpointFolder : IDisposable
         try
         {
             _path = Directory.CreateDirectory(path).FullName;
-            held = new FileStream(Path.Combine(_path, "run.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 1, FileOptions.DeleteOnClose);
+            held = new FileStream(Path.Combine(_path, "run.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None,
+                bufferSize: 1, FileOptions.DeleteOnClose);
             held.Write("A training run has this folder."u8); // a full disk is better found now than after hours
             held.Flush(flushToDisk: true);
             foreach (string half in Directory.EnumerateFiles(_path, Prefix + "*" + Suffix + ".*.tmp"))

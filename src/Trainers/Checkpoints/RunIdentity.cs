@@ -59,7 +59,8 @@ internal sealed class RunIdentity
         facts.AddRange(Properties(plan));
         facts.AddRange(
         [
-            ("shape", shape), ("seed", seed), ("device", device.type == DeviceType.CPU ? "cpu" : "cuda"), // another kind draws other random numbers
+            // another kind draws other random numbers
+            ("shape", shape), ("seed", seed), ("device", device.type == DeviceType.CPU ? "cpu" : "cuda"),
             ("streamed", data.IsStreamed),
         ]);
         if (data.IsStreamed)
@@ -106,7 +107,8 @@ internal sealed class RunIdentity
     }
 
     private static IEnumerable<(string Name, object? Value)> Properties<T>(T record)
-        => typeof(T).GetProperties(BindingFlags.Public | BindingFlags.Instance).Select(property => (property.Name, property.GetValue(record)));
+        => typeof(T).GetProperties(BindingFlags.Public | BindingFlags.Instance)
+            .Select(property => (property.Name, property.GetValue(record)));
 
     /// <summary>A short hash of values, which may be more than a span takes.</summary>
     private static string Digest(Tensor? values)

@@ -50,7 +50,10 @@ internal sealed class RowStore(int features)
     public static int Length(int rows, int features, string remedy)
     {
         long values = (long)rows * features;
-        return values <= MostValues ? (int)values : throw new ArgumentException($"{rows} rows of {features} values are more than the {MostValues} values that one array takes. {remedy}");
+        return values <= MostValues
+            ? (int)values
+            : throw new ArgumentException(
+                $"{rows} rows of {features} values are more than the {MostValues} values that one array takes. {remedy}");
     }
 
     /// <summary>All rows in their order.</summary>

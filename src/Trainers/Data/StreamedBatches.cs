@@ -69,7 +69,8 @@ internal sealed class StreamedBatches : IBatchSource
 
     public void Restore(Checkpoint checkpoint)
     {
-        long epoch = checkpoint.Integer("batches.epoch", -1, long.MaxValue), batches = checkpoint.Integer("batches.batch", 0, _rows / BatchSize);
+        long epoch = checkpoint.Integer("batches.epoch", -1, long.MaxValue),
+            batches = checkpoint.Integer("batches.batch", 0, _rows / BatchSize);
         if (epoch < 0)
             return;
         Begin(epoch);

@@ -58,7 +58,8 @@ internal sealed class TrainingDataReader
     private double CalibrationFraction => _options.Calibration is null ? _options.CalibrationFraction : 0;
 
     /// <summary>The most rows that are held: what the limit allows, and one array takes. More of them stream.</summary>
-    internal static long MostRows(long residentLimit, int features) => Math.Min(residentLimit / sizeof(float), RowStore.MostValues) / features;
+    internal static long MostRows(long residentLimit, int features)
+        => Math.Min(residentLimit / sizeof(float), RowStore.MostValues) / features;
 
     /// <summary>Reads all rows, and keeps them as long as they fit.</summary>
     private (RowStore? Held, long Count, LeftOut LeftOut) Hold(RowSource source)

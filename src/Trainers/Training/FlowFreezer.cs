@@ -1,4 +1,3 @@
-using System.Globalization;
 using RealNvp.ML.Export;
 using RealNvp.ML.Trainers.Steps;
 using TorchSharp;
@@ -27,13 +26,14 @@ internal static class FlowFreezer
     /// <param name="tell">Is told what is being done.</param>
     /// <param name="cancellation">Ends it: large flows take minutes.</param>
     public static FlowModel Freeze(
-        IReadOnlyList<Flow> flows, FlowShape shape, FlowMetadata metadata, int seed, Action<string> warn, Action<string>? tell = null, CancellationToken cancellation = default)
+        IReadOnlyList<Flow> flows, FlowShape shape, FlowMetadata metadata, int seed, Action<string> warn, Action<string>? tell = null,
+        CancellationToken cancellation = default)
     {
         using IDisposable guard = no_grad();
         var members = new List<IEnumerable<Export.Steps.FlowStep>>();
         foreach ((int member, Flow flow) in flows.Index())
         {
-            tell?.Invoke(string.Create(CultureInfo.InvariantCulture, $"Freezing flow {member + 1} of {flows.Count}."));
+            tell?.Invoke($"Freezing flow {member + 1} of {flows.Count}.");
             flow.eval();
             flow.cpu();
             flow.to(ScalarType.Float64); // so that what is folded into weights is rounded once
@@ -63,7 +63,7 @@ internal static class FlowFreezer
         var chosen = new ProbeChoice(count);
         for (int round = 0; round < ProbeChoice.Rounds && !chosen.IsSettled; round++)
         {
-            tell?.Invoke(string.Create(CultureInfo.InvariantCulture, $"Computing {count} probe rows in double precision, round {round + 1} of at most {ProbeChoice.Rounds}."));
+            tell?.Invoke($"Computing {count} probe rows in double precision, round {round + 1} of at most {ProbeChoice.Rounds}.");
             var rows = new Tensor[count];
             foreach ((int member, Flow flow) in flows.Index())
             {

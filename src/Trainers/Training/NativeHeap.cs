@@ -3,10 +3,10 @@ using System.Runtime.InteropServices;
 namespace RealNvp.ML.Trainers.Training;
 
 /// <summary>
-/// Keeps glibc from handing memory back to the system behind every training step and faulting it in again in the next, which takes up to a third of
-/// the time where tensors are large. The settings are the process's: the first training that runs makes them, and with the last one that ends they
-/// are glibc's own again, and the process gives back what it no longer needs. Other C libraries are left as they are, and so is a process whose
-/// environment sets any of them.
+/// Keeps glibc from handing memory back to the system behind every training step and faulting it in again in the next, which takes up to
+/// a third of the time where tensors are large. The settings are the process's: the first training that runs makes them, and with the
+/// last one that ends they are glibc's own again, and the process gives back what it no longer needs. Other C libraries are left as they
+/// are, and so is a process whose environment sets any of them.
 /// </summary>
 internal sealed partial class NativeHeap : IDisposable
 {
@@ -55,7 +55,8 @@ internal sealed partial class NativeHeap : IDisposable
 
     private static bool Set()
     {
-        if (!OperatingSystem.IsLinux() || IsChosen("MALLOC_MMAP_THRESHOLD_") || IsChosen("MALLOC_TRIM_THRESHOLD_") || IsChosen("MALLOC_TOP_PAD_")
+        if (!OperatingSystem.IsLinux() || IsChosen("MALLOC_MMAP_THRESHOLD_") || IsChosen("MALLOC_TRIM_THRESHOLD_")
+            || IsChosen("MALLOC_TOP_PAD_")
             || (Environment.GetEnvironmentVariable("GLIBC_TUNABLES")?.Contains("glibc.malloc.", StringComparison.Ordinal) ?? false))
         {
             return false;
@@ -63,7 +64,8 @@ internal sealed partial class NativeHeap : IDisposable
         try
         {
             // the largest threshold that glibc takes: blocks beyond it still come from the system and go back
-            return SetOption(MmapThreshold, 32 << 20) != 0 && SetOption(TrimThreshold, int.MaxValue) != 0 && SetOption(TopPad, 64 << 20) != 0;
+            return SetOption(MmapThreshold, 32 << 20) != 0 && SetOption(TrimThreshold, int.MaxValue) != 0
+                && SetOption(TopPad, 64 << 20) != 0;
         }
         catch (Exception e) when (e is DllNotFoundException or EntryPointNotFoundException)
         {

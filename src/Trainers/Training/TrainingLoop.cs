@@ -53,7 +53,8 @@ internal sealed class TrainingLoop : IDisposable
     private readonly Snapshot _best;
     private readonly Snapshot? _early;
     private readonly LearningRateSchedule _schedule;
-    private readonly RunningMedian _typical = new(TypicalSteps); // one extreme row makes a batch's mean enormous, and clipping makes it harmless
+    // one extreme row makes a batch's mean enormous, and clipping makes it harmless
+    private readonly RunningMedian _typical = new(TypicalSteps);
 
     // losses and gradient norms of the last steps, as they are on the device: reading one there holds the program until the step is done
     private readonly List<(Tensor Nll, Tensor Norm, double LearningRate)> _unread = [];

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Microsoft.ML.Runtime;
 using RealNvp.ML.Export;
 using RealNvp.ML.Trainers.Checkpoints;
@@ -32,7 +31,8 @@ internal sealed class TrainingRun : IDisposable
 
     /// <summary>A run over rows, which remain the caller's, as does the folder.</summary>
     public TrainingRun(
-        RealNvpTrainer.Options options, TrainingPlan plan, TrainingData data, FlowShape shape, Device device, int seed, CheckpointFolder? folder, IChannel channel)
+        RealNvpTrainer.Options options, TrainingPlan plan, TrainingData data, FlowShape shape, Device device, int seed,
+        CheckpointFolder? folder, IChannel channel)
     {
         _options = options;
         _plan = plan;
@@ -128,7 +128,8 @@ internal sealed class TrainingRun : IDisposable
         return flow;
     }
 
-    private void Train(int member, int seed, Flow flow, DeviceRandom random, Checkpoint? from, TorchThreads threads, CancellationToken cancellation)
+    private void Train(int member, int seed, Flow flow, DeviceRandom random, Checkpoint? from, TorchThreads threads,
+        CancellationToken cancellation)
     {
         using TrainingNoise noise = Noise(random, gaussian: !_shape.IsImage);
         using var loop = new TrainingLoop(flow, _plan, random, _data.OpenBatches(_plan.BatchSize, seed, random), _sample, _validation, noise)
@@ -151,7 +152,8 @@ internal sealed class TrainingRun : IDisposable
             threads.Set((int)from.Integer("threads", 1, MostThreads));
         }
         TrainingOutcome outcome = loop.Run(cancellation);
-        if (loop.Step % _options.CheckpointInterval != 0 && !loop.WasCut) // the end is worth keeping too; a run that was cut has saved where
+        // the end is worth keeping too; a run that was cut has saved where
+        if (loop.Step % _options.CheckpointInterval != 0 && !loop.WasCut)
             Save(member, loop);
         _outcomes.Add(outcome);
     }
@@ -176,8 +178,8 @@ internal sealed class TrainingRun : IDisposable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             Unsaved = e; // hours of training are worth more than one checkpoint, and a disk may have room again
-            Warn(string.Create(CultureInfo.InvariantCulture,
-                $"The checkpoint of step {step} is not written: {e.Message} Training goes on without; the next one is tried at the next multiple of {_options.CheckpointInterval} steps."));
+            Warn($"The checkpoint of step {step} is not written: {e.Message} Training goes on without, and tries again "
+                + $"at the next multiple of {_options.CheckpointInterval} steps.");
         }
     }
 
