@@ -1,4 +1,5 @@
 using RealNvp.ML.Export;
+using RealNvp.ML.Trainers.Native;
 using RealNvp.ML.Trainers.Steps;
 using TorchSharp;
 using TorchSharp.Modules;

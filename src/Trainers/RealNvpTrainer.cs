@@ -5,6 +5,7 @@ using Microsoft.ML.Runtime;
 using RealNvp.ML.Export;
 using RealNvp.ML.Trainers.Checkpoints;
 using RealNvp.ML.Trainers.Data;
+using RealNvp.ML.Trainers.Native;
 using RealNvp.ML.Trainers.Training;
 using RealNvp.ML.Transforms;
 using RealNvp.ML.Transforms.Onnx;

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using RealNvp.ML.Trainers.Native;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Trainers.Training;
 

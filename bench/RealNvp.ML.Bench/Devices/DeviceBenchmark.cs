@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using RealNvp.ML.Bench.Reporting;
 using RealNvp.ML.Bench.Running;
+using RealNvp.ML.Trainers.Native;
 using RealNvp.ML.Trainers.Training;
 using TorchSharp;
 

@@ -1,4 +1,5 @@
 using RealNvp.ML.Export.Steps;
+using RealNvp.ML.Trainers.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 

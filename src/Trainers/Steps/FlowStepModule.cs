@@ -1,5 +1,6 @@
 using RealNvp.ML.Export;
 using RealNvp.ML.Export.Steps;
+using RealNvp.ML.Trainers.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 using Frozen = RealNvp.ML.Export.Steps;

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using RealNvp.ML.Export.Steps;
+using RealNvp.ML.Trainers.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,3 +1,4 @@
+using RealNvp.ML.Trainers.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 using Frozen = RealNvp.ML.Export.Steps;

@@ -1,4 +1,5 @@
 using RealNvp.ML.Trainers.Checkpoints;
+using RealNvp.ML.Trainers.Native;
 using RealNvp.ML.Trainers.Steps;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -1,4 +1,5 @@
 using RealNvp.ML.Trainers.Checkpoints;
+using RealNvp.ML.Trainers.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -22,7 +22,7 @@ internal sealed class ProbeChoice(int count)
     /// <summary>Whether no further candidate is needed.</summary>
     public bool IsSettled => _any && _best.All(probe => probe.Error <= Close);
 
-    /// <summary>Candidates of the first round that float32 strays from by more than a graph may.</summary>
+    /// <summary>Candidates of the first round that float32 strays from by more than a graph may, or in an element of the latent by more than 1e-4 of that.</summary>
     public int Strayed { get; private set; }
 
     /// <summary>Takes a round.</summary>
@@ -34,17 +34,21 @@ internal sealed class ProbeChoice(int count)
         int size = rows.Length / count;
         for (int i = 0; i < count; i++)
         {
-            double logLikelihood = exact.LogLikelihoods[i], error = 0;
+            double logLikelihood = exact.LogLikelihoods[i], error = 0, elements = 0;
             foreach ((float[] latents, float[] logLikelihoods) in rounded)
             {
                 error = Math.Max(error, Math.Abs(logLikelihoods[i] - logLikelihood) / FlowParity.LogLikelihoodTolerance(logLikelihood, size));
                 double tolerance = FlowParity.LatentTolerance(exact.Latents.AsSpan(i * size, size));
                 for (int j = i * size; j < (i + 1) * size; j++)
-                    error = Math.Max(error, Math.Abs(latents[j] - exact.Latents[j]) / tolerance); // NaN stays
+                {
+                    double difference = Math.Abs(latents[j] - exact.Latents[j]);
+                    error = Math.Max(error, difference / tolerance); // NaN stays
+                    elements = Math.Max(elements, difference / FlowParity.LatentTolerance([exact.Latents[j]]));
+                }
             }
             if (double.IsNaN(error))
                 error = double.PositiveInfinity;
-            if (!_any && error > 1)
+            if (!_any && Math.Max(error, elements) > 1)
                 Strayed++;
             if (!_any || error < _best[i].Error)
                 _best[i] = (error, rows[(i * size)..((i + 1) * size)], exact.Latents[(i * size)..((i + 1) * size)], logLikelihood);

@@ -1,7 +1,7 @@
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace RealNvp.ML.Trainers;
+namespace RealNvp.ML.Trainers.Native;
 
 /// <summary>
 /// Tensors that are made of others and kept. TorchSharp does not keep a tensor alive during a native call on it: where nothing else holds

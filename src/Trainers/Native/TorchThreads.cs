@@ -1,6 +1,6 @@
 using static TorchSharp.torch;
 
-namespace RealNvp.ML.Trainers.Training;
+namespace RealNvp.ML.Trainers.Native;
 
 /// <summary>Sets libtorch's number of threads for as long as it lives; the setting is the process's.</summary>
 internal sealed class TorchThreads : IDisposable

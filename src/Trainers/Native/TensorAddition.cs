@@ -1,7 +1,7 @@
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace RealNvp.ML.Trainers;
+namespace RealNvp.ML.Trainers.Native;
 
 /// <summary>
 /// Sums of tensors whose factor is held. TorchSharp's operator + makes a <see cref="Scalar"/> of the factor 1 for every call, and a finalizer that runs during the

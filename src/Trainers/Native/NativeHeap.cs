@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace RealNvp.ML.Trainers.Training;
+namespace RealNvp.ML.Trainers.Native;
 
 /// <summary>
 /// Keeps glibc from handing memory back to the system behind every training step and faulting it in again in the next, which takes up to

@@ -1,6 +1,6 @@
 using static TorchSharp.torch;
 
-namespace RealNvp.ML.Trainers.Training;
+namespace RealNvp.ML.Trainers.Native;
 
 /// <summary>
 /// Gradients are recorded as long as it lives, whatever the application has set for the thread: under its no_grad nothing would be learned,

@@ -1,7 +1,7 @@
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace RealNvp.ML.Trainers.Training;
+namespace RealNvp.ML.Trainers.Native;
 
 /// <summary>The native side of torch: whether it is there, and which device to use.</summary>
 internal static class TorchRuntime
