@@ -78,9 +78,17 @@ public sealed class FlowFreezerTests
         choice.Add([1, 2, 3, 4, 5, 6, 7, 8], (latents, new double[8]), [(rounded, new float[8])]);
         Assert.Equal(expected, choice.ToProbes(members).Rows);
 
-        var hopeless = new ProbeChoice(8);
-        hopeless.Add([1, 2, 3, 4, 5, 6, 7, 8], (latents, new double[8]), [(Enumerable.Repeat(0.01f, 8).ToArray(), new float[8])]);
-        Assert.Equal(8, hopeless.ToProbes(members).Count); // then the graph is asked all the same, and training ends with what is wrong
+        var cut = new ProbeChoice(8); // a sample that was held at the largest float
+        cut.Add([1, 2, 3, -float.MaxValue, 5, 6, 7, 8], (latents, new double[8]), [(new float[8], new float[8])]);
+        Assert.Equal(expected, cut.ToProbes(members).Rows);
+
+        var steep = new ProbeChoice(8); // then the graph is asked all the same, and training ends with what is wrong
+        steep.Add([1, 2, 3, 4, 5, 6, 7, 8], (latents, new double[8]), [([.. Enumerable.Range(1, 8).Select(i => 0.01f * i)], new float[8])]);
+        Assert.Equal([1, 2], steep.ToProbes(members).Rows);
+
+        var lost = new ProbeChoice(8);
+        lost.Add(Enumerable.Repeat(float.MaxValue, 8).ToArray(), (latents, new double[8]), [(new float[8], new float[8])]);
+        Assert.Equal(0, lost.ToProbes(members).Count);
     }
 
     [Fact]

@@ -71,7 +71,8 @@ internal static class FlowFreezer
                 int[] own = [.. Enumerable.Range(0, count).Where(i => i % flows.Count == member)];
                 if (own.Length == 0)
                     continue;
-                Tensor noise = randn([own.Length, shape.Size], dtype: ScalarType.Float64, device: CPU, generator: generator);
+                using Scalar temperature = Math.Pow(0.25, Math.Max(0, round - 1)).ToScalar(); // far out, a flow over heavy tails leaves float32
+                Tensor noise = randn([own.Length, shape.Size], dtype: ScalarType.Float64, device: CPU, generator: generator).mul_(temperature);
                 Tensor samples = Samples(flow, noise);
                 if (logit is not null)
                     samples = OnLevels(samples, (Export.Steps.Logit)logit.Freeze(), withEnds: round < ProbeChoice.Rounds / 2);
@@ -90,7 +91,13 @@ internal static class FlowFreezer
                 + $" {chosen.Strayed} have a latent or log-likelihood that double precision tells otherwise by more than 1e-4 of it. "
                 + $"Where that matters, train less, or with more Dropout{(logit is null ? " or Noise" : "; or with fewer Levels")}.");
         }
-        return chosen.ToProbes(flows.Count);
+        ProbeSet probes = chosen.ToProbes(flows.Count);
+        if (probes.Count == 0)
+        {
+            warn("Every row that the flow draws leaves float32, so its graphs cannot be checked against it: codes for missing values that many rows have, far from "
+                + "the others, do that. Scores are not affected; do not rely on samples, or replace the codes.");
+        }
+        return probes;
     }
 
     /// <summary>

@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using RealNvp.ML.Export;
 using RealNvp.ML.Transforms;
 
@@ -15,6 +16,9 @@ internal sealed class ProbeChoice(int count)
 
     /// <summary>The share of what a graph may be off by that float32 may be off by: other runtimes round otherwise.</summary>
     private const double Close = 0.25;
+
+    /// <summary>Values beyond this are too near the end of float32, where samples are cut off: they do not come back from their latents.</summary>
+    private const float MostMagnitude = 1e30f;
 
     private readonly (double Error, float[] Row, double[] Latent, double LogLikelihood)[] _best = new (double, float[], double[], double)[count];
     private bool _any;
@@ -46,7 +50,7 @@ internal sealed class ProbeChoice(int count)
                     elements = Math.Max(elements, difference / FlowParity.LatentTolerance([exact.Latents[j]]));
                 }
             }
-            if (double.IsNaN(error))
+            if (double.IsNaN(error) || Math.Abs(TensorPrimitives.MaxMagnitude(rows.AsSpan(i * size, size))) > MostMagnitude)
                 error = double.PositiveInfinity;
             if (!_any && Math.Max(error, elements) > 1)
                 Strayed++;
@@ -57,16 +61,18 @@ internal sealed class ProbeChoice(int count)
     }
 
     /// <summary>
-    /// The choice. Places where float32 follows no candidate are left out, all of a round through the members together, as long as a quarter remains: what torch's own
-    /// float32 cannot do says nothing of a graph.
+    /// The choice. Places where float32 follows no candidate are left out, all of a round through the members together, as long as a quarter
+    /// remains, that which it follows best: what torch's own float32 cannot do says nothing of a graph. None remains where every candidate left
+    /// float32 altogether.
     /// </summary>
     /// <param name="members">The members of a mixture, to which places belong in turn.</param>
     public ProbeSet ToProbes(int members = 1)
     {
+        (double Error, float[] Row, double[] Latent, double LogLikelihood)[][] rounds = [.. _best.Chunk(members)];
+        double[] errors = [.. rounds.Select(round => round.Max(probe => probe.Error)).Order()];
+        double most = Math.Max(1, errors[Math.Max(0, errors.Length / 4 - 1)]);
         (double Error, float[] Row, double[] Latent, double LogLikelihood)[] kept =
-            [.. _best.Chunk(members).Where(round => round.All(probe => probe.Error <= 1)).SelectMany(round => round)];
-        if (kept.Length < Math.Max(1, count / 4))
-            kept = _best;
+            [.. rounds.Where(round => round.Max(probe => probe.Error) is var error && error <= most && double.IsFinite(error)).SelectMany(round => round)];
         return new ProbeSet([.. kept.SelectMany(probe => probe.Row)], [.. kept.Select(probe => probe.LogLikelihood)], [.. kept.SelectMany(probe => probe.Latent)]);
     }
 }
