@@ -74,7 +74,7 @@ public sealed partial class CultureTests
         [
             .. ((Action<RealNvpTrainer.Options>[])
             [
-                options => options.Trim = 0.5, options => options.LogScaleGain = -0.5, options => options.Dropout = -1.5,
+                options => options.Trim = 0.5, options => options.Table = new() { LogScaleGain = -0.5 }, options => options.Dropout = -1.5,
                 options => options.Members = -1, options => options.BatchSize = -2,
                 options => options.Noise = double.PositiveInfinity, options => options.Contamination = double.NaN,
                 options => options.Image = new() { Alpha = 0.5f }, options => options.Image = new() { LevelWidth = -0.25f },

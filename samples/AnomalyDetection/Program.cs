@@ -30,8 +30,7 @@ var pipeline = mlContext.Transforms.Concatenate("Features", BreastCancer.Feature
     .Append(mlContext.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options
     {
         // a small net, dropout and noise: a hundred rows of 30 features are few
-        Couplings = 4,
-        HiddenUnits = 32,
+        Table = new() { Couplings = 4, HiddenUnits = 32 },
         Dropout = 0.3,
         Noise = 0.1,
         // a threshold at 5 % needs at least 19 calibration rows, and is steadier with more

@@ -51,7 +51,7 @@ try
     options.LearningRate = arguments.Rate;
     // few images tell a mean over thousands of values well, and evaluating many takes long
     (options.ValidationFraction, options.CalibrationFraction) = (0.04, 0.02);
-    (options.CheckpointFolder, options.Resume, options.CheckpointInterval) = (arguments.Checkpoints, true, 100);
+    options.Checkpoints = new(arguments.Checkpoints) { Resume = true, Interval = 100 };
     (options.Progress, options.CancellationToken) = (bar, stopOrTimeOut.Token);
     options.OnCancellation = limit is null ? OnCancellation.Throw : OnCancellation.ReturnBest;
 

@@ -8,7 +8,7 @@ internal static class Report
     /// <summary>The held-out figure, what it means, and what others reached.</summary>
     public static void Result(BitsPerDimensionEstimate bits, Arguments arguments, IReadOnlyDictionary<string, string> training)
     {
-        (int width, int blocks) = (arguments.Flow.BaseWidth, arguments.Flow.Blocks);
+        (int? width, int? blocks) = (arguments.Flow.BaseWidth, arguments.Flow.Blocks);
         Console.WriteLine($"""
 
             {bits.Rows} test images, which training has not seen: {bits.Mean:F3} +- {bits.StandardError:F3} bits per dimension

@@ -12,8 +12,8 @@ internal static class ColumnShape
     private const int MostColours = 4;
 
     /// <summary>
-    /// The shape of a row: an image where the column has three dimensions (channels, height, width) or the options say so, and two dimensions where the
-    /// options are those of an image; a vector otherwise.
+    /// The shape of a row: an image where the column has three dimensions (channels, height, width) or the options say so, and two
+    /// dimensions where the options are those of an image; a vector otherwise.
     /// </summary>
     /// <exception cref="ArgumentException">The options' shape is not the column's, or its pixels are interleaved.</exception>
     public static FlowShape Of(DataViewSchema.Column column, ImageFlowOptions? image)
@@ -24,16 +24,19 @@ internal static class ColumnShape
         {
             return shape.Size == type.Size
                 ? shape
-                : throw new ArgumentException($"Column '{column.Name}' is {type}, of {type.Size} values; Image.Shape is {shape}, of {shape.Size}.");
+                : throw new ArgumentException($"Column '{column.Name}' is {type}, of {type.Size} values; Image.Shape is {shape}, of "
+                + $"{shape.Size}.");
         }
         if (dimensions.Length == 3 && dimensions[2] <= MostColours && dimensions[0] > MostColours)
-            throw new ArgumentException($"Column '{column.Name}' is {type}, which looks like height x width x channels; expected channels x height x width: leave interleavePixelColors of ExtractPixels off, or set Image.Shape.");
+            throw new ArgumentException($"Column '{column.Name}' is {type}, which looks like height x width x channels; expected "
+                + "channels x height x width: leave interleavePixelColors of ExtractPixels off, or set Image.Shape.");
         if (dimensions.Length == 3)
             return FlowShape.Image(dimensions[0], dimensions[1], dimensions[2]);
         if (image is null)
             return FlowShape.Vector(type.Size);
         return dimensions.Length == 2
             ? FlowShape.Image(1, dimensions[0], dimensions[1])
-            : throw new ArgumentException($"Column '{column.Name}' is {type}, which has no height and width: set Image.Shape to channels x height x width.");
+            : throw new ArgumentException($"Column '{column.Name}' is {type}, which has no height and width: set Image.Shape to channels "
+            + "x height x width.");
     }
 }

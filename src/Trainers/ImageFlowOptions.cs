@@ -1,11 +1,11 @@
 using RealNvp.ML.Export;
-using RealNvp.ML.Trainers.Steps;
+using RealNvp.ML.Trainers.Designs;
 
 namespace RealNvp.ML.Trainers;
 
 /// <summary>
-/// The multi-scale flow of an image column: its size, what its pixels stand for, and where it departs from the original code. What is 0 is chosen by the
-/// images' size; the presets have the sizes of the paper.
+/// The multi-scale flow of an image column: its size, what its pixels stand for, and where it departs from the original code. What is null
+/// is chosen by the images' size; the presets have the sizes of the paper.
 /// </summary>
 /// <example>
 /// <code>
@@ -15,46 +15,50 @@ namespace RealNvp.ML.Trainers;
 /// </example>
 public sealed record ImageFlowOptions
 {
-    // up to the sides of MNIST, a flow trains on a CPU
-    internal const int SmallSide = 28;
-
     /// <summary>
-    /// Channels, height and width of a row, for a flat vector column; null takes the column's own dimensions, three as ExtractPixels gives them.
+    /// Channels, height and width of a row, for a flat vector column; null takes the column's own dimensions, three as ExtractPixels gives
+    /// them.
     /// </summary>
     public FlowShape? Shape { get; init; }
 
-    /// <summary>The number of scales: each but the last halves the sides and factors out half of the variables. 0 chooses by the sides.</summary>
-    public int Scales { get; init; }
+    /// <summary>
+    /// The number of scales: each but the last halves the sides and factors out half of the variables. Null chooses by the sides.
+    /// </summary>
+    public int? Scales { get; init; }
 
     /// <summary>
-    /// The maps of the first checkerboard nets; they double at every scale, and channel-wise nets have twice as many. 0 chooses by the sides.
+    /// The maps of the first checkerboard nets; they double at every scale, and channel-wise nets have twice as many. Null chooses by the
+    /// sides.
     /// </summary>
-    public int BaseWidth { get; init; }
+    public int? BaseWidth { get; init; }
 
-    /// <summary>The residual blocks of each net. 0 chooses by the sides.</summary>
-    public int Blocks { get; init; }
+    /// <summary>The residual blocks of each net. Null chooses by the sides.</summary>
+    public int? Blocks { get; init; }
 
     /// <summary>The number of levels of a pixel: 256 for 8 bits.</summary>
     public int Levels { get; init; } = 256;
 
     /// <summary>
-    /// The distance of two levels in the column's units: 1 for 0, 1, 2..., 1/255 where 255 became 1. 0 tells it from the training rows: 1, or
-    /// 1 / (<see cref="Levels"/> - 1) where no value exceeds 1.
+    /// The distance of two levels in the column's units: 1 for 0, 1, 2..., 1/255 where 255 became 1. Null tells it from the training rows:
+    /// 1, or 1 / (<see cref="Levels"/> - 1) where no value exceeds 1.
     /// </summary>
-    public float LevelWidth { get; init; }
+    public float? LevelWidth { get; init; }
 
     /// <summary>How far the logit keeps levels from 0 and 1 (paper, section 4.1), from 0 to below 1/2.</summary>
     public float Alpha { get; init; } = (float)Export.Steps.Logit.StandardAlpha;
 
-    /// <summary>Whether half of the images of each training batch are mirrored left to right. Validation and scoring see them as they are.</summary>
+    /// <summary>
+    /// Whether half of the images of each training batch are mirrored left to right. Validation and scoring see them as they are.
+    /// </summary>
     public bool HorizontalFlips { get; init; }
 
-    /// <summary>Whether a batch norm stands behind every coupling (paper, section 3.7).</summary>
+    /// <summary>Whether a batch norm follows every coupling (paper, section 3.7).</summary>
     public bool BatchNorm { get; init; } = true;
 
     /// <summary>
-    /// Whether a fresh coupling is the identity: the net's output starts at zero, the log-scale's gain at 1, so that training begins at the data's own scale
-    /// and its first gradient reaches every coupling. The original starts the net at random, and the gain at 0 for checkerboards and 1 for channels.
+    /// Whether a fresh coupling is the identity: the net's output starts at zero, the log-scale's gain at 1, so that training begins at the
+    /// data's own scale and its first gradient reaches every coupling. The original starts the net at random, and the gain at 0 for
+    /// checkerboards and 1 for channels.
     /// </summary>
     public bool IdentityStart { get; init; } = true;
 
@@ -62,13 +66,14 @@ public sealed record ImageFlowOptions
     public bool GainPerChannel { get; init; } = true;
 
     /// <summary>
-    /// Whether y = (x + t) * exp(s), as in the original, instead of y = x * exp(s) + t: the same family, but there a growing scale multiplies the shift too.
+    /// Whether y = (x + t) * exp(s), as in the original, instead of y = x * exp(s) + t: the same family, but there a growing scale
+    /// multiplies the shift too.
     /// </summary>
     public bool ShiftFirst { get; init; }
 
     /// <summary>
-    /// Whether the statistics of the batch norm behind a checkerboard are those of the image with zeros in place of the conditioning pixels, as in the
-    /// original. Its output then has a variance of about 2 where 1 is meant.
+    /// Whether the statistics of the batch norm after a checkerboard are those of the image with zeros in place of the conditioning pixels,
+    /// as in the original. Its output then has a variance of about 2 where 1 is meant.
     /// </summary>
     public bool MaskedZerosInStatistics { get; init; }
 
@@ -91,48 +96,45 @@ public sealed record ImageFlowOptions
     public static ImageFlowOptions Lsun { get; } = ImageNet64 with { HorizontalFlips = true };
 
     /// <summary>The same size with every choice of the original code.</summary>
-    public ImageFlowOptions AsOriginal() => this with { IdentityStart = false, GainPerChannel = false, ShiftFirst = true, MaskedZerosInStatistics = true };
+    public ImageFlowOptions AsOriginal()
+        => this with { IdentityStart = false, GainPerChannel = false, ShiftFirst = true, MaskedZerosInStatistics = true };
 
-    /// <summary>The same with every 0 chosen for images of these sides.</summary>
-    internal ImageFlowOptions For(FlowShape image)
+    /// <summary>The flow of images of a shape.</summary>
+    /// <exception cref="ArgumentException">Their sides do not allow so many scales.</exception>
+    internal ImageDesign For(FlowShape image)
     {
         int side = Math.Max(image.Dimensions[1], image.Dimensions[2]);
-        ImageFlowOptions like = side <= SmallSide ? Small : side <= 32 ? ImageNet32 : ImageNet64;
+        ImageFlowOptions like = side <= ImageDesign.SmallSide ? Small : side <= 32 ? ImageNet32 : ImageNet64;
         int most = Math.Max(1, ImageFlow.MostScales(image.Dimensions[1], image.Dimensions[2]));
-        return this with
+        int scales = Scales ?? Math.Min(like.Scales!.Value, most);
+        ImageFlow.RequireSize(image, scales);
+        return new ImageDesign
         {
-            Scales = Scales > 0 ? Scales : Math.Min(like.Scales, most),
-            BaseWidth = BaseWidth > 0 ? BaseWidth : like.BaseWidth,
-            Blocks = Blocks > 0 ? Blocks : like.Blocks,
+            Shape = image,
+            Scales = scales,
+            BaseWidth = BaseWidth ?? like.BaseWidth!.Value,
+            Blocks = Blocks ?? like.Blocks!.Value,
+            Levels = Levels,
+            LevelWidth = LevelWidth,
+            Alpha = Alpha,
+            HorizontalFlips = HorizontalFlips,
+            BatchNorm = BatchNorm,
+            IdentityStart = IdentityStart,
+            GainPerChannel = GainPerChannel,
+            ShiftFirst = ShiftFirst,
+            MaskedZerosInStatistics = MaskedZerosInStatistics,
         };
     }
 
-    /// <summary>How a coupling with nets of this width computes.</summary>
-    internal ImageCouplingOptions Coupling(int width, double dropout) => new()
-    {
-        Width = width,
-        Blocks = Blocks,
-        Dropout = dropout,
-        IdentityStart = IdentityStart,
-        GainPerChannel = GainPerChannel,
-        ShiftFirst = ShiftFirst,
-        MaskedZerosInStatistics = MaskedZerosInStatistics,
-    };
-
     internal void Check()
     {
-        Require(Scales >= 0, nameof(Scales), Scales, "0 or more");
-        Require(BaseWidth is >= 0 and <= 4096, nameof(BaseWidth), BaseWidth, "from 0 to 4096");
-        Require(Blocks is >= 0 and <= 1000, nameof(Blocks), Blocks, "from 0 to 1000");
-        Require(Levels is >= 2 and <= 1 << 16, nameof(Levels), Levels, "from 2 to 65536");
-        Require(LevelWidth >= 0 && float.IsFinite(LevelWidth), nameof(LevelWidth), LevelWidth, "0 or more");
-        Require(Alpha is >= 0 and < 0.5f, nameof(Alpha), Alpha, "from 0 to below 0.5");
-        Require(Shape is null || Shape.IsImage, nameof(Shape), Shape!, "channels, height and width");
-
-        static void Require(bool holds, string name, object found, string expected)
-        {
-            if (!holds)
-                throw new ArgumentOutOfRangeException(name, found, $"Image.{name} is {found}, expected {expected}.");
-        }
+        const string Group = nameof(RealNvpTrainer.Options.Image);
+        OptionRange.Require(Scales is null or >= 1, Group, nameof(Scales), Scales, "null, or 1 or more");
+        OptionRange.Require(BaseWidth is null or >= 1 and <= 4096, Group, nameof(BaseWidth), BaseWidth, "null, or from 1 to 4096");
+        OptionRange.Require(Blocks is null or >= 1 and <= 1000, Group, nameof(Blocks), Blocks, "null, or from 1 to 1000");
+        OptionRange.Require(Levels is >= 2 and <= 1 << 16, Group, nameof(Levels), Levels, "from 2 to 65536");
+        OptionRange.Require(LevelWidth is null or > 0 and <= float.MaxValue, Group, nameof(LevelWidth), LevelWidth, "null, or above 0");
+        OptionRange.Require(Alpha is >= 0 and < 0.5f, Group, nameof(Alpha), Alpha, "from 0 to below 0.5");
+        OptionRange.Require(Shape is null || Shape.IsImage, Group, nameof(Shape), Shape, "channels, height and width");
     }
 }

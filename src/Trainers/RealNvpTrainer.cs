@@ -15,19 +15,19 @@ using static TorchSharp.torch;
 namespace RealNvp.ML.Trainers;
 
 /// <summary>
-/// Fits a Real NVP normalizing flow (Dinh, Sohl-Dickstein, Bengio, ICLR 2017) to a feature column by maximum likelihood: an exact density, scores for
-/// anomaly detection, and a sampler. Create it by <c>mlContext.AnomalyDetection.Trainers.RealNvp(...)</c>.
+/// Fits a Real NVP normalizing flow (Dinh, Sohl-Dickstein, Bengio, ICLR 2017) to a feature column by maximum likelihood: an exact density,
+/// scores for anomaly detection, and a sampler. Create it by <c>mlContext.AnomalyDetection.Trainers.RealNvp(...)</c>.
 /// </summary>
 /// <remarks>
 /// <format type="text/markdown"><![CDATA[
 /// ### Input and Output Columns
-/// The input is a known-size vector of <xref:System.Single>: a table's features, or an image of channels x height x width as `ExtractPixels` gives it, which gets the
-/// paper's multi-scale flow. No label is read: fit on normal rows, or on all rows where anomalies are rare.
+/// The input is a known-size vector of <xref:System.Single>: a table's features, or an image of channels x height x width as
+/// `ExtractPixels` gives it, which gets the paper's multi-scale flow. No label is read: fit on normal rows, or on all rows where anomalies are rare.
 ///
 /// | Output column | Type | Meaning |
 /// | -- | -- | -- |
 /// | `Score` | Single | -LogLikelihood: higher is more anomalous, unbounded, may be negative, finite for every finite row. |
-/// | `PredictedLabel` | Boolean | Whether the score is above the threshold, which flags the share `Contamination` of rows like the training rows. |
+/// | `PredictedLabel` | Boolean | Whether the score is above the threshold, which flags `Contamination` of rows like the training rows. |
 /// | `LogLikelihood` | Single | Natural logarithm of the density, in the units of the feature column. |
 /// | `PValue` | Single | Share of held-out rows (this one counted) that score as high or higher. |
 /// | `Typicality`, `TypicalityPValue` | Single | \|Score - mean held-out score\| and its p-value: far from typical on either side. |
@@ -40,7 +40,7 @@ namespace RealNvp.ML.Trainers;
 /// | Machine learning task | Anomaly detection, density estimation |
 /// | Is normalization required? | No: standardisation is the flow's first step |
 /// | Is caching required? | No: rows are read once, or once an epoch where they exceed `ResidentLimit` |
-/// | Required NuGet in addition to Microsoft.ML | RealNvp.ML.Trainers, TorchSharp-cpu or TorchSharp-cuda-linux, Microsoft.ML.OnnxRuntime or .Gpu |
+/// | Required NuGet in addition to Microsoft.ML | RealNvp.ML.Trainers, TorchSharp-cpu or -cuda-linux, Microsoft.ML.OnnxRuntime or .Gpu |
 /// | Exportable to ONNX | Yes: `ExportDensity` and `ExportSampler` of the fitted transformer |
 /// ]]></format>
 /// </remarks>
@@ -53,79 +53,65 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
     {
         ArgumentNullException.ThrowIfNull(environment);
         ArgumentNullException.ThrowIfNull(options);
-        options.Check();
         _host = environment.Register(nameof(RealNvpTrainer));
-        _options = options;
+        _options = options.Checked();
     }
 
     /// <summary>Trains a flow on the feature column of <paramref name="input"/>.</summary>
     /// <returns>A transformer that scores and samples through ONNX Runtime; dispose it when done.</returns>
-    /// <exception cref="ArgumentException">The column is missing or of another type, or there are too few rows, or non-finite ones where they are to fail.</exception>
-    /// <exception cref="InvalidOperationException">The loss did not stay finite, a device asked for is missing, or a checkpoint is of another run.</exception>
+    /// <exception cref="ArgumentException">The column is missing or of another type, or there are too few rows, or non-finite ones where
+    /// they are to fail.</exception>
+    /// <exception cref="InvalidOperationException">The loss did not stay finite, a device asked for is missing, or a checkpoint is of
+    /// another run.</exception>
     /// <exception cref="DllNotFoundException">A native package is missing.</exception>
     /// <exception cref="IOException">The checkpoint folder cannot be written, or another run has it.</exception>
     /// <exception cref="CheckpointException">The last checkpoint could not be written; the exception holds the flow.</exception>
     /// <exception cref="OperationCanceledException">Training was cancelled.</exception>
-    /// <exception cref="FlowParityException">ONNX Runtime does not give what the trained flow computes; the exception holds the flow.</exception>
+    /// <exception cref="FlowParityException">ONNX Runtime does not give what the trained flow computes; the exception holds the
+    /// flow.</exception>
     public RealNvpTransformer Fit(IDataView input) => Fit(input, null);
 
-    /// <summary>As the other overload, with rows of their own to choose the best model by; no share of the training rows is held back for that.</summary>
+    /// <summary>
+    /// As the other overload, with rows of their own to choose the best model by; no share of the training rows is held back for that.
+    /// </summary>
     /// <param name="input">The rows to train on, and to calibrate with.</param>
     /// <param name="validation">A view with the same columns, or null.</param>
     public RealNvpTransformer Fit(IDataView input, IDataView? validation)
     {
         ArgumentNullException.ThrowIfNull(input);
-        Options options = _options.With(validation);
         using IChannel channel = _host.Start("Training");
         void Warn(string message) => channel.Warning(MessageSensitivity.None, message);
         void Tell(string message) => channel.Info(MessageSensitivity.None, message);
         var clock = Stopwatch.StartNew();
-        DataViewSchema.Column column = FeatureColumn.Find(input.Schema, options.Columns.Features);
-        FlowShape shape = ColumnShape.Of(column, options.Image);
-        ImageFlowOptions? image = shape.IsImage ? options.Image ?? new() : null;
-        if (image is not null)
-            ImageFlow.RequireSize(shape, image.For(shape).Scales);
-        if (image is null && options.Columns.BitsPerDimension is { } bits && !options.Dequantize)
-            throw new ArgumentException($"The column '{bits}' of bits per dimension needs discrete features: set Dequantize, or give an image column.");
-        TorchRuntime.Require();
+        DataViewSchema.Column column = FeatureColumn.Find(input.Schema, _options.Columns.Features);
         OnnxLibrary.Require(); // needed at the end, and better missed before the training than after it
-        Device device = options.Device is { } name
-            ? TorchRuntime.NamedDevice(name)
-            : TorchRuntime.SelectDevice(MlNetInternals.GpuDeviceId(_host), MlNetInternals.FallbackToCpu(_host), Warn);
-        using CheckpointFolder? folder = options.CheckpointFolder is { } path ? new CheckpointFolder(path) : null;
-        if (!options.Resume)
+        RunSettings settings = _options.Resolve(column, validation, _host, Warn);
+        FlowShape shape = settings.Design.Shape;
+        using CheckpointFolder? folder = settings.CheckpointFolder is { } path ? new CheckpointFolder(path) : null;
+        if (!settings.Resumes)
             folder?.RequireEmpty();
-        using var threads = new TorchThreads(options.Threads ?? (!shape.IsImage && options.HiddenUnits <= 128 ? 1 : null));
-        using NativeHeap? heap = options.KeepNativeMemory == false ? null : new NativeHeap();
+        using var threads = new TorchThreads(settings.Threads);
+        using NativeHeap? heap = settings.KeepsNativeMemory ? new NativeHeap() : null;
         using var gradients = new GradientMode();
-        int seed = options.Seed ?? MlNetInternals.Seed(_host) ?? Random.Shared.Next();
 
-        using TrainingData data = new TrainingDataReader(options, shape.Size, image, seed, device) { Warn = Warn }.Read(input);
-        if (options.Columns.BitsPerDimension is { } bitsColumn && Array.FindIndex(data.Facts.BinWidths, width => width == 0) is >= 0 and var continuous)
-        {
-            throw new ArgumentException($"The column '{bitsColumn}' of bits per dimension needs discrete features, and value {continuous} of '{column.Name}' is not: "
-                + "at most 20 different values, or 5 % of the rows, and more than one make a feature discrete. Leave the column out.");
-        }
-        if (shape.Size == 1)
-        {
-            Warn($"Column '{column.Name}' has one value. Couplings need two: over one the flow is a single Gaussian, whatever the options, and a value between two modes looks "
-                + "more normal than the modes. Where the value has modes or tails, put a second feature beside it with Concatenate; a constant will do for scores.");
-        }
-        TrainingPlan plan = TrainingPlan.Of(options, data.TrainingCount, shape);
-        channel.Info(MessageSensitivity.None, $"Training on {data.TrainingCount} rows of {shape} values{(data.IsStreamed ? ", streamed" : "")}, {data.Validation?.Count ?? 0} for validation, {data.Calibration.Length / shape.Size} for calibration; {options.Members} x {plan.Steps} steps of {plan.BatchSize} rows on {device}.");
-        using var run = new TrainingRun(options, plan, data, shape, device, seed, folder, channel);
-        run.Run(threads, options.CancellationToken);
+        using TrainingData data = new TrainingDataReader(settings.Rows, settings.Design, Warn).Read(input);
+        TrainingPlan plan = settings.Plan(data.TrainingCount);
+        int calibrationRows = data.Calibration.Length / shape.Size;
+        Tell($"Training on {data.TrainingCount} rows of {shape} values{(data.IsStreamed ? ", streamed" : "")}, "
+            + $"{data.Validation?.Count ?? 0} for validation, {calibrationRows} for calibration; {settings.Members} x {plan.Steps} steps "
+            + $"of {plan.BatchSize} rows on {settings.Device}.");
+        using var run = new TrainingRun(settings, plan, data, folder, channel);
+        run.Run(threads);
 
-        channel.Info(MessageSensitivity.None, $"Trained in {clock.Elapsed.TotalSeconds:F1} s; freezing the flow, scoring the calibration rows and checking the graphs.");
-        FlowMetadata metadata = TrainingSummary.Metadata(column, data, options, plan, run.Outcomes, device, seed, clock.Elapsed);
-        CancellationToken cancellation = options.OnCancellation == OnCancellation.ReturnBest
-            ? CancellationToken.None : options.CancellationToken;
-        FlowModel model = FlowFreezer.Freeze(run.Flows, shape, metadata, seed, Warn, Tell, cancellation);
-        Tell($"Scoring {data.Calibration.Length / shape.Size} calibration rows.");
+        Tell($"Trained in {clock.Elapsed.TotalSeconds:F1} s; freezing the flow, scoring the calibration rows and checking the graphs.");
+        FlowMetadata metadata = TrainingSummary.Metadata(column, data, settings, plan, run.Outcomes, clock.Elapsed);
+        CancellationToken cancellation = settings.CancellationOfTheEnd;
+        FlowModel model = FlowFreezer.Freeze(run.Flows, shape, metadata, settings.Seed, Warn, Tell, cancellation);
+        Tell($"Scoring {calibrationRows} calibration rows.");
         using var runtime = new FlowRuntime(_host, model, typeof(RealNvpTransformer)); // its session is the transformer's too
-        model = Calibrator.Calibrate(runtime, model, data.Calibration, options.Contamination, cancellation);
+        model = Calibrator.Calibrate(runtime, model, data.Calibration, settings.Contamination, cancellation);
         Tell("Checking the graphs against the probe rows.");
-        RequireParity(model, options.CheckpointFolder, () =>
+        RequireParity(model, settings.CheckpointFolder, () =>
         {
             FlowParity.CheckDensity(runtime, model, cancellation);
             // not every pipeline samples: this session goes again
@@ -135,15 +121,18 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
         cancellation.ThrowIfCancellationRequested();
         if (run.Unsaved is { } e)
         {
-            throw new CheckpointException($"The last checkpoint could not be written to '{options.CheckpointFolder}': {e.Message} "
-                + "The training is not lost: this exception's Model is the trained flow; its Save keeps it, "
-                + "and ApplyRealNvp scores with it.",
+            throw new CheckpointException($"The last checkpoint could not be written to '{settings.CheckpointFolder}': {e.Message} The "
+                + "training is not lost: this exception's Model is the trained flow; its Save keeps it, and ApplyRealNvp scores with it.",
                 model, e);
         }
-        if (float.IsPositiveInfinity(model.Calibration.Threshold) && options.Contamination > 0)
-            Warn($"Nothing will be flagged: {model.Calibration.Count} calibration rows are too few for a contamination of {options.Contamination}, which needs {Math.Ceiling(1 / options.Contamination - 1e-9) - 1}. Raise CalibrationFraction or Contamination, or set a threshold with WithThreshold.");
-        channel.Info(MessageSensitivity.None, $"Ready after {clock.Elapsed.TotalSeconds:F1} s: threshold {model.Calibration.Threshold:G6}.");
-        return new RealNvpTransformer(_host, model, runtime, options.Columns);
+        if (float.IsPositiveInfinity(model.Calibration.Threshold) && settings.Contamination > 0)
+        {
+            Warn($"Nothing will be flagged: {model.Calibration.Count} calibration rows are too few for a contamination of "
+                + $"{settings.Contamination}, which needs {Math.Ceiling(1 / settings.Contamination - 1e-9) - 1}. Raise "
+                + "CalibrationFraction or Contamination, or set a threshold with WithThreshold.");
+        }
+        Tell($"Ready after {clock.Elapsed.TotalSeconds:F1} s: threshold {model.Calibration.Threshold:G6}.");
+        return new RealNvpTransformer(_host, model, runtime, _options.Columns);
     }
 
     /// <summary>Checks the graphs, and hands the flow over where they fail: a training may have taken days.</summary>
@@ -156,13 +145,15 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
         catch (FlowParityException e)
         {
             throw new FlowParityException(e, model,
-                "The training is not lost: this exception's Model is the trained flow; its Save keeps it, and ApplyRealNvp scores with it, but no graph of it is exported. "
+                "The training is not lost: this exception's Model is the trained flow; its Save keeps it, and ApplyRealNvp scores with "
+                    + "it, but no graph of it is exported. "
                 + (checkpoints is null ? "" : $"The end of the run is also in the checkpoint folder '{checkpoints}'. ")
-                + "As a rule the density is sharper than float32 can follow, as of rows that hardly differ: train less, with a lower LearningRate, with more Dropout, "
-                + $"or with {(model.InputShape.IsImage ? "fewer Levels" : "more Noise")}.");
+                + "As a rule the density is sharper than float32 can follow, as of rows that hardly differ: train less, with a lower "
+                + $"LearningRate, with more Dropout, or with {(model.InputShape.IsImage ? "fewer Levels" : "more Noise")}.");
         }
     }
 
     /// <inheritdoc/>
-    public SchemaShape GetOutputSchema(SchemaShape inputSchema) => RealNvpScoringEstimator.OutputShape(inputSchema, _options.Columns, hasLatent: _options.Members == 1);
+    public SchemaShape GetOutputSchema(SchemaShape inputSchema)
+        => RealNvpScoringEstimator.OutputShape(inputSchema, _options.Columns, hasLatent: _options.Members == 1);
 }

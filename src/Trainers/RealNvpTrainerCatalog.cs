@@ -6,7 +6,9 @@ namespace RealNvp.ML.Trainers;
 /// <summary>Puts Real NVP among ML.NET's trainers.</summary>
 public static class RealNvpTrainerCatalog
 {
-    /// <summary>Creates a <see cref="RealNvpTrainer"/>, which fits a normalizing flow and scores rows by their negative log-likelihood.</summary>
+    /// <summary>
+    /// Creates a <see cref="RealNvpTrainer"/>, which fits a normalizing flow and scores rows by their negative log-likelihood.
+    /// </summary>
     /// <param name="catalog">The catalog's trainers.</param>
     /// <param name="featureColumnName">The feature column, a known-size vector of <see cref="float"/>.</param>
     /// <param name="couplings">The number of affine couplings.</param>
@@ -29,8 +31,7 @@ public static class RealNvpTrainerCatalog
         => RealNvp(catalog, new RealNvpTrainer.Options
         {
             Columns = RealNvpColumns.Default with { Features = featureColumnName },
-            Couplings = couplings,
-            HiddenUnits = hiddenUnits,
+            Table = new() { Couplings = couplings, HiddenUnits = hiddenUnits },
             Contamination = contamination,
             Seed = seed,
         });

@@ -59,22 +59,24 @@ public sealed class ReadmeSnippets : IDisposable
         // README: long runs
         var longRun = new RealNvpTrainer.Options
         {
-            CheckpointFolder = "checkpoints", // every 500 steps; a run that was killed goes on to the same weights
-            Resume = true,                    // from the newest whole checkpoint, or from the start
+            Checkpoints = new("checkpoints")  // every 500 steps; a run that was killed goes on to the same weights
+            {
+                Resume = true,                // from the newest whole checkpoint, or from the start
+            },
             TensorBoardFolder = "events",     // for tensorboard --logdir
-            WeightColumn = "Weight",          // rows of weight 2 count twice
-            ResidentLimit = 100 << 20,        // larger data stream from their source in every epoch; default 640 MiB
-            AveragedWeights = 0.999,          // an average of the last weights is what is validated and kept
+            ExampleWeightColumnName = "Weight", // rows of weight 2 count twice
+            Memory = new() { ResidentLimit = 100 << 20 }, // larger data stream in every epoch; default 640 MiB
+            Optimizer = new() { AveragedWeights = 0.999 }, // an average of the last weights is validated and kept
             OnCancellation = OnCancellation.ReturnBest,
             CancellationToken = stop.Token,
         };
 
+        longRun.Memory = new() { ResidentLimit = 0 }; // so few rows stream too
         var mlContext = new MLContext(seed: 1);
         IDataView rows = mlContext.Data.LoadFromEnumerable(Readings(300, seed: 1));
         var pipeline = mlContext.Transforms.Concatenate("Features", "Temperature", "Pressure", "Flow")
             .Append(mlContext.Transforms.CopyColumns("Weight", "Pressure"))
             .Append(mlContext.AnomalyDetection.Trainers.RealNvp(longRun));
-        longRun.ResidentLimit = 0;
         using var model = pipeline.Fit(rows);
         Assert.Equal(2, Directory.GetFiles("checkpoints").Length);
         Assert.NotEmpty(Directory.GetFiles("events", "*", SearchOption.AllDirectories));
@@ -178,13 +180,12 @@ public sealed class ReadmeSnippets : IDisposable
         // README: options
         var trainer = mlContext.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options
         {
-            Couplings = 4,                // default 8: depth; with HiddenUnits, what the flow can express
-            HiddenUnits = 32,             // default 64
+            Table = new() { Couplings = 4, HiddenUnits = 32 }, // default 8 and 64: what the flow can express
             Members = 2,                  // default 1: flows whose mixture is the model; a mixture has no Latent
             Dropout = 0.3,                // default 0.1 for tables: more where rows are few
             Noise = 0.1,                  // default 0.05 standard deviations: the same
             Trim = 0.05,                  // default 0: share of each batch left out as least likely, for contaminated rows
-            Epochs = 100,                 // default 0: chosen by the number of rows
+            Epochs = 100,                 // default: chosen by the number of rows
             CalibrationFraction = 0.3,    // default 0.1: contamination c needs at least 1/c - 1 calibration rows
             Contamination = 0.02,         // default 0.05
             Seed = 7,                     // default: the MLContext's

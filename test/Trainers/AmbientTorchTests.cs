@@ -17,7 +17,7 @@ public sealed class AmbientTorchTests
     {
         { "defaults", new() { Steps = 12 }, [4] },
         { "density", Small(RealNvpTrainer.Options.ForDensity()), [4] },
-        { "all else", new() { Steps = 12, BatchNorm = true, WeightNorm = true, Mixing = FeatureMixing.Rotation, AveragedWeights = 0.9, Members = 2, ResidentLimit = 0, Trim = 0.1 }, [4] },
+        { "all else", new() { Steps = 12, Table = new() { BatchNorm = true, WeightNorm = true, Mixing = FeatureMixing.Rotation }, Optimizer = new() { AveragedWeights = 0.9 }, Members = 2, Memory = new() { ResidentLimit = 0 }, Trim = 0.1 }, [4] },
         { "image", new() { Steps = 4, Image = new() { Levels = 17, LevelWidth = 1, BaseWidth = 4, Blocks = 1, Scales = 2 } }, [1, 8, 8] },
     };
 
@@ -67,7 +67,7 @@ public sealed class AmbientTorchTests
 
     private static RealNvpTrainer.Options Small(RealNvpTrainer.Options options)
     {
-        (options.Epochs, options.Steps, options.Couplings) = (0, 12, 4);
+        (options.Epochs, options.Steps, options.Table) = (null, 12, options.Table with { Couplings = 4 });
         return options;
     }
 }

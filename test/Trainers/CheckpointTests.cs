@@ -52,7 +52,7 @@ public sealed class CheckpointTests
     public void The_end_of_a_run_is_kept_and_gives_the_model_again_without_a_step()
     {
         using var folder = new TemporaryFolder();
-        string expected = TrainingProcess.Hash(TrainingProcess.Fit(TrainingProcess.Table, folder.Root, options => options.CheckpointInterval = 10_000));
+        string expected = TrainingProcess.Hash(TrainingProcess.Fit(TrainingProcess.Table, folder.Root, options => options.Checkpoints = options.Checkpoints! with { Interval = 10_000 }));
         Assert.Equal(2, Directory.GetFiles(folder.Root).Length); // the ends of two members
         bool stepped = false;
         Assert.Equal(expected, TrainingProcess.Hash(TrainingProcess.Fit(TrainingProcess.Table, folder.Root, options => options.Progress = new Receiver(_ => stepped = true))));
@@ -84,7 +84,7 @@ public sealed class CheckpointTests
         void Cancelling(RealNvpTrainer.Options options)
         {
             options.CancellationToken = source.Token;
-            options.CheckpointInterval = 10_000;
+            options.Checkpoints = options.Checkpoints! with { Interval = 10_000 };
             options.Progress = new Receiver(progress =>
             {
                 if (progress.Step >= 100)
@@ -109,7 +109,7 @@ public sealed class CheckpointTests
         string expected = TrainingProcess.Hash(TrainingProcess.Fit(TrainingProcess.Table, null));
         void Cancelling(RealNvpTrainer.Options options, OnCancellation what)
         {
-            options.CheckpointInterval = 10_000;
+            options.Checkpoints = options.Checkpoints! with { Interval = 10_000 };
             options.OnCancellation = what;
             options.CancellationToken = CancelAfter(options, 500); // the last step of the first member of two
         }
@@ -150,10 +150,10 @@ public sealed class CheckpointTests
     {
         using var folder = new TemporaryFolder();
         TrainingProcess.Fit(TrainingProcess.Table, folder.Root);
-        string message = Assert.Throws<InvalidOperationException>(() => TrainingProcess.Fit(TrainingProcess.Table, folder.Root, options => options.HiddenUnits = 8)).Message;
+        string message = Assert.Throws<InvalidOperationException>(() => TrainingProcess.Fit(TrainingProcess.Table, folder.Root, options => options.Table = options.Table with { HiddenUnits = 8 })).Message;
         Assert.Contains("HiddenUnits: 16", message, StringComparison.Ordinal);
         Assert.Contains("HiddenUnits: 8", message, StringComparison.Ordinal);
-        message = Assert.Throws<InvalidOperationException>(() => TrainingProcess.Fit(TrainingProcess.Table, folder.Root, options => options.Resume = false)).Message;
+        message = Assert.Throws<InvalidOperationException>(() => TrainingProcess.Fit(TrainingProcess.Table, folder.Root, options => options.Checkpoints = options.Checkpoints! with { Resume = false })).Message;
         Assert.Contains("earlier run", message, StringComparison.Ordinal);
     }
 
@@ -161,7 +161,7 @@ public sealed class CheckpointTests
     public void Every_option_and_row_that_shapes_a_run_is_named_where_it_differs()
     {
         using var folder = new TemporaryFolder();
-        void Few(RealNvpTrainer.Options options) => (options.Steps, options.CheckpointInterval) = (20, 10);
+        void Few(RealNvpTrainer.Options options) => TrainingProcess.Shorten(options, 20, 10);
         TrainingProcess.Fit(TrainingProcess.Table, folder.Root, Few);
         IDataView Rows(MLContext ml, int seed, float weight) => TrainingProcess.TableRows(ml, seed, weight);
         void Refused(string[] names, Action<RealNvpTrainer.Options> change, Func<MLContext, IDataView>? rows = null)
@@ -176,21 +176,22 @@ public sealed class CheckpointTests
             Assert.StartsWith("The checkpoint is of another run: it has ", message, StringComparison.Ordinal);
             Assert.All(names, name => Assert.Contains(name, message, StringComparison.Ordinal));
         }
-        Refused(["'WeightColumn: Weight', this one 'WeightColumn: '"], options => options.WeightColumn = null);
+        Refused(["'run.weights: Weight', this one 'run.weights: null'"], options => options.ExampleWeightColumnName = null);
         // the weights alone, and all by one factor
-        Refused(["'training weights: ", "'validation weights: "], _ => { }, ml => Rows(ml, 1, 2));
-        Refused(["'training rows: "], _ => { }, ml => Rows(ml, 2, 1));
-        Refused(["'validation rows: "], options => options.Validation = Rows(new MLContext(), 3, 1));
-        Refused(["'calibration rows: "], options => options.Calibration = Rows(new MLContext(), 3, 1));
-        Refused(["'Dequantize: True', this one 'Dequantize: False'"], options => options.Dequantize = false);
-        Refused(["'Dropout: 0.1', this one 'Dropout: 0.25'"], options => options.Dropout = 0.25);
+        Refused(["'rows.training_weights: ", "'rows.validation_weights: "], _ => { }, ml => Rows(ml, 1, 2));
+        Refused(["'rows.training: "], _ => { }, ml => Rows(ml, 2, 1));
+        Refused(["'rows.validation: "], options => options.Validation = Rows(new MLContext(), 3, 1));
+        Refused(["'rows.calibration: "], options => options.Calibration = Rows(new MLContext(), 3, 1));
+        Refused(["'design.Dequantize: true', this one 'design.Dequantize: false'"], options => options.Table = options.Table with { Dequantize = false });
+        Refused(["'plan.Dropout: 0.1', this one 'plan.Dropout: 0.25'"], options => options.Dropout = 0.25);
         // another number of lines
-        Refused(["'streamed: True', this one 'streamed: False'", "this one no 'ShufflePool'"], options => options.ResidentLimit = 1 << 20);
+        Refused(["'run.streamed: true', this one 'run.streamed: false'", "this one no 'run.shuffle_pool'"], options => options.Memory = new() { ResidentLimit = 1 << 20 });
         // and what does not shape it may change
         TrainingProcess.Fit(TrainingProcess.Table, folder.Root, options =>
         {
             Few(options);
-            (options.Contamination, options.CheckpointInterval, options.OnCancellation) = (0.2, 5, OnCancellation.ReturnBest);
+            (options.Contamination, options.OnCancellation) = (0.2, OnCancellation.ReturnBest);
+            options.Checkpoints = options.Checkpoints! with { Interval = 5 };
         });
     }
 
@@ -198,7 +199,7 @@ public sealed class CheckpointTests
     public void A_run_goes_on_in_another_culture()
     {
         using var folder = new TemporaryFolder();
-        static void Few(RealNvpTrainer.Options options) => (options.Steps, options.CheckpointInterval) = (20, 10);
+        static void Few(RealNvpTrainer.Options options) => TrainingProcess.Shorten(options, 20, 10);
         string expected = TrainingProcess.Hash(TrainingProcess.Fit(TrainingProcess.Table, folder.Root, Few));
         using var _ = new ForeignCulture();
         Assert.Equal(expected, TrainingProcess.Hash(TrainingProcess.Fit(TrainingProcess.Table, folder.Root, Few)));
@@ -208,7 +209,7 @@ public sealed class CheckpointTests
     public void Content_that_no_run_writes_is_named_and_the_checkpoint_before_is_used()
     {
         using var folder = new TemporaryFolder();
-        static void Few(RealNvpTrainer.Options options) => (options.Steps, options.CheckpointInterval) = (20, 10);
+        static void Few(RealNvpTrainer.Options options) => TrainingProcess.Shorten(options, 20, 10);
         string expected = TrainingProcess.Hash(TrainingProcess.Fit(TrainingProcess.Table, folder.Root, Few));
         (string Path, byte[] Content)[] files = [.. Checkpoints(folder).Order().Select(path => (path, File.ReadAllBytes(path)))];
         foreach ((string entry, Func<byte[], byte[]?> change, string reason) in new (string, Func<byte[], byte[]?>, string)[]
@@ -252,7 +253,7 @@ public sealed class CheckpointTests
         void Losing(RealNvpTrainer.Options options, long from, long to)
         {
             Few(options);
-            (options.CheckpointFolder, options.Resume) = (path, false);
+            options.Checkpoints = new(path) { Interval = 10 };
             options.Progress = new Receiver(progress =>
             {
                 if (progress.Step == from)
@@ -273,7 +274,7 @@ public sealed class CheckpointTests
         Assert.Contains(path, error.Message, StringComparison.Ordinal);
         Assert.Equal(expected, TrainingProcess.Hash(error.Model));
 
-        static void Few(RealNvpTrainer.Options options) => (options.Steps, options.CheckpointInterval) = (40, 10);
+        static void Few(RealNvpTrainer.Options options) => TrainingProcess.Shorten(options, 40, 10);
     }
 
     [Fact]

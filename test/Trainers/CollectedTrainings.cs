@@ -19,10 +19,10 @@ internal static class CollectedTrainings
     private static readonly Dictionary<string, Func<RealNvpTrainer.Options>> s_kinds = new()
     {
         ["table"] = () => Small(new()),
-        ["mixture"] = () => Small(new() { Members = 2, AveragedWeights = 0.9, BatchNorm = true, Trim = 0.1, Dropout = 0.1 }),
+        ["mixture"] = () => Small(new() { Members = 2, Optimizer = new() { AveragedWeights = 0.9 }, Table = new() { BatchNorm = true }, Trim = 0.1, Dropout = 0.1 }),
         ["density"] = () => Small(RealNvpTrainer.Options.ForDensity()),
-        ["streamed"] = () => Small(new() { ResidentLimit = 0, ShufflePool = 50, Mixing = FeatureMixing.Rotation }),
-        ["resumed"] = () => Small(new() { CheckpointInterval = 4, Resume = true }),
+        ["streamed"] = () => Small(new() { Memory = new() { ResidentLimit = 0, ShufflePool = 50 }, Table = new() { Mixing = FeatureMixing.Rotation } }),
+        ["resumed"] = () => Small(new() { Checkpoints = new("newest") { Interval = 4, Resume = true } }),
         ["image"] = SmallImage,
     };
 
@@ -61,8 +61,8 @@ internal static class CollectedTrainings
     private static string Fit(RealNvpTrainer.Options options, string kind, string folder)
     {
         var ml = new MLContext(seed: 1);
-        if (options.Resume)
-            options.CheckpointFolder = LastButOne(Path.Combine(folder, kind));
+        if (options.Checkpoints is { } checkpoints)
+            options.Checkpoints = checkpoints with { Folder = LastButOne(Path.Combine(folder, kind)) };
         IDataView data = options.Image is null ? Tables.Load(ml, Tables.Gaussian(200, 4, 1)) : Images(ml);
         using RealNvpTransformer model = ml.AnomalyDetection.Trainers.RealNvp(options).Fit(data);
         return TrainingProcess.Hash(model.Model);
@@ -79,7 +79,8 @@ internal static class CollectedTrainings
 
     private static RealNvpTrainer.Options Small(RealNvpTrainer.Options options)
     {
-        (options.Couplings, options.HiddenUnits, options.Epochs, options.Steps, options.Patience, options.Threads) = (4, 8, 0, 10, 0, 1);
+        options.Table = options.Table with { Couplings = 4, HiddenUnits = 8 };
+        (options.Epochs, options.Steps, options.Patience, options.Threads) = (null, 10, 0, 1);
         return options;
     }
 
@@ -87,7 +88,7 @@ internal static class CollectedTrainings
     {
         var image = ImageFlowOptions.Small with { BaseWidth = 2, Blocks = 1, Levels = 17, HorizontalFlips = true };
         RealNvpTrainer.Options options = RealNvpTrainer.Options.ForImages(image);
-        (options.Epochs, options.Steps, options.BatchSize, options.AveragedWeights, options.Threads) = (0, 4, 16, 0.9, 1);
+        (options.Epochs, options.Steps, options.BatchSize, options.Optimizer, options.Threads) = (null, 4, 16, new() { AveragedWeights = 0.9 }, 1);
         return options;
     }
 

@@ -78,7 +78,7 @@ public sealed class DeviceTests
     }
 
     private static RealNvpTransformer Fit(MLContext ml, string? device)
-        => ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Device = device, Steps = 5, Couplings = 2, HiddenUnits = 4 }).Fit(Rows(ml));
+        => ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Device = device, Steps = 5, Table = new() { Couplings = 2, HiddenUnits = 4 } }).Fit(Rows(ml));
 
     private static IDataView Rows(MLContext ml) => Tables.Load(ml, Tables.Gaussian(50, 2, 1));
 }

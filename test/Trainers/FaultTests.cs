@@ -2,6 +2,10 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using RealNvp.ML.Export;
 using RealNvp.ML.Tests.Eng;
+using RealNvp.ML.Trainers.Data.Batches;
+using RealNvp.ML.Trainers.Data.Columns;
+using RealNvp.ML.Trainers.Data.Rows;
+using RealNvp.ML.Trainers.Designs;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Trainers.Checkpoints;
 using RealNvp.ML.Trainers.Data;
@@ -33,8 +37,9 @@ public sealed class FaultTests
             double rate = double.NaN;
             var options = new RealNvpTrainer.Options
             {
-                ResidentLimit = 0, ShufflePool = 100, Steps = 300, Couplings = 4, HiddenUnits = 16, BatchSize = 50, Decay = LearningRateDecay.None,
-                AveragedWeights = 0.9, BatchNorm = true, Patience = 0, TailBound = 0, Progress = new Receiver(progress => rate = progress.LearningRate),
+                Memory = new() { ResidentLimit = 0, ShufflePool = 100 }, Steps = 300,
+                Table = new() { Couplings = 4, HiddenUnits = 16, BatchNorm = true, TailBound = 0 }, BatchSize = 50,
+                Optimizer = new() { Decay = LearningRateDecay.None, AveragedWeights = 0.9 }, Patience = 0, Progress = new Receiver(progress => rate = progress.LearningRate),
             };
             IDataView rows = Stream(pass => faulty && pass == 5); // two passes before training, and two epochs
             using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(options).Fit(rows);
@@ -89,7 +94,7 @@ public sealed class FaultTests
             [new TextLoader.Column("Features", DataKind.Single, 0, 29), new TextLoader.Column("Class", DataKind.Single, 30)], ',', hasHeader: true);
         IDataView rows = _ml.Data.FilterRowsByColumn(loader.Load(Path.Combine(Repository.Root, "samples", "data", "breast_cancer.csv")), "Class", lowerBound: 0.5);
         RealNvpTrainer.Options Options(double rate, long steps)
-            => new() { LearningRate = rate, Steps = steps, ValidationFraction = validation, Couplings = 4, HiddenUnits = 32 };
+            => new() { LearningRate = rate, Steps = steps, ValidationFraction = validation, Table = new() { Couplings = 4, HiddenUnits = 32 } };
         bool ended = EndsWell(Options(learningRate, 300), Options(1e-30, 1), rows);
         Assert.Equal(survives ?? ended, ended);
         if (survives == true)
@@ -137,14 +142,17 @@ public sealed class FaultTests
 
     private static (Flow Flow, TrainingOutcome Outcome, List<string> Warnings) Run(FaultyBatches batches, bool readsLate = false)
     {
-        var options = new RealNvpTrainer.Options { Steps = 60, Couplings = 2, HiddenUnits = 8, BatchSize = FaultyBatches.Rows, BatchNorm = true, AveragedWeights = 0.9, Patience = 0, LearningRate = 3e-3, Decay = LearningRateDecay.None };
+        var options = new RealNvpTrainer.Options { Steps = 60, Table = new() { Couplings = 2, HiddenUnits = 8, BatchNorm = true }, BatchSize = FaultyBatches.Rows, Noise = 0, Optimizer = new() { AveragedWeights = 0.9, Decay = LearningRateDecay.None }, Patience = 0, LearningRate = 3e-3 };
         using var random = new DeviceRandom(1, CPU);
         using DeviceRows rows = new WeightedRows([.. Rows(100, 1).SelectMany(row => row)], [.. Enumerable.Repeat(1f, 100)], 2).To(CPU, weighted: false);
         ColumnFacts facts = new([0, 0], [1, 1], [0, 0], [0, 0]);
-        Flow flow = VectorFlow.Build(facts, options, dropout: 0.1, seed: 1, random);
-        using var noise = new TrainingNoise([0, 0], [0, 0], random, CPU);
+        FlowDesign design = options.Design(FlowShape.Vector(2));
+        Flow flow = design.Build(facts, dropout: 0.1, seed: 1, random);
         var warnings = new List<string>();
-        using var loop = new TrainingLoop(flow, TrainingPlan.Of(options, 100, FlowShape.Vector(2)), random, batches, rows, rows, noise, readsLate) { Warn = warnings.Add };
+        using var loop = new TrainingLoop(design, options.Plan(design, 100), facts, flow, random, batches, new EvaluationRows(rows, rows, rows), readsLate)
+        {
+            Warn = warnings.Add,
+        };
         return (flow, loop.Run(CancellationToken.None), warnings);
     }
 

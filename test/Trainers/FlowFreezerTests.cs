@@ -122,7 +122,7 @@ public sealed class FlowFreezerTests
     /// <summary>A flow of random weights whose batch norms magnify as those of images do that hardly differ.</summary>
     private static Flow Sharp(double magnification)
     {
-        Flow flow = ImageFlow.Build(s_shape, new ImageFlowOptions { Scales = 1, BaseWidth = 8, Blocks = 1 }, seed: 1);
+        Flow flow = ImageFlowTests.Fresh(s_shape, new ImageFlowOptions { Scales = 1, BaseWidth = 8, Blocks = 1 });
         RandomState.Set(flow, 0.6);
         flow.to(ScalarType.Float32); // as training leaves it
         using IDisposable guard = no_grad();

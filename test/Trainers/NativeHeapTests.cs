@@ -45,7 +45,7 @@ public sealed partial class NativeHeapTests
             "only glibc has the options");
         var users = new HashSet<int>();
         TrainingProcess.Fit(TrainingProcess.Table, null, options =>
-            (options.Steps, options.KeepNativeMemory, options.Progress) = (10, keep, new Receiver(() => users.Add(NativeHeap.Users))));
+            (options.Steps, options.Memory, options.Progress) = (10, new() { KeepNativeMemory = keep }, new Receiver(() => users.Add(NativeHeap.Users))));
         Assert.Equal([expected], users);
         Assert.Equal(0, NativeHeap.Users);
     }

@@ -1,6 +1,8 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using RealNvp.ML.Export.Steps;
+using RealNvp.ML.Export;
+using RealNvp.ML.Trainers.Data.Columns;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Trainers.Data;
 using RealNvp.ML.Trainers.Native;
@@ -52,7 +54,8 @@ public sealed class PrecisionTests
         {
             using var random = new DeviceRandom(1, CPU);
             var options = new RealNvpTrainer.Options { Dropout = 0, Precision = precision };
-            using Flow flow = VectorFlow.Build(new ColumnFacts(new float[6], [1, 1, 1, 1, 1, 1], new float[6], new float[6]), options, dropout: 0, seed: 1, random);
+            using Flow flow = options.Design(FlowShape.Vector(6))
+                .Build(new ColumnFacts(new float[6], [1, 1, 1, 1, 1, 1], new float[6], new float[6]), dropout: 0, seed: 1, random);
             using (no_grad())
             {
                 foreach ((string name, TorchSharp.Modules.Parameter parameter) in flow.named_parameters())
@@ -86,7 +89,7 @@ public sealed class PrecisionTests
         }
         double Nll(TrainingPrecision precision)
         {
-            var options = new RealNvpTrainer.Options { Precision = precision, Steps = 600, Couplings = 4, HiddenUnits = 32, Noise = 0, Dropout = 0 };
+            var options = new RealNvpTrainer.Options { Precision = precision, Steps = 600, Table = new() { Couplings = 4, HiddenUnits = 32 }, Noise = 0, Dropout = 0 };
             using RealNvpTransformer model = ml.AnomalyDetection.Trainers.RealNvp(options).Fit(Tables.Load(ml, Rows(2000, 1))); // Fit compares the graph with torch in double
             return model.Transform(Tables.Load(ml, Rows(2000, 2))).GetColumn<float>("Score").Average();
         }

@@ -69,7 +69,7 @@ public sealed class RealNvpTrainerTests
     {
         var random = new Random(1);
         float[] values = [.. Enumerable.Range(0, 200).Select(_ => (float)(3 + 2 * Tables.Normal(random)))];
-        using RealNvpTransformer model = Fit(values.Select(value => new Row { Features = [value] }), new() { CalibrationFraction = 0, ValidationFraction = 0, TailBound = 0 });
+        using RealNvpTransformer model = Fit(values.Select(value => new Row { Features = [value] }), new() { CalibrationFraction = 0, ValidationFraction = 0, Table = new() { TailBound = 0 } });
         double mean = values.Average(value => (double)value), variance = values.Average(value => Math.Pow(value - mean, 2));
         float[] found = Scores(model, [new Row { Features = [7] }]);
         Assert.Equal(0.5 * Math.Pow(7 - mean, 2) / variance + 0.5 * Math.Log(2 * Math.PI * variance), found[0], 1e-4);
@@ -80,7 +80,7 @@ public sealed class RealNvpTrainerTests
     {
         var random = new Random(features);
         IEnumerable<Row> rows = Enumerable.Range(0, 300).Select(_ => new Row { Features = [.. Enumerable.Range(0, features).Select(_ => (float)Tables.Normal(random))] });
-        using RealNvpTransformer model = Fit(rows, new() { Couplings = 2, Epochs = 3 }, features);
+        using RealNvpTransformer model = Fit(rows, new() { Table = new() { Couplings = 2 }, Epochs = 3 }, features);
         // two couplings transform every feature once: each latent differs from its standardised feature
         Assert.Equal(features, model.Model.Steps.OfType<Export.Steps.AffineCoupling>().Sum(coupling => coupling.Mask.Transformed.Length));
         float[] origin = new float[features];
@@ -101,7 +101,7 @@ public sealed class RealNvpTrainerTests
     {
         var random = new Random(1);
         IEnumerable<Row> rows = Enumerable.Range(0, 100).Select(_ => new Row { Features = [(float)Tables.Normal(random), (float)Tables.Normal(random), (float)Tables.Normal(random)] });
-        using RealNvpTransformer model = Fit(rows, new() { Couplings = 4, Epochs = 1, Mixing = mixing });
+        using RealNvpTransformer model = Fit(rows, new() { Table = new() { Couplings = 4, Mixing = mixing }, Epochs = 1 });
         Assert.Equal(count, model.Model.Steps.Count(step.IsInstanceOfType));
         Type[] all = [typeof(Export.Steps.Permutation), typeof(Export.Steps.Rotation), typeof(Export.Steps.InvertibleLinear)];
         Assert.Equal(count, model.Model.Steps.Count(found => all.Contains(found.GetType())));
@@ -112,11 +112,11 @@ public sealed class RealNvpTrainerTests
     {
         var random = new Random(2);
         Row[] rows = [.. Enumerable.Range(0, 500).Select(_ => new Row { Features = [(float)Tables.Normal(random), (float)Tables.Normal(random)] })];
-        RealNvpTrainer.Options options = new() { Couplings = 2, Epochs = 5, Seed = 1, TailBound = 0, Mixing = FeatureMixing.Permutation };
+        RealNvpTrainer.Options options = new() { Table = new() { Couplings = 2, TailBound = 0, Mixing = FeatureMixing.Permutation }, Epochs = 5, Seed = 1 };
         Row[] far = [new() { Features = [0, 0] }, new() { Features = [30, -30] }];
         float Drop() { using RealNvpTransformer model = Fit(rows, options); float[] scores = Scores(model, far); return scores[1] - scores[0]; }
         float normal = Drop();
-        options.LatentTailBound = 1.5;
+        options.Table = options.Table with { LatentTailBound = 1.5 };
         float heavier = Drop();
         // a normal falls by the square of the distance, a compressed latent by that of its logarithm
         Assert.True(normal > 200, $"{normal}");
@@ -156,7 +156,7 @@ public sealed class RealNvpTrainerTests
         double truth = latents[2000..].Average(z => z.Sum(LogDensity));
         double Gap(bool marginals)
         {
-            using RealNvpTransformer model = Fit(rows[..2000], new() { Couplings = 2, HiddenUnits = 16, Epochs = 30, Noise = 0, Dropout = 0, Seed = 1, Mixing = FeatureMixing.Permutation, SinhArcsinh = marginals });
+            using RealNvpTransformer model = Fit(rows[..2000], new() { Table = new() { Couplings = 2, HiddenUnits = 16, Mixing = FeatureMixing.Permutation, SinhArcsinh = marginals }, Epochs = 30, Noise = 0, Dropout = 0, Seed = 1 });
             return truth + Scores(model, rows[2000..]).Average();
         }
         double with = Gap(true), without = Gap(false);
@@ -187,7 +187,7 @@ public sealed class RealNvpTrainerTests
     [Fact]
     public void Batch_norm_freezes_to_what_was_trained()
     {
-        using RealNvpTransformer model = Fit(Moons(600, 1), new() { BatchNorm = true, Epochs = 10 });
+        using RealNvpTransformer model = Fit(Moons(600, 1), new() { Table = new() { BatchNorm = true }, Epochs = 10 });
         Assert.Contains(model.Model.Steps, step => step is Export.Steps.BatchNorm);
         // Fit has compared 64 probes with torch in double; the training likelihood of the summary is torch's on other rows
         double summary = double.Parse(model.Model.Metadata.Training["validation_log_likelihood"], System.Globalization.CultureInfo.InvariantCulture);
@@ -291,10 +291,36 @@ public sealed class RealNvpTrainerTests
         Refused(data, "Scalar", "is Single, no vector");
     }
 
+    [Fact]
+    public void A_wrong_option_of_a_group_is_named_with_its_group()
+    {
+        void Refused(string found, RealNvpTrainer.Options options) => Assert.Contains($"{found}, expected",
+            Assert.Throws<ArgumentOutOfRangeException>(() => _ml.AnomalyDetection.Trainers.RealNvp(options)).Message, StringComparison.Ordinal);
+        Refused("Table.Couplings is 1", new() { Table = new() { Couplings = 1 } });
+        Refused("Table.Mixing is 3", new() { Table = new() { Mixing = (FeatureMixing)3 } });
+        Refused("Table.LatentTailBound is 0.5", new() { Table = new() { LatentTailBound = 0.5 } });
+        Refused("Optimizer.GradientClip is -1", new() { Optimizer = new() { GradientClip = -1 } });
+        Refused("Optimizer.WeightDecay is NaN", new() { Optimizer = new() { WeightDecay = double.NaN } });
+        Refused("Memory.ShufflePool is 0", new() { Memory = new() { ShufflePool = 0 } });
+        Refused("Checkpoints.Interval is 0", new() { Checkpoints = new("folder") { Interval = 0 } });
+        Refused("Checkpoints.Folder is  ", new() { Checkpoints = new(" ") });
+        Refused("Image.Scales is 0", new() { Image = new() { Scales = 0 } });
+    }
+
+    [Fact]
+    public void Later_changes_to_the_options_do_not_reach_the_trainer()
+    {
+        var options = new RealNvpTrainer.Options { Steps = 3, Columns = null! };
+        RealNvpTrainer trainer = _ml.AnomalyDetection.Trainers.RealNvp(options);
+        Assert.Null(options.Columns); // nor does it write into them
+        options.Steps = 0;
+        (options.Table, options.Members) = (null!, 2);
+        using RealNvpTransformer model = trainer.Fit(_ml.Data.LoadFromEnumerable(Moons(100, 1), Row.Schema(2)));
+        Assert.Equal(("3", false), (model.Model.Metadata.Training["steps"], model.Model.IsMixture));
+    }
+
     [Theory]
-    [InlineData(nameof(RealNvpTrainer.Options.Couplings), 1)]
-    [InlineData(nameof(RealNvpTrainer.Options.Mixing), (FeatureMixing)3)]
-    [InlineData(nameof(RealNvpTrainer.Options.LatentTailBound), 0.5)]
+    [InlineData(nameof(RealNvpTrainer.Options.Steps), 0L)]
     [InlineData(nameof(RealNvpTrainer.Options.Dropout), 1.0)]
     [InlineData(nameof(RealNvpTrainer.Options.LearningRate), -1.0)]
     [InlineData(nameof(RealNvpTrainer.Options.LearningRate), double.NaN)]

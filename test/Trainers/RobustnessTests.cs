@@ -1,6 +1,8 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using RealNvp.ML.Export.Steps;
+using RealNvp.ML.Trainers.Data.Columns;
+using RealNvp.ML.Trainers.Data.Rows;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Trainers.Data;
 using RealNvp.ML.Transforms;
@@ -40,7 +42,7 @@ public sealed class RobustnessTests
                 int a = random.Next(6) + random.Next(6);
                 return new float[] { a, a / 2 + random.Next(3) };
             });
-            var options = new RealNvpTrainer.Options { Dequantize = dequantize, Noise = dequantize ? 0 : 0.01, Dropout = dequantize ? 0.1 : 0, Epochs = dequantize ? 40 : 150 };
+            var options = new RealNvpTrainer.Options { Table = new() { Dequantize = dequantize }, Noise = dequantize ? 0 : 0.01, Dropout = dequantize ? 0.1 : 0, Epochs = dequantize ? 40 : 150 };
             using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(options).Fit(Tables.Load(_ml, rows));
             Assert.Equal(dequantize, model.Model.Steps[0] is Dequantization);
             IEnumerable<float[]> grid = Enumerable.Range(-1, 13).SelectMany(a => Enumerable.Range(-1, 11).Select(b => new float[] { a, b }));
@@ -56,7 +58,7 @@ public sealed class RobustnessTests
         var random = new Random(1);
         float[][] few = [.. Enumerable.Range(0, 30).Select(_ => new[] { random.NextSingle(), random.NextSingle(), random.NextSingle() })];
         IEnumerable<float[]> rows = Enumerable.Range(0, 3000).Select(i => i % 20 == 0 ? [random.NextSingle(), random.NextSingle(), random.NextSingle()] : few[i % 30]);
-        using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Epochs = 60, Dequantize = false }).Fit(Tables.Load(_ml, rows));
+        using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Epochs = 60, Table = new() { Dequantize = false } }).Fit(Tables.Load(_ml, rows));
         // noise of 0.05 standard deviations (0.29 for a uniform) bounds the density: -log(sqrt(2 pi) 0.05 * 0.29) = 3.3 per feature
         float[] likelihoods = [.. model.Transform(Tables.Load(_ml, few)).GetColumn<float>("LogLikelihood")];
         Assert.All(likelihoods, value => Assert.InRange(value, -5, 3 * 3.4));

@@ -22,7 +22,7 @@ public sealed class StartOfTrainingTests
     [Theory, InlineData(100, 10, 1, 0.0), InlineData(150, 60, 1, 0.0), InlineData(100, 10, 2, 0.0), InlineData(100, 10, 1, 0.99), InlineData(20, 30, 1, 0.0)]
     public void Validation_is_never_worse_than_before_the_first_step(int rows, int features, int members, double averagedWeights)
     {
-        (double validation, double fresh, _) = Fit(rows, features, new() { Steps = 400, Members = members, AveragedWeights = averagedWeights });
+        (double validation, double fresh, _) = Fit(rows, features, new() { Steps = 400, Members = members, Optimizer = new() { AveragedWeights = averagedWeights } });
         (double startValidation, double startFresh, _) = Fit(rows, features, new() { Steps = 1, LearningRate = 1e-9, Members = members });
         Assert.InRange(validation, startValidation - 1e-3, double.PositiveInfinity);
         Assert.InRange(fresh, startFresh - 0.15 * Math.Abs(startFresh), double.PositiveInfinity);

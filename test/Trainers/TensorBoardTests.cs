@@ -17,7 +17,8 @@ public sealed class TensorBoardTests
         var ml = new MLContext(seed: 1);
         ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options
         {
-            Steps = 100, Couplings = 2, HiddenUnits = 8, Patience = 0, TensorBoardFolder = folder.Root, Progress = new Receiver(reports.Add),
+            Steps = 100,
+            Table = new() { Couplings = 2, HiddenUnits = 8 }, Patience = 0, TensorBoardFolder = folder.Root, Progress = new Receiver(reports.Add),
         }).Fit(Tables.Load(ml, Tables.Gaussian(200, 3, 1))).Dispose();
 
         string file = Assert.Single(Directory.GetFiles(folder.Root, "*tfevents*", SearchOption.AllDirectories));
@@ -49,7 +50,8 @@ public sealed class TensorBoardTests
         };
         ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options
         {
-            Steps = 20, Couplings = 2, HiddenUnits = 8, Patience = 0, TensorBoardFolder = path, Progress = new Receiver(progress =>
+            Steps = 20,
+            Table = new() { Couplings = 2, HiddenUnits = 8 }, Patience = 0, TensorBoardFolder = path, Progress = new Receiver(progress =>
             {
                 if (progress.Step == 10)
                     Directory.Delete(path, recursive: true);

@@ -1,5 +1,8 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using RealNvp.ML.Trainers.Data.Batches;
+using RealNvp.ML.Trainers.Data.Columns;
+using RealNvp.ML.Trainers.Data.Rows;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Trainers.Data;
 using RealNvp.ML.Transforms;
@@ -52,7 +55,7 @@ public sealed class TrainingDataTests
             Features = [(i % 3 - 1) * 6 + (float)Tables.Normal(random), (float)Tables.Normal(random)],
             Weight = i % 3 == 0 ? 3 : i % 3 == 2 ? 1 : 0,
         });
-        using RealNvpTransformer model = Fit(rows, new() { WeightColumn = "Weight", Noise = 0, Epochs = 60 });
+        using RealNvpTransformer model = Fit(rows, new() { ExampleWeightColumnName = "Weight", Noise = 0, Epochs = 60 });
         float[] samples = [.. model.Sample(4000).GetColumn<float[]>("Features").Select(row => row[0])];
         Assert.Equal(0.75, samples.Count(x => x < 0) / 4000.0, 0.05);
         Assert.InRange(samples.Count(x => Math.Abs(x) < 2) / 4000.0, 0, 0.1);
@@ -62,8 +65,8 @@ public sealed class TrainingDataTests
     public void A_wrong_weight_is_refused(float weight, string expected)
     {
         Weighted[] rows = [.. Enumerable.Range(0, 50).Select(i => new Weighted { Features = [i, i % 7], Weight = i == 20 ? weight : 1 })];
-        Assert.Contains(expected, Assert.Throws<ArgumentException>(() => Fit(rows, new() { WeightColumn = "Weight" })).Message, StringComparison.Ordinal);
-        Assert.Contains("'Wait' is missing", Assert.Throws<ArgumentException>(() => Fit(rows, new() { WeightColumn = "Wait" })).Message, StringComparison.Ordinal);
+        Assert.Contains(expected, Assert.Throws<ArgumentException>(() => Fit(rows, new() { ExampleWeightColumnName = "Weight" })).Message, StringComparison.Ordinal);
+        Assert.Contains("'Wait' is missing", Assert.Throws<ArgumentException>(() => Fit(rows, new() { ExampleWeightColumnName = "Wait" })).Message, StringComparison.Ordinal);
     }
 
     [Theory, InlineData(1), InlineData(10), InlineData(1000)]
@@ -99,7 +102,7 @@ public sealed class TrainingDataTests
     {
         double Nll(long residentLimit)
         {
-            using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { ResidentLimit = residentLimit, Steps = 600, Couplings = 4 })
+            using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Memory = new() { ResidentLimit = residentLimit }, Steps = 600, Table = new() { Couplings = 4 } })
                 .Fit(Tables.Load(_ml, Tables.Gaussian(2000, 3, 1)));
             return model.Transform(Tables.Load(_ml, Tables.Gaussian(2000, 3, 2))).GetColumn<float>("Score").Average();
         }
@@ -116,7 +119,7 @@ public sealed class TrainingDataTests
             for (int i = 0; i < count; i++)
                 yield return new Weighted { Features = [i, i % 7] };
         }
-        string message = Assert.Throws<ArgumentException>(() => Fit(Rows(), new() { ResidentLimit = 0 })).Message;
+        string message = Assert.Throws<ArgumentException>(() => Fit(Rows(), new() { Memory = new() { ResidentLimit = 0 } })).Message;
         Assert.Contains("in one pass and", message, StringComparison.Ordinal);
     }
 

@@ -18,7 +18,7 @@ public sealed class TrainingPlanTests
     [InlineData(20_000_000, 512, 10_000)]
     public void Batches_and_steps_follow_from_the_rows_of_a_table(long rows, int batch, long steps)
     {
-        TrainingPlan plan = TrainingPlan.Of(new RealNvpTrainer.Options(), rows, FlowShape.Vector(5));
+        TrainingPlan plan = Plan(new RealNvpTrainer.Options(), rows, FlowShape.Vector(5));
         Assert.Equal((batch, steps), (plan.BatchSize, plan.Steps));
         Assert.Equal((3e-3, 5 * Math.Sqrt(5)), (plan.LearningRate, plan.GradientClip));
     }
@@ -28,7 +28,7 @@ public sealed class TrainingPlanTests
     {
         for (long rows = 2; rows < 100_000_000; rows = rows * 5 / 4 + 1)
         {
-            TrainingPlan plan = TrainingPlan.Of(new RealNvpTrainer.Options(), rows, FlowShape.Vector(5));
+            TrainingPlan plan = Plan(new RealNvpTrainer.Options(), rows, FlowShape.Vector(5));
             Assert.InRange(plan.BatchSize, Math.Min(rows, 128), Math.Min(rows, 512));
             Assert.InRange(plan.Steps, 1500, 10_000);
             Assert.InRange(plan.Steps / plan.EvaluationInterval, 20, 41);
@@ -38,19 +38,21 @@ public sealed class TrainingPlanTests
     [Theory]
     [InlineData(2, 14, 14, 2 * 7)] // seven whole batches
     [InlineData(3, 1000, 100, 3)] // one batch of all rows
-    [InlineData(0, 50, 50, 1500)]
-    public void What_the_options_say_goes_before(int epochs, int batch, int foundBatch, long steps)
+    [InlineData(null, 50, 50, 1500)]
+    public void What_the_options_say_goes_before(int? epochs, int batch, int foundBatch, long steps)
     {
         const long rows = 100;
-        TrainingPlan plan = TrainingPlan.Of(new RealNvpTrainer.Options { Epochs = epochs, BatchSize = batch }, rows, FlowShape.Vector(5));
+        TrainingPlan plan = Plan(new RealNvpTrainer.Options { Epochs = epochs, BatchSize = batch }, rows, FlowShape.Vector(5));
         Assert.Equal((foundBatch, steps), (plan.BatchSize, plan.Steps));
-        Assert.Equal(77, TrainingPlan.Of(new RealNvpTrainer.Options { Epochs = 5, Steps = 77 }, rows, FlowShape.Vector(5)).Steps);
+        Assert.Equal(77, Plan(new RealNvpTrainer.Options { Epochs = 5, Steps = 77 }, rows, FlowShape.Vector(5)).Steps);
     }
 
     [Theory, InlineData(28, 16, 3e-3), InlineData(32, 64, 1e-3)]
     public void Small_images_get_smaller_batches_and_a_higher_rate(int side, int batch, double rate)
     {
-        TrainingPlan plan = TrainingPlan.Of(new RealNvpTrainer.Options(), 50_000, FlowShape.Image(3, side, side));
+        TrainingPlan plan = Plan(new RealNvpTrainer.Options(), 50_000, FlowShape.Image(3, side, side));
         Assert.Equal((batch, 10_000L, rate, 100, 5e-5), (plan.BatchSize, plan.Steps, plan.LearningRate, plan.GradientClip, plan.GainPenalty));
     }
+
+    private static TrainingPlan Plan(RealNvpTrainer.Options options, long rows, FlowShape shape) => options.Plan(options.Design(shape), rows);
 }

@@ -82,12 +82,19 @@ internal static class TrainingProcess
             heard?.Invoke(e.RawMessage);
         };
         RealNvpTrainer.Options options = kind switch { Image => ImageOptions(), WholeImage => WholeImageOptions(), _ => TableOptions() };
-        options.CheckpointFolder = folder;
-        options.Resume = folder is not null;
+        options.Checkpoints = folder is null ? null : options.Checkpoints! with { Folder = folder, Resume = true };
         change?.Invoke(options);
         IDataView data = rows is not null ? rows(ml) : kind == Table ? TableRows(ml) : Images(ml, kind == Image ? 24 : 12);
         using RealNvpTransformer model = ml.AnomalyDetection.Trainers.RealNvp(options).Fit(data);
         return model.Model;
+    }
+
+    /// <summary>Fewer steps, and checkpoints, where there are any, as often as that asks for.</summary>
+    public static void Shorten(RealNvpTrainer.Options options, int steps, int interval)
+    {
+        options.Steps = steps;
+        if (options.Checkpoints is { } checkpoints)
+            options.Checkpoints = checkpoints with { Interval = interval };
     }
 
     /// <summary>A hash of the flow alone, without what says when and how long it was trained.</summary>
@@ -116,30 +123,28 @@ internal static class TrainingProcess
     private static RealNvpTrainer.Options TableOptions() => new()
     {
         Members = 2,
-        Couplings = 4,
-        HiddenUnits = 16,
+        Table = new() { Couplings = 4, HiddenUnits = 16, BatchNorm = true },
         Steps = 500,
         Patience = 0,
-        AveragedWeights = 0.99,
-        Decay = LearningRateDecay.Plateau,
-        BatchNorm = true,
-        WeightColumn = "Weight",
-        ResidentLimit = 0,
-        ShufflePool = 100,
-        CheckpointInterval = 10,
+        Optimizer = new() { AveragedWeights = 0.99, Decay = LearningRateDecay.Plateau },
+        ExampleWeightColumnName = "Weight",
+        Memory = new() { ResidentLimit = 0, ShufflePool = 100 },
+        Checkpoints = new("checkpoints") { Interval = 10 },
     };
 
     private static RealNvpTrainer.Options ImageOptions()
     {
         RealNvpTrainer.Options options = RealNvpTrainer.Options.ForImages(ImageFlowOptions.Cifar10 with { BaseWidth = 4, Blocks = 1 });
-        (options.Steps, options.BatchSize, options.CheckpointInterval, options.AveragedWeights, options.Threads) = (60, 4, 2, 0.9, 1);
+        (options.Steps, options.BatchSize, options.Optimizer, options.Threads) = (60, 4, new() { AveragedWeights = 0.9 }, 1);
+        options.Checkpoints = new("checkpoints") { Interval = 2 };
         return options;
     }
 
     private static RealNvpTrainer.Options WholeImageOptions()
     {
         RealNvpTrainer.Options options = RealNvpTrainer.Options.ForImages(ImageFlowOptions.Cifar10);
-        (options.Steps, options.BatchSize, options.CheckpointInterval, options.AveragedWeights, options.Threads) = (6, 2, 1, 0.9, 1);
+        (options.Steps, options.BatchSize, options.Optimizer, options.Threads) = (6, 2, new() { AveragedWeights = 0.9 }, 1);
+        options.Checkpoints = new("checkpoints") { Interval = 1 };
         return options;
     }
 

@@ -82,7 +82,7 @@ public sealed class WeightNormTests
         var ml = new MLContext(seed: 1);
         double Nll(bool normalised)
         {
-            var options = new RealNvpTrainer.Options { WeightNorm = normalised, Steps = 300, Couplings = 4, HiddenUnits = 16 };
+            var options = new RealNvpTrainer.Options { Table = new() { WeightNorm = normalised, Couplings = 4, HiddenUnits = 16 }, Steps = 300 };
             using RealNvpTransformer model = ml.AnomalyDetection.Trainers.RealNvp(options).Fit(Tables.Load(ml, Tables.Gaussian(1000, 3, 1))); // Fit compares the graph with torch in double
             return model.Transform(Tables.Load(ml, Tables.Gaussian(1000, 3, 2))).GetColumn<float>("Score").Average();
         }

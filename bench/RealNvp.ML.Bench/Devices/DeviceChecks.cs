@@ -31,9 +31,9 @@ internal sealed class DeviceChecks
             ("TF32", () => Table("tf32", new() { Precision = TrainingPrecision.TensorFloat32 })),
             ("bfloat16", () => Table("bf16", new() { Precision = TrainingPrecision.BFloat16 })),
             ("bfloat16 images", () => Image(TrainingPrecision.BFloat16)),
-            ("a mixture, batch norm, averaged weights", () => Table("mixture", new() { Members = 2, BatchNorm = true, AveragedWeights = 0.99 })),
+            ("a mixture, batch norm, averaged weights", () => Table("mixture", new() { Members = 2, Table = new() { BatchNorm = true }, Optimizer = new() { AveragedWeights = 0.99 } })),
             ("learned linear maps, tails, weight norm, trimming", () => Table("density", Density())),
-            ("streamed rows", () => Table("streamed", new() { ResidentLimit = 1 << 16, ShufflePool = 2048 })),
+            ("streamed rows", () => Table("streamed", new() { Memory = new() { ResidentLimit = 1 << 16, ShufflePool = 2048 } })),
             ("the GPU of the MLContext", OfTheContext),
             ("a device that is missing", Missing),
             ("memory", Memory),
@@ -48,7 +48,9 @@ internal sealed class DeviceChecks
     private static RealNvpTrainer.Options Density()
     {
         RealNvpTrainer.Options options = RealNvpTrainer.Options.ForDensity();
-        (options.WeightNorm, options.Trim, options.GainPenalty) = (true, 0.05, 1e-4);
+        options.Trim = 0.05;
+        options.Table = options.Table with { WeightNorm = true };
+        options.Optimizer = options.Optimizer with { GainPenalty = 1e-4 };
         return options;
     }
 
@@ -66,7 +68,7 @@ internal sealed class DeviceChecks
         double[] scored = ScoredByTheSavedModel(name, flow, heldOut);
         double here = scored.Average(), truth = Enumerable.Range(TrainingRows, HeldOutRows).Average(row => _truth.LogLikelihood(row));
         // batch norm takes its last statistics from more rows after the last validation, and a mixture is more than the mean of its members
-        bool comparable = options.Members == 1 && !options.BatchNorm;
+        bool comparable = options.Members == 1 && !options.Table.BatchNorm;
         Require(Math.Abs(there - here) <= 1e-4 * Math.Max(Math.Abs(here), WarpedGaussian.Features) || !comparable, $"{there:F5} nats on the device, {here:F5} by the saved model");
         Require(here > WarpedGaussian.GaussianLogLikelihood, $"{here:F3} nats, a Gaussian has {WarpedGaussian.GaussianLogLikelihood:F3}");
         Require(flow.Model.Metadata.Training["device"].StartsWith(_device, StringComparison.Ordinal), $"trained on {flow.Model.Metadata.Training["device"]}");
@@ -97,7 +99,7 @@ internal sealed class DeviceChecks
         string folder = Directory.CreateTempSubdirectory("realnvp-device-").FullName;
         try
         {
-            RealNvpTrainer.Options Options(string name) => new() { Steps = Steps, CheckpointFolder = Path.Combine(folder, name), CheckpointInterval = 50, Dropout = 0.1 };
+            RealNvpTrainer.Options Options(string name) => new() { Steps = Steps, Checkpoints = new(Path.Combine(folder, name)) { Interval = 50 }, Dropout = 0.1 };
             var ml = new MLContext(1);
             IDataView heldOut = _truth.View(ml, TrainingRows, HeldOutRows);
             double[] whole;
@@ -122,7 +124,7 @@ internal sealed class DeviceChecks
                 // as it should
             }
             RealNvpTrainer.Options resumed = Options("stopped");
-            resumed.Resume = true;
+            resumed.Checkpoints = resumed.Checkpoints! with { Resume = true };
             using RealNvpTransformer again = Fit(ml, resumed, heldOut);
             double difference = whole.Zip(LogLikelihoods(again.Transform(heldOut)), (a, b) => Math.Abs(a - b)).Max();
             Require(difference < (IsGpu ? 0.5 : 1e-9), $"log-likelihoods differ by up to {difference:G3} nats");
@@ -170,7 +172,7 @@ internal sealed class DeviceChecks
     private string Memory()
     {
         var used = new List<double>();
-        RealNvpTrainer.Options options = new() { Steps = 800, AveragedWeights = 0.999, BatchNorm = true, Patience = 0 };
+        RealNvpTrainer.Options options = new() { Steps = 800, Optimizer = new() { AveragedWeights = 0.999 }, Table = new() { BatchNorm = true }, Patience = 0 };
         options.Progress = new Receiver(_ => used.Add(IsGpu ? GpuMemory.UsedMiB() : ProcessMemory.Resident / (1024.0 * 1024)));
         Fit(new MLContext(1), options, null).Dispose();
         (double early, double late) = (used[used.Count / 4], used[^1]);

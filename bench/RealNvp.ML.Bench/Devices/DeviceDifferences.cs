@@ -1,5 +1,6 @@
 using System.Globalization;
 using RealNvp.ML.Export;
+using RealNvp.ML.Trainers.Data.Columns;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Trainers.Data;
 using RealNvp.ML.Trainers.Native;
@@ -24,8 +25,9 @@ internal sealed class DeviceDifferences(string device)
         const int Features = 12;
         using var random = new DeviceRandom(1, CPU);
         float[] Every(float value) => Enumerable.Repeat(value, Features).ToArray();
-        var options = new RealNvpTrainer.Options { Couplings = 4, SinhArcsinh = true, Mixing = FeatureMixing.Linear, BatchNorm = true, WeightNorm = true, LatentTailBound = 8 };
-        using Flow flow = VectorFlow.Build(new ColumnFacts(Every(1), Every(2), Every(0), Every(1)), options, dropout: 0, seed: 1, random);
+        var options = new RealNvpTrainer.Options { Table = new() { Couplings = 4, SinhArcsinh = true, Mixing = FeatureMixing.Linear, BatchNorm = true, WeightNorm = true, LatentTailBound = 8 } };
+        using Flow flow = options.Design(FlowShape.Vector(Features))
+            .Build(new ColumnFacts(Every(1), Every(2), Every(0), Every(1)), dropout: 0, seed: 1, random);
         return Compare(flow, generator => randn([Rows, Features], generator: generator), Features);
     }
 
@@ -33,7 +35,10 @@ internal sealed class DeviceDifferences(string device)
     public string Image()
     {
         FlowShape shape = FlowShape.Image(3, 8, 8);
-        using Flow flow = ImageFlow.Build(shape, new ImageFlowOptions { Scales = 2, BaseWidth = 8, Blocks = 2, Levels = 256, LevelWidth = 1 }, seed: 1);
+        using var random = new DeviceRandom(1, CPU);
+        float[] ones = [.. Enumerable.Repeat(1f, shape.Size)];
+        using Flow flow = new ImageFlowOptions { Scales = 2, BaseWidth = 8, Blocks = 2 }.For(shape)
+            .Build(new ColumnFacts(ones, ones, ones, ones), dropout: 0, seed: 1, random);
         return Compare(flow, generator => randint(0, 256, [Rows, shape.Size], dtype: ScalarType.Float32, generator: generator), shape.Size);
     }
 

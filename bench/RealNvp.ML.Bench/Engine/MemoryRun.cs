@@ -19,19 +19,12 @@ internal static class MemoryRun
         ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options
         {
             Steps = steps,
-            Couplings = 4,
-            HiddenUnits = 32,
+            Table = new() { Couplings = 4, HiddenUnits = 32, BatchNorm = true, SinhArcsinh = true, Mixing = FeatureMixing.Linear },
             BatchSize = 128,
-            AveragedWeights = 0.999,
-            Decay = LearningRateDecay.Plateau,
-            BatchNorm = true,
-            SinhArcsinh = true,
-            Mixing = FeatureMixing.Linear,
+            Optimizer = new() { AveragedWeights = 0.999, Decay = LearningRateDecay.Plateau, GainPenalty = 1e-4 },
             Trim = 0.05,
-            GainPenalty = 1e-4,
             Patience = 0,
-            ResidentLimit = streamed ? 0 : long.MaxValue,
-            ShufflePool = 1000,
+            Memory = new() { ResidentLimit = streamed ? 0 : long.MaxValue, ShufflePool = 1000 },
             Progress = new Receiver(progress =>
             {
                 each?.Invoke(progress);

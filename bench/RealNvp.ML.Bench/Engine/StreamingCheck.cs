@@ -32,7 +32,10 @@ internal static class StreamingCheck
             Noise = 0,    // so many rows cannot be learned by heart
             Dropout = 0,
             Patience = 0,
-            ResidentLimit = Math.Min(new RealNvpTrainer.Options().ResidentLimit, rows * WarpedGaussian.Features * sizeof(float) / 2), // smaller sets stream too
+            Memory = new()
+            {
+                ResidentLimit = Math.Min(new MemoryOptions().ResidentLimit, rows * WarpedGaussian.Features * sizeof(float) / 2), // smaller sets too
+            },
             Progress = new Receiver(progress =>
             {
                 last = progress;

@@ -1,4 +1,8 @@
 using RealNvp.ML.Export;
+using RealNvp.ML.Trainers.Data.Batches;
+using RealNvp.ML.Trainers.Data.Columns;
+using RealNvp.ML.Trainers.Data.Rows;
+using RealNvp.ML.Trainers.Designs;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Trainers.Data;
 using RealNvp.ML.Trainers.Native;
@@ -26,8 +30,9 @@ internal sealed record TrainingLoad(string Name, string Description, FlowShape S
         new("tabular", "D = 30, 6 couplings over split halves, nets of 3x128, batches of 256", FlowShape.Vector(30), 0, 100, true,
             new()
             {
-                BatchSize = 256, Couplings = 6, HiddenLayers = 3, HiddenUnits = 128, Dropout = 0, Noise = 0, TailBound = 0,
-                Mixing = FeatureMixing.Permutation, GradientClip = 5 * Math.Sqrt(30),
+                BatchSize = 256,
+                Table = new() { Couplings = 6, HiddenLayers = 3, HiddenUnits = 128, TailBound = 0, Mixing = FeatureMixing.Permutation }, Dropout = 0, Noise = 0,
+                Optimizer = new() { GradientClip = 5 * Math.Sqrt(30) },
             }),
         new("image", "1 x 8 x 8, 2 scales, 10 couplings, 4 residual blocks of 32 maps, batches of 64", FlowShape.Image(1, 8, 8), 17, 10, true, Images(17)),
         new("image32", "3 x 32 x 32, otherwise the same", FlowShape.Image(3, 32, 32), 256, 10, false, Images(256)),
@@ -45,15 +50,13 @@ internal sealed record TrainingLoad(string Name, string Description, FlowShape S
         using var heap = new NativeHeap();
         using var random = new DeviceRandom(1, device);
         using DeviceRows rows = Draw(device);
-        TrainingPlan plan = TrainingPlan.Of(Options, Rows, Shape) with { EvaluationInterval = int.MaxValue, Decay = LearningRateDecay.None, LearningRate = 1e-3 };
-        using Flow flow = Shape.IsImage
-            ? ImageFlow.Build(Shape, Options.Image!, seed: 1, plan.Dropout, random, precision == TrainingPrecision.BFloat16)
-            : VectorFlow.Build(Facts(), Options, plan.Dropout, seed: 1, random);
+        FlowDesign design = Options.Design(Shape);
+        TrainingPlan plan = Options.Plan(design, Rows) with { EvaluationInterval = int.MaxValue, Decay = LearningRateDecay.None, LearningRate = 1e-3 };
+        using Flow flow = design.Build(Facts(), plan.Dropout, seed: 1, random);
         flow.to(device);
         started(flow.parameters().Sum(parameter => parameter.numel()));
-        using var noise = new TrainingNoise(Enumerable.Repeat(Shape.IsImage ? 1f : 0f, Shape.Size).ToArray(), new float[Shape.Size], random, device);
         using var stop = new CancellationTokenSource();
-        using var loop = new TrainingLoop(flow, plan, random, new ResidentBatches(rows, plan.BatchSize, random), rows, validation: null, noise)
+        using var loop = new TrainingLoop(design, plan, Facts(), flow, random, new ResidentBatches(rows, plan.BatchSize, random), new EvaluationRows(rows, null, null))
         {
             Stepped = loop =>
             {
@@ -73,7 +76,8 @@ internal sealed record TrainingLoad(string Name, string Description, FlowShape S
 
     private static RealNvpTrainer.Options Images(int levels) => new()
     {
-        BatchSize = 64, Dropout = 0, GainPenalty = 0, GradientClip = 100,
+        BatchSize = 64, Dropout = 0,
+        Optimizer = new() { GainPenalty = 0, GradientClip = 100 },
         Image = new ImageFlowOptions { Scales = 2, BaseWidth = 32, Blocks = 4, Levels = levels, LevelWidth = 1 },
     };
 
@@ -90,6 +94,6 @@ internal sealed record TrainingLoad(string Name, string Description, FlowShape S
     private ColumnFacts Facts()
     {
         float[] Every(float value) => Enumerable.Repeat(value, Shape.Size).ToArray();
-        return new ColumnFacts(Every(0), Every(1), Every(0), Every(0));
+        return new ColumnFacts(Every(0), Every(1), Every(0), Every(Shape.IsImage ? 1 : 0));
     }
 }

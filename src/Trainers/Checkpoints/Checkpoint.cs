@@ -8,8 +8,8 @@ using static TorchSharp.torch;
 namespace RealNvp.ML.Trainers.Checkpoints;
 
 /// <summary>
-/// Named values of a training run: tensors, numbers and text. As a file: eight bytes of magic, the entries, and the SHA-256 of all before it, so that a damaged or
-/// truncated one is known before anything of it is used.
+/// Named values of a training run: tensors, numbers and text. As a file: eight bytes of magic, the entries, and the SHA-256 of all before
+/// it, so that a damaged or truncated one is known before anything of it is used.
 /// </summary>
 internal sealed class Checkpoint
 {

@@ -3,7 +3,10 @@ using RealNvp.ML.Export.Storage;
 
 namespace RealNvp.ML.Trainers.Checkpoints;
 
-/// <summary>The checkpoints of one training run: files named by the step, of which the last two are kept, so that there is one where the newest is damaged.</summary>
+/// <summary>
+/// The checkpoints of one training run: files named by the step, of which the last two are kept, so that there is one where the newest is
+/// damaged.
+/// </summary>
 internal sealed class CheckpointFolder : IDisposable
 {
     private const string Prefix = "checkpoint-", Suffix = ".rnvpckpt";
@@ -43,7 +46,8 @@ internal sealed class CheckpointFolder : IDisposable
     public void RequireEmpty()
     {
         if (Files().FirstOrDefault() is { } found)
-            throw new InvalidOperationException($"The checkpoint folder '{_path}' holds {Path.GetFileName(found)} of an earlier run: set Resume to go on from it, or choose another folder.");
+            throw new InvalidOperationException($"The checkpoint folder '{_path}' holds {Path.GetFileName(found)} of an earlier run: set "
+                + "Resume to go on from it, or choose another folder.");
     }
 
     /// <summary>Writes a checkpoint beside its place and renames it, then removes old ones.</summary>

@@ -1,3 +1,6 @@
+using RealNvp.ML.Trainers.Data.Batches;
+using RealNvp.ML.Trainers.Data.Columns;
+using RealNvp.ML.Trainers.Data.Rows;
 using RealNvp.ML.Trainers.Native;
 
 namespace RealNvp.ML.Trainers.Data;
@@ -16,7 +19,10 @@ internal sealed class TrainingData : IDisposable
     /// <summary>What the training rows say of the columns.</summary>
     public required ColumnFacts Facts { get; init; }
 
-    /// <summary>Rows to train on, for running statistics and for the final likelihood: all of them where they are held, a random sample where they stream.</summary>
+    /// <summary>
+    /// Rows to train on, for running statistics and for the final likelihood: all of them where they are held, a random sample where they
+    /// stream.
+    /// </summary>
     public required DeviceRows Sample { get; init; }
 
     /// <summary>The rows that choose the best model, if any.</summary>

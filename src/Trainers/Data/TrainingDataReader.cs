@@ -1,61 +1,60 @@
-using System.Collections.Immutable;
 using Microsoft.ML;
 using RealNvp.ML.Export;
-using RealNvp.ML.Transforms.Images;
-using static TorchSharp.torch;
+using RealNvp.ML.Trainers.Data.Batches;
+using RealNvp.ML.Trainers.Data.Columns;
+using RealNvp.ML.Trainers.Data.Rows;
+using RealNvp.ML.Trainers.Designs;
 
 namespace RealNvp.ML.Trainers.Data;
 
 /// <summary>
-/// Reads the rows of a training run. What fits is read once and held; otherwise the first pass only counts, a second one takes statistics and the held-out
-/// slices, and every epoch is a pass.
+/// Reads the rows of a training run. What fits is read once and held; otherwise the first pass only counts, a second one takes statistics
+/// and the held-out slices, and every epoch is a pass.
 /// </summary>
 internal sealed class TrainingDataReader
 {
-    /// <summary>Rows of a stream that are kept for medians, running statistics and the final likelihood, and at most so many bytes of them.</summary>
+    /// <summary>
+    /// Rows of a stream that are kept for medians, running statistics and the final likelihood, and at most so many bytes of them.
+    /// </summary>
     private const int SampleRows = 1 << 16, SampleBytes = 64 << 20;
 
-    private readonly RealNvpTrainer.Options _options;
+    private readonly RowSettings _settings;
+    private readonly FlowDesign _design;
+    private readonly Action<string> _warn;
     private readonly int _features;
-    private readonly ImageFlowOptions? _image;
-    private readonly int _seed;
-    private readonly Device _device;
-    private ImmutableArray<string> _names = [];
+    private ColumnNames _names;
 
-    /// <summary>A reader of rows of <paramref name="features"/> values.</summary>
-    /// <param name="options">Columns, slices and limits.</param>
-    /// <param name="features">D.</param>
-    /// <param name="image">What pixels stand for, where rows are images.</param>
-    /// <param name="seed">Of the slices.</param>
-    /// <param name="device">Where rows are held.</param>
-    public TrainingDataReader(RealNvpTrainer.Options options, int features, ImageFlowOptions? image, int seed, Device device)
-        => (_options, _features, _image, _seed, _device) = (options, features, image, seed, device);
+    /// <summary>A reader of rows.</summary>
+    /// <param name="settings">Columns, slices and limits.</param>
+    /// <param name="design">What the rows are for.</param>
+    /// <param name="warn">Receives what is odd about the rows.</param>
+    public TrainingDataReader(RowSettings settings, FlowDesign design, Action<string> warn)
+    {
+        (_settings, _design, _warn) = (settings, design, warn);
+        _features = design.Shape.Size;
+        _names = new(settings.FeatureColumn, []);
+    }
 
-    /// <summary>Is told what is odd about the rows.</summary>
-    public Action<string> Warn { get; init; } = _ => { };
-
-    private string Column => _options.Columns.Features;
+    private string Column => _settings.FeatureColumn;
 
     private int SampleCapacity => Math.Max(256, Math.Min(SampleRows, SampleBytes / (sizeof(float) * _features)));
 
     /// <summary>Reads <paramref name="input"/>, and the views of the options.</summary>
-    /// <exception cref="ArgumentException">There are too few rows, non-finite ones where they are to fail, wrong weights or pixels outside the levels.</exception>
+    /// <exception cref="ArgumentException">There are too few rows, non-finite ones where they are to fail, wrong weights or pixels outside
+    /// the levels.</exception>
     public TrainingData Read(IDataView input)
     {
-        var source = new RowSource(input, Column, _features, _options.WeightColumn);
-        _names = FeatureNames.Of(input.Schema[Column], _features);
+        var source = new RowSource(input, Column, _features, _settings.WeightColumn);
+        _names = ColumnNames.Of(input.Schema[Column], _features);
         (RowStore? held, long count, LeftOut leftOut) = Hold(source);
         CheckRows(count, leftOut);
         long skipped = leftOut.NotFinite;
-        WeightedRows? validation = Given(_options.Validation, nameof(_options.Validation), SampleCapacity), calibration = Given(_options.Calibration, nameof(_options.Calibration), Calibration.MaxScores);
+        WeightedRows? validation = Given(_settings.Validation, nameof(_settings.Validation), SampleCapacity);
+        WeightedRows? calibration = Given(_settings.Calibration, nameof(_settings.Calibration), Calibration.MaxScores);
         return held is not null
             ? Resident(held, skipped, source.HasWeights, validation, calibration)
             : Streamed(source, count, skipped, validation, calibration);
     }
-
-    private double ValidationFraction => _options.Validation is null ? _options.ValidationFraction : 0;
-
-    private double CalibrationFraction => _options.Calibration is null ? _options.CalibrationFraction : 0;
 
     /// <summary>The most rows that are held: what the limit allows, and one array takes. More of them stream.</summary>
     internal static long MostRows(long residentLimit, int features)
@@ -65,11 +64,11 @@ internal sealed class TrainingDataReader
     private (RowStore? Held, long Count, LeftOut LeftOut) Hold(RowSource source)
     {
         RowStore? held = new(_features);
-        long count = 0, most = MostRows(_options.ResidentLimit, _features);
+        long count = 0, most = MostRows(_settings.ResidentLimit, _features);
         using RowSource.Pass pass = source.Open();
         while (pass.MoveNext())
         {
-            _options.CancellationToken.ThrowIfCancellationRequested();
+            _settings.Cancellation.ThrowIfCancellationRequested();
             if (++count > most) held = null;
             else held?.Add(pass.Row, pass.Weight);
         }
@@ -78,21 +77,22 @@ internal sealed class TrainingDataReader
 
     private TrainingData Resident(RowStore held, long skipped, bool weighted, WeightedRows? validation, WeightedRows? calibration)
     {
-        RowSplit split = RowSplit.Draw(held.Count, ValidationFraction, CalibrationFraction, _options.Contamination, _seed);
+        RowSplit split = RowSplit.Draw(held.Count, _settings.ValidationFraction, _settings.CalibrationFraction, _settings.Contamination,
+            _settings.Seed);
         WeightedRows training = held.Gather(split.Training);
         if (split.Validation.Length > 0)
             validation = held.Gather(split.Validation);
         calibration ??= held.Gather(split.Calibration);
         WarnOfCopies(training, split.Validation.Length > 0 ? validation : null, split.Calibration.Length > 0 ? calibration : null);
         ColumnFacts facts = Facts(training);
-        DeviceRows rows = training.To(_device, weighted);
+        DeviceRows rows = training.To(_settings.Device, weighted);
         return new TrainingData
         {
             TrainingCount = training.Count,
             Skipped = skipped,
             Facts = facts,
             Sample = rows,
-            Validation = validation?.To(_device, weighted),
+            Validation = validation?.To(_settings.Device, weighted),
             Calibration = calibration.Values,
             OpenBatches = (size, _, random) => new ResidentBatches(rows, size, random),
             IsStreamed = false,
@@ -102,17 +102,18 @@ internal sealed class TrainingDataReader
     private TrainingData Streamed(RowSource source, long count, long skipped, WeightedRows? validation, WeightedRows? calibration)
     {
         // held-out slices are held in memory: of a large stream less than the fraction is enough
-        var rule = new SliceRule(_seed, Math.Min(ValidationFraction, (double)SampleCapacity / count), Math.Min(CalibrationFraction, (double)Calibration.MaxScores / count));
-        var sample = new Reservoir(_features, SampleCapacity, _seed);
-        var validationRows = new Reservoir(_features, SampleCapacity, _seed + 1);
-        var calibrationRows = new Reservoir(_features, Calibration.MaxScores, _seed + 2);
+        var rule = new SliceRule(_settings.Seed, Math.Min(_settings.ValidationFraction, (double)SampleCapacity / count),
+            Math.Min(_settings.CalibrationFraction, (double)Calibration.MaxScores / count));
+        var sample = new Reservoir(_features, SampleCapacity, _settings.Seed);
+        var validationRows = new Reservoir(_features, SampleCapacity, _settings.Seed + 1);
+        var calibrationRows = new Reservoir(_features, Calibration.MaxScores, _settings.Seed + 2);
         var statistics = new ColumnStatistics(_features);
         long row = 0, training = 0;
         using (RowSource.Pass pass = source.Open())
         {
             for (; pass.MoveNext(); row++)
             {
-                _options.CancellationToken.ThrowIfCancellationRequested();
+                _settings.Cancellation.ThrowIfCancellationRequested();
                 switch (rule.Of(row))
                 {
                     case Slice.Validation:
@@ -130,7 +131,8 @@ internal sealed class TrainingDataReader
             }
         }
         if (row != count)
-            throw new ArgumentException($"Column '{Column}' gave {count} finite rows in one pass and {row} in the next: rows that stream must be the same in each. Cache them, or raise ResidentLimit.", "input");
+            throw new ArgumentException($"Column '{Column}' gave {count} finite rows in one pass and {row} in the next: rows that stream "
+                + "must be the same in each. Cache them, or raise ResidentLimit.", "input");
         WeightedRows sampled = sample.Sample();
         if (rule.Validation > 0)
             validation = validationRows.Sample();
@@ -141,53 +143,28 @@ internal sealed class TrainingDataReader
             TrainingCount = training,
             Skipped = skipped,
             Facts = Facts(sampled, statistics),
-            Sample = sampled.To(_device, source.HasWeights),
-            Validation = validation is { Count: > 0 } ? validation.To(_device, source.HasWeights) : null,
+            Sample = sampled.To(_settings.Device, source.HasWeights),
+            Validation = validation is { Count: > 0 } ? validation.To(_settings.Device, source.HasWeights) : null,
             Calibration = calibration.Values,
             OpenBatches = (size, seed, _) => new StreamedBatches(
-                () => new TrainingSlicePass(source, rule), training, _features, source.HasWeights, size, _options.ShufflePool, seed, _device),
+                () => new TrainingSlicePass(source, rule), training, _features, source.HasWeights, size, _settings.ShufflePool, seed,
+                    _settings.Device),
             IsStreamed = true,
         };
     }
 
     private ColumnFacts Facts(WeightedRows training, ColumnStatistics? statistics = null)
-    {
-        if (_image is null)
-            return Told(ColumnFacts.OfTable(training, _options.Dequantize, _options.Columns.BitsPerDimension is not null, statistics));
-        float width = PixelLevels.Width(training.Values, _image);
-        var levels = new LevelCheck(Column, _image.Levels, width, "set Image.Levels and Image.LevelWidth, or the scale of ExtractPixels");
-        levels.Add(training.Values);
-        foreach (string warning in levels.Warnings())
-            Warn(warning);
-        return ColumnFacts.OfImages(training, width);
-    }
-
-    /// <summary>Says which columns are not scaled by their standard deviation.</summary>
-    private ColumnFacts Told(ColumnFacts facts)
-    {
-        if (facts.Stretches.Count > 0)
-        {
-            Warn($"In column '{Column}' standard deviation and quartiles disagree, as of skewed features or where a code stands for missing values; these are scaled by quartiles: "
-                + FeatureNames.List([.. facts.Stretches.Select(stretch => $"{FeatureNames.Call(_names, stretch.Column)} ({stretch.Remark})")], "; ")
-                + ". Replace codes by NaN or a usual value, and take logarithms of skewed features.");
-        }
-        if (facts.TooFine.Count > 0)
-        {
-            Warn($"In column '{Column}' these count as constant, for they vary by less than float32 resolves: "
-                + FeatureNames.List([.. facts.TooFine.Select(feature => FeatureNames.Call(_names, feature))]) + ". Subtract a constant from them, or scale them up.");
-        }
-        return facts;
-    }
+        => _design.Facts(training, statistics, _names, _warn);
 
     /// <summary>Says where slices that were cut by chance have rows in common.</summary>
     private void WarnOfCopies(WeightedRows training, WeightedRows? validation, WeightedRows? calibration)
     {
-        double share = _image is null ? CopiedRows.Share(training, validation, calibration) : 0;
+        double share = _design.LooksForCopies ? CopiedRows.Share(training, validation, calibration) : 0;
         if (share < CopiedRows.Noteworthy)
             return;
-        Warn(FormattableString.Invariant($"{share:P0} of the held-out rows of column '{Column}' are copies of training rows: validation then cannot tell learning by ")
-            + "heart, and new rows are flagged more often than Contamination says. Leave copies out, or give rows of other groups (devices, patients, days) as the options "
-            + "Validation and Calibration.");
+        _warn($"{share:P0} of the held-out rows of column '{Column}' are copies of training rows: validation then cannot tell learning by "
+            + "heart, and new rows are flagged more often than Contamination says. Leave copies out, or give rows of other groups "
+            + "(devices, patients, days) as the options Validation and Calibration.");
     }
 
     /// <summary>The rows of a view of the options, of more than <paramref name="capacity"/> a random sample.</summary>
@@ -195,33 +172,36 @@ internal sealed class TrainingDataReader
     {
         if (view is null)
             return null;
-        var rows = new Reservoir(_features, capacity, _seed);
-        using RowSource.Pass pass = new RowSource(view, Column, _features, _options.WeightColumn).Open();
+        var rows = new Reservoir(_features, capacity, _settings.Seed);
+        using RowSource.Pass pass = new RowSource(view, Column, _features, _settings.WeightColumn).Open();
         while (pass.MoveNext())
         {
-            _options.CancellationToken.ThrowIfCancellationRequested();
+            _settings.Cancellation.ThrowIfCancellationRequested();
             rows.Offer(pass.Row, pass.Weight);
         }
         WeightedRows sample = rows.Sample();
         return sample.Count > 0 ? sample
-            : throw new ArgumentException($"The option {option} has no usable rows in column '{Column}', expected at least 1{LeftOut.Of(pass, _names).Explain()}.");
+            : throw new ArgumentException($"The option {option} has no usable rows in column '{Column}', expected at least "
+            + $"1{LeftOut.Of(pass, _names).Explain()}.");
     }
 
     private void CheckRows(long count, LeftOut leftOut)
     {
         if (leftOut.NotFinite > 0)
         {
-            if (_options.NonFiniteRows == NonFiniteRows.Fail)
+            if (_settings.RefusesNonFinite)
             {
-                throw new ArgumentException($"Column '{Column}' has {leftOut.NotFinite} rows with a NaN or infinite feature, expected none{leftOut.ExplainFeatures()}. "
-                    + "Replace missing values before, or set NonFiniteRows to Skip.", "input");
+                throw new ArgumentException($"Column '{Column}' has {leftOut.NotFinite} rows with a NaN or infinite feature, expected "
+                    + $"none{leftOut.ExplainFeatures()}. Replace missing values before, or set NonFiniteRows to Skip.", "input");
             }
-            Warn($"{leftOut.NotFinite} rows with a NaN or infinite feature in column '{Column}' are left out of training{leftOut.ExplainFeatures()}.");
+            _warn($"{leftOut.NotFinite} rows with a NaN or infinite feature in column '{Column}' are left out of "
+                + $"training{leftOut.ExplainFeatures()}.");
         }
-        int least = 2 + (ValidationFraction > 0 ? 1 : 0) + (CalibrationFraction > 0 ? 1 : 0);
+        int least = 2 + (_settings.ValidationFraction > 0 ? 1 : 0) + (_settings.CalibrationFraction > 0 ? 1 : 0);
         if (count < least)
         {
-            throw new ArgumentException($"Column '{Column}' has {count} usable rows, expected at least {least}: 2 to train on and 1 for each held-out slice{leftOut.Explain()}.", "input");
+            throw new ArgumentException($"Column '{Column}' has {count} usable rows, expected at least {least}: 2 to train on and 1 for "
+                + $"each held-out slice{leftOut.Explain()}.", "input");
         }
     }
 }

@@ -19,5 +19,6 @@ internal sealed class MatrixPrecision : IDisposable
 
     public void Dispose() => Set(_products, _convolutions);
 
-    private static void Set(bool products, bool convolutions) => (backends.cuda.matmul.allow_tf32, backends.cudnn.allow_tf32) = (products, convolutions);
+    private static void Set(bool products, bool convolutions)
+        => (backends.cuda.matmul.allow_tf32, backends.cudnn.allow_tf32) = (products, convolutions);
 }

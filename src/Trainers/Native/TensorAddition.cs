@@ -4,8 +4,9 @@ using static TorchSharp.torch;
 namespace RealNvp.ML.Trainers.Native;
 
 /// <summary>
-/// Sums of tensors whose factor is held. TorchSharp's operator + makes a <see cref="Scalar"/> of the factor 1 for every call, and a finalizer that runs during the
-/// native call frees it: on a busy machine such a sum fails once in some million (see the remarks in <c>FlowStepModule</c>).
+/// Sums of tensors whose factor is held. TorchSharp's operator + makes a <see cref="Scalar"/> of the factor 1 for every call, and a
+/// finalizer that runs during the native call frees it: on a busy machine such a sum fails once in some million (see the remarks in
+/// <c>FlowStepModule</c>).
 /// </summary>
 internal static class TensorAddition
 {

@@ -14,18 +14,19 @@ internal static class TorchRuntime
         {
             _ = get_num_threads();
         }
-        catch (Exception e) when (e is TypeInitializationException or DllNotFoundException or NotSupportedException or EntryPointNotFoundException)
+        catch (Exception e) when (e is TypeInitializationException or DllNotFoundException or NotSupportedException
+            or EntryPointNotFoundException)
         {
             string[] folders = [AppContext.BaseDirectory, Path.Combine(AppContext.BaseDirectory, "runtimes", "linux-x64", "native")];
             if (folders.Any(folder => File.Exists(Path.Combine(folder, "libLibTorchSharp.so"))))
             {
                 throw new DllNotFoundException(
-                    "libLibTorchSharp.so is there but does not load; on Debian 12 and other systems whose libstdc++ lacks GLIBCXX_3.4.32 the project "
-                    + "must import RealNvp.ML's eng/MendLibTorchSharp.targets (the package RealNvp.ML.Trainers does).", e);
+                    "libLibTorchSharp.so is there but does not load; on Debian 12 and other systems whose libstdc++ lacks GLIBCXX_3.4.32 "
+                        + "the project must import RealNvp.ML's eng/MendLibTorchSharp.targets (the package RealNvp.ML.Trainers does).", e);
             }
             throw new DllNotFoundException(
-                "Training needs libtorch: add the package TorchSharp-cpu, or TorchSharp-cuda-linux or TorchSharp-cuda-windows on a machine with a GPU, "
-                + "in the version of TorchSharp that this library references, to the application.", e);
+                "Training needs libtorch: add the package TorchSharp-cpu, or TorchSharp-cuda-linux or TorchSharp-cuda-windows on a "
+                    + "machine with a GPU, in the version of TorchSharp that this library references, to the application.", e);
         }
     }
 
@@ -41,7 +42,8 @@ internal static class TorchRuntime
             throw new ArgumentException($"Device is '{name}', expected cpu, cuda or cuda:N.");
         if (parts[0] == "cpu")
             return CPU;
-        return Missing(id) is { } problem ? throw new InvalidOperationException(problem + " Device \"cpu\" trains on the CPU.") : new Device(DeviceType.CUDA, id);
+        return Missing(id) is { } problem ? throw new InvalidOperationException(problem + " Device \"cpu\" trains on the CPU.")
+            : new Device(DeviceType.CUDA, id);
     }
 
     /// <summary>The device to train on.</summary>
@@ -65,7 +67,9 @@ internal static class TorchRuntime
     private static string? Missing(int id)
     {
         if (!cuda.is_available())
-            return $"CUDA device {id} was asked for, but libtorch sees no CUDA: reference TorchSharp-cuda-linux or TorchSharp-cuda-windows instead of TorchSharp-cpu, on a machine with an NVIDIA driver.";
-        return id >= 0 && id < cuda.device_count() ? null : $"CUDA device {id} was asked for, but libtorch sees {cuda.device_count()} device(s), numbered from 0.";
+            return $"CUDA device {id} was asked for, but libtorch sees no CUDA: reference TorchSharp-cuda-linux or "
+                + "TorchSharp-cuda-windows instead of TorchSharp-cpu, on a machine with an NVIDIA driver.";
+        return id >= 0 && id < cuda.device_count() ? null
+            : $"CUDA device {id} was asked for, but libtorch sees {cuda.device_count()} device(s), numbered from 0.";
     }
 }

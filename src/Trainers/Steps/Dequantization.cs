@@ -1,3 +1,4 @@
+using RealNvp.ML.Trainers.Data.Batches;
 using TorchSharp;
 using static TorchSharp.torch;
 using Frozen = RealNvp.ML.Export.Steps;
@@ -5,8 +6,8 @@ using Frozen = RealNvp.ML.Export.Steps;
 namespace RealNvp.ML.Trainers.Steps;
 
 /// <summary>
-/// Carries the widths of the bins of discrete features. The noise itself is drawn by the training loop (<see cref="Training.TrainingNoise"/>); evaluation
-/// sees the bins' centres, so that the step is the identity.
+/// Carries the widths of the bins of discrete features. The noise itself is drawn by the training loop (<see
+/// cref="Data.Batches.TrainingNoise"/>); evaluation sees the bins' centres, so that the step is the identity.
 /// </summary>
 internal sealed class Dequantization : FlowStepModule
 {

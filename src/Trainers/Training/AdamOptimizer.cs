@@ -28,7 +28,8 @@ internal sealed class AdamOptimizer : IDisposable
         def norm(p: List[Tensor]) -> Tensor:
             return torch.linalg_vector_norm(torch.stack(torch._foreach_norm(gradients(p), 2)))
 
-        def update(p: List[Tensor], m: List[Tensor], v: List[Tensor], steps: List[Tensor], bounded: List[Tensor], bound: float, lr: float, decay: float, clip: float) -> Tensor:
+        def update(p: List[Tensor], m: List[Tensor], v: List[Tensor], steps: List[Tensor], bounded: List[Tensor], bound: float,
+                lr: float, decay: float, clip: float) -> Tensor:
             g = gradients(p)
             norm = torch.linalg_vector_norm(torch.stack(torch._foreach_norm(g, 2)))
             total = float(norm)
@@ -37,13 +38,16 @@ internal sealed class AdamOptimizer : IDisposable
                     torch._foreach_mul_(g, clip / total)
                 unused: List[Tensor] = []
                 torch._foreach_add_(steps, 1)
-                torch._fused_adamw_(p, g, m, v, unused, steps, lr=lr, beta1=0.9, beta2=0.999, weight_decay=decay, eps=1e-8, amsgrad=False, maximize=False)
+                torch._fused_adamw_(p, g, m, v, unused, steps, lr=lr, beta1=0.9, beta2=0.999, weight_decay=decay, eps=1e-8,
+                    amsgrad=False, maximize=False)
                 hold(bounded, bound)
             return norm
 
-        def update_unseen(p: List[Tensor], m: List[Tensor], v: List[Tensor], steps: List[Tensor], bounded: List[Tensor], bound: float, lr: float, decay: float, scale: Tensor, skipped: Tensor, counted: Tensor) -> Tensor:
+        def update_unseen(p: List[Tensor], m: List[Tensor], v: List[Tensor], steps: List[Tensor], bounded: List[Tensor], bound: float,
+                lr: float, decay: float, scale: Tensor, skipped: Tensor, counted: Tensor) -> Tensor:
             torch._foreach_add_(steps, counted)
-            torch._fused_adamw_(p, gradients(p), m, v, [], steps, lr=lr, beta1=0.9, beta2=0.999, weight_decay=decay, eps=1e-8, amsgrad=False, maximize=False, grad_scale=scale, found_inf=skipped)
+            torch._fused_adamw_(p, gradients(p), m, v, [], steps, lr=lr, beta1=0.9, beta2=0.999, weight_decay=decay, eps=1e-8,
+                amsgrad=False, maximize=False, grad_scale=scale, found_inf=skipped)
             hold(bounded, bound)
             return skipped
 
@@ -67,8 +71,10 @@ internal sealed class AdamOptimizer : IDisposable
     /// <param name="parameters">What it moves.</param>
     /// <param name="gains">Those of them that the penalty is on.</param>
     /// <param name="bounded">Those of them that are held within <see cref="FlowStepModule.MaxGain"/>.</param>
-    /// <param name="unseen">Whether a step decides on the device, without a look at the norm; where left out, on anything but a CPU.</param>
-    public AdamOptimizer(IEnumerable<Tensor> parameters, IEnumerable<Tensor>? gains = null, IEnumerable<Tensor>? bounded = null, bool? unseen = null)
+    /// <param name="unseen">Whether a step decides on the device, without a look at the norm; where left out, on anything but a
+    /// CPU.</param>
+    public AdamOptimizer(IEnumerable<Tensor> parameters, IEnumerable<Tensor>? gains = null, IEnumerable<Tensor>? bounded = null,
+        bool? unseen = null)
     {
         _parameters = [.. parameters];
         _unseen = unseen ?? _parameters.Any(parameter => parameter.device_type != DeviceType.CPU);
@@ -76,7 +82,8 @@ internal sealed class AdamOptimizer : IDisposable
         _bounded = [.. bounded ?? []];
         _mean = Array.ConvertAll(_parameters, parameter => zeros_like(parameter).DetachFromDisposeScope());
         _square = Array.ConvertAll(_parameters, parameter => zeros_like(parameter).DetachFromDisposeScope());
-        _steps = Array.ConvertAll(_parameters, parameter => LastingTensor.Of(() => zeros(1, dtype: ScalarType.Float32, device: parameter.device).squeeze()));
+        _steps = Array.ConvertAll(_parameters, parameter
+            => LastingTensor.Of(() => zeros(1, dtype: ScalarType.Float32, device: parameter.device).squeeze()));
     }
 
     /// <summary>Everything besides the parameters that the next step depends on.</summary>
@@ -92,7 +99,8 @@ internal sealed class AdamOptimizer : IDisposable
     }
 
     /// <summary>Adds the gradient of <paramref name="penalty"/> times the sum of squares of the gains.</summary>
-    /// <remarks>One by one: in a script that yields nothing, TorchScript takes what only changes gradients for dead code and leaves it out.</remarks>
+    /// <remarks>One by one: in a script that yields nothing, TorchScript takes what only changes gradients for dead code and leaves it
+    /// out.</remarks>
     public void Penalize(double penalty)
     {
         if (penalty == 0 || _gains.Length == 0)
@@ -143,7 +151,8 @@ internal sealed class AdamOptimizer : IDisposable
         Tensor nothing = norm - norm; // NaN where the norm is not finite
         Tensor counted = nothing.eq(s_zero).to(ScalarType.Float32), skipped = nothing.ne(s_zero).to(ScalarType.Float32);
         Tensor scale = clip > 0 ? (norm / most).clamp(s_one).to(ScalarType.Float32) : ones_like(counted);
-        s_script.Value.invoke("update_unseen", _parameters, _mean, _square, _steps, _bounded, s_bound, rate, decay, scale, skipped, counted);
+        s_script.Value.invoke("update_unseen", _parameters, _mean, _square, _steps, _bounded, s_bound, rate, decay, scale, skipped,
+            counted);
         return norm;
     }
 

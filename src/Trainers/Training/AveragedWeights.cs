@@ -6,7 +6,8 @@ using static TorchSharp.torch;
 namespace RealNvp.ML.Trainers.Training;
 
 /// <summary>
-/// An exponential moving average of parameters, kept beside them (Polyak and Juditsky 1992, "Acceleration of stochastic approximation by averaging").
+/// An exponential moving average of parameters, kept beside them (Polyak and Juditsky 1992, "Acceleration of stochastic approximation by
+/// averaging").
 /// </summary>
 internal sealed class AveragedWeights : IDisposable
 {

@@ -50,8 +50,8 @@ internal static class FlowFreezer
 
     /// <summary>Samples of the flows themselves, in turn: they lie where rows lie, and no training row travels with the model.</summary>
     /// <remarks>
-    /// A sharp density magnifies roundings, in some rows beyond what a graph is allowed, though the graph be right. So probes are rows where the flow's own
-    /// float32 agrees with its double precision: there a graph that does not is wrong.
+    /// A sharp density magnifies roundings, in some rows beyond what a graph is allowed, though the graph be right. So probes are rows
+    /// where the flow's own float32 agrees with its double precision: there a graph that does not is wrong.
     /// </remarks>
     private static ProbeSet Probes(
         IReadOnlyList<Flow> flows, FlowShape shape, int seed, Action<string> warn, Action<string>? tell, CancellationToken cancellation)
@@ -71,8 +71,10 @@ internal static class FlowFreezer
                 int[] own = [.. Enumerable.Range(0, count).Where(i => i % flows.Count == member)];
                 if (own.Length == 0)
                     continue;
-                using Scalar temperature = Math.Pow(0.25, Math.Max(0, round - 1)).ToScalar(); // far out, a flow over heavy tails leaves float32
-                Tensor noise = randn([own.Length, shape.Size], dtype: ScalarType.Float64, device: CPU, generator: generator).mul_(temperature);
+                // far out, a flow over heavy tails leaves float32
+                using Scalar temperature = Math.Pow(0.25, Math.Max(0, round - 1)).ToScalar();
+                Tensor noise = randn([own.Length, shape.Size], dtype: ScalarType.Float64, device: CPU,
+                    generator: generator).mul_(temperature);
                 Tensor samples = Samples(flow, noise);
                 if (logit is not null)
                     samples = OnLevels(samples, (Export.Steps.Logit)logit.Freeze(), withEnds: round < ProbeChoice.Rounds / 2);
@@ -94,16 +96,17 @@ internal static class FlowFreezer
         ProbeSet probes = chosen.ToProbes(flows.Count);
         if (probes.Count == 0)
         {
-            warn("Every row that the flow draws leaves float32, so its graphs cannot be checked against it: codes for missing values that many rows have, far from "
-                + "the others, do that. Scores are not affected; do not rely on samples, or replace the codes.");
+            warn("Every row that the flow draws leaves float32, so its graphs cannot be checked against it: codes for missing values "
+                + "that many rows have, far from the others, do that. Scores are not affected; do not rely on samples, or replace the "
+                + "codes.");
         }
         return probes;
     }
 
     /// <summary>
-    /// What float32 makes of rows, with the weights as they are and moved by a rounding up or down: one evaluation may happen to be close where others are not.
-    /// The means of a standardisation stay: they are subtracted as they are in every graph, and where they are large their roundings would
-    /// be a part of the spread.
+    /// What float32 makes of rows, with the weights as they are and moved by a rounding up or down: one evaluation may happen to be close
+    /// where others are not. The means of a standardisation stay: they are subtracted as they are in every graph, and where they are large
+    /// their roundings would be a part of the spread.
     /// </summary>
     private static (float[] Latents, float[] LogLikelihoods)[] Rounded(
         IReadOnlyList<Flow> flows, Tensor rows, Generator generator, CancellationToken cancellation)
@@ -117,7 +120,8 @@ internal static class FlowFreezer
             if (i > 0)
             {
                 foreach (Tensor values in flows.SelectMany(flow => flow.Steps).SelectMany(Moved))
-                    values.addcmul_(values, rand(values.shape, dtype: ScalarType.Float32, device: CPU, generator: generator).sub_(s_half), s_ulps);
+                    values.addcmul_(values, rand(values.shape, dtype: ScalarType.Float32, device: CPU, generator: generator).sub_(s_half),
+                        s_ulps);
             }
             (Tensor latents, Tensor logLikelihoods) = Evaluate(flows, rows, cancellation);
             results[i] = (latents.data<float>().ToArray(), logLikelihoods.data<float>().ToArray());
@@ -157,7 +161,8 @@ internal static class FlowFreezer
     }
 
     /// <summary>
-    /// Samples as the images that they stand for, and with ends, in each one pixel of the lowest and one of the top level, where a logit is steepest.
+    /// Samples as the images that they stand for, and with ends, in each one pixel of the lowest and one of the top level, where a logit is
+    /// steepest.
     /// </summary>
     private static Tensor OnLevels(Tensor samples, Export.Steps.Logit logit, bool withEnds)
     {

@@ -2,7 +2,9 @@ using RealNvp.ML.Trainers.Checkpoints;
 
 namespace RealNvp.ML.Trainers.Training;
 
-/// <summary>The learning rate of each step: a linear warm-up over a twentieth of the steps, then the decay; lowered further where the loss explodes.</summary>
+/// <summary>
+/// The learning rate of each step: a linear warm-up over a twentieth of the steps, then the decay; lowered further where the loss explodes.
+/// </summary>
 internal sealed class LearningRateSchedule(double peak, long steps, LearningRateDecay decay)
 {
     /// <summary>Evaluations without a better one after which a plateau halves the rate.</summary>

@@ -5,8 +5,8 @@ using RealNvp.ML.Transforms;
 namespace RealNvp.ML.Trainers.Training;
 
 /// <summary>
-/// Chooses probes among candidates that come in rounds: for each place the candidate that float32 follows best. One round is all where it follows all of
-/// that closely. A place belongs to a member of a mixture.
+/// Chooses probes among candidates that come in rounds: for each place the candidate that float32 follows best. One round is all where it
+/// follows all of that closely. A place belongs to a member of a mixture.
 /// </summary>
 /// <param name="count">The number of probes, and of candidates in a round.</param>
 internal sealed class ProbeChoice(int count)
@@ -17,23 +17,30 @@ internal sealed class ProbeChoice(int count)
     /// <summary>The share of what a graph may be off by that float32 may be off by: other runtimes round otherwise.</summary>
     private const double Close = 0.25;
 
-    /// <summary>Values beyond this are too near the end of float32, where samples are cut off: they do not come back from their latents.</summary>
+    /// <summary>
+    /// Values beyond this are too near the end of float32, where samples are cut off: they do not come back from their latents.
+    /// </summary>
     private const float MostMagnitude = 1e30f;
 
-    private readonly (double Error, float[] Row, double[] Latent, double LogLikelihood)[] _best = new (double, float[], double[], double)[count];
+    private readonly (double Error, float[] Row, double[] Latent, double LogLikelihood)[] _best =
+        new (double, float[], double[], double)[count];
     private bool _any;
 
     /// <summary>Whether no further candidate is needed.</summary>
     public bool IsSettled => _any && _best.All(probe => probe.Error <= Close);
 
-    /// <summary>Candidates of the first round that float32 strays from by more than a graph may, or in an element of the latent by more than 1e-4 of that.</summary>
+    /// <summary>
+    /// Candidates of the first round that float32 strays from by more than a graph may, or in an element of the latent by more than 1e-4 of
+    /// that.
+    /// </summary>
     public int Strayed { get; private set; }
 
     /// <summary>Takes a round.</summary>
     /// <param name="rows">The candidates, [count, size].</param>
     /// <param name="exact">Their latents [count, size] and log-likelihoods [count], in double precision.</param>
     /// <param name="rounded">The same in float32, rounded in several ways.</param>
-    public void Add(float[] rows, (double[] Latents, double[] LogLikelihoods) exact, IReadOnlyList<(float[] Latents, float[] LogLikelihoods)> rounded)
+    public void Add(float[] rows, (double[] Latents, double[] LogLikelihoods) exact,
+        IReadOnlyList<(float[] Latents, float[] LogLikelihoods)> rounded)
     {
         int size = rows.Length / count;
         for (int i = 0; i < count; i++)
@@ -41,7 +48,8 @@ internal sealed class ProbeChoice(int count)
             double logLikelihood = exact.LogLikelihoods[i], error = 0, elements = 0;
             foreach ((float[] latents, float[] logLikelihoods) in rounded)
             {
-                error = Math.Max(error, Math.Abs(logLikelihoods[i] - logLikelihood) / FlowParity.LogLikelihoodTolerance(logLikelihood, size));
+                error = Math.Max(error, Math.Abs(logLikelihoods[i] - logLikelihood) / FlowParity.LogLikelihoodTolerance(logLikelihood,
+                    size));
                 double tolerance = FlowParity.LatentTolerance(exact.Latents.AsSpan(i * size, size));
                 for (int j = i * size; j < (i + 1) * size; j++)
                 {
@@ -61,9 +69,9 @@ internal sealed class ProbeChoice(int count)
     }
 
     /// <summary>
-    /// The choice. Places where float32 follows no candidate are left out, all of a round through the members together, as long as a quarter
-    /// remains, that which it follows best: what torch's own float32 cannot do says nothing of a graph. None remains where every candidate left
-    /// float32 altogether.
+    /// The choice. Places where float32 follows no candidate are left out, all of a round through the members together, as long as a
+    /// quarter remains, that which it follows best: what torch's own float32 cannot do says nothing of a graph. None remains where every
+    /// candidate left float32 altogether.
     /// </summary>
     /// <param name="members">The members of a mixture, to which places belong in turn.</param>
     public ProbeSet ToProbes(int members = 1)
@@ -72,7 +80,9 @@ internal sealed class ProbeChoice(int count)
         double[] errors = [.. rounds.Select(round => round.Max(probe => probe.Error)).Order()];
         double most = Math.Max(1, errors[Math.Max(0, errors.Length / 4 - 1)]);
         (double Error, float[] Row, double[] Latent, double LogLikelihood)[] kept =
-            [.. rounds.Where(round => round.Max(probe => probe.Error) is var error && error <= most && double.IsFinite(error)).SelectMany(round => round)];
-        return new ProbeSet([.. kept.SelectMany(probe => probe.Row)], [.. kept.Select(probe => probe.LogLikelihood)], [.. kept.SelectMany(probe => probe.Latent)]);
+            [.. rounds.Where(round => round.Max(probe => probe.Error) is var error && error <= most && double.IsFinite(error))
+                .SelectMany(round => round)];
+        return new ProbeSet([.. kept.SelectMany(probe => probe.Row)], [.. kept.Select(probe => probe.LogLikelihood)],
+            [.. kept.SelectMany(probe => probe.Latent)]);
     }
 }

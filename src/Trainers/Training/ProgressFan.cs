@@ -1,4 +1,5 @@
 using Microsoft.ML.Runtime;
+using RealNvp.ML.Trainers.Designs;
 
 namespace RealNvp.ML.Trainers.Training;
 
@@ -8,10 +9,10 @@ namespace RealNvp.ML.Trainers.Training;
 /// <param name="tensorBoard">Event files, if any.</param>
 /// <param name="member">The member that is trained.</param>
 /// <param name="members">Their number.</param>
-/// <param name="bitsPerNat">Bits per dimension are this times the NLL plus <paramref name="bitsOffset"/>.</param>
-/// <param name="bitsOffset">NaN where bits per dimension have no meaning.</param>
+/// <param name="bits">Bits per dimension from nats; null where they have no meaning.</param>
 internal sealed class ProgressFan(
-    IProgress<TrainingProgress>? receiver, IChannel channel, TensorBoardLog? tensorBoard, int member, int members, double bitsPerNat, double bitsOffset) : IProgress<TrainingProgress>
+    IProgress<TrainingProgress>? receiver, IChannel channel, TensorBoardLog? tensorBoard, int member, int members, BitsPerDimension? bits)
+    : IProgress<TrainingProgress>
 {
     public void Report(TrainingProgress value)
     {
@@ -23,8 +24,8 @@ internal sealed class ProgressFan(
             Steps = members * value.Steps,
             Remaining = value.Remaining + (members - member - 1) * (value.Elapsed + value.Remaining),
             Elapsed = value.Elapsed + member * (value.Elapsed + value.Remaining),
-            TrainingBitsPerDimension = value.TrainingNll * bitsPerNat + bitsOffset,
-            ValidationBitsPerDimension = value.ValidationNll * bitsPerNat + bitsOffset,
+            TrainingBitsPerDimension = bits?.Of(value.TrainingNll) ?? double.NaN,
+            ValidationBitsPerDimension = bits?.Of(value.ValidationNll) ?? double.NaN,
         };
         receiver?.Report(overall);
         try
@@ -36,8 +37,11 @@ internal sealed class ProgressFan(
             // curves are not worth a training
             channel.Warning(MessageSensitivity.None, $"TensorBoard's files miss a point: {e.Message}");
         }
-        string bits = double.IsNaN(bitsOffset) ? "" : $" ({overall.TrainingBitsPerDimension:F3} and {overall.ValidationBitsPerDimension:F3} bits/dim)";
+        string inBits = bits is null ? "" : $" ({overall.TrainingBitsPerDimension:F3} and {overall.ValidationBitsPerDimension:F3} "
+            + "bits/dim)";
         channel.Info(MessageSensitivity.None,
-            $"Step {overall.Step}/{overall.Steps}, epoch {overall.Epoch:F1}: training NLL {value.TrainingNll:F3}, validation NLL {value.ValidationNll:F3} nats{bits}, learning rate {value.LearningRate:G3}, {value.RowsPerSecond:F0} rows/s, {overall.Remaining.TotalSeconds:F0} s left.");
+            $"Step {overall.Step}/{overall.Steps}, epoch {overall.Epoch:F1}: training NLL {value.TrainingNll:F3}, validation NLL "
+                + $"{value.ValidationNll:F3} nats{inBits}, learning rate {value.LearningRate:G3}, {value.RowsPerSecond:F0} rows/s, "
+                + $"{overall.Remaining.TotalSeconds:F0} s left.");
     }
 }

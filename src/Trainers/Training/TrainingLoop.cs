@@ -1,6 +1,9 @@
 using System.Diagnostics;
 using RealNvp.ML.Trainers.Checkpoints;
-using RealNvp.ML.Trainers.Data;
+using RealNvp.ML.Trainers.Data.Batches;
+using RealNvp.ML.Trainers.Data.Columns;
+using RealNvp.ML.Trainers.Data.Rows;
+using RealNvp.ML.Trainers.Designs;
 using RealNvp.ML.Trainers.Native;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -8,11 +11,12 @@ using static TorchSharp.torch;
 namespace RealNvp.ML.Trainers.Training;
 
 /// <summary>What a training run came to. Log-likelihoods are means in nats, in the units of the feature column.</summary>
-internal sealed record TrainingOutcome(long Steps, double TrainingLogLikelihood, double ValidationLogLikelihood, int Rollbacks, bool StoppedEarly);
+internal sealed record TrainingOutcome(long Steps, double TrainingLogLikelihood, double ValidationLogLikelihood, int Rollbacks,
+    bool StoppedEarly);
 
 /// <summary>
-/// Maximum likelihood training of a flow. The best model by validation likelihood is what remains; a loss that turns NaN or explodes goes back to it with a
-/// lower learning rate. All that the rest of a run depends on can be saved after any step.
+/// Maximum likelihood training of a flow. The best model by validation likelihood is what remains; a loss that turns NaN or explodes goes
+/// back to it with a lower learning rate. All that the rest of a run depends on can be saved after any step.
 /// </summary>
 internal sealed class TrainingLoop : IDisposable
 {
@@ -46,8 +50,9 @@ internal sealed class TrainingLoop : IDisposable
     private readonly DeviceRandom _random;
     private readonly IBatchSource _batches;
     private readonly DeviceRows _sample;
-    private readonly DeviceRows? _validation;
+    private readonly DeviceRows? _validation, _earlyValidation;
     private readonly TrainingNoise _noise;
+    private readonly HorizontalFlips? _flips;
     private readonly AdamOptimizer _optimizer;
     private readonly AveragedWeights? _average;
     private readonly Snapshot _best;
@@ -60,58 +65,50 @@ internal sealed class TrainingLoop : IDisposable
     private readonly List<(Tensor Nll, Tensor Norm, double LearningRate)> _unread = [];
     private readonly bool _onGpu, _readsLate;
 
-    private double _bestNll = double.PositiveInfinity, _bestTypical = double.PositiveInfinity; // of validation rows; of batches, the first one counted too
+    // of validation rows; of batches, the first one counted too
+    private double _bestNll = double.PositiveInfinity, _bestTypical = double.PositiveInfinity;
     private double _earlyNll = double.PositiveInfinity; // of the best among the start and the early looks
     private double _sum; // of the NLL over _since steps
     private long _step, _since, _earlyStep;
     private int _rollbacks, _evaluationsSinceBest;
     private bool _stopped, _warnedOfDivergence;
 
-    /// <summary>A run of a flow that is on the device of its rows; takes over <paramref name="batches"/>.</summary>
-    /// <param name="flow">What is trained.</param>
-    /// <param name="plan">How.</param>
+    /// <summary>A training, put together. It takes over <paramref name="batches"/>; the flow and the rows remain the caller's.</summary>
+    /// <param name="design">What was built.</param>
+    /// <param name="plan">How it is trained.</param>
+    /// <param name="facts">What is known of the columns.</param>
+    /// <param name="flow">What is trained, on the device of its rows.</param>
     /// <param name="random">Draws everything random of this run.</param>
     /// <param name="batches">What to train on.</param>
-    /// <param name="sample">Training rows for running statistics and the final likelihood.</param>
-    /// <param name="validation">Rows that choose the best model, or null.</param>
-    /// <param name="noise">What is added to batches.</param>
-    /// <param name="readsLate">Whether losses are read once an evaluation, not after each step; where left out, on anything but a CPU.</param>
-    public TrainingLoop(Flow flow, TrainingPlan plan, DeviceRandom random, IBatchSource batches, DeviceRows sample, DeviceRows? validation, TrainingNoise noise,
-        bool? readsLate = null)
+    /// <param name="rows">What is looked at between the steps.</param>
+    /// <param name="readsLate">Whether losses are read once an evaluation, not after each step; where left out, on anything but a
+    /// CPU.</param>
+    public TrainingLoop(FlowDesign design, TrainingPlan plan, ColumnFacts facts, Flow flow, DeviceRandom random, IBatchSource batches,
+        EvaluationRows rows, bool? readsLate = null)
     {
         _flow = flow;
         _plan = plan;
         _random = random;
-        _onGpu = sample.Rows.device_type != DeviceType.CPU;
-        _readsLate = readsLate ?? _onGpu;
         _batches = batches;
-        _sample = sample;
-        _validation = validation;
-        _noise = noise;
+        (_sample, _validation, _earlyValidation) = rows;
+        _onGpu = _sample.Rows.device_type != DeviceType.CPU;
+        _readsLate = readsLate ?? _onGpu;
+        _noise = design.Noise(facts, plan.Noise, random, _sample.Rows.device);
+        _flips = design.Flips(random);
         (string Name, TorchSharp.Modules.Parameter Parameter)[] parameters = [.. flow.named_parameters()];
         _optimizer = new AdamOptimizer(parameters.Select(named => named.Parameter),
             parameters.Where(named => named.Name.EndsWith("gain", StringComparison.Ordinal)).Select(named => named.Parameter),
             flow.Steps.SelectMany(step => step.BoundedGains));
         _average = plan.AveragedWeights > 0 ? new AveragedWeights(flow.parameters(), plan.AveragedWeights) : null;
         _best = new Snapshot(flow);
-        _early = validation is null ? null : new Snapshot(flow);
+        _early = _validation is null ? null : new Snapshot(flow);
         _schedule = new LearningRateSchedule(plan.LearningRate, plan.Steps, plan.Decay);
     }
-
-    /// <summary>Mirrors images, where that is asked for.</summary>
-    public HorizontalFlips? Flips { get; init; }
-
-    /// <summary>
-    /// Validation rows with one draw of the noise that training adds to discrete features: on the bins' centres alone a narrow start would
-    /// look better than what has learned
-    /// the noise. Null where there is none, or validation rows have it.
-    /// </summary>
-    public DeviceRows? DequantizedValidation { get; init; }
 
     /// <summary>Progress, after each evaluation.</summary>
     public IProgress<TrainingProgress>? Progress { get; init; }
 
-    /// <summary>Is told what went wrong.</summary>
+    /// <summary>Receives what went wrong.</summary>
     public Action<string> Warn { get; init; } = _ => { };
 
     /// <summary>Steps so far.</summary>
@@ -166,7 +163,8 @@ internal sealed class TrainingLoop : IDisposable
                 double validationNll = Evaluate();
                 TimeSpan now = clock.Elapsed;
                 double rows = (double)_since * _batches.BatchSize;
-                Progress?.Report(new TrainingProgress(_batches.Epochs(_step), _batches.Epochs(_plan.Steps), _step, _plan.Steps, _sum / _since, validationNll, _bestNll,
+                Progress?.Report(new TrainingProgress(_batches.Epochs(_step), _batches.Epochs(_plan.Steps), _step, _plan.Steps,
+                    _sum / _since, validationNll, _bestNll,
                     learningRate, rows / (now - lastReport).TotalSeconds, now, now / (_step - first) * (_plan.Steps - _step)));
                 (_sum, _since, lastReport) = (0, 0, now);
             }
@@ -189,7 +187,8 @@ internal sealed class TrainingLoop : IDisposable
             throw;
         }
         if (!double.IsFinite(trainingNll))
-            throw new InvalidOperationException($"Training failed: the NLL of the training rows is {trainingNll} after {_step} steps. Look for extreme values in the data, or lower LearningRate.");
+            throw new InvalidOperationException($"Training failed: the NLL of the training rows is {trainingNll} after {_step} steps. "
+                + "Look for extreme values in the data, or lower LearningRate.");
         _flow.eval();
         return new TrainingOutcome(_step, -trainingNll, -_bestNll, _rollbacks, _stopped);
     }
@@ -198,7 +197,8 @@ internal sealed class TrainingLoop : IDisposable
     public void Save(Checkpoint checkpoint)
     {
         Settle();
-        checkpoint.Add("loop", _bestNll, _bestTypical, _sum, _step, _since, _rollbacks, _evaluationsSinceBest, _stopped ? 1 : 0, _warnedOfDivergence ? 1 : 0, _earlyNll, _earlyStep);
+        checkpoint.Add("loop", _bestNll, _bestTypical, _sum, _step, _since, _rollbacks, _evaluationsSinceBest, _stopped ? 1 : 0,
+            _warnedOfDivergence ? 1 : 0, _earlyNll, _earlyStep);
         checkpoint.Add("typical", _typical.Values);
         _random.Save(checkpoint);
         _best.Save(checkpoint);
@@ -237,6 +237,7 @@ internal sealed class TrainingLoop : IDisposable
     public void Dispose()
     {
         _batches.Dispose();
+        _noise.Dispose();
         _optimizer.Dispose();
         _average?.Dispose();
         _best.Dispose();
@@ -250,7 +251,7 @@ internal sealed class TrainingLoop : IDisposable
         using MatrixPrecision? precision = _onGpu ? new MatrixPrecision(_plan.TensorFloat32) : null;
         _random.Begin(_step);
         (Tensor rows, Tensor? weights) = _batches.Next();
-        Tensor batch = _noise.Add(Flips?.Apply(rows) ?? rows);
+        Tensor batch = _noise.Add(_flips?.Apply(rows) ?? rows);
         _optimizer.ZeroGradients();
         Tensor loss = -Mean(_flow.LogLikelihood(batch), weights);
         loss.backward();
@@ -261,8 +262,8 @@ internal sealed class TrainingLoop : IDisposable
     }
 
     /// <summary>
-    /// Looks at what the steps since the last call came to. False where the loss or its gradient was not calm: the model then is the best one again, and what the steps
-    /// after that one did is forgotten with it.
+    /// Looks at what the steps since the last call came to. False where the loss or its gradient was not calm: the model then is the best
+    /// one again, and what the steps after that one did is forgotten with it.
     /// </summary>
     private bool Settle()
     {
@@ -298,8 +299,8 @@ internal sealed class TrainingLoop : IDisposable
     }
 
     /// <summary>
-    /// The mean over the rows that count: all but the share with the lowest likelihood (trimmed likelihood: Hadi and Luceño 1997), which in a contaminated
-    /// training set are the anomalies, so that the flow does not learn them.
+    /// The mean over the rows that count: all but the share with the lowest likelihood (trimmed likelihood: Hadi and Luceño 1997), which in
+    /// a contaminated training set are the anomalies, so that the flow does not learn them.
     /// </summary>
     private Tensor Mean(Tensor logLikelihoods, Tensor? weights)
     {
@@ -336,7 +337,9 @@ internal sealed class TrainingLoop : IDisposable
     private void RollBack(long step, double nll, double norm, double learningRate)
     {
         if (++_rollbacks > MaxRollbacks)
-            throw new InvalidOperationException($"Training failed: the loss was {nll} at step {step} after {MaxRollbacks} returns to the best model, the last with a learning rate of {learningRate:G3}. Look for extreme values in the data, or lower LearningRate.");
+            throw new InvalidOperationException($"Training failed: the loss was {nll} at step {step} after {MaxRollbacks} returns to the "
+                + $"best model, the last with a learning rate of {learningRate:G3}. Look for extreme values in the data, or lower "
+                + "LearningRate.");
         _schedule.Multiply(0.25);
         _best.Restore();
         _optimizer.Reset();
@@ -355,7 +358,8 @@ internal sealed class TrainingLoop : IDisposable
     }
 
     /// <summary>Whether a step before the first evaluation is worth a look of its own; images take too long.</summary>
-    private bool IsEarlyLook(long step) => _plan.LooksEarly && _early is not null && step < _plan.EvaluationInterval && EarlyLooks.Contains((int)step);
+    private bool IsEarlyLook(long step)
+        => _plan.LooksEarly && _early is not null && step < _plan.EvaluationInterval && EarlyLooks.Contains((int)step);
 
     /// <summary>
     /// Keeps the present model as an early one where it is better than the others; patience, schedule and reports know nothing of it.
@@ -365,7 +369,7 @@ internal sealed class TrainingLoop : IDisposable
         using DisposeScope scope = NewDisposeScope();
         using IDisposable? averages = _average?.Swap();
         _flow.RefreshStatistics(_sample.Rows.narrow(0, 0, Math.Min(_sample.Count, _plan.StatisticsRows)));
-        double nll = MeanNll(EarlyRows);
+        double nll = MeanNll(_earlyValidation!);
         if (nll < _earlyNll)
         {
             (_earlyNll, _earlyStep) = (nll, _step);
@@ -378,7 +382,7 @@ internal sealed class TrainingLoop : IDisposable
     /// <summary>Puts the best early model in the place of the best one, where later steps have only made validation worse.</summary>
     private void PreferEarly(bool tells)
     {
-        if (_early is null || !(MeanNll(EarlyRows) > _earlyNll))
+        if (_early is null || !(MeanNll(_earlyValidation!) > _earlyNll))
             return;
         _early.Restore();
         _bestNll = MeanNll(_validation!);
@@ -388,8 +392,6 @@ internal sealed class TrainingLoop : IDisposable
             + (_earlyStep == 0 ? ", that is the flow from before the first step, which for a table is a Gaussian. " : ". ")
             + "Give more rows, raise Dropout or Noise, lower LearningRate, or take fewer Couplings and HiddenUnits.");
     }
-
-    private DeviceRows EarlyRows => DequantizedValidation ?? _validation!;
 
     private bool TakeIfBetter(out double nll)
     {
@@ -428,8 +430,9 @@ internal sealed class TrainingLoop : IDisposable
         if (_warnedOfDivergence || _since == 0 || !(nll - _sum / _since > DivergencePerFeature * _sample.Rows.shape[1]))
             return;
         _warnedOfDivergence = true;
-        Warn($"Evaluation has parted from training: at step {_step} the validation NLL is {nll:G5}, that of training {_sum / _since:G5} nats per row. The best model so far is kept. "
-            + "Where this goes on, validation rows are unlike training rows, the flow overfits (raise Dropout), or batch norm statistics jump (raise BatchSize, lower LearningRate).");
+        Warn($"Evaluation has parted from training: at step {_step} the validation NLL is {nll:G5}, that of training {_sum / _since:G5} "
+            + "nats per row. The best model so far is kept. Where this goes on, validation rows are unlike training rows, the flow "
+            + "overfits (raise Dropout), or batch norm statistics jump (raise BatchSize, lower LearningRate).");
     }
 
     /// <summary>The mean NLL of rows as the frozen flow will have it.</summary>
@@ -438,7 +441,8 @@ internal sealed class TrainingLoop : IDisposable
         _flow.eval();
         using IDisposable guard = inference_mode();
         using IDisposable outer = NewDisposeScope();
-        Tensor total = zeros([], ScalarType.Float64, rows.Rows.device), weight = zeros_like(total); // read once: each look holds the program until the device is done
+        // read once: each look holds the program until the device is done
+        Tensor total = zeros([], ScalarType.Float64, rows.Rows.device), weight = zeros_like(total);
         for (long first = 0; first < rows.Count; first += _plan.EvaluationBatch)
         {
             cancellation.ThrowIfCancellationRequested();

@@ -1,7 +1,7 @@
 using Microsoft.ML.Runtime;
-using RealNvp.ML.Export;
 using RealNvp.ML.Trainers.Checkpoints;
 using RealNvp.ML.Trainers.Data;
+using RealNvp.ML.Trainers.Designs;
 using RealNvp.ML.Trainers.Native;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -13,40 +13,28 @@ internal sealed class TrainingRun : IDisposable
 {
     private const int MostThreads = 1 << 16;
 
-    private readonly RealNvpTrainer.Options _options;
+    private readonly RunSettings _settings;
     private readonly TrainingPlan _plan;
     private readonly TrainingData _data;
-    private readonly FlowShape _shape;
-    private readonly Device _device;
-    private readonly int _seed;
     private readonly IChannel _channel;
     private readonly RunIdentity _identity;
     private readonly CheckpointFolder? _folder;
     private readonly TensorBoardLog? _tensorBoard;
-    private readonly DeviceRows _sample;
-    private readonly DeviceRows? _validation;
-    private readonly DeviceRows? _noisyValidation;
+    private readonly EvaluationRows _rows;
     private readonly List<Flow> _flows = [];
     private readonly List<TrainingOutcome> _outcomes = [];
 
     /// <summary>A run over rows, which remain the caller's, as does the folder.</summary>
-    public TrainingRun(
-        RealNvpTrainer.Options options, TrainingPlan plan, TrainingData data, FlowShape shape, Device device, int seed,
-        CheckpointFolder? folder, IChannel channel)
+    public TrainingRun(RunSettings settings, TrainingPlan plan, TrainingData data, CheckpointFolder? folder, IChannel channel)
     {
-        _options = options;
+        _settings = settings;
         _plan = plan;
         _data = data;
-        _shape = shape;
-        _device = device;
-        _seed = seed;
         _channel = channel;
-        _identity = RunIdentity.Of(options, plan, data, shape, seed, device);
+        _identity = RunIdentity.Of(settings, plan, data);
         _folder = folder;
-        _tensorBoard = options.TensorBoardFolder is { } log ? new TensorBoardLog(log) : null;
-        (_sample, _validation) = shape.IsImage ? DequantizedSlices() : (data.Sample, data.Validation);
-        if (!shape.IsImage && _validation is not null && data.Facts.NoiseWidths.Any(width => width > 0))
-            _noisyValidation = Dequantized(_validation);
+        _tensorBoard = settings.TensorBoardFolder is { } log ? new TensorBoardLog(log) : null;
+        _rows = settings.Design.Evaluation(data.Sample, data.Validation, data.Facts, settings.Seed);
     }
 
     /// <summary>The trained flows, one per member, in evaluation mode.</summary>
@@ -60,26 +48,26 @@ internal sealed class TrainingRun : IDisposable
 
     /// <summary>Trains.</summary>
     /// <param name="threads">Takes the thread count that a checkpoint records.</param>
-    /// <param name="cancellation">Ends the run at the next step.</param>
-    public void Run(TorchThreads threads, CancellationToken cancellation)
+    public void Run(TorchThreads threads)
     {
-        if (_options.Resume && _folder!.GoOn(from => Run(from, threads, cancellation), Warn))
+        if (_settings.Resumes && _folder!.GoOn(from => Run(from, threads), Warn))
             return;
-        Run(null, threads, cancellation);
+        Run(null, threads);
     }
 
     /// <summary>Trains from a checkpoint on, or from the start; all of the checkpoint is read before the first step.</summary>
-    private void Run(Checkpoint? from, TorchThreads threads, CancellationToken cancellation)
+    private void Run(Checkpoint? from, TorchThreads threads)
     {
         Forget(); // what a checkpoint before this one had, until it was found to be damaged
         if (from is not null)
             _identity.Require(from.Text("identity"));
-        int at = from is null ? 0 : (int)from.Integer("member", 0, _options.Members - 1);
-        for (int member = 0; member < _options.Members; member++)
+        int at = from is null ? 0 : (int)from.Integer("member", 0, _settings.Members - 1);
+        for (int member = 0; member < _settings.Members; member++)
         {
-            int memberSeed = unchecked(_seed + member * 1_000_003);
-            using var random = new DeviceRandom(memberSeed, _device);
-            Flow flow = Build(memberSeed, random);
+            int memberSeed = unchecked(_settings.Seed + member * 1_000_003);
+            using var random = new DeviceRandom(memberSeed, _settings.Device);
+            Flow flow = _settings.Design.Build(_data.Facts, _plan.Dropout, memberSeed, random);
+            flow.to(_settings.Device);
             _flows.Add(flow);
             if (!flow.Learns)
                 continue;
@@ -88,13 +76,13 @@ internal sealed class TrainingRun : IDisposable
                 RestoreMember(from, member, flow);
                 continue;
             }
-            Train(member, memberSeed, flow, random, member == at ? from : null, threads, cancellation);
-            if (!cancellation.IsCancellationRequested)
+            Train(member, memberSeed, flow, random, member == at ? from : null, threads);
+            if (!_settings.Cancellation.IsCancellationRequested)
                 continue;
-            if (_options.OnCancellation == OnCancellation.Throw) // the loop had ended when it was cancelled, and has saved its end
-                cancellation.ThrowIfCancellationRequested();
+            if (!_settings.CancelGivesBest) // the loop had ended when it was cancelled, and has saved its end
+                _settings.Cancellation.ThrowIfCancellationRequested();
             // a mixture has its columns, whatever came of it: the members that there are stand in for those that there are not
-            while (_flows.Count < _options.Members)
+            while (_flows.Count < _settings.Members)
                 _flows.Add(_flows[_flows.Count - member - 1]);
             break;
         }
@@ -103,11 +91,7 @@ internal sealed class TrainingRun : IDisposable
     public void Dispose()
     {
         Forget();
-        if (!ReferenceEquals(_sample, _data.Sample))
-            _sample.Dispose();
-        if (!ReferenceEquals(_validation, _data.Validation))
-            _validation?.Dispose();
-        _noisyValidation?.Dispose();
+        _rows.Dispose();
     }
 
     private void Forget()
@@ -118,30 +102,18 @@ internal sealed class TrainingRun : IDisposable
         _outcomes.Clear();
     }
 
-    private Flow Build(int seed, DeviceRandom random)
+    private void Train(int member, int seed, Flow flow, DeviceRandom random, Checkpoint? from, TorchThreads threads)
     {
-        bool bfloat16 = _options.Precision == TrainingPrecision.BFloat16;
-        Flow flow = _shape.IsImage
-            ? ImageFlow.Build(_shape, (_options.Image ?? new()) with { LevelWidth = _data.Facts.BinWidths[0] }, seed, _plan.Dropout, random, bfloat16)
-            : VectorFlow.Build(_data.Facts, _options, _plan.Dropout, seed, random);
-        flow.to(_device);
-        return flow;
-    }
-
-    private void Train(int member, int seed, Flow flow, DeviceRandom random, Checkpoint? from, TorchThreads threads,
-        CancellationToken cancellation)
-    {
-        using TrainingNoise noise = Noise(random, gaussian: !_shape.IsImage);
-        using var loop = new TrainingLoop(flow, _plan, random, _data.OpenBatches(_plan.BatchSize, seed, random), _sample, _validation, noise)
+        using var loop = new TrainingLoop(_settings.Design, _plan, _data.Facts, flow, random,
+            _data.OpenBatches(_plan.BatchSize, seed, random), _rows)
         {
-            Flips = _shape.IsImage && _options.Image is { HorizontalFlips: true } ? new HorizontalFlips(_shape, random) : null,
-            Progress = new ProgressFan(_options.Progress, _channel, _tensorBoard, member, _options.Members, BitsPerNat(out double offset), offset),
-            DequantizedValidation = _noisyValidation,
+            Progress = new ProgressFan(_settings.Progress, _channel, _tensorBoard, member, _settings.Members,
+                _settings.Design.Bits(_data.Facts)),
             Warn = Warn,
-            CancelGivesBest = _options.OnCancellation == OnCancellation.ReturnBest,
+            CancelGivesBest = _settings.CancelGivesBest,
             Stepped = loop =>
             {
-                if (loop.Step % _options.CheckpointInterval == 0)
+                if (loop.Step % _settings.CheckpointInterval == 0)
                     Save(member, loop);
             },
             Cancelled = loop => Save(member, loop),
@@ -151,9 +123,9 @@ internal sealed class TrainingRun : IDisposable
             loop.Load(from);
             threads.Set((int)from.Integer("threads", 1, MostThreads));
         }
-        TrainingOutcome outcome = loop.Run(cancellation);
+        TrainingOutcome outcome = loop.Run(_settings.Cancellation);
         // the end is worth keeping too; a run that was cut has saved where
-        if (loop.Step % _options.CheckpointInterval != 0 && !loop.WasCut)
+        if (loop.Step % _settings.CheckpointInterval != 0 && !loop.WasCut)
             Save(member, loop);
         _outcomes.Add(outcome);
     }
@@ -178,15 +150,16 @@ internal sealed class TrainingRun : IDisposable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             Unsaved = e; // hours of training are worth more than one checkpoint, and a disk may have room again
-            Warn($"The checkpoint of step {step} is not written: {e.Message} Training goes on without, and tries again "
-                + $"at the next multiple of {_options.CheckpointInterval} steps.");
+            Warn($"The checkpoint of step {step} is not written: {e.Message} Training goes on without, and tries again at the next "
+                + $"multiple of {_settings.CheckpointInterval} steps.");
         }
     }
 
     private void SaveMember(Checkpoint checkpoint, int member)
     {
         TrainingOutcome outcome = _outcomes[member];
-        checkpoint.Add($"member.{member}.outcome", outcome.Steps, outcome.TrainingLogLikelihood, outcome.ValidationLogLikelihood, outcome.Rollbacks, outcome.StoppedEarly ? 1 : 0);
+        checkpoint.Add($"member.{member}.outcome", outcome.Steps, outcome.TrainingLogLikelihood, outcome.ValidationLogLikelihood,
+            outcome.Rollbacks, outcome.StoppedEarly ? 1 : 0);
         foreach ((int i, Tensor tensor) in _flows[member].state_dict().Values.Index())
             checkpoint.Add($"member.{member}.{i}", tensor);
     }
@@ -199,47 +172,6 @@ internal sealed class TrainingRun : IDisposable
         foreach ((int i, Tensor tensor) in flow.state_dict().Values.Index())
             checkpoint.CopyTo($"member.{member}.{i}", tensor);
         flow.eval();
-    }
-
-    private TrainingNoise Noise(DeviceRandom random, bool gaussian)
-    {
-        ColumnFacts facts = _data.Facts;
-        return new(facts.NoiseWidths, Array.ConvertAll(facts.StandardDeviation, deviation => gaussian ? (float)(_options.Noise * deviation) : 0), random, _device)
-        {
-            Reach = gaussian && _options.TailBound > 0 && facts.IsStretched.Contains(true) ? NoiseReach.Of(facts, _options.TailBound, _device) : null,
-        };
-    }
-
-    /// <summary>Rows with one draw of the noise of discrete features.</summary>
-    private DeviceRows Dequantized(DeviceRows rows)
-    {
-        using DisposeScope scope = NewDisposeScope();
-        using var random = new DeviceRandom(_seed, _device);
-        using TrainingNoise noise = Noise(random, gaussian: false);
-        return new(noise.Dequantized(rows.Rows).DetachFromDisposeScope(), rows.Weights?.clone().DetachFromDisposeScope());
-    }
-
-    /// <summary>
-    /// Images for statistics and validation with one draw of dequantisation noise, the same in every evaluation: the density of the bins' centres alone would
-    /// prefer models with spikes there.
-    /// </summary>
-    private (DeviceRows Sample, DeviceRows? Validation) DequantizedSlices()
-    {
-        const long Most = 16_384; // more add nothing to running statistics
-        using DisposeScope scope = NewDisposeScope();
-        using var random = new DeviceRandom(_seed, _device);
-        using TrainingNoise noise = Noise(random, gaussian: false);
-        long count = Math.Min(Most, _data.Sample.Count);
-        DeviceRows Dequantized(Tensor rows, Tensor? weights) => new(noise.Dequantized(rows).DetachFromDisposeScope(), weights?.clone().DetachFromDisposeScope());
-        return (Dequantized(_data.Sample.Rows.narrow(0, 0, count), _data.Sample.Weights?.narrow(0, 0, count)),
-            _data.Validation is { } validation ? Dequantized(validation.Rows, validation.Weights) : null);
-    }
-
-    /// <summary>Bits per dimension are this times nats per row, plus the offset; NaN for tables.</summary>
-    private double BitsPerNat(out double offset)
-    {
-        offset = _shape.IsImage ? -Math.Log2(_data.Facts.BinWidths[0]) : double.NaN;
-        return 1 / (_shape.Size * Math.Log(2));
     }
 
     private void Warn(string message) => _channel.Warning(MessageSensitivity.None, message);

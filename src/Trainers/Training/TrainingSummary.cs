@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Globalization;
 using RealNvp.ML.Export;
 using RealNvp.ML.Trainers.Data;
+using RealNvp.ML.Trainers.Data.Rows;
 using static TorchSharp.torch;
 
 namespace RealNvp.ML.Trainers.Training;
@@ -9,10 +10,11 @@ namespace RealNvp.ML.Trainers.Training;
 /// <summary>Writes down how a flow was trained, for the model's metadata.</summary>
 internal static class TrainingSummary
 {
-    public static FlowMetadata Metadata(Microsoft.ML.DataViewSchema.Column column, TrainingData data, RealNvpTrainer.Options options, TrainingPlan plan,
-        IReadOnlyList<TrainingOutcome> outcomes, Device device, int seed, TimeSpan elapsed) => new()
+    public static FlowMetadata Metadata(Microsoft.ML.DataViewSchema.Column column, TrainingData data, RunSettings settings,
+        TrainingPlan plan,
+        IReadOnlyList<TrainingOutcome> outcomes, TimeSpan elapsed) => new()
         {
-            FeatureNames = Data.FeatureNames.Of(column, data.Facts.Mean.Length),
+            FeatureNames = ColumnNames.Of(column, data.Facts.Mean.Length).Features,
             FeatureMedians = [.. data.Facts.Median],
             Training = new Dictionary<string, IFormattable>
             {
@@ -21,20 +23,22 @@ internal static class TrainingSummary
                 ["calibration_rows"] = data.Calibration.Length / data.Facts.Mean.Length,
                 ["skipped_rows"] = data.Skipped,
                 ["batch_size"] = plan.BatchSize,
-                ["noise"] = options.Noise,
+                ["noise"] = plan.Noise,
                 ["dropout"] = plan.Dropout,
-                ["trim"] = options.Trim,
+                ["trim"] = plan.Trim,
                 ["steps"] = outcomes.Sum(outcome => outcome.Steps),
                 ["rollbacks"] = outcomes.Sum(outcome => outcome.Rollbacks),
                 ["training_log_likelihood"] = Mean(outcomes, outcome => outcome.TrainingLogLikelihood),
                 ["validation_log_likelihood"] = Mean(outcomes, outcome => outcome.ValidationLogLikelihood),
-                ["seed"] = seed,
+                ["seed"] = settings.Seed,
                 ["threads"] = get_num_threads(),
                 ["seconds"] = Math.Round(elapsed.TotalSeconds, 1),
-            }.ToImmutableSortedDictionary(pair => pair.Key, pair => pair.Value.ToString(null, CultureInfo.InvariantCulture), StringComparer.Ordinal)
-             .Add("device", device.ToString()),
+            }.ToImmutableSortedDictionary(pair => pair.Key, pair
+                => pair.Value.ToString(null, CultureInfo.InvariantCulture), StringComparer.Ordinal)
+             .Add("device", settings.Device.ToString()),
         };
 
     // of the members, each by itself; NaN where there was nothing to learn
-    private static double Mean(IReadOnlyList<TrainingOutcome> outcomes, Func<TrainingOutcome, double> select) => outcomes.Count == 0 ? double.NaN : outcomes.Average(select);
+    private static double Mean(IReadOnlyList<TrainingOutcome> outcomes, Func<TrainingOutcome, double> select)
+        => outcomes.Count == 0 ? double.NaN : outcomes.Average(select);
 }

@@ -25,7 +25,7 @@ public sealed class CopiedRowsTests
         IEnumerable<float[]> rows = [.. Enumerable.Range(0, devices)
             .Select(_ => new[] { (float)Tables.Normal(random), random.Next(3), (float)Tables.Normal(random) })
             .SelectMany(row => Enumerable.Repeat(row, copies))];
-        using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Steps = 3, ResidentLimit = residentLimit }).Fit(Tables.Load(_ml, rows));
+        using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Steps = 3, Memory = new() { ResidentLimit = residentLimit } }).Fit(Tables.Load(_ml, rows));
         Assert.Equal(told, _warnings.Any(IsOfCopies));
         if (told)
             Assert.Contains(_warnings, message => message.Contains("Validation and Calibration", StringComparison.Ordinal) && message.Contains(" % of the held-out rows", StringComparison.Ordinal));

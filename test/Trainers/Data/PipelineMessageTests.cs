@@ -42,7 +42,7 @@ public sealed class PipelineMessageTests
         Assert.Contains("has 1 usable rows, expected at least 4", unnamed, StringComparison.Ordinal);
         Assert.Contains("(value 1 in 2 rows)", unnamed, StringComparison.Ordinal);
 
-        RealNvpTrainer weighted = _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { WeightColumn = "Weight" });
+        RealNvpTrainer weighted = _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { ExampleWeightColumnName = "Weight" });
         Assert.Contains("left out are 100 of weight 0", Message(() => _ml.Transforms.Concatenate("Features", "A", "A").Append(weighted).Fit(Rows())), StringComparison.Ordinal);
 
         IDataView right = Tables.Load(_ml, Tables.Gaussian(50, 2, 1)), wrong = Tables.Load(_ml, [[1, float.NaN], [2, float.NaN]]);

@@ -23,7 +23,7 @@ public sealed class VectorLengthTests
         Refused(() => _ml.AnomalyDetection.Trainers.RealNvp(Options()).Fit(right, wrong), found);
         RealNvpTrainer.Options calibrated = Options(), streamed = Options();
         calibrated.Calibration = wrong;
-        streamed.ResidentLimit = 0;
+        streamed.Memory = new() { ResidentLimit = 0 };
         Refused(() => _ml.AnomalyDetection.Trainers.RealNvp(calibrated).Fit(right), found);
         Refused(() => _ml.AnomalyDetection.Trainers.RealNvp(streamed).Fit(wrong), found);
     }

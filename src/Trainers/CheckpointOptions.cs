@@ -1,0 +1,25 @@
+namespace RealNvp.ML.Trainers;
+
+/// <summary>
+/// A folder for checkpoints, one training run per folder. A checkpoint holds all that the rest of the run depends on: with
+/// <see cref="Resume"/> a run that was killed ends in the same weights as one that was not, bit for bit on the CPU.
+/// </summary>
+/// <param name="Folder">The folder; made where it is missing.</param>
+public sealed record CheckpointOptions(string Folder)
+{
+    /// <summary>Steps between checkpoints; 500 by default.</summary>
+    public int Interval { get; init; } = 500;
+
+    /// <summary>
+    /// Whether the run goes on from the newest whole checkpoint of the folder, with the thread count that it records; from the start where
+    /// there is none. Options and rows must be those of the run that wrote it. False by default: a folder with checkpoints is refused.
+    /// </summary>
+    public bool Resume { get; init; }
+
+    internal void Check()
+    {
+        const string Group = nameof(RealNvpTrainer.Options.Checkpoints);
+        OptionRange.Require(!string.IsNullOrWhiteSpace(Folder), Group, nameof(Folder), Folder, "the path of a folder");
+        OptionRange.Require(Interval >= 1, Group, nameof(Interval), Interval, "1 or more");
+    }
+}

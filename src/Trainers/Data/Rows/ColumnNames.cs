@@ -1,0 +1,32 @@
+using System.Collections.Immutable;
+using Microsoft.ML;
+using Microsoft.ML.Data;
+
+namespace RealNvp.ML.Trainers.Data.Rows;
+
+/// <summary>What a vector column and its values are called.</summary>
+/// <param name="Name">Of the column.</param>
+/// <param name="Features">One name per value, as Concatenate gives them; empty where the column has none.</param>
+internal sealed record ColumnNames(string Name, ImmutableArray<string> Features)
+{
+    /// <summary>The names of a column of so many values.</summary>
+    public static ColumnNames Of(DataViewSchema.Column column, int features)
+    {
+        if (!column.HasSlotNames())
+            return new(column.Name, []);
+        VBuffer<ReadOnlyMemory<char>> names = default;
+        column.GetSlotNames(ref names);
+        return new(column.Name, names.Length == features ? [.. names.DenseValues().Select(name => name.ToString())] : []);
+    }
+
+    /// <summary>What a message calls a value: by its name where it has one.</summary>
+    public string Call(int feature) => feature < Features.Length && Features[feature].Length > 0
+        ? $"'{Features[feature]}'" : $"value {feature}";
+
+    /// <summary>A list that stays short: the first few, and how many more there are.</summary>
+    public static string List(IReadOnlyCollection<string> texts, string separator = ", ")
+    {
+        const int Most = 5;
+        return string.Join(separator, texts.Take(Most)) + (texts.Count > Most ? $"{separator}and {texts.Count - Most} more" : "");
+    }
+}

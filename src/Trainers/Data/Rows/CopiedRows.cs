@@ -1,0 +1,69 @@
+namespace RealNvp.ML.Trainers.Data.Rows;
+
+/// <summary>
+/// Held-out rows that stand in the training slice too, as where each device was measured several times: validation then cannot see
+/// overfitting, and the threshold is that of
+/// rows the flow has seen.
+/// </summary>
+internal static class CopiedRows
+{
+    /// <summary>A share of copies from which on there is something to say.</summary>
+    public const double Noteworthy = 0.1;
+
+    /// <summary>A column of fewer values may repeat by chance; so may the rows of a table that has no other.</summary>
+    private const int FewValues = 20;
+
+    /// <summary>
+    /// The share of held-out rows that equal a training row in every value; 0 where all columns are categories or whole numbers, whose rows
+    /// repeat by nature.
+    /// </summary>
+    public static double Share(WeightedRows training, params ReadOnlySpan<WeightedRows?> heldOut)
+    {
+        if (!Enumerable.Range(0, training.Features).Any(feature => IsMeasured(training, feature)))
+            return 0;
+        var seen = new HashSet<ulong>(training.Count);
+        for (int i = 0; i < training.Count; i++)
+            seen.Add(Hash(training, i));
+        int rows = 0, copies = 0;
+        foreach (WeightedRows? slice in heldOut)
+        {
+            for (int i = 0; i < slice?.Count; i++)
+            {
+                rows++;
+                copies += seen.Contains(Hash(slice, i)) ? 1 : 0;
+            }
+        }
+        return rows == 0 ? 0 : (double)copies / rows;
+    }
+
+    /// <summary>
+    /// Whether a column has values that two rows hardly share by chance: more than a few, most of them no whole numbers of some unit.
+    /// </summary>
+    private static bool IsMeasured(WeightedRows rows, int feature)
+    {
+        var values = new HashSet<float>();
+        for (int i = 0; i < rows.Count; i++)
+            values.Add(rows.Values[i * rows.Features + feature]);
+        if (values.Count <= FewValues)
+            return false;
+        float[] sorted = [.. values.Order()];
+        double gap = double.PositiveInfinity;
+        for (int i = 1; i < sorted.Length; i++)
+            gap = Math.Min(gap, (double)sorted[i] - sorted[i - 1]);
+        // units within one of the next are not told from roundings: a grid of a million levels is as good as none
+        int offGrid = sorted.Count(value
+            => (value - (double)sorted[0]) / gap is var steps && (steps > 1e6 || Math.Abs(steps - Math.Round(steps)) > 0.05));
+        return 2 * offGrid > sorted.Length;
+    }
+
+    /// <summary>
+    /// 64 bits of a row's values (each mixed with those before it): two of a million rows share them with a chance of one in ten million.
+    /// </summary>
+    private static ulong Hash(WeightedRows rows, int row)
+    {
+        ulong hash = 14695981039346656037;
+        foreach (float value in rows.Values.AsSpan(row * rows.Features, rows.Features))
+            hash = new RowHash((long)hash).Bits(BitConverter.SingleToInt32Bits(value == 0 ? 0 : value)); // both zeros are one
+        return hash;
+    }
+}

@@ -1,0 +1,127 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using RealNvp.ML.Export;
+using RealNvp.ML.Transforms;
+using RealNvp.ML.Transforms.Batching;
+
+namespace RealNvp.ML.Trainers.Data.Rows;
+
+/// <summary>Where rows come from: a view's feature column and, where one is named, its weight column.</summary>
+internal sealed class RowSource
+{
+    private readonly IDataView _data;
+    private readonly DataViewSchema.Column _features;
+    private readonly DataViewSchema.Column? _weight;
+
+    /// <summary>A source of rows of <paramref name="features"/> values.</summary>
+    /// <exception cref="ArgumentException">A column is missing or of another type.</exception>
+    public RowSource(IDataView data, string featureColumn, int features, string? weightColumn)
+    {
+        _data = data;
+        _features = FeatureColumn.Find(data.Schema, featureColumn, FlowShape.Vector(features));
+        Features = features;
+        if (weightColumn is null)
+            return;
+        _weight = data.Schema.GetColumnOrNull(weightColumn)
+            ?? throw new ArgumentException($"The weight column '{weightColumn}' is missing; there are "
+                + $"{string.Join(", ", data.Schema.Where(column => !column.IsHidden).Select(column => column.Name))}.");
+        if (_weight.Value.Type != NumberDataViewType.Single)
+            throw new ArgumentException($"The weight column '{weightColumn}' is {_weight.Value.Type}, expected Single "
+                + "(Conversion.ConvertType converts).");
+    }
+
+    /// <summary>The number of values of a row, D.</summary>
+    public int Features { get; }
+
+    /// <summary>Whether rows have weights of their own.</summary>
+    public bool HasWeights => _weight is not null;
+
+    /// <summary>A new pass over the rows.</summary>
+    public Pass Open() => new(this);
+
+    /// <summary>One pass over the rows that are of use; the others are counted.</summary>
+    internal sealed class Pass : IDisposable
+    {
+        private readonly DataViewRowCursor _cursor;
+        private readonly ValueGetter<VBuffer<float>> _getFeatures;
+        private readonly ValueGetter<float>? _getWeight;
+        private readonly string? _weightName;
+        private readonly DataViewSchema.Column _features;
+        private readonly float[] _row;
+        private readonly long[] _notFinite;
+        private VBuffer<float> _buffer;
+
+        public Pass(RowSource source)
+        {
+            _row = new float[source.Features];
+            _notFinite = new long[source.Features];
+            _features = source._features;
+            _cursor = source._data.GetRowCursor(source._weight is { } weight ? [source._features, weight] : [source._features]);
+            _getFeatures = _cursor.GetGetter<VBuffer<float>>(source._features);
+            _getWeight = source._weight is { } column ? _cursor.GetGetter<float>(column) : null;
+            _weightName = source._weight?.Name;
+        }
+
+        /// <summary>The values of the present row.</summary>
+        public ReadOnlySpan<float> Row => _row;
+
+        /// <summary>Its weight, above 0.</summary>
+        public float Weight { get; private set; } = 1;
+
+        /// <summary>Rows left out so far for a NaN or infinite feature.</summary>
+        public long Skipped { get; private set; }
+
+        /// <summary>Rows left out so far for a weight of 0.</summary>
+        public long Weightless { get; private set; }
+
+        /// <summary>For each feature the rows in which it was NaN or infinite.</summary>
+        public ReadOnlySpan<long> NotFinite => _notFinite;
+
+        /// <summary>Moves to the next row with finite features and a weight above 0.</summary>
+        /// <exception cref="ArgumentException">A weight is negative or not finite, or a vector is not as long as its column
+        /// says.</exception>
+        public bool MoveNext()
+        {
+            while (_cursor.MoveNext())
+            {
+                if (_getWeight is not null)
+                {
+                    float weight = 0;
+                    _getWeight(ref weight);
+                    if (!(weight >= 0 && float.IsFinite(weight)))
+                        throw new ArgumentException($"Row {_cursor.Position} has a weight of {weight} in column '{_weightName}', "
+                            + "expected 0 or more.");
+                    if (weight == 0)
+                    {
+                        Weightless++;
+                        continue;
+                    }
+                    Weight = weight;
+                }
+                _getFeatures(ref _buffer);
+                if (FeatureReader.WrongLength(_features, _cursor.Position, _buffer.Length, _row.Length) is { } problem)
+                    throw new ArgumentException(problem);
+                _buffer.CopyTo(_row);
+                if (AllFinite())
+                    return true;
+                Skipped++;
+            }
+            return false;
+        }
+
+        public void Dispose() => _cursor.Dispose();
+
+        private bool AllFinite()
+        {
+            bool all = true;
+            for (int j = 0; j < _row.Length; j++)
+            {
+                if (float.IsFinite(_row[j]))
+                    continue;
+                _notFinite[j]++;
+                all = false;
+            }
+            return all;
+        }
+    }
+}

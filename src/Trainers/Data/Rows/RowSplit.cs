@@ -1,0 +1,23 @@
+namespace RealNvp.ML.Trainers.Data.Rows;
+
+/// <summary>The row indices of the training, the validation and the calibration slice: a seeded shuffle cut in three.</summary>
+internal sealed record RowSplit(int[] Training, int[] Validation, int[] Calibration)
+{
+    /// <summary>
+    /// Cuts <paramref name="count"/> rows; every slice with a positive fraction gets at least one row, training keeps the rest. A threshold
+    /// at contamination c needs 1/c - 1 calibration rows: the slice grows to that where it then is at most a quarter of the rows. More than
+    /// are kept (<see cref="Export.Calibration.MaxScores"/>) are not taken from training.
+    /// </summary>
+    public static RowSplit Draw(int count, double validationFraction, double calibrationFraction, double contamination, int seed)
+    {
+        int[] order = [.. Enumerable.Range(0, count)];
+        new Random(seed).Shuffle(order);
+        int Share(double fraction) => fraction > 0 ? Math.Max(1, (int)Math.Round(fraction * count)) : 0;
+        int validation = Share(validationFraction), calibration = Share(calibrationFraction);
+        double needed = contamination > 0 ? Math.Ceiling(1 / contamination - 1e-9) - 1 : 0;
+        if (calibration > 0 && calibration < needed && needed <= count / 4)
+            calibration = (int)needed;
+        calibration = Math.Min(calibration, Export.Calibration.MaxScores);
+        return new RowSplit(order[(validation + calibration)..], order[..validation], order[validation..(validation + calibration)]);
+    }
+}

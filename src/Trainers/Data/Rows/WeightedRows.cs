@@ -1,0 +1,33 @@
+using RealNvp.ML.Trainers.Native;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace RealNvp.ML.Trainers.Data.Rows;
+
+/// <summary>Rows [n, features], row-major, and their weights [n].</summary>
+internal sealed record WeightedRows(float[] Values, float[] Weights, int Features)
+{
+    /// <summary>The number of rows.</summary>
+    public int Count => Weights.Length;
+
+    /// <summary>The rows on a device, outside any scope.</summary>
+    public DeviceRows To(Device device, bool weighted)
+    {
+        Tensor rows = LastingTensor.Of(() => tensor(Values, [Count, Features], dtype: ScalarType.Float32, device: CPU).to(device));
+        return new DeviceRows(rows, weighted ? LastingTensor.Of(() => tensor(Weights, dtype: ScalarType.Float32, device: CPU).to(device))
+            : null);
+    }
+}
+
+/// <summary>Rows [n, features] on a device and, where they have any, their weights [n].</summary>
+internal sealed record DeviceRows(Tensor Rows, Tensor? Weights) : IDisposable
+{
+    /// <summary>The number of rows.</summary>
+    public long Count => Rows.shape[0];
+
+    public void Dispose()
+    {
+        Rows.Dispose();
+        Weights?.Dispose();
+    }
+}

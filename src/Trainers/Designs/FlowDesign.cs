@@ -1,0 +1,86 @@
+using RealNvp.ML.Export;
+using RealNvp.ML.Trainers.Data.Batches;
+using RealNvp.ML.Trainers.Data.Columns;
+using RealNvp.ML.Trainers.Data.Rows;
+using RealNvp.ML.Trainers.Native;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace RealNvp.ML.Trainers.Designs;
+
+/// <summary>
+/// What a flow over a column consists of, and how its rows are treated in training, with every choice made but those that only rows can
+/// tell: <see cref="Facts"/> are what they tell. Whatever differs between tables and images is told apart here.
+/// </summary>
+internal abstract record FlowDesign
+{
+    /// <summary>The shape of a row.</summary>
+    public required FlowShape Shape { get; init; }
+
+    /// <summary>Whether the nets inside the couplings compute in bfloat16 in training.</summary>
+    public bool BFloat16 { get; init; }
+
+    /// <summary>What training rows say of the columns.</summary>
+    /// <param name="training">Training rows, or a sample of them.</param>
+    /// <param name="statistics">Of all training rows, where they are more.</param>
+    /// <param name="column">What the column and its values are called.</param>
+    /// <param name="warn">Receives what is odd about the rows.</param>
+    /// <exception cref="ArgumentException">The rows are not what the design is for.</exception>
+    public abstract ColumnFacts Facts(WeightedRows training, ColumnStatistics? statistics, ColumnNames column, Action<string> warn);
+
+    /// <summary>Whether rows that are held out may be copies of training rows, and it is cheap to find out.</summary>
+    public abstract bool LooksForCopies { get; }
+
+    /// <summary>What a training of so many rows has by default.</summary>
+    public abstract TrainingDefaults Defaults(long rows);
+
+    /// <summary>A fresh flow, on the CPU.</summary>
+    /// <param name="facts">What is known of the columns.</param>
+    /// <param name="dropout">The share of hidden values that training drops.</param>
+    /// <param name="seed">Of the initial weights and all else that is drawn once.</param>
+    /// <param name="noise">Draws what training draws; must outlive it.</param>
+    public abstract Flow Build(ColumnFacts facts, double dropout, int seed, DeviceRandom noise);
+
+    /// <summary>What is added to the rows of a batch.</summary>
+    /// <param name="facts">What is known of the columns.</param>
+    /// <param name="gaussian">The noise that was asked for, in scales of each feature.</param>
+    /// <param name="random">Draws the noise.</param>
+    /// <param name="device">Where the rows are.</param>
+    public abstract TrainingNoise Noise(ColumnFacts facts, double gaussian, DeviceRandom random, Device device);
+
+    /// <summary>Mirrors the images of a batch, where that is asked for.</summary>
+    public virtual HorizontalFlips? Flips(DeviceRandom random) => null;
+
+    /// <summary>The rows that a run looks at between its steps.</summary>
+    /// <param name="sample">Training rows.</param>
+    /// <param name="validation">Rows that choose the best model, if any.</param>
+    /// <param name="facts">What is known of the columns.</param>
+    /// <param name="seed">Of the noise of discrete features.</param>
+    public abstract EvaluationRows Evaluation(DeviceRows sample, DeviceRows? validation, ColumnFacts facts, int seed);
+
+    /// <summary>Bits per dimension from nats; null where they have no meaning.</summary>
+    public virtual BitsPerDimension? Bits(ColumnFacts facts) => null;
+
+    /// <summary>Rows with one draw of the noise of discrete features.</summary>
+    private protected DeviceRows Dequantized(DeviceRows rows, ColumnFacts facts, int seed)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using var random = new DeviceRandom(seed, rows.Rows.device);
+        return Dequantized(rows.Rows, rows.Weights, facts, random);
+    }
+
+    /// <summary>The same of tensors that are the caller's.</summary>
+    private protected DeviceRows Dequantized(Tensor rows, Tensor? weights, ColumnFacts facts, DeviceRandom random)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using TrainingNoise noise = Noise(facts, gaussian: 0, random, rows.device);
+        return new(noise.Dequantized(rows).DetachFromDisposeScope(), weights?.clone().DetachFromDisposeScope());
+    }
+}
+
+/// <summary>Bits per dimension are the NLL in nats times <paramref name="PerNat"/>, plus <paramref name="Offset"/>.</summary>
+internal sealed record BitsPerDimension(double PerNat, double Offset)
+{
+    /// <summary>Of an NLL in nats.</summary>
+    public double Of(double nll) => nll * PerNat + Offset;
+}

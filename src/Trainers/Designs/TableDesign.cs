@@ -1,0 +1,182 @@
+using RealNvp.ML.Export.Steps;
+using RealNvp.ML.Trainers.Data.Batches;
+using RealNvp.ML.Trainers.Data.Columns;
+using RealNvp.ML.Trainers.Data.Rows;
+using RealNvp.ML.Trainers.Native;
+using RealNvp.ML.Trainers.Steps;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace RealNvp.ML.Trainers.Designs;
+
+/// <summary>The flow of a table: standardisation, tails, then couplings over alternating halves.</summary>
+internal sealed record TableDesign : FlowDesign
+{
+    /// <summary>The number of couplings.</summary>
+    public required int Couplings { get; init; }
+
+    /// <summary>Hidden layers of each coupling's net.</summary>
+    public required int HiddenLayers { get; init; }
+
+    /// <summary>Their width.</summary>
+    public required int HiddenUnits { get; init; }
+
+    /// <summary>Their nonlinearity.</summary>
+    public required Activation Activation { get; init; }
+
+    /// <summary>What stands between the couplings.</summary>
+    public required FeatureMixing Mixing { get; init; }
+
+    /// <summary>Whether a sinh-arcsinh map stands before each coupling.</summary>
+    public required bool SinhArcsinh { get; init; }
+
+    /// <summary>Whether a batch norm follows each coupling.</summary>
+    public required bool BatchNorm { get; init; }
+
+    /// <summary>Whether the nets' layers have normalised weights.</summary>
+    public required bool WeightNorm { get; init; }
+
+    /// <summary>Where the bound of each log-scale starts.</summary>
+    public required double LogScaleGain { get; init; }
+
+    /// <summary>Scales beyond which values are compressed; 0 for none.</summary>
+    public required double TailBound { get; init; }
+
+    /// <summary>The same of the latent.</summary>
+    public required double LatentTailBound { get; init; }
+
+    /// <summary>Whether discrete features have bins.</summary>
+    public required bool Dequantize { get; init; }
+
+    /// <summary>The column of bits per dimension, for which every feature must be discrete; null for none.</summary>
+    public string? BitsPerDimensionColumn { get; init; }
+
+    /// <inheritdoc/>
+    public override bool LooksForCopies => true;
+
+    /// <inheritdoc/>
+    public override TrainingDefaults Defaults(long rows) => new()
+    {
+        BatchSize = rows < 5_000 ? 128 : rows < 50_000 ? 256 : 512,
+        Dropout = 0.1,
+        LearningRate = 3e-3,
+        GainPenalty = 0,
+        GradientClip = 5 * Math.Sqrt(Shape.Size),
+        Evaluations = 40,
+        LooksEarly = true,
+        EvaluationBatch = 8192,
+        StatisticsRows = long.MaxValue,
+    };
+
+    /// <inheritdoc/>
+    public override ColumnFacts Facts(WeightedRows training, ColumnStatistics? statistics, ColumnNames column, Action<string> warn)
+    {
+        ColumnFacts facts = ColumnFacts.OfTable(training, Dequantize, BitsPerDimensionColumn is not null, statistics);
+        if (facts.Stretches.Count > 0)
+        {
+            warn($"In column '{column.Name}' standard deviation and quartiles disagree, as of skewed features or where a code stands for "
+                + "missing values; these are scaled by quartiles: "
+                + ColumnNames.List([.. facts.Stretches.Select(stretch => $"{column.Call(stretch.Column)} ({stretch.Remark})")], "; ")
+                + ". Replace codes by NaN or a usual value, and take logarithms of skewed features.");
+        }
+        if (facts.TooFine.Count > 0)
+        {
+            warn($"In column '{column.Name}' these count as constant, for they vary by less than float32 resolves: "
+                + ColumnNames.List([.. facts.TooFine.Select(column.Call)]) + ". Subtract a constant from them, or scale them up.");
+        }
+        if (BitsPerDimensionColumn is not null && Array.FindIndex(facts.BinWidths, width => width == 0) is >= 0 and var continuous)
+        {
+            throw new ArgumentException($"The column '{BitsPerDimensionColumn}' of bits per dimension needs discrete features, and value "
+                + $"{continuous} of '{column.Name}' is not: at most 20 different values, or 5 % of the rows, and more than one make a "
+                + "feature discrete. Leave the column out.");
+        }
+        if (Shape.Size == 1)
+        {
+            warn($"Column '{column.Name}' has one value. Couplings need two: over one the flow is a single Gaussian, whatever the "
+                + "options, and a value between two modes looks more normal than the modes. Where the value has modes or tails, put a "
+                + "second feature beside it with Concatenate; a constant will do for scores.");
+        }
+        return facts;
+    }
+
+    /// <summary>
+    /// A fresh flow, the identity after its preprocessing. Couplings come in pairs over the two halves of one random order, so that each
+    /// pair transforms every feature; rotations and learned linear maps stand before every coupling. One feature has no second half to
+    /// condition on: the flow then is its standardisation, a Gaussian.
+    /// </summary>
+    public override Flow Build(ColumnFacts facts, double dropout, int seed, DeviceRandom noise)
+    {
+        int features = Shape.Size;
+        var steps = new List<FlowStepModule>();
+        if (facts.BinWidths.Any(width => width > 0))
+            steps.Add(new Steps.Dequantization(facts.BinWidths));
+        steps.Add(new Steps.Standardization(facts.Mean, facts.StandardDeviation));
+        if (TailBound > 0)
+            steps.Add(new Steps.TailCompression(TailBound));
+
+        var net = new ConditionerOptions(HiddenLayers, HiddenUnits, Activation, dropout, LogScaleGain)
+        {
+            WeightNorm = WeightNorm,
+            BFloat16 = BFloat16,
+        };
+        using var weights = new torch.Generator((ulong)(uint)seed, torch.CPU);
+        var orders = new Random(seed);
+        for (int i = 0; i < Couplings && features > 1; i++)
+        {
+            if (SinhArcsinh)
+                steps.Add(new Steps.SinhArcsinh(features));
+            if (Mixer(i, orders, weights) is { } mixer)
+                steps.Add(mixer);
+            CouplingMask mask = Halves(features);
+            if (i % 2 == 1)
+                mask = mask.Complement();
+            steps.Add(new Steps.AffineCoupling(mask, net, weights, noise));
+            if (BatchNorm)
+                steps.Add(new Steps.BatchNorm(mask));
+        }
+        if (LatentTailBound > 0 && features > 1)
+            steps.Add(new Steps.TailCompression(LatentTailBound));
+        return new Flow(steps);
+    }
+
+    /// <inheritdoc/>
+    public override TrainingNoise Noise(ColumnFacts facts, double gaussian, DeviceRandom random, Device device)
+        => new(facts.NoiseWidths, Array.ConvertAll(facts.StandardDeviation, deviation => (float)(gaussian * deviation)), random, device)
+        {
+            Reach = gaussian > 0 && TailBound > 0 && facts.IsStretched.Contains(true) ? NoiseReach.Of(facts, TailBound, device) : null,
+        };
+
+    /// <inheritdoc/>
+    public override EvaluationRows Evaluation(DeviceRows sample, DeviceRows? validation, ColumnFacts facts, int seed)
+    {
+        if (validation is null || facts.NoiseWidths.All(width => width == 0))
+            return new(sample, validation, validation);
+        DeviceRows noisy = Dequantized(validation, facts, seed);
+        return new(sample, validation, noisy) { Own = [noisy] };
+    }
+
+    private FlowStepModule? Mixer(int coupling, Random orders, Generator weights)
+    {
+        int features = Shape.Size;
+        switch (Mixing)
+        {
+            case FeatureMixing.Rotation:
+                return new Steps.Rotation(features, weights);
+            case FeatureMixing.Linear:
+                return new Steps.InvertibleLinear(features);
+            default:
+                if (coupling % 2 == 1 || features == 2)
+                    return null;
+                int[] order = [.. Enumerable.Range(0, features)];
+                orders.Shuffle(order);
+                return new Steps.Permutation(order);
+        }
+    }
+
+    /// <summary>The first half conditions, the second is transformed; with an odd number the first is the larger.</summary>
+    private static CouplingMask Halves(int features)
+    {
+        int half = (features + 1) / 2;
+        return new CouplingMask([.. Enumerable.Range(0, half)], [.. Enumerable.Range(half, features - half)]);
+    }
+}

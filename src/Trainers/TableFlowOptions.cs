@@ -1,0 +1,99 @@
+using RealNvp.ML.Export;
+using RealNvp.ML.Export.Steps;
+using RealNvp.ML.Trainers.Designs;
+using RealNvp.ML.Transforms;
+
+namespace RealNvp.ML.Trainers;
+
+/// <summary>The flow of a table: what it consists of, and what is done to columns before it.</summary>
+public sealed record TableFlowOptions
+{
+    /// <summary>What stands between the couplings.</summary>
+    public FeatureMixing Mixing { get; init; } = FeatureMixing.Rotation;
+
+    /// <summary>
+    /// Whether a learned sinh-arcsinh map (Jones and Pewsey 2009) stands before each coupling, which shapes the skewness and the tails of
+    /// every feature: fits skewed and heavy-tailed columns better, at the price of a third more time. False by default.
+    /// </summary>
+    public bool SinhArcsinh { get; init; }
+
+    /// <summary>The number of affine couplings, at least 2 so that every feature is transformed; 8 by default.</summary>
+    public int Couplings { get; init; } = RealNvpTrainer.Defaults.Couplings;
+
+    /// <summary>Hidden layers of each coupling's net; 2 by default.</summary>
+    public int HiddenLayers { get; init; } = 2;
+
+    /// <summary>Width of each hidden layer; 64 by default.</summary>
+    public int HiddenUnits { get; init; } = RealNvpTrainer.Defaults.HiddenUnits;
+
+    /// <summary>The nonlinearity of the hidden layers.</summary>
+    public Activation Activation { get; init; } = Activation.Relu;
+
+    /// <summary>Where the learned bound of each log-scale starts, above 0; 2 by default.</summary>
+    public double LogScaleGain { get; init; } = 2;
+
+    /// <summary>
+    /// Whether a batch norm follows each coupling (paper, section 3.7). False by default: with dropout it did not raise held-out
+    /// likelihood.
+    /// </summary>
+    public bool BatchNorm { get; init; }
+
+    /// <summary>
+    /// Whether the layers of the nets have normalised weights, g v / ||v|| (Salimans and Kingma 2016; paper, section 3.7), as the nets of
+    /// image flows always have. The trained flow has plain weights. False by default.
+    /// </summary>
+    public bool WeightNorm { get; init; }
+
+    /// <summary>
+    /// Standard deviations (scales by quartiles, where those are less than a third) beyond which values are compressed logarithmically, so
+    /// that extreme rows neither dominate nor overflow; 10 by default, 0 turns it off.
+    /// </summary>
+    public double TailBound { get; init; } = 10;
+
+    /// <summary>
+    /// Latent values beyond which the latent is compressed logarithmically, which gives the flow heavier tails than a normal's: a row
+    /// unlike all others is then very unlikely, not absurdly so; 0, the default, turns it off.
+    /// </summary>
+    public double LatentTailBound { get; init; }
+
+    /// <summary>
+    /// Whether features with few different values (3 to 20, or 5% of the rows) get uniform noise of their smallest gap in training, so that
+    /// their density does not run to infinity. Features of two values get a tenth of it, unless
+    /// <see cref="RealNvpColumns.BitsPerDimension"/> is named: in one-hot groups all of it would hide a category that was never seen. True
+    /// by default.
+    /// </summary>
+    public bool Dequantize { get; init; } = true;
+
+    /// <summary>The flow of rows of a shape.</summary>
+    internal TableDesign For(FlowShape shape) => new()
+    {
+        Shape = shape,
+        Couplings = Couplings,
+        HiddenLayers = HiddenLayers,
+        HiddenUnits = HiddenUnits,
+        Activation = Activation,
+        Mixing = Mixing,
+        SinhArcsinh = SinhArcsinh,
+        BatchNorm = BatchNorm,
+        WeightNorm = WeightNorm,
+        LogScaleGain = LogScaleGain,
+        TailBound = TailBound,
+        LatentTailBound = LatentTailBound,
+        Dequantize = Dequantize,
+    };
+
+    internal void Check()
+    {
+        const string Group = nameof(RealNvpTrainer.Options.Table);
+        OptionRange.Require(Enum.IsDefined(Mixing), Group, nameof(Mixing), Mixing, "a defined value");
+        OptionRange.Require(Enum.IsDefined(Activation), Group, nameof(Activation), Activation, "a defined value");
+        OptionRange.Require(Couplings >= 2, Group, nameof(Couplings), Couplings, "at least 2, so that every feature is transformed");
+        OptionRange.Require(HiddenLayers >= 0, Group, nameof(HiddenLayers), HiddenLayers, "0 or more");
+        OptionRange.Require(HiddenUnits >= 1, Group, nameof(HiddenUnits), HiddenUnits, "1 or more");
+        OptionRange.Require(LogScaleGain is > 0 and <= Steps.FlowStepModule.MaxGain, Group, nameof(LogScaleGain), LogScaleGain,
+            $"above 0 and at most {Steps.FlowStepModule.MaxGain}");
+        OptionRange.Require(TailBound is 0 or >= 1 and < 1e6, Group, nameof(TailBound), TailBound, "0, or from 1 to below a million");
+        OptionRange.Require(LatentTailBound is 0 or >= 1 and < 1e6, Group, nameof(LatentTailBound), LatentTailBound,
+            "0, or from 1 to below a million");
+    }
+}

@@ -1,0 +1,144 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+using RealNvp.ML.Trainers.Data;
+using RealNvp.ML.Trainers.Designs;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace RealNvp.ML.Trainers.Training;
+
+/// <summary>
+/// What must be the same where a run goes on: the design, the plan, the kind of device and the rows, as JSON, so that an error can name
+/// what differs.
+/// </summary>
+internal sealed class RunIdentity
+{
+    /// <summary>So many differences are named.</summary>
+    private const int MostNamed = 10;
+
+    private RunIdentity(string text) => Text = text;
+
+    /// <summary>The JSON, as a checkpoint keeps it.</summary>
+    public string Text { get; }
+
+    /// <summary>The identity of a run.</summary>
+    public static RunIdentity Of(RunSettings settings, TrainingPlan plan, TrainingData data)
+    {
+        var run = new JsonObject
+        {
+            ["members"] = settings.Members,
+            ["seed"] = settings.Seed,
+            ["device"] = settings.Device.type == DeviceType.CPU ? "cpu" : "cuda", // another kind draws other random numbers
+            ["weights"] = settings.Rows.WeightColumn,
+            ["streamed"] = data.IsStreamed,
+        };
+        if (data.IsStreamed)
+            run["shuffle_pool"] = settings.Rows.ShufflePool;
+        var whole = new JsonObject
+        {
+            // choices first: where one differs, rows may differ for it
+            ["design"] = settings.Design switch
+            {
+                TableDesign table => JsonSerializer.SerializeToNode(table, IdentityJson.Default.TableDesign),
+                ImageDesign image => JsonSerializer.SerializeToNode(image, IdentityJson.Default.ImageDesign),
+                _ => throw new NotSupportedException($"{settings.Design.GetType()} has no identity."),
+            },
+            ["plan"] = JsonSerializer.SerializeToNode(plan, IdentityJson.Default.TrainingPlan),
+            ["run"] = run,
+            ["rows"] = new JsonObject
+            {
+                ["count"] = data.TrainingCount,
+                ["training"] = Digest(data.Sample.Rows),
+                ["training_weights"] = Digest(data.Sample.Weights),
+                ["validation"] = Digest(data.Validation?.Rows),
+                ["validation_weights"] = Digest(data.Validation?.Weights),
+                ["calibration"] = Digest(BytesOf(data.Calibration)),
+                // of all rows of a stream, where the digests above are of a sample
+                ["columns"] = Digest(BytesOf([.. data.Facts.Mean, .. data.Facts.StandardDeviation, .. data.Facts.BinWidths])),
+            },
+        };
+        return new(whole.ToJsonString());
+    }
+
+    /// <summary>Requires that a checkpoint is of this run.</summary>
+    /// <exception cref="InvalidOperationException">It is of another.</exception>
+    public void Require(string found)
+    {
+        Dictionary<string, string> own = Values(Text), other = OfCheckpoint(found);
+        string[] differences = [.. own.Keys.Union(other.Keys).Where(name => own.GetValueOrDefault(name) != other.GetValueOrDefault(name))
+            .Select(name => $"it has {Named(other, name)}, this one {Named(own, name)}")];
+        if (differences.Length == 0)
+            return;
+        string more = differences.Length > MostNamed
+            ? string.Create(CultureInfo.InvariantCulture, $"; and {differences.Length - MostNamed} more differ")
+            : "";
+        throw new InvalidOperationException($"The checkpoint is of another run: {string.Join("; ", differences.Take(MostNamed))}{more}. "
+            + "Resume with the options and rows of the run that wrote it, or choose another folder.");
+    }
+
+    private static Dictionary<string, string> OfCheckpoint(string found)
+    {
+        try
+        {
+            return Values(found);
+        }
+        catch (JsonException)
+        {
+            return []; // of a build that wrote no JSON: everything differs
+        }
+    }
+
+    private static string Named(Dictionary<string, string> lines, string name)
+        => lines.TryGetValue(name, out string? value) ? $"'{name}: {value}'" : $"no '{name}'";
+
+    /// <summary>The values of the JSON by their paths.</summary>
+    private static Dictionary<string, string> Values(string json)
+    {
+        var values = new Dictionary<string, string>(StringComparer.Ordinal);
+        Add("", JsonNode.Parse(json));
+        return values;
+
+        void Add(string path, JsonNode? node)
+        {
+            if (node is not JsonObject parts)
+            {
+                values[path] = node?.ToJsonString().Trim('"') ?? "null";
+                return;
+            }
+            foreach ((string name, JsonNode? part) in parts)
+                Add(path.Length == 0 ? name : $"{path}.{name}", part);
+        }
+    }
+
+    /// <summary>A short hash of values, which may be more than a span takes.</summary>
+    private static string Digest(Tensor? values)
+    {
+        const long Chunk = 1 << 24;
+        if (values is null)
+            return "none";
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        using DisposeScope scope = NewDisposeScope();
+        Tensor flat = values.flatten();
+        for (long first = 0; first < flat.shape[0]; first += Chunk)
+        {
+            using DisposeScope inner = NewDisposeScope();
+            hash.AppendData(flat.narrow(0, first, Math.Min(Chunk, flat.shape[0] - first)).cpu().contiguous().bytes);
+        }
+        return Convert.ToHexString(hash.GetHashAndReset())[..16];
+    }
+
+    private static string Digest(ReadOnlySpan<byte> values) => Convert.ToHexString(SHA256.HashData(values))[..16];
+
+    private static ReadOnlySpan<byte> BytesOf(float[] values) => MemoryMarshal.AsBytes(values.AsSpan());
+}
+
+/// <summary>Writes designs and plans without reflection, which trimmed applications lack.</summary>
+[JsonSourceGenerationOptions(UseStringEnumConverter = true)]
+[JsonSerializable(typeof(TableDesign))]
+[JsonSerializable(typeof(ImageDesign))]
+[JsonSerializable(typeof(TrainingPlan))]
+internal sealed partial class IdentityJson : JsonSerializerContext;

@@ -1,0 +1,60 @@
+using RealNvp.ML.Trainers.Data;
+using RealNvp.ML.Trainers.Designs;
+using static TorchSharp.torch;
+
+namespace RealNvp.ML.Trainers.Training;
+
+/// <summary>
+/// A training run with every choice made; only the number of its rows is still missing, which <see cref="Plan"/> receives.
+/// </summary>
+internal sealed record RunSettings
+{
+    /// <summary>Which rows are read, and how.</summary>
+    public required RowSettings Rows { get; init; }
+
+    /// <summary>What the flow consists of.</summary>
+    public required FlowDesign Design { get; init; }
+
+    /// <summary>The numbers of the training of so many rows.</summary>
+    public required Func<long, TrainingPlan> Plan { get; init; }
+
+    /// <summary>The number of flows.</summary>
+    public required int Members { get; init; }
+
+    public required int Seed { get; init; }
+
+    public required Device Device { get; init; }
+
+    /// <summary>libtorch's threads; null leaves the process's setting alone.</summary>
+    public required int? Threads { get; init; }
+
+    /// <summary>Whether the C library keeps freed memory while the run lasts.</summary>
+    public required bool KeepsNativeMemory { get; init; }
+
+    /// <summary>The share of rows to flag.</summary>
+    public required double Contamination { get; init; }
+
+    /// <summary>The folder of checkpoints; null for none.</summary>
+    public required string? CheckpointFolder { get; init; }
+
+    /// <summary>Steps between checkpoints.</summary>
+    public required int CheckpointInterval { get; init; }
+
+    /// <summary>Whether the run goes on from the folder's newest checkpoint.</summary>
+    public required bool Resumes { get; init; }
+
+    /// <summary>The folder of event files; null for none.</summary>
+    public required string? TensorBoardFolder { get; init; }
+
+    /// <summary>Receives progress, where someone asks for it.</summary>
+    public required IProgress<TrainingProgress>? Progress { get; init; }
+
+    /// <summary>Stops the training.</summary>
+    public required CancellationToken Cancellation { get; init; }
+
+    /// <summary>Whether a cancelled run ends with the best model so far instead of an exception.</summary>
+    public required bool CancelGivesBest { get; init; }
+
+    /// <summary>What stops all that comes after the training.</summary>
+    public CancellationToken CancellationOfTheEnd => CancelGivesBest ? CancellationToken.None : Cancellation;
+}
