@@ -1,9 +1,9 @@
 namespace RealNvp.ML.Export;
 
 /// <summary>Which outputs a density graph has.</summary>
-public enum DensityOutputs
+internal enum DensityOutputs
 {
-    /// <summary>LogLikelihood and, but for mixtures, Latent: what pipelines run, which decide in C# from the same calibration.</summary>
+    /// <summary>LogLikelihood and, except for mixtures, Latent: what pipelines run, which decide in C# from the same calibration.</summary>
     Latent,
 
     /// <summary>Also Score, PredictedLabel, PValue, Typicality and TypicalityPValue: a graph that is complete in itself.</summary>

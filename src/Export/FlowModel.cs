@@ -1,9 +1,8 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Text;
-using RealNvp.ML.Export.Storage;
-using RealNvp.ML.Export.Onnx;
 using RealNvp.ML.Export.Steps;
+using RealNvp.ML.Export.Storage;
 
 namespace RealNvp.ML.Export;
 
@@ -58,17 +57,17 @@ public sealed class FlowModel
         }
         if (Probes.Rows.Length != Probes.Count * inputShape.Size)
             throw new FlowModelException($"The {Probes.Count} probe rows hold {Probes.Rows.Length} values, expected {Probes.Count} x {inputShape.Size}.");
-        _levelWidths = Export.LevelWidths.Of(this);
-        _logWidths = _levelWidths.Sum(width => Math.Log(width)) * (inputShape.IsImage ? inputShape.Size : 1);
+        _levels = new DiscreteLevels(inputShape, Members);
     }
 
-    private readonly ImmutableArray<float> _levelWidths;
-    private readonly double _logWidths;
+    private readonly DiscreteLevels _levels;
+
+    // ---- what it is made of
 
     /// <summary>The shape of one row of the input column.</summary>
     public FlowShape InputShape { get; }
 
-    /// <summary>The flows that the model is a mixture of; one, but for ensembles.</summary>
+    /// <summary>The flows that the model is a mixture of; one, except for ensembles.</summary>
     public ImmutableArray<ImmutableArray<FlowStep>> Members { get; }
 
     /// <summary>Whether there is more than one member. A mixture has no latent.</summary>
@@ -86,18 +85,25 @@ public sealed class FlowModel
     /// <summary>Rows with the trained flow's own double-precision results.</summary>
     public ProbeSet Probes { get; }
 
+    // ---- discrete data
+
     /// <summary>
-    /// The distance of two levels of each value of a row, in the column's units; empty where the model is not discrete. Images have it from their
-    /// <see cref="Logit"/>, vectors from a <see cref="Dequantization"/> in front with a width for every feature; the members of a mixture must agree.
+    /// The distance of two levels of each value of a row, in the column's units; empty where the model is not discrete. Images have it from
+    /// their <see cref="Logit"/>, vectors from a <see cref="Dequantization"/> in front with a width for every feature; the members of a
+    /// mixture must agree.
     /// </summary>
-    public ImmutableArray<float> LevelWidths => InputShape.IsImage && IsDiscrete ? [.. Enumerable.Repeat(_levelWidths[0], InputShape.Size)] : _levelWidths;
+    public ImmutableArray<float> LevelWidths => _levels.Widths();
 
     /// <summary>Whether every value of a row is one of discrete levels, so that <see cref="BitsPerDimension"/> means something.</summary>
-    public bool IsDiscrete => !_levelWidths.IsEmpty;
+    public bool IsDiscrete => WhyNotDiscrete is null;
+
+    /// <summary>What the model lacks to be discrete, as a sentence; null where it is.</summary>
+    internal string? WhyNotDiscrete => _levels.WhyNot;
 
     /// <summary>
-    /// Bits per dimension of a log-likelihood: -(LL + sum of the logarithms of <see cref="LevelWidths"/>) / (D ln 2), the bits that the model spends on a value,
-    /// whatever the column's units. That of a row as it is, the centre of its bin, is not the figure that papers print: they average over noise in the bin.
+    /// Bits per dimension of a log-likelihood: -(LL + sum of the logarithms of <see cref="LevelWidths"/>) / (D ln 2), the bits that the model
+    /// spends on a value, whatever the column's units. That of a row as it is, the centre of its bin, is not the figure that papers print:
+    /// they average over noise in the bin.
     /// </summary>
     /// <param name="logLikelihood">In nats and in the units of the column.</param>
     /// <exception cref="InvalidOperationException">The model is not discrete.</exception>
@@ -106,24 +112,16 @@ public sealed class FlowModel
     /// double bits = model.BitsPerDimension(logLikelihood: -7200); // 3 x 32 x 32 values, 0 to 255
     /// </code>
     /// </example>
-    public double BitsPerDimension(double logLikelihood)
-    {
-        if (!IsDiscrete)
-            throw new InvalidOperationException($"There are no bits per dimension: {WhyNotDiscrete}");
-        return -(logLikelihood + _logWidths) / (InputShape.Size * Math.Log(2));
-    }
+    public double BitsPerDimension(double logLikelihood) => _levels.BitsPerDimension(logLikelihood);
 
-    /// <summary>What the model lacks to be discrete, as a sentence; null where it is.</summary>
-    public string? WhyNotDiscrete => IsDiscrete ? null : "bits per dimension are of discrete data, and this model is not: it needs "
-        + (InputShape.IsImage ? "a Logit as its first step" : "a Dequantization as its first step with a width above 0 for every feature")
-        + (IsMixture ? ", the same in every member." : ".");
+    // ---- the same flow otherwise
 
     /// <summary>The same flow with another calibration.</summary>
-    public FlowModel WithCalibration(Calibration calibration) => new(InputShape, Array.ConvertAll<ImmutableArray<FlowStep>, IEnumerable<FlowStep>>([.. Members], steps => steps), calibration, Metadata, Probes);
+    public FlowModel WithCalibration(Calibration calibration) => new(InputShape, MemberSteps, calibration, Metadata, Probes);
 
     /// <summary>
-    /// The same flow over images of another size, without calibration and probes: an image flow is convolutional throughout, so that it samples images larger
-    /// than those it was trained on. The sides must be multiples of <see cref="ImageSizeUnit"/>.
+    /// The same flow over images of another size, without calibration and probes: an image flow is convolutional throughout, so that it
+    /// samples images larger than those it was trained on. The sides must be multiples of <see cref="ImageSizeUnit"/>.
     /// </summary>
     /// <exception cref="FlowModelException">The flow is over vectors, or the size does not fit its steps: the nearest that do are named.</exception>
     public FlowModel WithImageSize(int height, int width)
@@ -133,54 +131,53 @@ public sealed class FlowModel
         int unit = ImageSizeUnit, channels = InputShape.Dimensions[0];
         if (height < 1 || width < 1 || height % unit != 0 || width % unit != 0)
         {
-            long Down(int side) => Math.Max(side / unit, 1) * (long)unit;
-            long Up(int side) => Math.Max((side + (long)unit - 1) / unit, 1) * unit;
-            string smaller = $"{Down(height)}x{Down(width)}", larger = $"{Up(height)}x{Up(width)}";
             throw new FlowModelException($"The flow's squeezes need a height and a width that are multiples of {unit}; found {height}x{width}. "
-                + (smaller == larger ? $"The nearest such size is {larger}." : $"The nearest such sizes are {smaller} and {larger}."));
+                + MultiScale.NearestSizes(height, width, unit) + ".");
         }
         if ((long)height * width > Array.MaxLength / channels)
             throw new FlowModelException($"Images of {channels}x{height}x{width} have more values than fit into one array, {Array.MaxLength}.");
-        return new(FlowShape.Image(channels, height, width), Array.ConvertAll<ImmutableArray<FlowStep>, IEnumerable<FlowStep>>([.. Members], steps => steps),
-            metadata: new FlowMetadata { Training = Metadata.Training });
+        return new(FlowShape.Image(channels, height, width), MemberSteps, metadata: new FlowMetadata { Training = Metadata.Training });
     }
 
     /// <summary>What the height and the width of an image must be multiples of, for the flow's squeezes; 1 for vectors.</summary>
-    public int ImageSizeUnit => Members.Max(steps =>
-    {
-        int halvings = 0, most = 0;
-        foreach (FlowStep step in steps)
-        {
-            halvings += step is Squeeze ? 1 : step is Unsqueeze ? -1 : 0;
-            most = Math.Max(most, halvings);
-        }
-        return 1 << most;
-    });
+    public int ImageSizeUnit => Members.Max(steps => MultiScale.SizeUnit(steps));
+
+    private IReadOnlyList<IEnumerable<FlowStep>> MemberSteps => [.. Members.Select(steps => steps.AsEnumerable())];
+
+    // ---- graphs
 
     /// <summary>
-    /// The density graph as ONNX (opset 17, IR 8). Input <c>Features</c> [N, size]. Outputs <c>LogLikelihood</c> [N, 1] (nats, in the units of the input)
-    /// and, but for mixtures, <c>Latent</c> [N, size]; with <see cref="DensityOutputs.Decision"/> also <c>Score</c>, <c>PredictedLabel</c> (bool),
-    /// <c>PValue</c>, <c>Typicality</c> and <c>TypicalityPValue</c>, each [N, 1], and the input <c>Threshold</c> [1], which defaults to the calibrated one. A row with a NaN or infinite feature gets NaN results and the label false.
+    /// The density graph as ONNX (opset 17, IR 8). Input <c>Features</c> [N, size]. Outputs <c>LogLikelihood</c> (nats, in the units of the
+    /// input), <c>Score</c>, <c>PredictedLabel</c> (bool), <c>PValue</c>, <c>Typicality</c> and <c>TypicalityPValue</c>, each [N, 1], and,
+    /// except for mixtures, <c>Latent</c> [N, size]. The input <c>Threshold</c> [1] defaults to the calibrated one. A row with a NaN or
+    /// infinite feature gets NaN results and the label false.
     /// </summary>
-    /// <param name="outputs">Which outputs to write.</param>
+    public byte[] BuildDensityGraph() => BuildDensityGraph(DensityOutputs.Decision);
+
+    /// <summary>As the other overload, with a choice of outputs.</summary>
+    /// <param name="outputs">Which outputs the graph has.</param>
     /// <param name="parity">Facts about parity checks to store in the graph's metadata.</param>
     /// <param name="threshold">The default of the input <c>Threshold</c>; null for the calibrated one.</param>
-    public byte[] BuildDensityGraph(DensityOutputs outputs = DensityOutputs.Decision, IReadOnlyDictionary<string, string>? parity = null, float? threshold = null)
+    internal byte[] BuildDensityGraph(DensityOutputs outputs, IReadOnlyDictionary<string, string>? parity = null, float? threshold = null)
         => DensityGraph.Build(this, outputs, parity, threshold ?? Calibration.Threshold);
 
     /// <summary>
-    /// The sampling graph as ONNX (opset 17, IR 8). Inputs <c>Latent</c> [N, size], <c>Temperature</c> [1] (default 1; multiplies the latent) and, for mixtures,
-    /// <c>Member</c> [N, 1] (float32, the index of the member that each row is drawn from).
+    /// The sampling graph as ONNX (opset 17, IR 8). Inputs <c>Latent</c> [N, size], <c>Temperature</c> [1] (default 1; multiplies the latent)
+    /// and, for mixtures, <c>Member</c> [N, 1] (float32, the index of the member that each row is drawn from).
     /// Output <c>Features</c> [N, size] in the units of the training column.
     /// </summary>
-    /// <param name="parity">Facts about parity checks to store in the graph's metadata.</param>
-    public byte[] BuildSamplingGraph(IReadOnlyDictionary<string, string>? parity = null) => SamplingGraph.Build(this, parity);
+    public byte[] BuildSamplingGraph() => BuildSamplingGraph(null);
+
+    /// <summary>As the other overload, with facts about parity checks to store in the graph's metadata.</summary>
+    internal byte[] BuildSamplingGraph(IReadOnlyDictionary<string, string>? parity) => SamplingGraph.Build(this, parity);
+
+    // ---- the file
 
     /// <summary>Writes the flow to a file, beside it first and then renamed, so that a crash leaves the old file whole.</summary>
     public void Save(string path) => AtomicFile.Write(path, Save);
 
     /// <summary>Writes the flow to a stream.</summary>
-    public void Save(Stream stream) => FlowModelFile.Write(this, stream);
+    public void Save(Stream stream) => FlowModelFile.Save(this, stream);
 
     /// <summary>Reads a flow from a file.</summary>
     /// <exception cref="FlowModelException">The file is not a flow, is damaged or truncated, or comes from a newer version.</exception>
@@ -192,7 +189,9 @@ public sealed class FlowModel
 
     /// <summary>Reads a flow from a stream.</summary>
     /// <exception cref="FlowModelException">The stream does not hold a flow, is damaged or truncated, or comes from a newer version.</exception>
-    public static FlowModel Load(Stream stream) => FlowModelFile.Read(stream);
+    public static FlowModel Load(Stream stream) => FlowModelFile.Load(stream);
+
+    // ---- in words
 
     /// <summary>
     /// One line per step with its size, then the calibration and the facts of the training run, among them what was done to rows in training alone (noise,

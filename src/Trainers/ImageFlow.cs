@@ -1,7 +1,7 @@
 using RealNvp.ML.Export;
 using RealNvp.ML.Export.Steps;
+using RealNvp.ML.Trainers.Flows.Steps;
 using RealNvp.ML.Trainers.Native;
-using RealNvp.ML.Trainers.Steps;
 using TorchSharp;
 
 namespace RealNvp.ML.Trainers;

@@ -1,6 +1,8 @@
 using RealNvp.ML.Export;
+using RealNvp.ML.Export.Nets;
 using RealNvp.ML.Export.Steps;
 using RealNvp.ML.Trainers.Designs;
+using RealNvp.ML.Trainers.Flows.Steps;
 using RealNvp.ML.Transforms;
 
 namespace RealNvp.ML.Trainers;
@@ -90,8 +92,8 @@ public sealed record TableFlowOptions
         OptionRange.Require(Couplings >= 2, Group, nameof(Couplings), Couplings, "at least 2, so that every feature is transformed");
         OptionRange.Require(HiddenLayers >= 0, Group, nameof(HiddenLayers), HiddenLayers, "0 or more");
         OptionRange.Require(HiddenUnits >= 1, Group, nameof(HiddenUnits), HiddenUnits, "1 or more");
-        OptionRange.Require(LogScaleGain is > 0 and <= Steps.FlowStepModule.MaxGain, Group, nameof(LogScaleGain), LogScaleGain,
-            $"above 0 and at most {Steps.FlowStepModule.MaxGain}");
+        OptionRange.Require(LogScaleGain is > 0 and <= FlowStepModule.MaxGain, Group, nameof(LogScaleGain), LogScaleGain,
+            $"above 0 and at most {FlowStepModule.MaxGain}");
         OptionRange.Require(TailBound is 0 or >= 1 and < 1e6, Group, nameof(TailBound), TailBound, "0, or from 1 to below a million");
         OptionRange.Require(LatentTailBound is 0 or >= 1 and < 1e6, Group, nameof(LatentTailBound), LatentTailBound,
             "0, or from 1 to below a million");

@@ -83,7 +83,7 @@ public static class FlowParity
 
     /// <summary>Checks a density graph.</summary>
     /// <param name="model">The flow, with its probes.</param>
-    /// <param name="graph">ONNX bytes from <see cref="FlowModel.BuildDensityGraph"/>.</param>
+    /// <param name="graph">ONNX bytes from <see cref="FlowModel.BuildDensityGraph()"/>.</param>
     /// <param name="threshold">The graph's default threshold; null for the calibrated one.</param>
     /// <returns>The largest errors by name, for the graph's metadata; only the number of probes where the model has none.</returns>
     /// <exception cref="FlowParityException">An output differs by more than is allowed.</exception>
@@ -124,7 +124,7 @@ public static class FlowParity
 
     /// <summary>Checks a sampling graph: from the reference latents back to the probe rows.</summary>
     /// <param name="model">The flow, with its probes.</param>
-    /// <param name="graph">ONNX bytes from <see cref="FlowModel.BuildSamplingGraph"/>.</param>
+    /// <param name="graph">ONNX bytes from <see cref="FlowModel.BuildSamplingGraph()"/>.</param>
     /// <returns>The largest errors by name, for the graph's metadata; only the number of probes where the model has none.</returns>
     /// <exception cref="FlowParityException">A feature differs by more than is allowed.</exception>
     public static IReadOnlyDictionary<string, string> CheckSampling(FlowModel model, byte[] graph)
@@ -157,7 +157,7 @@ public static class FlowParity
     /// computed wrongly is off by about 1. Where a density graph is wrong in the same way nothing is found, which is why the trained size is checked by its probes.
     /// </remarks>
     /// <param name="model">The flow at the graph's size.</param>
-    /// <param name="graph">ONNX bytes from <see cref="FlowModel.BuildSamplingGraph"/>.</param>
+    /// <param name="graph">ONNX bytes from <see cref="FlowModel.BuildSamplingGraph()"/>.</param>
     /// <returns>The largest error, for the graph's metadata.</returns>
     /// <exception cref="FlowParityException">A latent does not come back.</exception>
     public static IReadOnlyDictionary<string, string> CheckRoundTrip(FlowModel model, byte[] graph)

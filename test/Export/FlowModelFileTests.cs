@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Google.Protobuf;
 using RealNvp.ML.Export;
+using RealNvp.ML.Export.Nets;
 using RealNvp.ML.Export.Steps;
 using RealNvp.ML.Export.Storage;
 
@@ -123,7 +124,7 @@ public class FlowModelFileTests
             content.InputShape.Clear();
             content.InputShape.AddRange([2, 30_000, 30_000]);
             content.Members[0].Steps.Clear();
-            content.Members[0].Steps.Add(StepWriter.Write(new Logit(256, 1)));
+            content.Members[0].Steps.Add(StepKinds.Save(new Logit(256, 1)));
             content.Probes = new ProbesMessage();
         }, s_imageFile);
         Load(file); // once for what is compiled and loaded on the way
@@ -316,7 +317,7 @@ public class FlowModelFileTests
                 for (int i = 0; i < items.Length; i++)
                     AssertSameValue(items[i], others[i], $"{where}[{i}]");
                 break;
-            case DenseLayer or CouplingMask or ResidualConditioner or ResidualBlock or ConvLayer or ChannelAffine:
+            case DenseLayer or CouplingMask or ResidualConditioner or ResidualBlock or ConvLayer or ConditionerNorm:
                 foreach (var property in expected.GetType().GetProperties())
                     AssertSameValue(property.GetValue(expected), property.GetValue(found), $"{where}.{property.Name}");
                 break;

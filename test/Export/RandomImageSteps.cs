@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using RealNvp.ML.Export;
+using RealNvp.ML.Export.Nets;
 using RealNvp.ML.Export.Steps;
 
 namespace RealNvp.ML.Tests.Exports;
@@ -44,7 +45,7 @@ internal sealed class RandomImageSteps(int seed)
             Conv(Width, 2 * channels, 1));
     }
 
-    private ChannelAffine Affine(int channels) => new(Draw(channels, 0.4, 1.2), Draw(channels, -0.5, 0.5));
+    private ConditionerNorm Affine(int channels) => new(Draw(channels, 0.4, 1.2), Draw(channels, -0.5, 0.5));
 
     private ConvLayer Conv(int inputs, int outputs, int kernel)
     {

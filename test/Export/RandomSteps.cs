@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using RealNvp.ML.Export;
+using RealNvp.ML.Export.Nets;
 using RealNvp.ML.Export.Steps;
 
 namespace RealNvp.ML.Tests.Exports;

@@ -1,4 +1,5 @@
 using RealNvp.ML.Export;
+using RealNvp.ML.Export.Nets;
 using RealNvp.ML.Export.Steps;
 
 namespace RealNvp.ML.Tests.Exports;

@@ -1,4 +1,5 @@
 using RealNvp.ML.Export;
+using RealNvp.ML.Export.Nets;
 using RealNvp.ML.Export.Steps;
 
 namespace RealNvp.ML.Tests.Exports;
@@ -198,7 +199,7 @@ internal static class ReferenceImageFlow
         });
     }
 
-    private static double[,,] Affine(ChannelAffine affine, double[,,] x) => Map(x, (c, _, _, v) => affine.Scale[c] * v + affine.Shift[c]);
+    private static double[,,] Affine(ConditionerNorm affine, double[,,] x) => Map(x, (c, _, _, v) => affine.Scale[c] * v + affine.Shift[c]);
 
     private static double[,,] Relu(double[,,] x) => Map(x, (_, _, _, v) => Math.Max(0, v));
 

@@ -1,5 +1,6 @@
+using RealNvp.ML.Trainers.Flows.Nets;
+using RealNvp.ML.Trainers.Flows.Steps;
 using RealNvp.ML.Trainers.Native;
-using RealNvp.ML.Trainers.Steps;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,7 +1,8 @@
 using RealNvp.ML.Export;
 using RealNvp.ML.Tests.Exports;
 using RealNvp.ML.Trainers;
-using RealNvp.ML.Trainers.Steps;
+using RealNvp.ML.Trainers.Flows;
+using RealNvp.ML.Trainers.Flows.Steps;
 using RealNvp.ML.Trainers.Training;
 using RealNvp.ML.Transforms;
 using TorchSharp;
@@ -126,7 +127,7 @@ public sealed class FlowFreezerTests
         RandomState.Set(flow, 0.6);
         flow.to(ScalarType.Float32); // as training leaves it
         using IDisposable guard = no_grad();
-        foreach ((int i, ImageBatchNorm norm) in flow.Steps.OfType<ImageBatchNorm>().Index())
+        foreach ((int i, ImageBatchNormModule norm) in flow.Steps.OfType<ImageBatchNormModule>().Index())
         {
             double scale = i < 2 ? Math.Min(magnification, 90) : Math.Max(1, magnification / 90); // no norm has more than 100
             norm.state_dict()["runningVariance"].fill_(1 / (scale * scale) - 1e-4);

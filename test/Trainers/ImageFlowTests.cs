@@ -1,14 +1,13 @@
 using RealNvp.ML.Export;
 using RealNvp.ML.Export.Steps;
+using RealNvp.ML.Trainers;
 using RealNvp.ML.Trainers.Data.Columns;
 using RealNvp.ML.Trainers.Data.Rows;
+using RealNvp.ML.Trainers.Flows;
+using RealNvp.ML.Trainers.Flows.Steps;
 using RealNvp.ML.Trainers.Native;
-using RealNvp.ML.Trainers;
-using RealNvp.ML.Trainers.Steps;
 using TorchSharp;
 using static TorchSharp.torch;
-using Frozen = RealNvp.ML.Export.Steps;
-using Torch = RealNvp.ML.Trainers.Steps;
 
 namespace RealNvp.ML.Tests.Trainers;
 
@@ -36,7 +35,7 @@ public sealed class ImageFlowTests
     public void The_log_determinant_is_that_of_the_numerical_Jacobian_in_training_with_the_statistics_held(string name)
     {
         Flow flow = Randomised(name);
-        foreach (Torch.ImageBatchNorm norm in flow.Steps.OfType<Torch.ImageBatchNorm>())
+        foreach (ImageBatchNormModule norm in flow.Steps.OfType<ImageBatchNormModule>())
             ImageStatistics.Hold(norm);
         flow.train();
         CheckLogDet(name, flow);
@@ -82,7 +81,7 @@ public sealed class ImageFlowTests
     {
         using DisposeScope scope = NewDisposeScope();
         var flow = new Flow(
-            [new Torch.Squeeze(SqueezeOrder.Ordered, 1), new Torch.FactorOut(), new Torch.Squeeze(SqueezeOrder.Plain, 2), new Torch.FactorOut()], FlowShape.Image(1, 4, 4));
+            [new SqueezeModule(SqueezeOrder.Ordered, 1), new FactorOutModule(), new SqueezeModule(SqueezeOrder.Plain, 2), new FactorOutModule()], FlowShape.Image(1, 4, 4));
         Tensor row = arange(16, dtype: ScalarType.Float64).reshape(1, 16);
         // the first level keeps 0 2 / 8 10 and 5 7 / 13 15 (top left, bottom right); 1 3 / 9 11 and 4 6 / 12 14 go first
         double[] expected = [0, 2, 8, 10, 5, 7, 13, 15, 1, 3, 9, 11, 4, 6, 12, 14];
@@ -99,12 +98,12 @@ public sealed class ImageFlowTests
             ["Logit", "CheckerboardCoupling", "CheckerboardCoupling", "CheckerboardCoupling", "Squeeze", "ChannelCoupling", "ChannelCoupling", "ChannelCoupling",
                 "Unsqueeze", "Squeeze", "FactorOut", "CheckerboardCoupling", "CheckerboardCoupling", "CheckerboardCoupling", "CheckerboardCoupling"],
             steps.Select(step => step.Kind));
-        Frozen.ImageCoupling[] couplings = [.. steps.OfType<Frozen.ImageCoupling>()];
+        ImageCoupling[] couplings = [.. steps.OfType<ImageCoupling>()];
         Assert.Equal([4, 4, 4, 8, 8, 8, 8, 8, 8, 8], couplings.Select(coupling => coupling.Net.First.Outputs));
         ImageMask e = ImageMask.EvenPixels, o = ImageMask.OddPixels, f = ImageMask.FirstChannels, s = ImageMask.SecondChannels;
         Assert.Equal([e, o, e, f, s, f, e, o, e, o], couplings.Select(coupling => coupling.Mask));
         Assert.All(couplings, coupling => Assert.Equal(2, coupling.Net.Blocks.Length));
-        Assert.Equal([SqueezeOrder.Plain, SqueezeOrder.Ordered], steps.OfType<Frozen.Squeeze>().Select(step => step.Order));
+        Assert.Equal([SqueezeOrder.Plain, SqueezeOrder.Ordered], steps.OfType<Squeeze>().Select(step => step.Order));
     }
 
     [Fact]
@@ -115,7 +114,7 @@ public sealed class ImageFlowTests
         Flow flow = Fresh(shape, s_small with { BatchNorm = false });
         Tensor rows = RandomRows(shape, 256, 1).to(ScalarType.Float32);
         (Tensor latent, Tensor logDet) = flow.forward(rows);
-        (Tensor logits, Tensor expected) = new Torch.Logit(256, 1).forward(rows.reshape(-1, 1, 8, 8));
+        (Tensor logits, Tensor expected) = new LogitModule(256, 1).forward(rows.reshape(-1, 1, 8, 8));
         Assert.True(latent.sort(1).Values.equal(logits.flatten(1).sort(1).Values).all().item<bool>()); // the same values in the order of the scales
         Assert.True(logDet.allclose(expected));
     }
@@ -169,7 +168,7 @@ public sealed class ImageFlowTests
         for (int i = 0; i < latents.Length; i++)
             Assert.Equal(latents[i], back[i], 1e-2f);
         Assert.Contains("9x8", Assert.Throws<FlowModelException>(() => large.WithImageSize(9, 8)).Message, StringComparison.Ordinal);
-        Assert.Throws<FlowModelException>(() => new FlowModel(FlowShape.Vector(2), [new Frozen.TailCompression(1)]).WithImageSize(4, 4));
+        Assert.Throws<FlowModelException>(() => new FlowModel(FlowShape.Vector(2), [new TailCompression(1)]).WithImageSize(4, 4));
     }
 
     [Fact]

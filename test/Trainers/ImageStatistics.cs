@@ -1,6 +1,6 @@
+using RealNvp.ML.Trainers.Flows.Steps;
 using TorchSharp;
 using static TorchSharp.torch;
-using Torch = RealNvp.ML.Trainers.Steps;
 
 namespace RealNvp.ML.Tests.Trainers;
 
@@ -8,7 +8,7 @@ namespace RealNvp.ML.Tests.Trainers;
 internal static class ImageStatistics
 {
     /// <summary>Gives a norm random statistics.</summary>
-    public static void Hold(Torch.ImageBatchNorm norm)
+    public static void Hold(ImageBatchNormModule norm)
     {
         long[] shape = norm.named_buffers().Single(pair => pair.name == "runningMean").buffer.shape;
         var generator = new Generator(9);

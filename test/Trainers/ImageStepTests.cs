@@ -1,10 +1,9 @@
 using RealNvp.ML.Export;
 using RealNvp.ML.Export.Steps;
-using RealNvp.ML.Trainers.Steps;
+using RealNvp.ML.Trainers.Flows.Nets;
+using RealNvp.ML.Trainers.Flows.Steps;
 using TorchSharp;
 using static TorchSharp.torch;
-using Frozen = RealNvp.ML.Export.Steps;
-using Torch = RealNvp.ML.Trainers.Steps;
 
 namespace RealNvp.ML.Tests.Trainers;
 
@@ -20,16 +19,16 @@ public sealed class ImageStepTests
     /// <summary>One of each step, and of each form that is computed differently.</summary>
     private static readonly Dictionary<string, (FlowShape Shape, Func<FlowStepModule> Create)> s_steps = new()
     {
-        ["Logit, 8 bits"] = (s_colour, () => new Torch.Logit(256, 1)),
-        ["Logit, 17 levels"] = (s_grey, () => new Torch.Logit(17, 1)),
-        ["Logit, from 0 to 1"] = (s_grey, () => new Torch.Logit(256, 1 / 255f)),
-        ["Squeeze, plain, grey"] = (s_grey, () => new Torch.Squeeze(SqueezeOrder.Plain, 1)),
-        ["Squeeze, plain, colour"] = (s_colour, () => new Torch.Squeeze(SqueezeOrder.Plain, 3)),
-        ["Squeeze, ordered, grey"] = (s_grey, () => new Torch.Squeeze(SqueezeOrder.Ordered, 1)),
-        ["Squeeze, ordered, colour"] = (s_colour, () => new Torch.Squeeze(SqueezeOrder.Ordered, 3)),
-        ["Unsqueeze, plain"] = (FlowShape.Image(12, 2, 2), () => new Torch.Unsqueeze(SqueezeOrder.Plain, 3)),
-        ["Unsqueeze, ordered"] = (FlowShape.Image(12, 2, 2), () => new Torch.Unsqueeze(SqueezeOrder.Ordered, 3)),
-        ["FactorOut"] = (s_squeezed, () => new Torch.FactorOut()),
+        ["Logit, 8 bits"] = (s_colour, () => new LogitModule(256, 1)),
+        ["Logit, 17 levels"] = (s_grey, () => new LogitModule(17, 1)),
+        ["Logit, from 0 to 1"] = (s_grey, () => new LogitModule(256, 1 / 255f)),
+        ["Squeeze, plain, grey"] = (s_grey, () => new SqueezeModule(SqueezeOrder.Plain, 1)),
+        ["Squeeze, plain, colour"] = (s_colour, () => new SqueezeModule(SqueezeOrder.Plain, 3)),
+        ["Squeeze, ordered, grey"] = (s_grey, () => new SqueezeModule(SqueezeOrder.Ordered, 1)),
+        ["Squeeze, ordered, colour"] = (s_colour, () => new SqueezeModule(SqueezeOrder.Ordered, 3)),
+        ["Unsqueeze, plain"] = (FlowShape.Image(12, 2, 2), () => new UnsqueezeModule(SqueezeOrder.Plain, 3)),
+        ["Unsqueeze, ordered"] = (FlowShape.Image(12, 2, 2), () => new UnsqueezeModule(SqueezeOrder.Ordered, 3)),
+        ["FactorOut"] = (s_squeezed, () => new FactorOutModule()),
         ["CheckerboardCoupling, grey"] = Checkerboard(s_grey, ImageMask.EvenPixels, s_net),
         ["CheckerboardCoupling, colour"] = Checkerboard(s_colour, ImageMask.OddPixels, s_net),
         ["CheckerboardCoupling, odd sides"] = Checkerboard(s_odd, ImageMask.OddPixels, s_net),
@@ -54,7 +53,7 @@ public sealed class ImageStepTests
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor planes = arange(2 * 3 * 4 * 5).reshape(2, 3, 4, 5).to(ScalarType.Float32);
-        Tensor pixels = Torch.ResidualConditioner.ChannelsLast(planes);
+        Tensor pixels = ResidualConditionerModule.ChannelsLast(planes);
         Assert.Equal([3 * 4 * 5, 1, 5 * 3, 3], pixels.stride());
         Assert.True(pixels.equal(planes).all().ToBoolean());
     }
@@ -79,7 +78,7 @@ public sealed class ImageStepTests
     {
         FlowStepModule step = Randomised(name);
         step.train();
-        if (step is Torch.ImageBatchNorm norm)
+        if (step is ImageBatchNormModule norm)
             ImageStatistics.Hold(norm);
         CheckLogDet(name, step);
     }
@@ -112,7 +111,7 @@ public sealed class ImageStepTests
         using DisposeScope scope = NewDisposeScope();
         // two channels of one 2x2 square: 0 1 / 2 3 and 4 5 / 6 7
         Tensor x = arange(8, dtype: ScalarType.Float64).reshape(1, 2, 2, 2);
-        double[] Squeezed(SqueezeOrder order) => [.. new Torch.Squeeze(order, 2).forward(x).Output.contiguous().data<double>()];
+        double[] Squeezed(SqueezeOrder order) => [.. new SqueezeModule(order, 2).forward(x).Output.contiguous().data<double>()];
         Assert.Equal([0, 1, 2, 3, 4, 5, 6, 7], Squeezed(SqueezeOrder.Plain)); // c * 4 + 2 dy + dx
         Assert.Equal([0, 4, 3, 7, 1, 5, 2, 6], Squeezed(SqueezeOrder.Ordered)); // top left, bottom right, top right, bottom left
     }
@@ -122,7 +121,7 @@ public sealed class ImageStepTests
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor board = tensor(ImageMask.EvenPixels.Conditioning(4, 4)).reshape(1, 1, 4, 4).expand(1, 3, 4, 4);
-        Tensor squeezed = new Torch.Squeeze(SqueezeOrder.Ordered, 3).forward(board).Output;
+        Tensor squeezed = new SqueezeModule(SqueezeOrder.Ordered, 3).forward(board).Output;
         Assert.True(squeezed.narrow(1, 0, 6).eq(1).all().item<bool>());
         Assert.True(squeezed.narrow(1, 6, 6).eq(0).all().item<bool>());
     }
@@ -183,7 +182,7 @@ public sealed class ImageStepTests
         using DisposeScope scope = NewDisposeScope();
         // odd pixels are transformed: 1 and 3 in the first image, 8 and 0 in the second; the others must not count, whatever they are
         Tensor x = tensor(new double[] { 50, 1, 3, 60, -70, 8, 0, 80 }, [2, 1, 2, 2]);
-        var norm = new Torch.ImageBatchNorm(ImageMask.EvenPixels, 1, 2, 2, maskedZeros);
+        var norm = new ImageBatchNormModule(ImageMask.EvenPixels, 1, 2, 2, maskedZeros);
         norm.to(ScalarType.Float64);
         norm.train();
         (double mean, double variance) = maskedZeros ? (12.0 / 8, 74.0 / 8 - 1.5 * 1.5) : (3, 38.0 / 4); // 4 + 0 + 25 + 9
@@ -220,7 +219,7 @@ public sealed class ImageStepTests
     public void Logit_is_the_paper_s_within_the_levels_and_finite_beyond_them()
     {
         using DisposeScope scope = NewDisposeScope();
-        var logit = new Torch.Logit(256, 1);
+        var logit = new LogitModule(256, 1);
         Tensor levels = tensor(new double[] { 0, 128, 255, 0, -1e6, 1e6, 300, -50 }, [2, 1, 2, 2]);
         (Tensor y, Tensor logDet) = logit.forward(levels);
         double expected = 0;
@@ -242,7 +241,7 @@ public sealed class ImageStepTests
         Tensor levels = tensor(new double[] { 3, 200, 17, 255 }, [1, 1, 2, 2]);
         double Bits(float width)
         {
-            var logit = new Torch.Logit(256, width);
+            var logit = new LogitModule(256, width);
             (Tensor y, Tensor logDet) = logit.forward(levels * width);
             double logLikelihood = (logDet - (y.square() + Math.Log(2 * Math.PI)).sum() / 2).item<double>();
             return new FlowModel(FlowShape.Image(1, 2, 2), [logit.Freeze()]).BitsPerDimension(logLikelihood);
@@ -267,7 +266,7 @@ public sealed class ImageStepTests
             Assert.Equal(numerical, logDet, 1e-6 * Math.Max(1, Math.Abs(numerical)));
             largest = Math.Max(largest, Math.Abs(logDet));
         }
-        if (step is not (Torch.Squeeze or Torch.Unsqueeze or Torch.FactorOut)) // whose log-determinants are zero
+        if (step is not (SqueezeModule or UnsqueezeModule or FactorOutModule)) // whose log-determinants are zero
             Assert.True(largest > 0.1, "The step is near the identity: the test would pass anything.");
     }
 
@@ -283,17 +282,17 @@ public sealed class ImageStepTests
     {
         FlowShape shape = s_steps[name].Shape;
         long[] dimensions = [Rows, .. shape.Dimensions.Select(dimension => (long)dimension)];
-        if (s_steps[name].Create().Freeze() is Frozen.Logit logit) // levels, from the first to the last and a little beyond
+        if (s_steps[name].Create().Freeze() is Logit logit) // levels, from the first to the last and a little beyond
             return (rand(dimensions, dtype: ScalarType.Float64, generator: new Generator(3)) * 1.2 - 0.1) * logit.Levels * logit.LevelWidth;
         return randn(dimensions, dtype: ScalarType.Float64, generator: new Generator(3)) * 1.5;
     }
 
     private static (FlowShape, Func<FlowStepModule>) Checkerboard(FlowShape shape, ImageMask mask, ImageCouplingOptions options)
-        => (shape, () => new Torch.CheckerboardCoupling(mask, shape.Dimensions[0], shape.Dimensions[1], shape.Dimensions[2], options, new Generator(1)));
+        => (shape, () => new CheckerboardCouplingModule(mask, shape.Dimensions[0], shape.Dimensions[1], shape.Dimensions[2], options, new Generator(1)));
 
     private static (FlowShape, Func<FlowStepModule>) Channels(FlowShape shape, ImageMask mask, ImageCouplingOptions options)
-        => (shape, () => new Torch.ChannelCoupling(mask, shape.Dimensions[0], options, new Generator(1)));
+        => (shape, () => new ChannelCouplingModule(mask, shape.Dimensions[0], options, new Generator(1)));
 
     private static (FlowShape, Func<FlowStepModule>) Norm(FlowShape shape, ImageMask mask, bool maskedZeros = false)
-        => (shape, () => new Torch.ImageBatchNorm(mask, shape.Dimensions[0], shape.Dimensions[1], shape.Dimensions[2], maskedZeros));
+        => (shape, () => new ImageBatchNormModule(mask, shape.Dimensions[0], shape.Dimensions[1], shape.Dimensions[2], maskedZeros));
 }

@@ -1,15 +1,18 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
-using RealNvp.ML.Export.Steps;
 using RealNvp.ML.Export;
-using RealNvp.ML.Trainers.Data.Columns;
+using RealNvp.ML.Export.Nets;
+using RealNvp.ML.Export.Steps;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Trainers.Data;
+using RealNvp.ML.Trainers.Data.Columns;
+using RealNvp.ML.Trainers.Flows;
+using RealNvp.ML.Trainers.Flows.Nets;
+using RealNvp.ML.Trainers.Flows.Steps;
 using RealNvp.ML.Trainers.Native;
 using RealNvp.ML.Transforms;
 using TorchSharp;
 using static TorchSharp.torch;
-using Torch = RealNvp.ML.Trainers.Steps;
 
 namespace RealNvp.ML.Tests.Trainers;
 
@@ -20,7 +23,7 @@ public sealed class PrecisionTests
     public void A_coupling_in_bfloat16_rounds_its_net_and_nothing_else()
     {
         using DisposeScope scope = NewDisposeScope();
-        using Torch.AffineCoupling low = Coupling(bfloat16: true), full = Coupling(bfloat16: false);
+        using AffineCouplingModule low = Coupling(bfloat16: true), full = Coupling(bfloat16: false);
         Tensor x = randn([200, 5], generator: new Generator(2));
         (Tensor y, Tensor logDet) = low.forward(x);
         (Tensor expectedY, Tensor expectedLogDet) = full.forward(x);
@@ -98,10 +101,10 @@ public sealed class PrecisionTests
         Assert.InRange(low, truth - 0.1, full + 0.05);
     }
 
-    private static Torch.AffineCoupling Coupling(bool bfloat16)
+    private static AffineCouplingModule Coupling(bool bfloat16)
     {
-        var net = new Torch.ConditionerOptions(2, 32, Activation.Relu, 0, 2) { BFloat16 = bfloat16 };
-        var coupling = new Torch.AffineCoupling(new CouplingMask([0, 1, 2], [3, 4]), net, new Generator(1));
+        var net = new ConditionerOptions(2, 32, Activation.Relu, 0, 2) { BFloat16 = bfloat16 };
+        var coupling = new AffineCouplingModule(new CouplingMask([0, 1, 2], [3, 4]), net, new Generator(1));
         using (no_grad())
         {
             var generator = new Generator(7);

@@ -1,6 +1,6 @@
+using RealNvp.ML.Trainers.Flows.Steps;
 using TorchSharp;
 using static TorchSharp.torch;
-using Torch = RealNvp.ML.Trainers.Steps;
 
 namespace RealNvp.ML.Tests.Trainers;
 
@@ -17,7 +17,7 @@ internal static class RandomState
         var generator = new Generator(7);
         foreach ((string name, Tensor value) in module.state_dict())
         {
-            if (!value.is_floating_point() || module is Torch.Rotation || s_constants.Contains(name.Split('.')[^1])) // a rotation is random from the start, and must stay one
+            if (!value.is_floating_point() || module is RotationModule || s_constants.Contains(name.Split('.')[^1])) // a rotation is random from the start, and must stay one
                 continue;
             bool variance = name.Contains("ariance", StringComparison.Ordinal);
             bool positive = variance || name.Contains("deviation", StringComparison.Ordinal) || name.Contains("gain", StringComparison.Ordinal) || name == "widths";

@@ -1,11 +1,13 @@
 using Microsoft.ML.OnnxRuntime;
 using RealNvp.ML.Export;
+using RealNvp.ML.Export.Nets;
 using RealNvp.ML.Export.Steps;
 using RealNvp.ML.Trainers;
-using RealNvp.ML.Trainers.Steps;
+using RealNvp.ML.Trainers.Flows;
+using RealNvp.ML.Trainers.Flows.Nets;
+using RealNvp.ML.Trainers.Flows.Steps;
 using TorchSharp;
 using static TorchSharp.torch;
-using Torch = RealNvp.ML.Trainers.Steps;
 
 namespace RealNvp.ML.Tests.Trainers;
 
@@ -23,21 +25,21 @@ public sealed class StepTests
     /// <summary>One of each step, and of each form that is computed differently.</summary>
     private static readonly Dictionary<string, Func<FlowStepModule>> s_steps = new()
     {
-        ["Dequantization"] = () => new Torch.Dequantization(new float[Features]),
-        ["InvertibleLinear, from the identity"] = () => new Torch.InvertibleLinear(Features),
-        ["InvertibleLinear, from a rotation"] = () => new Torch.InvertibleLinear(Features, new Generator(1)),
-        ["SinhArcsinh"] = () => new Torch.SinhArcsinh(Features),
-        ["Rotation"] = () => new Torch.Rotation(Features, new Generator(1)),
-        ["Standardization"] = () => new Torch.Standardization(new float[Features], Enumerable.Repeat(1f, Features)),
-        ["TailCompression"] = () => new Torch.TailCompression(1),
-        ["Permutation"] = () => new Torch.Permutation([3, 0, 4, 1, 2]),
-        ["AffineCoupling, halves"] = () => new Torch.AffineCoupling(new CouplingMask([0, 1, 2], [3, 4]), s_net, new Generator(1)),
-        ["AffineCoupling, second half conditions"] = () => new Torch.AffineCoupling(new CouplingMask([3, 4], [0, 1, 2]), s_net, new Generator(1)),
-        ["AffineCoupling, scattered mask"] = () => new Torch.AffineCoupling(new CouplingMask([4, 0], [3, 1, 2]), s_net, new Generator(1)),
-        ["AffineCoupling, tanh"] = () => new Torch.AffineCoupling(new CouplingMask([0, 1, 2], [3, 4]), s_net with { Activation = Activation.Tanh }, new Generator(1)),
-        ["AffineCoupling, no hidden layer"] = () => new Torch.AffineCoupling(new CouplingMask([0, 1, 2], [3, 4]), s_net with { HiddenLayers = 0 }, new Generator(1)),
-        ["AffineCoupling, weight norm"] = () => new Torch.AffineCoupling(new CouplingMask([0, 1, 2], [3, 4]), s_net with { WeightNorm = true }, new Generator(1)),
-        ["BatchNorm"] = () => new Torch.BatchNorm(new CouplingMask([4, 0], [3, 1, 2])),
+        ["Dequantization"] = () => new DequantizationModule(new float[Features]),
+        ["InvertibleLinear, from the identity"] = () => new InvertibleLinearModule(Features),
+        ["InvertibleLinear, from a rotation"] = () => new InvertibleLinearModule(Features, new Generator(1)),
+        ["SinhArcsinh"] = () => new SinhArcsinhModule(Features),
+        ["Rotation"] = () => new RotationModule(Features, new Generator(1)),
+        ["Standardization"] = () => new StandardizationModule(new float[Features], Enumerable.Repeat(1f, Features)),
+        ["TailCompression"] = () => new TailCompressionModule(1),
+        ["Permutation"] = () => new PermutationModule([3, 0, 4, 1, 2]),
+        ["AffineCoupling, halves"] = () => new AffineCouplingModule(new CouplingMask([0, 1, 2], [3, 4]), s_net, new Generator(1)),
+        ["AffineCoupling, second half conditions"] = () => new AffineCouplingModule(new CouplingMask([3, 4], [0, 1, 2]), s_net, new Generator(1)),
+        ["AffineCoupling, scattered mask"] = () => new AffineCouplingModule(new CouplingMask([4, 0], [3, 1, 2]), s_net, new Generator(1)),
+        ["AffineCoupling, tanh"] = () => new AffineCouplingModule(new CouplingMask([0, 1, 2], [3, 4]), s_net with { Activation = Activation.Tanh }, new Generator(1)),
+        ["AffineCoupling, no hidden layer"] = () => new AffineCouplingModule(new CouplingMask([0, 1, 2], [3, 4]), s_net with { HiddenLayers = 0 }, new Generator(1)),
+        ["AffineCoupling, weight norm"] = () => new AffineCouplingModule(new CouplingMask([0, 1, 2], [3, 4]), s_net with { WeightNorm = true }, new Generator(1)),
+        ["BatchNorm"] = () => new BatchNormModule(new CouplingMask([4, 0], [3, 1, 2])),
     };
 
     /// <summary>The names of the cases.</summary>
@@ -47,9 +49,9 @@ public sealed class StepTests
     public void Every_step_is_tested_and_has_a_frozen_twin()
     {
         Type[] modules = [.. typeof(FlowStepModule).Assembly.GetTypes().Where(type => type.IsSubclassOf(typeof(FlowStepModule)) && !type.IsAbstract)];
-        string[] frozen = [.. typeof(FlowStep).Assembly.GetTypes().Where(type => type.IsSubclassOf(typeof(FlowStep)) && !type.IsAbstract).Select(type => type.Name)];
-        Assert.Equal(frozen.Order(), modules.Select(type => type.Name).Order());
-        Assert.All(modules, type => Assert.Contains(s_steps.Keys.Concat(ImageStepTests.Names), name => name.Split(',')[0] == type.Name));
+        Type[] frozen = [.. typeof(FlowStep).Assembly.GetTypes().Where(type => type.IsSubclassOf(typeof(FlowStep)) && !type.IsAbstract)];
+        Assert.Equal(frozen.Select(type => type.Name + "Module").Order(), modules.Select(type => type.Name).Order());
+        Assert.All(modules, type => Assert.Contains(s_steps.Keys.Concat(ImageStepTests.Names), name => name.Split(',')[0] + "Module" == type.Name));
     }
 
     [Theory, MemberData(nameof(Steps))]
@@ -60,7 +62,7 @@ public sealed class StepTests
         FlowStepModule step = Randomised(name);
         Tensor x = RandomRows();
         Tensor back = step.Inverse(step.forward(x).Output);
-        double tolerance = step is Torch.Rotation ? 1e-6 : 1e-10; // a matrix in float32 is orthogonal to its rounding
+        double tolerance = step is RotationModule ? 1e-6 : 1e-10; // a matrix in float32 is orthogonal to its rounding
         Assert.True((back - x).abs().max().item<double>() < tolerance);
     }
 
@@ -72,7 +74,7 @@ public sealed class StepTests
     {
         FlowStepModule step = Randomised(name);
         step.train();
-        if (step is Torch.BatchNorm norm)
+        if (step is BatchNormModule norm)
             norm.HeldStatistics = (randn(3, dtype: ScalarType.Float64), rand(3, dtype: ScalarType.Float64) * 0.3 + 0.2);
         CheckLogDet(step);
     }
@@ -103,7 +105,7 @@ public sealed class StepTests
     public void Batch_norm_normalises_a_batch_and_keeps_running_statistics()
     {
         using DisposeScope scope = NewDisposeScope();
-        var norm = new Torch.BatchNorm(new CouplingMask([1], [0]));
+        var norm = new BatchNormModule(new CouplingMask([1], [0]));
         Tensor x = tensor(new double[] { 1, 0, 3, 0, 8, 0 }, [3, 2]);
         norm.to(ScalarType.Float64);
         norm.train();
@@ -123,7 +125,7 @@ public sealed class StepTests
     public void A_fresh_coupling_is_the_identity_and_learns_from_its_first_gradient()
     {
         using DisposeScope scope = NewDisposeScope();
-        var coupling = new Torch.AffineCoupling(new CouplingMask([0, 1, 2], [3, 4]), s_net, new Generator(1));
+        var coupling = new AffineCouplingModule(new CouplingMask([0, 1, 2], [3, 4]), s_net, new Generator(1));
         Tensor x = randn(Rows, Features);
         (Tensor y, Tensor logDet) = coupling.forward(x);
         Assert.True(y.equal(x).all().item<bool>());
@@ -136,14 +138,14 @@ public sealed class StepTests
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor x = randn(Rows, Features);
-        var identity = new Torch.InvertibleLinear(Features);
+        var identity = new InvertibleLinearModule(Features);
         (Tensor y, Tensor logDet) = identity.forward(x);
         Assert.True(y.equal(x).all().item<bool>());
         Assert.Equal(0, logDet.item<float>());
         (y * randn(Rows, Features)).sum().backward();
         Assert.All(identity.named_parameters(), pair => Assert.True(pair.parameter.grad!.abs().max().item<float>() > 0, pair.name));
 
-        (y, logDet) = new Torch.InvertibleLinear(Features, new Generator(1)).forward(x);
+        (y, logDet) = new InvertibleLinearModule(Features, new Generator(1)).forward(x);
         Assert.False(y.isclose(x).any().item<bool>());
         Assert.True(y.square().sum(1).allclose(x.square().sum(1))); // lengths stay
         Assert.Equal(0, logDet.item<float>(), 1e-5);
@@ -154,7 +156,7 @@ public sealed class StepTests
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor x = randn(Rows, Features) * 3;
-        (Tensor y, Tensor logDet) = new Torch.SinhArcsinh(Features).forward(x);
+        (Tensor y, Tensor logDet) = new SinhArcsinhModule(Features).forward(x);
         Assert.True(y.allclose(x, rtol: 1e-5, atol: 1e-5));
         Assert.Equal(0, logDet.abs().max().item<float>(), 1e-5);
     }
@@ -164,7 +166,7 @@ public sealed class StepTests
     {
         using DisposeScope scope = NewDisposeScope();
         var mask = new CouplingMask([0], [1]);
-        var flow = new Flow([new Torch.BatchNorm(mask), new Torch.AffineCoupling(mask, s_net, new Generator(1)), new Torch.BatchNorm(mask)]);
+        var flow = new Flow([new BatchNormModule(mask), new AffineCouplingModule(mask, s_net, new Generator(1)), new BatchNormModule(mask)]);
         RandomState.Set(flow);
         Tensor x = randn([200, 2], dtype: ScalarType.Float64) * 3 + 1;
         flow.RefreshStatistics(x, TestContext.Current.CancellationToken);
@@ -186,7 +188,7 @@ public sealed class StepTests
             double numerical = NumericalJacobian.LogAbsDet(point => step.forward(point).Output, x.narrow(0, row, 1));
             Assert.Equal(numerical, logDet[row].item<double>(), 1e-6 * Math.Max(1, Math.Abs(numerical)));
         }
-        if (step is not (Torch.Permutation or Torch.Dequantization or Torch.Rotation)) // whose log-determinants are zero
+        if (step is not (PermutationModule or DequantizationModule or RotationModule)) // whose log-determinants are zero
             Assert.True(logDet.abs().max().item<double>() > 0.1, "The step is near the identity: the test would pass anything.");
     }
 

@@ -1,7 +1,9 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using RealNvp.ML.Export.Nets;
 using RealNvp.ML.Trainers;
-using RealNvp.ML.Trainers.Steps;
+using RealNvp.ML.Trainers.Flows.Nets;
+using RealNvp.ML.Trainers.Flows.Steps;
 using RealNvp.ML.Transforms;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -59,7 +61,7 @@ public sealed class WeightNormTests
     public void A_dense_layer_computes_and_freezes_to_normalised_weights()
     {
         using DisposeScope scope = NewDisposeScope();
-        using var layer = new DenseLayer(3, 2, normalised: true, zero: false, new Generator(1));
+        using var layer = new DenseLayerModule(3, 2, normalised: true, zero: false, new Generator(1));
         Dictionary<string, TorchSharp.Modules.Parameter> parameters = layer.named_parameters().ToDictionary(pair => pair.name, pair => pair.parameter);
         using (no_grad())
         {
@@ -68,7 +70,7 @@ public sealed class WeightNormTests
             parameters["bias"].copy_(tensor(new float[] { 1, -1 }));
         }
         float[] expected = [6, 0, 8, -2, -4, -4];
-        Export.Steps.DenseLayer frozen = layer.Freeze();
+        DenseLayer frozen = layer.Freeze();
         Assert.All(expected.Zip(frozen.Weights), pair => Assert.Equal(pair.First, pair.Second, 1e-5f));
         Assert.Equal([1, -1], frozen.Bias);
         float[] found = layer.forward(tensor(new float[] { 1, 10, 100 }, [1, 3])).data<float>().ToArray();

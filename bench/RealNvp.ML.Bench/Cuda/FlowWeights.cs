@@ -2,6 +2,7 @@ using System.Text.Json;
 using RealNvp.ML.Bench.Flows;
 using RealNvp.ML.Bench.Running;
 using RealNvp.ML.Export;
+using RealNvp.ML.Export.Nets;
 using RealNvp.ML.Export.Steps;
 
 namespace RealNvp.ML.Bench.Cuda;

@@ -1,8 +1,9 @@
 using System.Globalization;
 using RealNvp.ML.Export;
-using RealNvp.ML.Trainers.Data.Columns;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Trainers.Data;
+using RealNvp.ML.Trainers.Data.Columns;
+using RealNvp.ML.Trainers.Flows;
 using RealNvp.ML.Trainers.Native;
 using RealNvp.ML.Trainers.Training;
 using TorchSharp;

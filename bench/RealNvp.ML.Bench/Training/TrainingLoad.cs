@@ -1,10 +1,11 @@
 using RealNvp.ML.Export;
+using RealNvp.ML.Trainers;
+using RealNvp.ML.Trainers.Data;
 using RealNvp.ML.Trainers.Data.Batches;
 using RealNvp.ML.Trainers.Data.Columns;
 using RealNvp.ML.Trainers.Data.Rows;
 using RealNvp.ML.Trainers.Designs;
-using RealNvp.ML.Trainers;
-using RealNvp.ML.Trainers.Data;
+using RealNvp.ML.Trainers.Flows;
 using RealNvp.ML.Trainers.Native;
 using RealNvp.ML.Trainers.Training;
 using TorchSharp;

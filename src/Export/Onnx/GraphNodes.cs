@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 using Google.Protobuf;
-using RealNvp.ML.Export.Steps;
 
 namespace RealNvp.ML.Export.Onnx;
 
@@ -52,18 +51,6 @@ internal sealed class GraphNodes
 
     /// <summary>Gives a tensor a name of its own, for a graph output.</summary>
     public void Name(string output, string tensor) => Add(Create("Identity", [tensor], []), [output]);
-
-    /// <summary>W x + b for a batch of rows.</summary>
-    public string Dense(string x, DenseLayer layer)
-        => Node("Gemm", [x, Constant(layer.Weights.AsSpan(), layer.Outputs, layer.Inputs), Constant(layer.Bias.AsSpan())], [("transB", 1L)]);
-
-    /// <summary>A convolution over a batch [N, C, H, W] that keeps its height and width: zeros stand around the image.</summary>
-    public string Conv(string x, ConvLayer layer)
-    {
-        long kernel = layer.Kernel, margin = kernel / 2;
-        return Node("Conv", [x, Constant(layer.Weights.AsSpan(), layer.Outputs, layer.Inputs, kernel, kernel), Constant(layer.Bias.AsSpan())],
-            [("kernel_shape", new[] { kernel, kernel }), ("pads", new[] { margin, margin, margin, margin })]);
-    }
 
     /// <summary>The sum over the last axis of [N, k], as [N, 1].</summary>
     public string RowSum(string x) => Node("ReduceSum", [x, Constant([1L])], [("keepdims", 1L)]);

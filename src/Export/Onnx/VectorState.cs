@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using RealNvp.ML.Export.Steps;
 
 namespace RealNvp.ML.Export.Onnx;
 
@@ -48,15 +47,15 @@ internal sealed class VectorState
         ? part.Tensor
         : _nodes.Node("Mul", part.Tensor, _nodes.Constant(part.Scale));
 
-    /// <summary>The vector as the mask's two halves.</summary>
-    public (VectorPart Conditioning, VectorPart Transformed) Split(CouplingMask mask)
+    /// <summary>The vector as two parts, over the positions that each is to have: together all.</summary>
+    public (VectorPart First, VectorPart Second) Split(ImmutableArray<int> first, ImmutableArray<int> second)
     {
-        if (Find(mask.Conditioning) is not { } conditioning || Find(mask.Transformed) is not { } transformed)
+        if (Find(first) is not { } head || Find(second) is not { } tail)
         {
-            (conditioning, transformed) = Separate(Join(), mask);
-            _parts = [conditioning, transformed];
+            (head, tail) = Separate(Join(), first, second);
+            _parts = [head, tail];
         }
-        return (conditioning, transformed);
+        return (head, tail);
     }
 
     /// <summary>The whole vector in the order of its positions, pending scales multiplied.</summary>
@@ -88,20 +87,23 @@ internal sealed class VectorState
         return new VectorPart(tensor, [.. _parts.SelectMany(part => part.Positions)], scale);
     }
 
-    private (VectorPart, VectorPart) Separate(VectorPart whole, CouplingMask mask)
+    private (VectorPart, VectorPart) Separate(VectorPart whole, ImmutableArray<int> first, ImmutableArray<int> second)
     {
         // A Split copies whole runs; a Gather goes value by value.
-        foreach (bool conditioningFirst in new[] { true, false })
+        if (first.Concat(second).SequenceEqual(whole.Positions))
+            return Cut(whole, first, second);
+        if (second.Concat(first).SequenceEqual(whole.Positions))
         {
-            (ImmutableArray<int> first, ImmutableArray<int> second) = conditioningFirst ? (mask.Conditioning, mask.Transformed) : (mask.Transformed, mask.Conditioning);
-            if (!first.Concat(second).SequenceEqual(whole.Positions))
-                continue;
-            string[] halves = _nodes.Node("Split", [whole.Tensor, _nodes.Constant([(long)first.Length, second.Length])], 2, [("axis", 1L)]);
-            var head = new VectorPart(halves[0], first, whole.Scale?[..first.Length]);
-            var tail = new VectorPart(halves[1], second, whole.Scale?[first.Length..]);
-            return conditioningFirst ? (head, tail) : (tail, head);
+            (VectorPart head, VectorPart tail) = Cut(whole, second, first);
+            return (tail, head);
         }
-        return (Take(whole, mask.Conditioning), Take(whole, mask.Transformed));
+        return (Take(whole, first), Take(whole, second));
+    }
+
+    private (VectorPart, VectorPart) Cut(VectorPart whole, ImmutableArray<int> first, ImmutableArray<int> second)
+    {
+        string[] halves = _nodes.Node("Split", [whole.Tensor, _nodes.Constant([(long)first.Length, second.Length])], 2, [("axis", 1L)]);
+        return (new(halves[0], first, whole.Scale?[..first.Length]), new(halves[1], second, whole.Scale?[first.Length..]));
     }
 
     private VectorPart Take(VectorPart whole, ImmutableArray<int> positions)

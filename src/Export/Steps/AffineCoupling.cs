@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using RealNvp.ML.Export.Nets;
 using RealNvp.ML.Export.Onnx;
 using RealNvp.ML.Export.Storage;
 
@@ -78,26 +79,26 @@ public sealed class AffineCoupling : FlowStep
     // Notation of the two graphs: a pending scale g stands for the value g * u, so that constant factors travel to the end of the graph
     // for free: g folds into the first layer where the half conditions, and 1/g into the shift head where it is transformed.
 
-    internal override void WriteDensity(DensityGraph graph)
+    internal override void EmitDensity(DensityState state)
     {
-        (VectorPart conditioning, VectorPart transformed) = graph.Vector.Split(Mask);
+        (VectorPart conditioning, VectorPart transformed) = state.Vector.Split(Mask.Conditioning, Mask.Transformed);
         double[] pending = PendingScale(transformed, sign: +1);
-        (string s, string t) = WriteNet(graph.Nodes, conditioning, pending);
-        graph.AddLogDet(s, transformed.Width);
+        (string s, string t) = EmitNet(state.Nodes, conditioning, pending);
+        state.AddLogDet(s, transformed.Width);
         if (_logScaleOffset is not null)
-            graph.AddConstantLogDet(_logScaleOffset.Sum());
-        string scaled = graph.Nodes.Node("Mul", transformed.Tensor, graph.Nodes.Node("Exp", s));
-        graph.Vector.Replace(transformed with { Tensor = graph.Nodes.Node("Add", scaled, t), Scale = pending });
+            state.AddConstantLogDet(_logScaleOffset.Sum());
+        string scaled = state.Nodes.Node("Mul", transformed.Tensor, state.Nodes.Node("Exp", s));
+        state.Vector.Replace(transformed with { Tensor = state.Nodes.Node("Add", scaled, t), Scale = pending });
     }
 
-    internal override void WriteSampling(SamplingGraph graph)
+    internal override void EmitSampling(FlowState state)
     {
-        (VectorPart conditioning, VectorPart transformed) = graph.Vector.Split(Mask);
+        (VectorPart conditioning, VectorPart transformed) = state.Vector.Split(Mask.Conditioning, Mask.Transformed);
         double[] incoming = transformed.ScaleOrOnes();
-        (string s, string t) = WriteNet(graph.Nodes, conditioning, incoming);
-        string shifted = graph.Nodes.Node("Sub", transformed.Tensor, t);
-        string tensor = graph.Nodes.Node("Mul", shifted, graph.Nodes.Node("Exp", graph.Nodes.Node("Neg", s)));
-        graph.Vector.Replace(transformed with { Tensor = tensor, Scale = PendingScale(transformed, sign: -1) });
+        (string s, string t) = EmitNet(state.Nodes, conditioning, incoming);
+        string shifted = state.Nodes.Node("Sub", transformed.Tensor, t);
+        string tensor = state.Nodes.Node("Mul", shifted, state.Nodes.Node("Exp", state.Nodes.Node("Neg", s)));
+        state.Vector.Replace(transformed with { Tensor = tensor, Scale = PendingScale(transformed, sign: -1) });
     }
 
     internal override FlowStep? TryFuse(FlowStep next)
@@ -110,31 +111,31 @@ public sealed class AffineCoupling : FlowStep
         return new AffineCoupling(Mask, Trunk, Activation, LogScale, Shift.WithOutputAffine(scale, [.. norm.Shift.Select(value => (double)value)]), Gain, offset);
     }
 
-    internal override void Write(StepWriter writer)
+    internal override void Save(StepWriter writer)
     {
         writer.Indices("conditioning", Mask.Conditioning);
         writer.Indices("transformed", Mask.Transformed);
         writer.Text("activation", Activation.ToString());
         writer.Number("hidden_layers", Trunk.Length);
         for (int i = 0; i < Trunk.Length; i++)
-            Trunk[i].Write(writer, $"trunk.{i}");
-        LogScale.Write(writer, "log_scale");
-        Shift.Write(writer, "shift");
+            Trunk[i].Save(writer, $"trunk.{i}");
+        LogScale.Save(writer, "log_scale");
+        Shift.Save(writer, "shift");
         writer.Tensor("gain", Gain);
     }
 
-    internal static AffineCoupling Read(StepReader reader)
+    internal static AffineCoupling Load(StepReader reader)
     {
         // a list, which grows by what is there: a file may promise more layers than fit into memory
         var trunk = new List<DenseLayer>();
         for (int i = 0, count = reader.Count("hidden_layers"); i < count; i++)
-            trunk.Add(DenseLayer.Read(reader, $"trunk.{i}"));
+            trunk.Add(DenseLayer.Load(reader, $"trunk.{i}"));
         return new(
             new CouplingMask(reader.Indices("conditioning"), reader.Indices("transformed")),
             [.. trunk],
             reader.Enum<Activation>("activation"),
-            DenseLayer.Read(reader, "log_scale"),
-            DenseLayer.Read(reader, "shift"),
+            DenseLayer.Load(reader, "log_scale"),
+            DenseLayer.Load(reader, "shift"),
             reader.Tensor("gain"));
     }
 
@@ -142,7 +143,7 @@ public sealed class AffineCoupling : FlowStep
         => [.. transformed.ScaleOrOnes().Select((scale, i) => scale * Math.Exp(sign * (_logScaleOffset?[i] ?? 0)))];
 
     /// <summary>The net's two outputs: s without its constant terms, and t divided by <paramref name="shiftDivisor"/>.</summary>
-    private (string S, string T) WriteNet(GraphNodes nodes, VectorPart conditioning, double[] shiftDivisor)
+    private (string S, string T) EmitNet(GraphNodes nodes, VectorPart conditioning, double[] shiftDivisor)
     {
         DenseLayer shift = Shift.WithOutputAffine([.. shiftDivisor.Select(value => 1 / value)], new double[shiftDivisor.Length]);
         DenseLayer logScale = LogScale;
@@ -154,9 +155,9 @@ public sealed class AffineCoupling : FlowStep
         }
         string hidden = conditioning.Tensor;
         foreach (DenseLayer layer in trunk)
-            hidden = nodes.Node(Activation.ToString(), nodes.Dense(hidden, layer));
-        string r = nodes.Node("Tanh", nodes.Dense(hidden, logScale));
+            hidden = nodes.Node(Activation.ToString(), layer.Emit(nodes, hidden));
+        string r = nodes.Node("Tanh", logScale.Emit(nodes, hidden));
         string s = Gain.All(gain => gain == 1) ? r : nodes.Node("Mul", r, nodes.Constant(Gain.AsSpan()));
-        return (s, nodes.Dense(hidden, shift));
+        return (s, shift.Emit(nodes, hidden));
     }
 }

@@ -47,29 +47,29 @@ public sealed class BatchNorm : FlowStep
     /// <inheritdoc/>
     public override string Describe() => $"{Positions.Length} of {Features} positions, scales {Scale.Min():G3} to {Scale.Max():G3}";
 
-    internal override void WriteDensity(DensityGraph graph)
+    internal override void EmitDensity(DensityState state)
     {
         (double[] scale, double[] shift) = OverAllPositions();
-        graph.Vector.Map(part => part with
+        state.Vector.Map(part => part with
         {
-            Tensor = graph.Nodes.Node("Add",
-                graph.Nodes.Node("Mul", graph.Vector.Scaled(part), graph.Nodes.Constant(part.Select(scale))), graph.Nodes.Constant(part.Select(shift))),
+            Tensor = state.Nodes.Node("Add",
+                state.Nodes.Node("Mul", state.Vector.Scaled(part), state.Nodes.Constant(part.Select(scale))), state.Nodes.Constant(part.Select(shift))),
             Scale = null,
         });
-        graph.AddConstantLogDet(Scale.Sum(value => Math.Log(value)));
+        state.AddConstantLogDet(Scale.Sum(value => Math.Log(value)));
     }
 
-    internal override void WriteSampling(SamplingGraph graph)
+    internal override void EmitSampling(FlowState state)
     {
         (double[] scale, double[] shift) = OverAllPositions();
-        graph.Vector.Map(part => part with
+        state.Vector.Map(part => part with
         {
-            Tensor = graph.Nodes.Node("Sub", graph.Vector.Scaled(part), graph.Nodes.Constant(part.Select(shift))),
+            Tensor = state.Nodes.Node("Sub", state.Vector.Scaled(part), state.Nodes.Constant(part.Select(shift))),
             Scale = Array.ConvertAll(part.Select(scale), value => 1 / value),
         });
     }
 
-    internal override void Write(StepWriter writer)
+    internal override void Save(StepWriter writer)
     {
         writer.Number("features", Features);
         writer.Indices("positions", Positions);
@@ -77,7 +77,7 @@ public sealed class BatchNorm : FlowStep
         writer.Tensor("shift", Shift);
     }
 
-    internal static BatchNorm Read(StepReader reader)
+    internal static BatchNorm Load(StepReader reader)
         => new(reader.Count("features"), reader.Indices("positions"), reader.Tensor("scale"), reader.Tensor("shift"));
 
     private (double[] Scale, double[] Shift) OverAllPositions()

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using RealNvp.ML.Export.Nets;
 using RealNvp.ML.Export.Onnx;
 using RealNvp.ML.Export.Storage;
 
@@ -18,28 +19,28 @@ public sealed class ChannelCoupling : ImageCoupling
     /// <inheritdoc/>
     public override FlowShape OutputShape(FlowShape input) => RequireImage(input, 2 * Gain.Length);
 
-    internal override void WriteDensity(DensityGraph graph) => Write(graph, (x, s, t) =>
+    internal override void EmitDensity(DensityState state) => Emit(state, (x, s, t) =>
     {
-        graph.AddImageLogDet(s, Gain.Length);
-        return Transform(graph.Nodes, x, s, t);
+        state.AddImageLogDet(s, Gain.Length);
+        return Transform(state.Nodes, x, s, t);
     });
 
-    internal override void WriteSampling(SamplingGraph graph) => Write(graph, (y, s, t) => Restore(graph.Nodes, y, s, t));
+    internal override void EmitSampling(FlowState state) => Emit(state, (y, s, t) => Restore(state.Nodes, y, s, t));
 
-    internal static ChannelCoupling Read(StepReader reader)
+    internal static ChannelCoupling Load(StepReader reader)
     {
-        (ImageMask mask, ResidualConditioner net, ImmutableArray<float> gain, bool shiftFirst) = ReadParts(reader);
+        (ImageMask mask, ResidualConditioner net, ImmutableArray<float> gain, bool shiftFirst) = LoadParts(reader);
         return new(mask, net, gain, shiftFirst);
     }
 
-    private void Write(FlowGraph graph, Func<string, string, string, string> formula)
+    private void Emit(FlowState state, Func<string, string, string, string> formula)
     {
-        GraphNodes nodes = graph.Nodes;
+        GraphNodes nodes = state.Nodes;
         int conditioning = Mask == ImageMask.FirstChannels ? 0 : 1, transformed = 1 - conditioning;
-        string[] halves = graph.Image.Halves();
-        (string r, string t) = Net.Write(nodes, halves[conditioning], mask: null);
+        string[] halves = state.Image.Halves();
+        (string r, string t) = Net.Emit(nodes, halves[conditioning], mask: null);
         string s = nodes.Node("Mul", nodes.Node("Tanh", r), nodes.Constant(Gain.AsSpan(), Gain.Length, 1, 1));
         halves[transformed] = formula(halves[transformed], s, t);
-        graph.Image.Replace(nodes.Node("Concat", halves, [("axis", 1L)]));
+        state.Image.Replace(nodes.Node("Concat", halves, [("axis", 1L)]));
     }
 }

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using RealNvp.ML.Export.Nets;
 using RealNvp.ML.Export.Onnx;
 using RealNvp.ML.Export.Storage;
 
@@ -21,32 +22,32 @@ public sealed class CheckerboardCoupling : ImageCoupling
     /// <inheritdoc/>
     public override FlowShape OutputShape(FlowShape input) => RequireImage(input, Gain.Length);
 
-    internal override void WriteDensity(DensityGraph graph)
+    internal override void EmitDensity(DensityState state)
     {
-        (string s, string t) = WriteNet(graph);
-        graph.AddImageLogDet(s, Gain.Length);
-        graph.Image.Replace(Transform(graph.Nodes, graph.Image.Tensor, s, t));
+        (string s, string t) = EmitNet(state);
+        state.AddImageLogDet(s, Gain.Length);
+        state.Image.Replace(Transform(state.Nodes, state.Image.Tensor, s, t));
     }
 
-    internal override void WriteSampling(SamplingGraph graph)
+    internal override void EmitSampling(FlowState state)
     {
-        (string s, string t) = WriteNet(graph);
-        graph.Image.Replace(Restore(graph.Nodes, graph.Image.Tensor, s, t));
+        (string s, string t) = EmitNet(state);
+        state.Image.Replace(Restore(state.Nodes, state.Image.Tensor, s, t));
     }
 
-    internal static CheckerboardCoupling Read(StepReader reader)
+    internal static CheckerboardCoupling Load(StepReader reader)
     {
-        (ImageMask mask, ResidualConditioner net, ImmutableArray<float> gain, bool shiftFirst) = ReadParts(reader);
+        (ImageMask mask, ResidualConditioner net, ImmutableArray<float> gain, bool shiftFirst) = LoadParts(reader);
         return new(mask, net, gain, shiftFirst);
     }
 
     /// <summary>s and t, both zero at conditioning pixels: these then pass through the same formula unchanged.</summary>
-    private (string S, string T) WriteNet(FlowGraph graph)
+    private (string S, string T) EmitNet(FlowState state)
     {
-        (GraphNodes nodes, int height, int width) = (graph.Nodes, graph.Image.Height, graph.Image.Width);
+        (GraphNodes nodes, int height, int width) = (state.Nodes, state.Image.Height, state.Image.Width);
         string conditioning = nodes.Constant(Mask.Conditioning(height, width), 1, height, width);
         float[] transformed = Mask.Complement().Conditioning(height, width);
-        (string r, string t) = Net.Write(nodes, nodes.Node("Mul", graph.Image.Tensor, conditioning), graph.Image.ForEveryRow(conditioning));
+        (string r, string t) = Net.Emit(nodes, nodes.Node("Mul", state.Image.Tensor, conditioning), state.Image.ForEveryRow(conditioning));
         // the gains, and zeros where s is
         float[] gains = [.. Gain.SelectMany(gain => transformed.Select(pixel => gain * pixel))];
         string s = nodes.Node("Mul", nodes.Node("Tanh", r), nodes.Constant(gains, Gain.Length, height, width));

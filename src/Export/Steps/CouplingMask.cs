@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using RealNvp.ML.Export.Storage;
 
 namespace RealNvp.ML.Export.Steps;
 

@@ -28,11 +28,11 @@ public sealed class Dequantization : FlowStep
     /// <inheritdoc/>
     public override string Describe() => $"{Widths.Count(width => width > 0)} of {Widths.Length} features are discrete; uniform noise in training, the bin's centre in scoring";
 
-    internal override void WriteDensity(DensityGraph graph) { }
+    internal override void EmitDensity(DensityState state) { }
 
-    internal override void WriteSampling(SamplingGraph graph) { }
+    internal override void EmitSampling(FlowState state) { }
 
-    internal override void Write(StepWriter writer) => writer.Tensor("widths", Widths);
+    internal override void Save(StepWriter writer) => writer.Tensor("widths", Widths);
 
-    internal static Dequantization Read(StepReader reader) => new(reader.Tensor("widths"));
+    internal static Dequantization Load(StepReader reader) => new(reader.Tensor("widths"));
 }

@@ -21,22 +21,13 @@ public sealed class FactorOut : FlowStep
     /// <inheritdoc/>
     public override string Describe() => "the second half of the channels";
 
-    internal override void WriteDensity(DensityGraph graph)
-    {
-        string[] halves = graph.Image.Halves();
-        graph.Image.SetAside(halves[0], halves[1], OutputShape(graph.Image.Shape));
-    }
+    internal override void EmitDensity(DensityState state) => state.Image.SetHalfAside();
 
-    internal override void WriteSampling(SamplingGraph graph)
-    {
-        ImageState image = graph.Image;
-        string whole = graph.Nodes.Node("Concat", [image.Tensor, image.TakeBack()], [("axis", 1L)]);
-        image.Replace(whole, FlowShape.Image(2 * image.Channels, image.Height, image.Width));
-    }
+    internal override void EmitSampling(FlowState state) => state.Image.TakeHalfBack();
 
-    internal override void Write(StepWriter writer) { }
+    internal override void Save(StepWriter writer) { }
 
-    internal static FactorOut Read(StepReader reader)
+    internal static FactorOut Load(StepReader reader)
     {
         ArgumentNullException.ThrowIfNull(reader); // there is nothing to read
         return new();

@@ -4,16 +4,17 @@ using RealNvp.ML.Export.Storage;
 namespace RealNvp.ML.Export.Steps;
 
 /// <summary>
-/// One step of a trained flow: an invertible map between the input column and the latent, with its log-determinant. The class of the same name in
-/// RealNvp.ML.Trainers is what was trained; this one is its frozen data, and knows how to write itself into the density graph, the sampling graph and the file.
+/// One step of a trained flow: an invertible map between the input column and the latent, with its log-determinant. <c>XModule</c> in
+/// RealNvp.ML.Trainers is what was trained; <c>X</c> is its frozen data, and knows how to emit itself into the density graph and the sampling
+/// graph, and how to save itself to the file.
 /// </summary>
-/// <remarks>A new step is a class here and its twin in Trainers; a static <c>Read(StepReader)</c> makes it known to the file format.</remarks>
+/// <remarks>A new step is a class here, its twin in Trainers, and a line in StepKinds, which makes it known to the file.</remarks>
 public abstract class FlowStep
 {
     private protected FlowStep() { }
 
-    /// <summary>The stable name of the step in files: the name of its class.</summary>
-    public string Kind => GetType().Name;
+    /// <summary>The step's tag in files, which never changes.</summary>
+    public string Kind => StepKinds.TagOf(this);
 
     /// <summary>The shape that leaves the step in the density direction.</summary>
     /// <exception cref="FlowModelException">The step does not accept <paramref name="input"/>.</exception>
@@ -22,14 +23,14 @@ public abstract class FlowStep
     /// <summary>The step in a few words, for <see cref="FlowModel.Summary"/>.</summary>
     public abstract string Describe();
 
-    /// <summary>Writes the density direction: replaces the graph's state and adds the log-determinant.</summary>
-    internal abstract void WriteDensity(DensityGraph graph);
+    /// <summary>Emits the density direction: replaces the graph's state and adds the log-determinant.</summary>
+    internal abstract void EmitDensity(DensityState state);
 
-    /// <summary>Writes the sampling direction: replaces the graph's state by the inverse.</summary>
-    internal abstract void WriteSampling(SamplingGraph graph);
+    /// <summary>Emits the sampling direction: replaces the graph's state by the inverse.</summary>
+    internal abstract void EmitSampling(FlowState state);
 
-    /// <summary>Writes the step's data.</summary>
-    internal abstract void Write(StepWriter writer);
+    /// <summary>Saves the step's data, which a static <c>Load(StepReader)</c> reads back.</summary>
+    internal abstract void Save(StepWriter writer);
 
     /// <summary>This step and the next as one, or null where they do not merge: graphs then have fewer nodes and the same result.</summary>
     internal virtual FlowStep? TryFuse(FlowStep next) => null;

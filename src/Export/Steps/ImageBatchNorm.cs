@@ -40,34 +40,34 @@ public sealed class ImageBatchNorm : FlowStep
     /// <inheritdoc/>
     public override string Describe() => $"all but {Mask}, scales {Scale.Min():G3} to {Scale.Max():G3}";
 
-    internal override void WriteDensity(DensityGraph graph)
+    internal override void EmitDensity(DensityState state)
     {
-        ImageState image = graph.Image;
-        string scaled = graph.Nodes.Node("Mul", image.Tensor, Map(graph, Scale, 1));
-        image.Replace(graph.Nodes.Node("Add", scaled, Map(graph, Shift, 0)));
+        ImageState image = state.Image;
+        string scaled = state.Nodes.Node("Mul", image.Tensor, Map(state, Scale, 1));
+        image.Replace(state.Nodes.Node("Add", scaled, Map(state, Shift, 0)));
         double pixels = Mask.IsCheckerboard() ? Mask.Complement().Conditioning(image.Height, image.Width).Sum() : image.Height * image.Width;
-        graph.AddConstantLogDet(pixels * Scale.Sum(value => Math.Log(value)));
+        state.AddConstantLogDet(pixels * Scale.Sum(value => Math.Log(value)));
     }
 
-    internal override void WriteSampling(SamplingGraph graph)
+    internal override void EmitSampling(FlowState state)
     {
-        string shifted = graph.Nodes.Node("Sub", graph.Image.Tensor, Map(graph, Shift, 0));
-        graph.Image.Replace(graph.Nodes.Node("Mul", shifted, Map(graph, [.. Scale.Select(value => 1 / value)], 1)));
+        string shifted = state.Nodes.Node("Sub", state.Image.Tensor, Map(state, Shift, 0));
+        state.Image.Replace(state.Nodes.Node("Mul", shifted, Map(state, [.. Scale.Select(value => 1 / value)], 1)));
     }
 
-    internal override void Write(StepWriter writer)
+    internal override void Save(StepWriter writer)
     {
         writer.Text("mask", Mask.ToString());
         writer.Tensor("scale", Scale);
         writer.Tensor("shift", Shift);
     }
 
-    internal static ImageBatchNorm Read(StepReader reader) => new(reader.Enum<ImageMask>("mask"), reader.Tensor("scale"), reader.Tensor("shift"));
+    internal static ImageBatchNorm Load(StepReader reader) => new(reader.Enum<ImageMask>("mask"), reader.Tensor("scale"), reader.Tensor("shift"));
 
     /// <summary>The values as a constant over the whole image, with <paramref name="passing"/> where the conditioning half is.</summary>
-    private string Map(FlowGraph graph, ImmutableArray<float> values, float passing)
+    private string Map(FlowState state, ImmutableArray<float> values, float passing)
     {
-        (GraphNodes nodes, int height, int width) = (graph.Nodes, graph.Image.Height, graph.Image.Width);
+        (GraphNodes nodes, int height, int width) = (state.Nodes, state.Image.Height, state.Image.Width);
         IEnumerable<float> others = Enumerable.Repeat(passing, values.Length);
         return Mask switch
         {

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using RealNvp.ML.Export.Nets;
 using RealNvp.ML.Export.Onnx;
 using RealNvp.ML.Export.Storage;
 
@@ -53,14 +54,14 @@ public abstract class ImageCoupling : FlowStep
         return ShiftFirst ? nodes.Node("Sub", nodes.Node("Mul", y, scale), t) : nodes.Node("Mul", nodes.Node("Sub", y, t), scale);
     }
 
-    internal override void Write(StepWriter writer)
+    internal override void Save(StepWriter writer)
     {
         writer.Text("mask", Mask.ToString());
         writer.Tensor("gain", Gain);
         writer.Number("shift_first", ShiftFirst ? 1 : 0);
-        Net.Write(writer);
+        Net.Save(writer);
     }
 
-    private protected static (ImageMask Mask, ResidualConditioner Net, ImmutableArray<float> Gain, bool ShiftFirst) ReadParts(StepReader reader)
-        => (reader.Enum<ImageMask>("mask"), ResidualConditioner.Read(reader), reader.Tensor("gain"), reader.Count("shift_first") != 0);
+    private protected static (ImageMask Mask, ResidualConditioner Net, ImmutableArray<float> Gain, bool ShiftFirst) LoadParts(StepReader reader)
+        => (reader.Enum<ImageMask>("mask"), ResidualConditioner.Load(reader), reader.Tensor("gain"), reader.Count("shift_first") != 0);
 }

@@ -17,7 +17,7 @@ public enum ImageMask
 }
 
 /// <summary>What masks say about pixels and channels.</summary>
-public static class ImageMasks
+internal static class ImageMasks
 {
     /// <summary>Whether the mask divides pixels, and not channels.</summary>
     public static bool IsCheckerboard(this ImageMask mask) => mask is ImageMask.EvenPixels or ImageMask.OddPixels;

@@ -43,25 +43,25 @@ public sealed class InvertibleLinear : FlowStep
     /// <inheritdoc/>
     public override string Describe() => $"{Features} features, log|det| {LogAbsDet:G3}";
 
-    internal override void WriteDensity(DensityGraph graph)
+    internal override void EmitDensity(DensityState state)
     {
-        Write(graph, Matrix);
-        graph.AddConstantLogDet(LogAbsDet);
+        Emit(state, Matrix);
+        state.AddConstantLogDet(LogAbsDet);
     }
 
-    internal override void WriteSampling(SamplingGraph graph) => Write(graph, Inverse);
+    internal override void EmitSampling(FlowState state) => Emit(state, Inverse);
 
-    internal override void Write(StepWriter writer) => writer.Tensor("matrix", Matrix, Features, Features);
+    internal override void Save(StepWriter writer) => writer.Tensor("matrix", Matrix, Features, Features);
 
-    internal static InvertibleLinear Read(StepReader reader)
+    internal static InvertibleLinear Load(StepReader reader)
     {
         (ImmutableArray<float> matrix, int features, _) = reader.Matrix("matrix");
         return new(features, matrix);
     }
 
     // rows are vectors: x W'
-    private void Write(FlowGraph graph, ImmutableArray<float> matrix) => graph.Vector.Reset(
-        graph.Nodes.Node("Gemm", [graph.Vector.Whole(), graph.Nodes.Constant(matrix.AsSpan(), Features, Features)], [("transB", 1L)]));
+    private void Emit(FlowState state, ImmutableArray<float> matrix) => state.Vector.Reset(
+        state.Nodes.Node("Gemm", [state.Vector.Whole(), state.Nodes.Constant(matrix.AsSpan(), Features, Features)], [("transB", 1L)]));
 
     /// <summary>Gauss-Jordan elimination with the largest pivot of each column.</summary>
     private static (double[] Inverse, double LogAbsDet) Invert(double[] matrix, int size)

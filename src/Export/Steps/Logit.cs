@@ -54,37 +54,37 @@ public sealed class Logit : FlowStep
     /// <inheritdoc/>
     public override string Describe() => $"{Levels} levels of {LevelWidth:G3}, alpha {Alpha:G3}; uniform noise in training, the bin's centre in scoring";
 
-    internal override void WriteDensity(DensityGraph graph)
+    internal override void EmitDensity(DensityState state)
     {
-        GraphNodes nodes = graph.Nodes;
+        GraphNodes nodes = state.Nodes;
         // in double: a flow of images that hardly differ magnifies what is rounded here several hundred times
-        string x = nodes.ToDouble(graph.Image.Tensor);
+        string x = nodes.ToDouble(state.Image.Tensor);
         string p = nodes.Node("Add", nodes.Node("Mul", x, nodes.DoubleScalar(Slope)), nodes.DoubleScalar(Intercept));
         string inside = nodes.Node("Clip", p, nodes.DoubleScalar(Edge), nodes.DoubleScalar(1 - Edge));
         string logP = nodes.Node("Log", inside), logQ = nodes.Node("Log", nodes.Node("Sub", nodes.DoubleScalar(1), inside));
         string line = nodes.Node("Mul", nodes.Node("Sub", p, inside), nodes.DoubleScalar(1 / (Edge * (1 - Edge))));
-        graph.AddImageLogDet(nodes.ToFloat(nodes.Node("Neg", nodes.Node("Add", logP, logQ))), graph.Image.Channels);
-        graph.AddConstantLogDet(graph.Image.Shape.Size * Math.Log(Slope));
-        graph.Image.Replace(nodes.ToFloat(nodes.Node("Add", nodes.Node("Sub", logP, logQ), line)));
+        state.AddImageLogDet(nodes.ToFloat(nodes.Node("Neg", nodes.Node("Add", logP, logQ))), state.Image.Channels);
+        state.AddConstantLogDet(state.Image.Channels * state.Image.Height * state.Image.Width * Math.Log(Slope));
+        state.Image.Replace(nodes.ToFloat(nodes.Node("Add", nodes.Node("Sub", logP, logQ), line)));
     }
 
-    internal override void WriteSampling(SamplingGraph graph)
+    internal override void EmitSampling(FlowState state)
     {
-        GraphNodes nodes = graph.Nodes;
+        GraphNodes nodes = state.Nodes;
         double bound = Math.Log((1 - Edge) / Edge);
-        string y = graph.Image.Tensor;
+        string y = state.Image.Tensor;
         string inside = nodes.Node("Clip", y, nodes.Scalar(-bound), nodes.Scalar(bound));
         string line = nodes.Node("Mul", nodes.Node("Sub", y, inside), nodes.Scalar(Edge * (1 - Edge)));
         string p = nodes.Node("Add", nodes.Node("Sigmoid", inside), line);
-        graph.Image.Replace(nodes.Node("Mul", nodes.Node("Sub", p, nodes.Scalar(Intercept)), nodes.Scalar(1 / Slope)));
+        state.Image.Replace(nodes.Node("Mul", nodes.Node("Sub", p, nodes.Scalar(Intercept)), nodes.Scalar(1 / Slope)));
     }
 
-    internal override void Write(StepWriter writer)
+    internal override void Save(StepWriter writer)
     {
         writer.Number("levels", Levels);
         writer.Number("level_width", LevelWidth);
         writer.Number("alpha", Alpha);
     }
 
-    internal static Logit Read(StepReader reader) => new(reader.Count("levels"), (float)reader.Number("level_width"), (float)reader.Number("alpha"));
+    internal static Logit Load(StepReader reader) => new(reader.Count("levels"), (float)reader.Number("level_width"), (float)reader.Number("alpha"));
 }

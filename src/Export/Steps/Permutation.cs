@@ -25,17 +25,17 @@ public sealed class Permutation : FlowStep
     /// <inheritdoc/>
     public override string Describe() => $"{Order.Length} positions";
 
-    internal override void WriteDensity(DensityGraph graph)
+    internal override void EmitDensity(DensityState state)
     {
         var inverse = new int[Order.Length];
         for (int i = 0; i < Order.Length; i++)
             inverse[Order[i]] = i;
-        graph.Vector.Map(part => part with { Positions = [.. part.Select(inverse)] });
+        state.Vector.Map(part => part with { Positions = [.. part.Select(inverse)] });
     }
 
-    internal override void WriteSampling(SamplingGraph graph) => graph.Vector.Map(part => part with { Positions = [.. part.Select(Order)] });
+    internal override void EmitSampling(FlowState state) => state.Vector.Map(part => part with { Positions = [.. part.Select(Order)] });
 
-    internal override void Write(StepWriter writer) => writer.Indices("order", Order);
+    internal override void Save(StepWriter writer) => writer.Indices("order", Order);
 
-    internal static Permutation Read(StepReader reader) => new(reader.Indices("order"));
+    internal static Permutation Load(StepReader reader) => new(reader.Indices("order"));
 }

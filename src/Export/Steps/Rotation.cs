@@ -44,19 +44,19 @@ public sealed class Rotation : FlowStep
     /// <inheritdoc/>
     public override string Describe() => $"{Features} features";
 
-    internal override void WriteDensity(DensityGraph graph) => Write(graph, transposed: 1);
+    internal override void EmitDensity(DensityState state) => Emit(state, transposed: 1);
 
-    internal override void WriteSampling(SamplingGraph graph) => Write(graph, transposed: 0);
+    internal override void EmitSampling(FlowState state) => Emit(state, transposed: 0);
 
-    internal override void Write(StepWriter writer) => writer.Tensor("matrix", Matrix, Features, Features);
+    internal override void Save(StepWriter writer) => writer.Tensor("matrix", Matrix, Features, Features);
 
-    internal static Rotation Read(StepReader reader)
+    internal static Rotation Load(StepReader reader)
     {
         (ImmutableArray<float> matrix, int features, _) = reader.Matrix("matrix");
         return new(features, matrix);
     }
 
     // rows are vectors: x Q' one way, y Q the other
-    private void Write(FlowGraph graph, long transposed) => graph.Vector.Reset(
-        graph.Nodes.Node("Gemm", [graph.Vector.Whole(), graph.Nodes.Constant(Matrix.AsSpan(), Features, Features)], [("transB", transposed)]));
+    private void Emit(FlowState state, long transposed) => state.Vector.Reset(
+        state.Nodes.Node("Gemm", [state.Vector.Whole(), state.Nodes.Constant(Matrix.AsSpan(), Features, Features)], [("transB", transposed)]));
 }

@@ -35,37 +35,37 @@ public sealed class SinhArcsinh : FlowStep
     /// <inheritdoc/>
     public override string Describe() => $"tail weights {Tail.Min():G3} to {Tail.Max():G3}, skewnesses {Skew.Min():G3} to {Skew.Max():G3}";
 
-    internal override void WriteDensity(DensityGraph graph)
+    internal override void EmitDensity(DensityState state)
     {
-        GraphNodes nodes = graph.Nodes;
-        graph.Vector.Map(part =>
+        GraphNodes nodes = state.Nodes;
+        state.Vector.Map(part =>
         {
-            string x = graph.Vector.Scaled(part);
+            string x = state.Vector.Scaled(part);
             string u = nodes.Node("Add", nodes.Node("Mul", nodes.Node("Asinh", x), nodes.Constant(part.Select(Tail))), nodes.Constant(part.Select(Skew)));
             string y = nodes.Node("Sinh", u);
-            graph.AddLogDet(nodes.Node("Mul", nodes.Node("Sub", LogOnePlusSquare(nodes, y), LogOnePlusSquare(nodes, x)), nodes.Scalar(0.5)), part.Width);
+            state.AddLogDet(nodes.Node("Mul", nodes.Node("Sub", LogOnePlusSquare(nodes, y), LogOnePlusSquare(nodes, x)), nodes.Scalar(0.5)), part.Width);
             return part with { Tensor = y, Scale = null };
         });
-        graph.AddConstantLogDet(Tail.Sum(value => Math.Log(value)));
+        state.AddConstantLogDet(Tail.Sum(value => Math.Log(value)));
     }
 
-    internal override void WriteSampling(SamplingGraph graph)
+    internal override void EmitSampling(FlowState state)
     {
-        GraphNodes nodes = graph.Nodes;
-        graph.Vector.Map(part =>
+        GraphNodes nodes = state.Nodes;
+        state.Vector.Map(part =>
         {
-            string u = nodes.Node("Sub", nodes.Node("Asinh", graph.Vector.Scaled(part)), nodes.Constant(part.Select(Skew)));
+            string u = nodes.Node("Sub", nodes.Node("Asinh", state.Vector.Scaled(part)), nodes.Constant(part.Select(Skew)));
             return part with { Tensor = nodes.Node("Sinh", nodes.Node("Div", u, nodes.Constant(part.Select(Tail)))), Scale = null };
         });
     }
 
-    internal override void Write(StepWriter writer)
+    internal override void Save(StepWriter writer)
     {
         writer.Tensor("tail", Tail);
         writer.Tensor("skew", Skew);
     }
 
-    internal static SinhArcsinh Read(StepReader reader) => new(reader.Tensor("tail"), reader.Tensor("skew"));
+    internal static SinhArcsinh Load(StepReader reader) => new(reader.Tensor("tail"), reader.Tensor("skew"));
 
     private static string LogOnePlusSquare(GraphNodes nodes, string x) => nodes.Node("Log", nodes.Node("Add", nodes.Node("Mul", x, x), nodes.Scalar(1)));
 }

@@ -23,18 +23,18 @@ public sealed class Squeeze(SqueezeOrder order) : FlowStep
     /// <inheritdoc/>
     public override string Describe() => $"{Order} order";
 
-    internal override void WriteDensity(DensityGraph graph) => WriteTo(graph, Order);
+    internal override void EmitDensity(DensityState state) => EmitSqueeze(state, Order);
 
-    internal override void WriteSampling(SamplingGraph graph) => WriteBack(graph, Order);
+    internal override void EmitSampling(FlowState state) => EmitUnsqueeze(state, Order);
 
-    internal override void Write(StepWriter writer) => writer.Text("order", Order.ToString());
+    internal override void Save(StepWriter writer) => writer.Text("order", Order.ToString());
 
-    internal static Squeeze Read(StepReader reader) => new(reader.Enum<SqueezeOrder>("order"));
+    internal static Squeeze Load(StepReader reader) => new(reader.Enum<SqueezeOrder>("order"));
 
-    /// <summary>Writes pixels to channels.</summary>
-    internal static void WriteTo(FlowGraph graph, SqueezeOrder order)
+    /// <summary>Emits pixels to channels.</summary>
+    internal static void EmitSqueeze(FlowState state, SqueezeOrder order)
     {
-        (GraphNodes nodes, ImageState image) = (graph.Nodes, graph.Image);
+        (GraphNodes nodes, ImageState image) = (state.Nodes, state.Image);
         (int channels, int height, int width) = (image.Channels, image.Height / 2, image.Width / 2);
         string squeezed;
         if (order == SqueezeOrder.Plain && channels > 1)
@@ -50,18 +50,18 @@ public sealed class Squeeze(SqueezeOrder order) : FlowStep
             if (order == SqueezeOrder.Ordered)
                 squeezed = TakePhases(nodes, squeezed, channels, [.. SqueezeOrders.Phases]);
         }
-        image.Replace(squeezed, FlowShape.Image(4 * channels, height, width));
+        image.Replace(squeezed, 4 * channels, height, width);
     }
 
-    /// <summary>Writes channels back to pixels.</summary>
-    internal static void WriteBack(FlowGraph graph, SqueezeOrder order)
+    /// <summary>Emits channels back to pixels.</summary>
+    internal static void EmitUnsqueeze(FlowState state, SqueezeOrder order)
     {
-        (GraphNodes nodes, ImageState image) = (graph.Nodes, graph.Image);
+        (GraphNodes nodes, ImageState image) = (state.Nodes, state.Image);
         int channels = image.Channels / 4;
         string pixels = order == SqueezeOrder.Plain
             ? nodes.Node("DepthToSpace", [image.Tensor], [("blocksize", 2L), ("mode", "CRD")])
             : nodes.Node("DepthToSpace", [TakePhases(nodes, image.Tensor, channels, [0, 2, 3, 1])], [("blocksize", 2L), ("mode", "DCR")]); // the inverse of Phases
-        image.Replace(pixels, FlowShape.Image(channels, 2 * image.Height, 2 * image.Width));
+        image.Replace(pixels, channels, 2 * image.Height, 2 * image.Width);
     }
 
     /// <summary>Groups of <paramref name="channels"/> channels in another order.</summary>

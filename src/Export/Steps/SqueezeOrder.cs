@@ -16,7 +16,7 @@ public enum SqueezeOrder
 }
 
 /// <summary>What the orders mean.</summary>
-public static class SqueezeOrders
+internal static class SqueezeOrders
 {
     // the phases 2 dy + dx in the order of SqueezeOrder.Ordered
     internal static ImmutableArray<int> Phases { get; } = [0, 3, 1, 2];

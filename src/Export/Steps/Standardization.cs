@@ -32,33 +32,33 @@ public sealed class Standardization : FlowStep
     /// <inheritdoc/>
     public override string Describe() => $"{Mean.Length} features, standard deviations {StandardDeviation.Min():G3} to {StandardDeviation.Max():G3}";
 
-    internal override void WriteDensity(DensityGraph graph)
+    internal override void EmitDensity(DensityState state)
     {
-        graph.Vector.Map(part => part with
+        state.Vector.Map(part => part with
         {
-            Tensor = graph.Nodes.Node("Sub", graph.Vector.Scaled(part), graph.Nodes.Constant(part.Select(Mean))),
+            Tensor = state.Nodes.Node("Sub", state.Vector.Scaled(part), state.Nodes.Constant(part.Select(Mean))),
             Scale = Array.ConvertAll(part.Select(StandardDeviation), deviation => 1 / (double)deviation),
         });
-        graph.AddConstantLogDet(-StandardDeviation.Sum(deviation => Math.Log(deviation)));
+        state.AddConstantLogDet(-StandardDeviation.Sum(deviation => Math.Log(deviation)));
     }
 
-    internal override void WriteSampling(SamplingGraph graph) => graph.Vector.Map(part =>
+    internal override void EmitSampling(FlowState state) => state.Vector.Map(part =>
     {
         double[] scale = Array.ConvertAll(part.Select(StandardDeviation), deviation => (double)deviation);
         if (part.Scale is { } pending)
             scale = [.. scale.Zip(pending, (a, b) => a * b)];
-        string scaled = graph.Nodes.Node("Mul", part.Tensor, graph.Nodes.Constant(scale));
-        string sample = graph.Nodes.Node("Add", scaled, graph.Nodes.Constant(part.Select(Mean)));
+        string scaled = state.Nodes.Node("Mul", part.Tensor, state.Nodes.Constant(scale));
+        string sample = state.Nodes.Node("Add", scaled, state.Nodes.Constant(part.Select(Mean)));
         // tails undo logarithms: what leaves float32 stays at its end, so that every sample is finite
-        string held = graph.Nodes.Node("Clip", sample, graph.Nodes.Scalar(float.MinValue), graph.Nodes.Scalar(float.MaxValue));
+        string held = state.Nodes.Node("Clip", sample, state.Nodes.Scalar(float.MinValue), state.Nodes.Scalar(float.MaxValue));
         return part with { Tensor = held, Scale = null };
     });
 
-    internal override void Write(StepWriter writer)
+    internal override void Save(StepWriter writer)
     {
         writer.Tensor("mean", Mean);
         writer.Tensor("standard_deviation", StandardDeviation);
     }
 
-    internal static Standardization Read(StepReader reader) => new(reader.Tensor("mean"), reader.Tensor("standard_deviation"));
+    internal static Standardization Load(StepReader reader) => new(reader.Tensor("mean"), reader.Tensor("standard_deviation"));
 }

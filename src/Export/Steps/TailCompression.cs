@@ -31,28 +31,28 @@ public sealed class TailCompression : FlowStep
     /// <inheritdoc/>
     public override string Describe() => $"logarithmic beyond +-{Bound:G3} standard deviations";
 
-    internal override void WriteDensity(DensityGraph graph)
+    internal override void EmitDensity(DensityState state)
     {
-        GraphNodes nodes = graph.Nodes;
+        GraphNodes nodes = state.Nodes;
         string low = nodes.Scalar(-Bound), high = nodes.Scalar(Bound), most = nodes.Scalar(float.MaxValue);
-        graph.Vector.Map(part =>
+        state.Vector.Map(part =>
         {
-            string x = graph.Vector.Scaled(part);
+            string x = state.Vector.Scaled(part);
             string beyond = nodes.Node("Clip", nodes.Node("Abs", x), high, most); // 1 <= beyond / c, also for an infinity
             string excess = nodes.Node("Log", nodes.Node("Mul", beyond, nodes.Scalar(1 / Bound)));
-            graph.AddLogDet(nodes.Node("Neg", excess), part.Width);
+            state.AddLogDet(nodes.Node("Neg", excess), part.Width);
             string tail = nodes.Node("Mul", nodes.Node("Mul", excess, high), nodes.Node("Sign", x));
             return part with { Tensor = nodes.Node("Add", nodes.Node("Clip", x, low, high), tail), Scale = null };
         });
     }
 
-    internal override void WriteSampling(SamplingGraph graph)
+    internal override void EmitSampling(FlowState state)
     {
-        GraphNodes nodes = graph.Nodes;
+        GraphNodes nodes = state.Nodes;
         string low = nodes.Scalar(-Bound), high = nodes.Scalar(Bound);
-        graph.Vector.Map(part =>
+        state.Vector.Map(part =>
         {
-            string y = graph.Vector.Scaled(part);
+            string y = state.Vector.Scaled(part);
             string excess = nodes.Node("Sub", nodes.Node("Mul", nodes.Node("Abs", y), nodes.Scalar(1 / Bound)), nodes.Scalar(1));
             // exp(0) = 1 within the bound, where the clipped value already is the answer
             string growth = nodes.Node("Exp", nodes.Node("Clip", excess, nodes.Scalar(0), nodes.Scalar(MaxExponent)));
@@ -60,7 +60,7 @@ public sealed class TailCompression : FlowStep
         });
     }
 
-    internal override void Write(StepWriter writer) => writer.Number("bound", Bound);
+    internal override void Save(StepWriter writer) => writer.Number("bound", Bound);
 
-    internal static TailCompression Read(StepReader reader) => new((float)reader.Number("bound"));
+    internal static TailCompression Load(StepReader reader) => new((float)reader.Number("bound"));
 }

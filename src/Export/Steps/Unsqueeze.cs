@@ -22,11 +22,11 @@ public sealed class Unsqueeze(SqueezeOrder order) : FlowStep
     /// <inheritdoc/>
     public override string Describe() => $"{Order} order";
 
-    internal override void WriteDensity(DensityGraph graph) => Squeeze.WriteBack(graph, Order);
+    internal override void EmitDensity(DensityState state) => Squeeze.EmitUnsqueeze(state, Order);
 
-    internal override void WriteSampling(SamplingGraph graph) => Squeeze.WriteTo(graph, Order);
+    internal override void EmitSampling(FlowState state) => Squeeze.EmitSqueeze(state, Order);
 
-    internal override void Write(StepWriter writer) => writer.Text("order", Order.ToString());
+    internal override void Save(StepWriter writer) => writer.Text("order", Order.ToString());
 
-    internal static Unsqueeze Read(StepReader reader) => new(reader.Enum<SqueezeOrder>("order"));
+    internal static Unsqueeze Load(StepReader reader) => new(reader.Enum<SqueezeOrder>("order"));
 }

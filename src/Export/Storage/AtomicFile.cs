@@ -1,7 +1,7 @@
 namespace RealNvp.ML.Export.Storage;
 
 /// <summary>Writes files beside their target and renames them, so that a reader sees the old content or the new one, never half of it.</summary>
-public static class AtomicFile
+internal static class AtomicFile
 {
     /// <summary>Writes <paramref name="path"/> through <paramref name="write"/>; on failure the target is as it was.</summary>
     public static void Write(string path, Action<Stream> write)

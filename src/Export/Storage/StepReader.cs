@@ -1,26 +1,11 @@
 using System.Collections.Immutable;
-using System.Reflection;
 using System.Runtime.InteropServices;
-using RealNvp.ML.Export.Steps;
 
 namespace RealNvp.ML.Export.Storage;
 
 /// <summary>Gives the named data of one step back, checked: a missing name or a size that does not fit is a <see cref="FlowModelException"/>.</summary>
-internal sealed class StepReader
+internal sealed class StepReader(StepMessage message)
 {
-    // Every step class of this assembly that has a static Read(StepReader), by the name that files carry.
-    private static readonly Dictionary<string, Func<StepReader, FlowStep>> s_readers = typeof(FlowStep).Assembly.GetTypes()
-        .Where(type => type.IsSubclassOf(typeof(FlowStep)) && !type.IsAbstract)
-        .ToDictionary(type => type.Name, type => type.GetMethod("Read", BindingFlags.Static | BindingFlags.NonPublic, [typeof(StepReader)])!.CreateDelegate<Func<StepReader, FlowStep>>());
-
-    private readonly StepMessage _message;
-
-    private StepReader(StepMessage message) => _message = message;
-
-    public static FlowStep Read(StepMessage message) => s_readers.TryGetValue(message.Kind, out Func<StepReader, FlowStep>? read)
-        ? read(new StepReader(message))
-        : throw new FlowModelException($"unknown step '{message.Kind}'; this version knows {string.Join(", ", s_readers.Keys.Order(StringComparer.Ordinal))}.");
-
     public ImmutableArray<float> Tensor(string name) => Values(name, out _);
 
     public (ImmutableArray<float> Values, int Rows, int Columns) Matrix(string name)
@@ -35,9 +20,9 @@ internal sealed class StepReader
         return dims.Length == rank ? (values, dims) : throw new FlowModelException($"'{name}' has {dims.Length} dimensions, expected {rank}.");
     }
 
-    public ImmutableArray<int> Indices(string name) => [.. Find(_message.Indices, name).Values];
+    public ImmutableArray<int> Indices(string name) => [.. Find(message.Indices, name).Values];
 
-    public double Number(string name) => Find(_message.Numbers, name);
+    public double Number(string name) => Find(message.Numbers, name);
 
     public int Count(string name)
     {
@@ -47,7 +32,7 @@ internal sealed class StepReader
 
     public T Enum<T>(string name) where T : struct, Enum
     {
-        string text = Find(_message.Texts, name);
+        string text = Find(message.Texts, name);
         return System.Enum.TryParse(text, out T value) && System.Enum.IsDefined(value)
             ? value
             : throw new FlowModelException($"'{name}' is '{text}', expected one of {string.Join(", ", System.Enum.GetNames<T>())}.");
@@ -55,7 +40,7 @@ internal sealed class StepReader
 
     private ImmutableArray<float> Values(string name, out int[] dims)
     {
-        TensorMessage tensor = Find(_message.Tensors, name);
+        TensorMessage tensor = Find(message.Tensors, name);
         dims = [.. tensor.Dims];
         ImmutableArray<float> values = [.. MemoryMarshal.Cast<byte, float>(tensor.Values.Span)];
         long expected = dims.Aggregate(1L, (product, dim) => product * dim);

@@ -2,6 +2,7 @@ using RealNvp.ML.Export;
 using RealNvp.ML.Trainers.Data.Batches;
 using RealNvp.ML.Trainers.Data.Columns;
 using RealNvp.ML.Trainers.Data.Rows;
+using RealNvp.ML.Trainers.Flows;
 using RealNvp.ML.Trainers.Native;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -3,8 +3,10 @@ using RealNvp.ML.Export.Steps;
 using RealNvp.ML.Trainers.Data.Batches;
 using RealNvp.ML.Trainers.Data.Columns;
 using RealNvp.ML.Trainers.Data.Rows;
+using RealNvp.ML.Trainers.Flows;
+using RealNvp.ML.Trainers.Flows.Nets;
+using RealNvp.ML.Trainers.Flows.Steps;
 using RealNvp.ML.Trainers.Native;
-using RealNvp.ML.Trainers.Steps;
 using RealNvp.ML.Transforms.Images;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -96,7 +98,7 @@ internal sealed record ImageDesign : FlowDesign
     public override Flow Build(ColumnFacts facts, double dropout, int seed, DeviceRandom noise)
     {
         using var weights = new torch.Generator((ulong)(uint)seed, torch.CPU);
-        var steps = new List<FlowStepModule> { new Steps.Logit(Levels, facts.BinWidths[0], Alpha) };
+        var steps = new List<FlowStepModule> { new LogitModule(Levels, facts.BinWidths[0], Alpha) };
         FlowShape at = Shape;
         for (int scale = 0; scale < Scales; scale++)
         {
@@ -107,12 +109,12 @@ internal sealed record ImageDesign : FlowDesign
             if (last)
                 break;
             int channels = at.Dimensions[0];
-            Add(new Steps.Squeeze(SqueezeOrder.Plain, channels));
+            Add(new SqueezeModule(SqueezeOrder.Plain, channels));
             foreach (ImageMask mask in s_channels)
                 AddCoupling(mask, 2 * width);
-            Add(new Steps.Unsqueeze(SqueezeOrder.Plain, channels));
-            Add(new Steps.Squeeze(SqueezeOrder.Ordered, channels));
-            Add(new Steps.FactorOut());
+            Add(new UnsqueezeModule(SqueezeOrder.Plain, channels));
+            Add(new SqueezeModule(SqueezeOrder.Ordered, channels));
+            Add(new FactorOutModule());
         }
         return new Flow(steps, Shape);
 
@@ -127,10 +129,10 @@ internal sealed record ImageDesign : FlowDesign
             (int channels, int height, int columns) = (at.Dimensions[0], at.Dimensions[1], at.Dimensions[2]);
             ImageCouplingOptions coupling = Coupling(width, dropout);
             Add(mask.IsCheckerboard()
-                ? new Steps.CheckerboardCoupling(mask, channels, height, columns, coupling, weights, noise)
-                : new Steps.ChannelCoupling(mask, channels, coupling, weights, noise));
+                ? new CheckerboardCouplingModule(mask, channels, height, columns, coupling, weights, noise)
+                : new ChannelCouplingModule(mask, channels, coupling, weights, noise));
             if (BatchNorm)
-                Add(new Steps.ImageBatchNorm(mask, channels, height, columns, coupling.MaskedZerosInStatistics));
+                Add(new ImageBatchNormModule(mask, channels, height, columns, coupling.MaskedZerosInStatistics));
         }
     }
 

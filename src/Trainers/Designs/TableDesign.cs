@@ -1,9 +1,12 @@
+using RealNvp.ML.Export.Nets;
 using RealNvp.ML.Export.Steps;
 using RealNvp.ML.Trainers.Data.Batches;
 using RealNvp.ML.Trainers.Data.Columns;
 using RealNvp.ML.Trainers.Data.Rows;
+using RealNvp.ML.Trainers.Flows;
+using RealNvp.ML.Trainers.Flows.Nets;
+using RealNvp.ML.Trainers.Flows.Steps;
 using RealNvp.ML.Trainers.Native;
-using RealNvp.ML.Trainers.Steps;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -109,10 +112,10 @@ internal sealed record TableDesign : FlowDesign
         int features = Shape.Size;
         var steps = new List<FlowStepModule>();
         if (facts.BinWidths.Any(width => width > 0))
-            steps.Add(new Steps.Dequantization(facts.BinWidths));
-        steps.Add(new Steps.Standardization(facts.Mean, facts.StandardDeviation));
+            steps.Add(new DequantizationModule(facts.BinWidths));
+        steps.Add(new StandardizationModule(facts.Mean, facts.StandardDeviation));
         if (TailBound > 0)
-            steps.Add(new Steps.TailCompression(TailBound));
+            steps.Add(new TailCompressionModule(TailBound));
 
         var net = new ConditionerOptions(HiddenLayers, HiddenUnits, Activation, dropout, LogScaleGain)
         {
@@ -124,18 +127,18 @@ internal sealed record TableDesign : FlowDesign
         for (int i = 0; i < Couplings && features > 1; i++)
         {
             if (SinhArcsinh)
-                steps.Add(new Steps.SinhArcsinh(features));
+                steps.Add(new SinhArcsinhModule(features));
             if (Mixer(i, orders, weights) is { } mixer)
                 steps.Add(mixer);
             CouplingMask mask = Halves(features);
             if (i % 2 == 1)
                 mask = mask.Complement();
-            steps.Add(new Steps.AffineCoupling(mask, net, weights, noise));
+            steps.Add(new AffineCouplingModule(mask, net, weights, noise));
             if (BatchNorm)
-                steps.Add(new Steps.BatchNorm(mask));
+                steps.Add(new BatchNormModule(mask));
         }
         if (LatentTailBound > 0 && features > 1)
-            steps.Add(new Steps.TailCompression(LatentTailBound));
+            steps.Add(new TailCompressionModule(LatentTailBound));
         return new Flow(steps);
     }
 
@@ -161,15 +164,15 @@ internal sealed record TableDesign : FlowDesign
         switch (Mixing)
         {
             case FeatureMixing.Rotation:
-                return new Steps.Rotation(features, weights);
+                return new RotationModule(features, weights);
             case FeatureMixing.Linear:
-                return new Steps.InvertibleLinear(features);
+                return new InvertibleLinearModule(features);
             default:
                 if (coupling % 2 == 1 || features == 2)
                     return null;
                 int[] order = [.. Enumerable.Range(0, features)];
                 orders.Shuffle(order);
-                return new Steps.Permutation(order);
+                return new PermutationModule(order);
         }
     }
 

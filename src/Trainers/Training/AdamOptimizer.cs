@@ -1,6 +1,6 @@
 using RealNvp.ML.Trainers.Checkpoints;
+using RealNvp.ML.Trainers.Flows.Steps;
 using RealNvp.ML.Trainers.Native;
-using RealNvp.ML.Trainers.Steps;
 using TorchSharp;
 using static TorchSharp.torch;
 

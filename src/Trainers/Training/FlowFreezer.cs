@@ -1,5 +1,6 @@
 using RealNvp.ML.Export;
-using RealNvp.ML.Trainers.Steps;
+using RealNvp.ML.Trainers.Flows;
+using RealNvp.ML.Trainers.Flows.Steps;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -59,7 +60,7 @@ internal static class FlowFreezer
         using DisposeScope scope = NewDisposeScope();
         using var generator = new Generator((ulong)(uint)seed, CPU);
         int count = shape.IsImage && shape.Size > LargeImage ? LargeImageProbes : ProbeSet.StandardCount;
-        Logit? logit = flows[0].Steps.First() as Logit;
+        LogitModule? logit = flows[0].Steps.First() as LogitModule;
         var chosen = new ProbeChoice(count);
         for (int round = 0; round < ProbeChoice.Rounds && !chosen.IsSettled; round++)
         {
@@ -135,7 +136,7 @@ internal static class FlowFreezer
 
     /// <summary>The numbers of a step that a graph may hold otherwise rounded, or folded into others.</summary>
     private static IEnumerable<Tensor> Moved(FlowStepModule step) => step.state_dict()
-        .Where(named => named.Value.is_floating_point() && !(step is Standardization && named.Key == Standardization.MeanName))
+        .Where(named => named.Value.is_floating_point() && !(step is StandardizationModule && named.Key == StandardizationModule.MeanName))
         .Select(named => named.Value);
 
     /// <summary>What a graph will be given.</summary>

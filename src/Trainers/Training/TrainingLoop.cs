@@ -4,6 +4,7 @@ using RealNvp.ML.Trainers.Data.Batches;
 using RealNvp.ML.Trainers.Data.Columns;
 using RealNvp.ML.Trainers.Data.Rows;
 using RealNvp.ML.Trainers.Designs;
+using RealNvp.ML.Trainers.Flows;
 using RealNvp.ML.Trainers.Native;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -95,10 +96,8 @@ internal sealed class TrainingLoop : IDisposable
         _readsLate = readsLate ?? _onGpu;
         _noise = design.Noise(facts, plan.Noise, random, _sample.Rows.device);
         _flips = design.Flips(random);
-        (string Name, TorchSharp.Modules.Parameter Parameter)[] parameters = [.. flow.named_parameters()];
-        _optimizer = new AdamOptimizer(parameters.Select(named => named.Parameter),
-            parameters.Where(named => named.Name.EndsWith("gain", StringComparison.Ordinal)).Select(named => named.Parameter),
-            flow.Steps.SelectMany(step => step.BoundedGains));
+        _optimizer = new AdamOptimizer(
+            flow.parameters(), flow.Steps.SelectMany(step => step.PenalisedGains), flow.Steps.SelectMany(step => step.BoundedGains));
         _average = plan.AveragedWeights > 0 ? new AveragedWeights(flow.parameters(), plan.AveragedWeights) : null;
         _best = new Snapshot(flow);
         _early = _validation is null ? null : new Snapshot(flow);

@@ -2,6 +2,7 @@ using Microsoft.ML.Runtime;
 using RealNvp.ML.Trainers.Checkpoints;
 using RealNvp.ML.Trainers.Data;
 using RealNvp.ML.Trainers.Designs;
+using RealNvp.ML.Trainers.Flows;
 using RealNvp.ML.Trainers.Native;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -1,0 +1,119 @@
+using System.Buffers.Binary;
+using System.Collections.Immutable;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using Google.Protobuf;
+using RealNvp.ML.Export.Steps;
+using RealNvp.ML.Export.Storage;
+
+namespace RealNvp.ML.Export;
+
+/// <summary>
+/// The file of a flow: "RNVPFLOW", version (uint32), length of the content (uint64), SHA-256 of the content, content (a FlowModelMessage). All
+/// little-endian. The digest is checked before anything is interpreted, and memory is taken as bytes arrive, not as a header promises.
+/// </summary>
+internal static class FlowModelFile
+{
+    private const uint Version = 1;
+    private const int HeaderLength = 8 + sizeof(uint) + sizeof(ulong) + SHA256.HashSizeInBytes;
+
+    private static ReadOnlySpan<byte> Magic => "RNVPFLOW"u8;
+
+    public static void Save(FlowModel model, Stream stream)
+    {
+        byte[] content = ToMessage(model).ToByteArray();
+        Span<byte> header = stackalloc byte[HeaderLength];
+        Magic.CopyTo(header);
+        BinaryPrimitives.WriteUInt32LittleEndian(header[8..], Version);
+        BinaryPrimitives.WriteUInt64LittleEndian(header[12..], (ulong)content.Length);
+        SHA256.HashData(content, header[20..]);
+        stream.Write(header);
+        stream.Write(content);
+    }
+
+    public static FlowModel Load(Stream stream)
+    {
+        byte[] content = ReadContent(stream);
+        try
+        {
+            return FromMessage(FlowModelMessage.Parser.ParseFrom(content));
+        }
+        catch (Exception e) when (e is InvalidProtocolBufferException or ArgumentException or OverflowException)
+        {
+            throw new FlowModelException($"The flow model is damaged: {e.Message}", e);
+        }
+    }
+
+    private static byte[] ReadContent(Stream stream)
+    {
+        Span<byte> header = stackalloc byte[HeaderLength];
+        int read = stream.ReadAtLeast(header, HeaderLength, throwOnEndOfStream: false);
+        if (read < Magic.Length || !header[..Magic.Length].SequenceEqual(Magic))
+            throw new FlowModelException("This is not a flow model: it does not begin with 'RNVPFLOW'.");
+        if (read < HeaderLength)
+            throw new FlowModelException($"The flow model is truncated: found {read} bytes of its header of {HeaderLength}.");
+        uint version = BinaryPrimitives.ReadUInt32LittleEndian(header[8..]);
+        if (version != Version)
+            throw new FlowModelException($"The flow model has the format version {version}, this library reads version {Version}"
+                + (version > Version ? ": a later version of the library wrote it." : "."));
+
+        ulong length = BinaryPrimitives.ReadUInt64LittleEndian(header[12..]);
+        using var content = new MemoryStream();
+        var block = new byte[64 * 1024];
+        while ((ulong)content.Length < length)
+        {
+            int wanted = (int)Math.Min((ulong)block.Length, length - (ulong)content.Length);
+            int got = stream.Read(block, 0, wanted);
+            if (got == 0)
+                throw new FlowModelException($"The flow model is truncated: found {content.Length} bytes of content, expected {length}.");
+            content.Write(block, 0, got);
+        }
+        byte[] bytes = content.ToArray();
+        if (!SHA256.HashData(bytes).AsSpan().SequenceEqual(header[20..]))
+            throw new FlowModelException("The flow model is damaged: its content does not match its SHA-256 digest.");
+        return bytes;
+    }
+
+    private static FlowModelMessage ToMessage(FlowModel model)
+    {
+        var message = new FlowModelMessage
+        {
+            Calibration = new CalibrationMessage { Scores = Bytes(model.Calibration.Scores), Contamination = model.Calibration.Contamination },
+            Metadata = new MetadataMessage { FeatureMedians = Bytes(model.Metadata.FeatureMedians) },
+            Probes = new ProbesMessage
+            {
+                Rows = Bytes(model.Probes.Rows),
+                LogLikelihoods = Bytes(model.Probes.LogLikelihoods),
+                Latents = Bytes(model.Probes.Latents),
+            },
+        };
+        message.InputShape.AddRange(model.InputShape.Dimensions);
+        foreach (ImmutableArray<FlowStep> steps in model.Members)
+            message.Members.Add(new MemberMessage { Steps = { steps.Select(StepKinds.Save) } });
+        message.Metadata.FeatureNames.AddRange(model.Metadata.FeatureNames);
+        message.Metadata.Training.Add(model.Metadata.Training);
+        return message;
+    }
+
+    private static FlowModel FromMessage(FlowModelMessage message)
+    {
+        CalibrationMessage calibration = message.Calibration ?? throw new FlowModelException("The flow model has no calibration.");
+        ProbesMessage probes = message.Probes ?? throw new FlowModelException("The flow model has no probes.");
+        MetadataMessage metadata = message.Metadata ?? new MetadataMessage();
+        return new FlowModel(
+            FlowShape.FromDimensions([.. message.InputShape]),
+            [.. message.Members.Select(member => member.Steps.Select(StepKinds.Load))],
+            new Calibration(Values<float>(calibration.Scores), calibration.Contamination),
+            new FlowMetadata
+            {
+                FeatureNames = [.. metadata.FeatureNames],
+                FeatureMedians = Values<float>(metadata.FeatureMedians),
+                Training = ImmutableSortedDictionary.CreateRange(StringComparer.Ordinal, metadata.Training),
+            },
+            new ProbeSet(Values<float>(probes.Rows), Values<double>(probes.LogLikelihoods), Values<double>(probes.Latents)));
+    }
+
+    private static ByteString Bytes<T>(ImmutableArray<T> values) where T : unmanaged => ByteString.CopyFrom(MemoryMarshal.AsBytes(values.AsSpan()));
+
+    private static ImmutableArray<T> Values<T>(ByteString bytes) where T : unmanaged => [.. MemoryMarshal.Cast<byte, T>(bytes.Span)];
+}

@@ -1,0 +1,57 @@
+namespace RealNvp.ML.Export.Onnx;
+
+/// <summary>A flow on its way through the density graph: also the log-determinants of the steps so far.</summary>
+/// <param name="nodes">The graph.</param>
+/// <param name="rows">[N, size].</param>
+/// <param name="shape">The dimensions of a row.</param>
+internal sealed class DensityState(GraphNodes nodes, string rows, ReadOnlySpan<int> shape) : FlowState(nodes, rows, shape)
+{
+    // Log-determinants per element are summed as [N, k] by their width first: additions are cheaper than row sums.
+    private readonly Dictionary<int, string> _logDets = [];
+    private double _constantLogDet;
+
+    /// <summary>Adds log-determinants per element, [N, width].</summary>
+    public void AddLogDet(string tensor, int width)
+        => _logDets[width] = _logDets.TryGetValue(width, out string? sum) ? Nodes.Node("Add", sum, tensor) : tensor;
+
+    /// <summary>Adds log-determinants per element of an image, [N, channels, H, W].</summary>
+    public void AddImageLogDet(string tensor, int channels) => AddLogDet(Image.Flat(tensor), channels * Image.Height * Image.Width);
+
+    /// <summary>Adds a log-determinant that is the same for every row.</summary>
+    public void AddConstantLogDet(double value) => _constantLogDet += value;
+
+    /// <summary>The flow's log-likelihood, [N, 1], once all steps are emitted; finite for every finite row.</summary>
+    public string LogLikelihood()
+    {
+        // log N(z; 0, I) = -1/2 sum z^2 - D/2 log(2 pi), summed elementwise with the log-determinants of the same width
+        int size = 0;
+        foreach ((string tensor, int width) in LatentParts())
+        {
+            string square = Nodes.Node("Mul", tensor, tensor);
+            AddLogDet(Nodes.Node("Mul", square, Nodes.Scalar(-0.5)), width);
+            size += width;
+        }
+        string sum = _logDets.Values.Select(Nodes.RowSum).Aggregate((a, b) => Nodes.Node("Add", a, b));
+        string logLikelihood = Nodes.Node("Add", sum, Nodes.Scalar(_constantLogDet - 0.5 * size * Math.Log(2 * Math.PI)));
+        string lowest = Nodes.Scalar(float.MinValue); // a NaN from infinity - infinity is a density of zero
+        return Nodes.Node("Max", Nodes.Node("Where", Nodes.Node("IsNaN", logLikelihood), lowest, logLikelihood), lowest);
+    }
+
+    /// <summary>The latent as one tensor, [N, size].</summary>
+    public string Latent()
+    {
+        if (Image is null)
+            return Vector.Whole();
+        string[] parts = [.. Image.Latent.Select(part => part.Tensor)];
+        return parts.Length == 1 ? parts[0] : Nodes.Node("Concat", parts, [("axis", 1L)]);
+    }
+
+    /// <summary>The latent in parts that are already there, [N, Width] each.</summary>
+    private IEnumerable<(string Tensor, int Width)> LatentParts()
+    {
+        if (Image is not null)
+            return Image.Latent;
+        Vector.Map(part => part with { Tensor = Vector.Scaled(part), Scale = null });
+        return Vector.Parts.Select(part => (part.Tensor, part.Width));
+    }
+}

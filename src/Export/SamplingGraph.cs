@@ -1,0 +1,41 @@
+using System.Collections.Immutable;
+using RealNvp.ML.Export.Onnx;
+using RealNvp.ML.Export.Steps;
+
+namespace RealNvp.ML.Export;
+
+/// <summary>Assembles the sampling direction: latent, times temperature, back to features.</summary>
+internal sealed class SamplingGraph : FlowGraph
+{
+    private SamplingGraph(FlowModel model) : base(model, "sampling", "Latent")
+    {
+        if (model.IsMixture)
+            Nodes.Input("Member", Batch, 1);
+        Nodes.OptionalInput("Temperature", 1);
+    }
+
+    public static byte[] Build(FlowModel model, IReadOnlyDictionary<string, string>? parity)
+    {
+        var graph = new SamplingGraph(model);
+        // every member is computed and one picked per row: members are few and small
+        string features = graph.AddMember(0);
+        for (int member = 1; member < model.Members.Length; member++)
+        {
+            string isPicked = graph.Nodes.Node("Equal", "Member", graph.Nodes.Scalar(member));
+            features = graph.Nodes.Node("Where", isPicked, graph.AddMember(member), features);
+        }
+        graph.Nodes.Name("Features", features);
+        graph.Nodes.Output("Features", false, Batch, model.InputShape.Size);
+        return graph.ToModel("Real NVP sampling: standard normal latents to rows in the units of the training column.", parity);
+    }
+
+    private string AddMember(int member)
+    {
+        ImmutableArray<FlowStep> steps = Fuse(Model.Members[member]);
+        IEnumerable<FlowShape> shapes = MultiScale.LatentShapes(Model.InputShape, steps);
+        var state = new FlowState(Nodes, Nodes.Node("Mul", "Latent", "Temperature"), [.. shapes.Select(shape => shape.Dimensions.ToArray())]);
+        foreach (FlowStep step in steps.Reverse())
+            step.EmitSampling(state);
+        return state.Rows();
+    }
+}

@@ -1,0 +1,142 @@
+using System.Collections.Immutable;
+using RealNvp.ML.Export;
+using RealNvp.ML.Export.Steps;
+using RealNvp.ML.Trainers.Flows.Steps;
+using RealNvp.ML.Trainers.Native;
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace RealNvp.ML.Trainers.Flows;
+
+/// <summary>
+/// A flow in training: its steps in the density direction. Rows and latents are flat; the rows of an image flow are planar images. Its latent is that of the
+/// last scale, then what was factored out, the latest first, each planar.
+/// </summary>
+internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
+{
+    // images that pass a step at once where all training rows do: their convolutions take 100 times the memory
+    private const long ImageChunk = 128;
+
+    private static readonly Scalar s_minusHalf = (-0.5).ToScalar();
+
+    private readonly ModuleList<FlowStepModule> steps;
+    private readonly FlowShape? _image;
+    private readonly ImmutableArray<FlowShape> _latentShapes = []; // of an image flow, in the latent's order
+    private Scalar? _logNormaliser;
+
+    /// <summary>A flow from its steps.</summary>
+    /// <param name="steps">In the density direction.</param>
+    /// <param name="image">The shape of a row, where it is an image.</param>
+    public Flow(IEnumerable<FlowStepModule> steps, FlowShape? image = null) : base(nameof(Flow))
+    {
+        this.steps = new ModuleList<FlowStepModule>([.. steps]);
+        _image = image;
+        if (image is not null)
+            _latentShapes = MultiScale.LatentShapes(image, this.steps.Select(step => step.Reshaping).OfType<FlowStep>());
+        RegisterComponents();
+    }
+
+    /// <summary>The steps in the density direction.</summary>
+    public IEnumerable<FlowStepModule> Steps => steps;
+
+    /// <summary>Whether any step has parameters to train.</summary>
+    public bool Learns => parameters().Any();
+
+    /// <summary>Rows [n, D] to latents [n, D] and log-determinants [n].</summary>
+    public override (Tensor Latent, Tensor LogDet) forward(Tensor rows)
+    {
+        Tensor x = FromRows(rows);
+        var factoredOut = new Stack<Tensor>();
+        Tensor? logDet = null;
+        foreach (FlowStepModule step in steps)
+        {
+            (x, Tensor term) = step.forward(x);
+            if (!step.KeepsVolume)
+                logDet = logDet is null ? term : logDet.Plus(term);
+            if (step is FactorOutModule)
+            {
+                (x, Tensor part) = FactorOutModule.Split(x);
+                factoredOut.Push(part);
+            }
+        }
+        if (_image is not null)
+            x = cat([x.flatten(1), .. factoredOut.Select(part => part.flatten(1))], 1);
+        return (x, logDet ?? zeros([], dtype: x.dtype, device: x.device));
+    }
+
+    /// <summary>log p of rows, [n], in nats and in the units of the rows.</summary>
+    public Tensor LogLikelihood(Tensor rows) => LatentAndLogLikelihood(rows).LogLikelihood;
+
+    /// <summary>Latents [n, D] and <see cref="LogLikelihood"/> in one pass.</summary>
+    public (Tensor Latent, Tensor LogLikelihood) LatentAndLogLikelihood(Tensor rows)
+    {
+        (Tensor latent, Tensor logDet) = forward(rows);
+        _logNormaliser ??= (0.5 * latent.shape[1] * Math.Log(2 * Math.PI)).ToScalar();
+        return (latent, ((latent * latent).sum(1) * s_minusHalf).Plus(logDet - _logNormaliser));
+    }
+
+    /// <summary>Latents to rows.</summary>
+    public Tensor Inverse(Tensor latent)
+    {
+        var factoredOut = new Stack<Tensor>();
+        Tensor last = latent;
+        if (_image is not null)
+        {
+            Tensor[] parts = [.. latent.split([.. _latentShapes.Select(shape => (long)shape.Size)], 1)
+                .Zip(_latentShapes, (part, shape) => ToImages(part, shape))];
+            last = parts[0];
+            foreach (Tensor part in parts.Skip(1).Reverse())
+                factoredOut.Push(part);
+        }
+        foreach (FlowStepModule step in steps.Reverse())
+            last = step.Inverse(step is FactorOutModule ? FactorOutModule.Join(last, factoredOut.Pop()) : last);
+        return _image is null ? last : last.flatten(1);
+    }
+
+    /// <summary>
+    /// Gives every step with running statistics those of all rows [n, D], step by step, as evaluation will see them; in the order of the flow, because
+    /// each step's input depends on the statistics of the ones before it. Cancelled, it leaves some steps without them.
+    /// </summary>
+    public void RefreshStatistics(Tensor rows, CancellationToken cancellation = default)
+    {
+        if (!steps.Any(step => step.HasStatistics))
+            return;
+        bool wasTraining = training;
+        eval();
+        using DisposeScope all = NewDisposeScope();
+        using IDisposable guard = no_grad();
+        Tensor x = FromRows(rows).alias();
+        foreach (FlowStepModule step in steps)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            step.RefreshStatistics(x);
+            using DisposeScope scope = NewDisposeScope();
+            Tensor next = Apply(step, x).alias().MoveToOuterDisposeScope();
+            x.Dispose();
+            x = next;
+        }
+        x.Dispose();
+        train(wasTraining);
+    }
+
+    /// <summary>The flow as plain data.</summary>
+    public IEnumerable<FlowStep> Freeze() => steps.Select(step => step.Freeze());
+
+    private Tensor FromRows(Tensor rows) => _image is null ? rows : ToImages(rows, _image);
+
+    /// <summary>What a step hands on to the next.</summary>
+    private Tensor Apply(FlowStepModule step, Tensor x)
+    {
+        if (_image is null)
+            return step.forward(x).Output;
+        return cat([.. x.split(ImageChunk).Select(chunk =>
+        {
+            using DisposeScope scope = NewDisposeScope();
+            Tensor next = step.forward(chunk).Output;
+            return (step is FactorOutModule ? FactorOutModule.Split(next).Kept : next).MoveToOuterDisposeScope();
+        })]);
+    }
+
+    private static Tensor ToImages(Tensor rows, FlowShape shape) => rows.reshape([-1, .. shape.Dimensions.Select(dimension => (long)dimension)]);
+}

@@ -1,0 +1,28 @@
+namespace RealNvp.ML.Trainers.Flows.Nets;
+
+/// <summary>The net inside a coupling of an image flow, and where it departs from the original code: see <see cref="ImageFlowOptions"/>.</summary>
+internal sealed record ImageCouplingOptions
+{
+    /// <summary>The number of maps between the convolutions.</summary>
+    public int Width { get; init; } = 32;
+
+    /// <summary>The number of residual blocks.</summary>
+    public int Blocks { get; init; } = 4;
+
+    /// <summary>The share of whole maps that each block drops in training.</summary>
+    public double Dropout { get; init; }
+
+    /// <summary>Whether the net's convolutions compute in bfloat16 in training.</summary>
+    public bool BFloat16 { get; init; }
+
+    public bool IdentityStart { get; init; } = true;
+
+    public bool GainPerChannel { get; init; } = true;
+
+    public bool ShiftFirst { get; init; }
+
+    public bool MaskedZerosInStatistics { get; init; }
+
+    /// <summary>The choices of the original code.</summary>
+    public static ImageCouplingOptions Original { get; } = new() { IdentityStart = false, GainPerChannel = false, ShiftFirst = true, MaskedZerosInStatistics = true };
+}

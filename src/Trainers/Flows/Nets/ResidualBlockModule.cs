@@ -1,0 +1,54 @@
+using RealNvp.ML.Export.Nets;
+using RealNvp.ML.Trainers.Native;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace RealNvp.ML.Trainers.Flows.Nets;
+
+/// <summary>
+/// A pre-activation residual block over <c>width</c> maps (paper, section 4.1): batch norm, ReLU, 3x3, batch norm, ReLU, 3x3, plus the identity. In
+/// training, whole maps may be dropped before the second convolution.
+/// </summary>
+internal sealed class ResidualBlockModule : nn.Module<Tensor, Tensor>
+{
+    private readonly ConditionerNormModule before;
+    private readonly ConvLayerModule first;
+    private readonly ConditionerNormModule between;
+    private readonly ConvLayerModule second;
+    private readonly ConvLayerModule skip;
+    private readonly double _dropout;
+    private readonly Scalar _dropoutScale;
+    private readonly DeviceRandom? _noise;
+
+    public ResidualBlockModule(int width, double dropout, Generator weights, DeviceRandom? noise) : base(nameof(ResidualBlockModule))
+    {
+        _dropout = dropout;
+        _dropoutScale = (1 / (1 - dropout)).ToScalar();
+        _noise = dropout == 0 || noise is not null ? noise : throw new ArgumentNullException(nameof(noise));
+        before = new ConditionerNormModule(width);
+        first = new ConvLayerModule(width, width, 3, gain: null, bias: false, weights);
+        between = new ConditionerNormModule(width);
+        second = new ConvLayerModule(width, width, 3, gain: 1, bias: true, weights);
+        skip = new ConvLayerModule(width, width, 1, gain: 1, bias: true, weights);
+        RegisterComponents();
+    }
+
+    public override Tensor forward(Tensor x)
+    {
+        Tensor y = first.forward(before.forward(x).relu_());
+        Tensor hidden = between.forward(y).relu_();
+        if (training && _dropout > 0)
+            hidden = hidden * empty([hidden.shape[0], hidden.shape[1], 1, 1], dtype: hidden.dtype, device: hidden.device).bernoulli_(1 - _dropout, _noise!.Generator).mul_(_dropoutScale);
+        return x.Plus(second.forward(hidden));
+    }
+
+    /// <summary>What goes from the block's result straight to the net's output.</summary>
+    public Tensor Skip(Tensor y) => skip.forward(y);
+
+    /// <summary>The block as plain data; <paramref name="skipScale"/> is that of the norm over the sum of the skips.</summary>
+    public ResidualBlock Freeze(Tensor skipScale)
+    {
+        (Tensor scale, Tensor shift) = between.Affine();
+        return new(before.Freeze(), first.Freeze(scale, shift), second.Freeze(), skip.Freeze(skipScale));
+    }
+}

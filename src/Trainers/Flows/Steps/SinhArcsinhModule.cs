@@ -1,0 +1,42 @@
+using RealNvp.ML.Export.Steps;
+using RealNvp.ML.Trainers.Native;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace RealNvp.ML.Trainers.Flows.Steps;
+
+/// <summary>
+/// y = sinh(d asinh(x) + e) per feature with a learned tail weight d > 0 and skewness e (Jones and Pewsey 2009): what makes a skewed or heavy-tailed feature
+/// normal, and near the origin and for d = 1, e = 0, the start, the identity.
+/// </summary>
+internal sealed class SinhArcsinhModule : FlowStepModule
+{
+    private static readonly Scalar s_half = 0.5.ToScalar();
+    private static readonly Scalar s_one = 1.0.ToScalar();
+
+    private readonly TorchSharp.Modules.Parameter logTail;
+    private readonly TorchSharp.Modules.Parameter skew;
+
+    /// <summary>A fresh step, the identity.</summary>
+    public SinhArcsinhModule(int features) : base(nameof(SinhArcsinhModule))
+    {
+        logTail = new TorchSharp.Modules.Parameter(zeros(features, dtype: ScalarType.Float32, device: CPU));
+        skew = new TorchSharp.Modules.Parameter(zeros(features, dtype: ScalarType.Float32, device: CPU));
+        RegisterComponents();
+    }
+
+    public override (Tensor Output, Tensor LogDet) forward(Tensor x)
+    {
+        Tensor y = addcmul(skew, x.asinh(), logTail.exp(), s_one).sinh();
+        // d/dx = d cosh(u) / sqrt(1 + x^2), and cosh(u) = sqrt(1 + y^2)
+        return (y, (((y * y).log1p() - (x * x).log1p()).sum(1) * s_half).Plus(logTail.sum()));
+    }
+
+    public override Tensor Inverse(Tensor y) => ((y.asinh() - skew) * (-logTail).exp()).sinh();
+
+    public override FlowStep Freeze()
+    {
+        using Tensor tail = logTail.exp();
+        return new SinhArcsinh(FloatTensors.Values(tail), FloatTensors.Values(skew));
+    }
+}

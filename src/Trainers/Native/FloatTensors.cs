@@ -1,0 +1,27 @@
+using System.Collections.Immutable;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace RealNvp.ML.Trainers.Native;
+
+/// <summary>Arrays to tensors of float32 on the CPU, and back.</summary>
+internal static class FloatTensors
+{
+    /// <summary>An array as a tensor.</summary>
+    public static Tensor Of(IEnumerable<float> values) => tensor(values.ToArray(), dtype: ScalarType.Float32, device: CPU);
+
+    /// <summary>A tensor of one value: full() makes a Scalar that a finalizer may free during the call.</summary>
+    public static Tensor Filled(long[] shape, double value)
+    {
+        using Scalar held = value.ToScalar();
+        return ones(shape, dtype: ScalarType.Float32, device: CPU).mul_(held);
+    }
+
+    /// <summary>A tensor's values as a flat array.</summary>
+    public static ImmutableArray<float> Values(Tensor tensor)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor flat = tensor.detach().to(ScalarType.Float32).cpu().flatten().contiguous();
+        return [.. flat.data<float>().ToArray()];
+    }
+}
