@@ -3,27 +3,32 @@ using System.Collections.Immutable;
 namespace RealNvp.ML.Export;
 
 /// <summary>
-/// The scores of rows that were held out of training for nothing else, from which p-values and thresholds follow (split-conformal prediction):
-/// on rows exchangeable with them, a threshold at contamination <c>c</c> flags a share of at most <c>c</c>.
+/// The scores of rows that were held out of training for nothing else, from which p-values and thresholds follow (split-conformal
+/// prediction): on rows exchangeable with them, a threshold at contamination <c>c</c> flags a share of at most <c>c</c>.
 /// </summary>
 public sealed class Calibration
 {
-    /// <summary>At most so many scores are kept: comparing with more costs several times the flow itself, and a random subset is as valid.</summary>
+    /// <summary>
+    /// At most so many scores are kept: comparing with more costs several times the flow itself, and a random subset is as valid.
+    /// </summary>
     public const int MaxScores = 1000;
 
     private readonly float[] _scores;
     private readonly float[] _typicalities;
 
     /// <summary>A calibration from held-out scores.</summary>
-    /// <param name="scores">Scores (-log-likelihood, nats) in any order; at most <see cref="MaxScores"/>, all finite. May be empty: every p-value is then 1.</param>
-    /// <param name="contamination">The share of rows like the training rows that <see cref="Threshold"/> flags, from 0 to 1 (exclusive).</param>
+    /// <param name="scores">Scores (-log-likelihood, nats) in any order; at most <see cref="MaxScores"/>, all finite. May be empty: every
+    /// p-value is then 1.</param>
+    /// <param name="contamination">The share of rows like the training rows that <see cref="Threshold"/> flags, from 0 to 1
+    /// (exclusive).</param>
     public Calibration(IEnumerable<float> scores, double contamination)
     {
         ArgumentNullException.ThrowIfNull(scores);
         CheckContamination(contamination);
         _scores = [.. scores];
         if (_scores.Length > MaxScores)
-            throw new ArgumentException($"At most {MaxScores} calibration scores are kept, found {_scores.Length}: draw a random subset.", nameof(scores));
+            throw new ArgumentException(
+                $"At most {MaxScores} calibration scores are kept, found {_scores.Length}: draw a random subset.", nameof(scores));
         if (_scores.Any(score => !float.IsFinite(score)))
             throw new ArgumentException("Calibration scores must be finite.", nameof(scores));
         Array.Sort(_scores);
@@ -59,7 +64,8 @@ public sealed class Calibration
     public Calibration WithContamination(double contamination) => new(_scores, contamination);
 
     /// <summary>
-    /// The ceil((n + 1)(1 - c))-th smallest calibration score, +infinity beyond n. A score is above it exactly where its <see cref="PValue"/> is at most c.
+    /// The ceil((n + 1)(1 - c))-th smallest calibration score, +infinity beyond n. A score is above it exactly where its
+    /// <see cref="PValue"/> is at most c.
     /// </summary>
     public float ThresholdAt(double contamination)
     {
@@ -75,8 +81,9 @@ public sealed class Calibration
     public float PValue(float score) => ShareAtOrAbove(_scores, score);
 
     /// <summary>
-    /// |score - <see cref="MeanScore"/>|: how far a row is from the typical set, on either side. Rows of a density that is too high to be typical, which
-    /// the score itself calls normal, stand out (Nalisnick et al. 2019, "Detecting out-of-distribution inputs to deep generative models using typicality").
+    /// |score - <see cref="MeanScore"/>|: how far a row is from the typical set, on either side. Rows of a density that is too high to be
+    /// typical, which the score itself calls normal, stand out (Nalisnick et al. 2019, "Detecting out-of-distribution inputs to deep
+    /// generative models using typicality").
     /// </summary>
     public float Typicality(float score) => MathF.Abs(score - MeanScore);
 
@@ -100,6 +107,7 @@ public sealed class Calibration
     private static void CheckContamination(double contamination)
     {
         if (!(contamination >= 0 && contamination < 1))
-            throw new ArgumentOutOfRangeException(nameof(contamination), contamination, "The contamination is a share of rows, from 0 to below 1.");
+            throw new ArgumentOutOfRangeException(
+                nameof(contamination), contamination, "The contamination is a share of rows, from 0 to below 1.");
     }
 }

@@ -4,8 +4,8 @@ using RealNvp.ML.Export.Steps;
 namespace RealNvp.ML.Export;
 
 /// <summary>
-/// The levels of discrete data, as the steps of a flow tell them: a flow over discrete data is one that knows the distance of two levels for
-/// every value of a row.
+/// The levels of discrete data, as the steps of a flow tell them: a flow over discrete data is one that knows the distance of two levels
+/// for every value of a row.
 /// </summary>
 internal sealed class DiscreteLevels
 {

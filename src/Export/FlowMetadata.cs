@@ -11,9 +11,14 @@ public sealed class FlowMetadata
     /// <summary>One name per feature, or empty where the training column had none.</summary>
     public ImmutableArray<string> FeatureNames { get; init; } = [];
 
-    /// <summary>The median of each feature over the training rows, in its units: the row that explanations compare with. Empty where unknown.</summary>
+    /// <summary>
+    /// The median of each feature over the training rows, in its units: the row that explanations compare with. Empty where unknown.
+    /// </summary>
     public ImmutableArray<float> FeatureMedians { get; init; } = [];
 
-    /// <summary>Facts of the training run by name (rows, epochs, seconds, seed, device, log-likelihoods in nats), in invariant culture.</summary>
-    public ImmutableSortedDictionary<string, string> Training { get; init; } = ImmutableSortedDictionary.Create<string, string>(StringComparer.Ordinal);
+    /// <summary>
+    /// Facts of the training run by name (rows, epochs, seconds, seed, device, log-likelihoods in nats), in invariant culture.
+    /// </summary>
+    public ImmutableSortedDictionary<string, string> Training { get; init; }
+        = ImmutableSortedDictionary.Create<string, string>(StringComparer.Ordinal);
 }

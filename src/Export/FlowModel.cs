@@ -7,8 +7,8 @@ using RealNvp.ML.Export.Storage;
 namespace RealNvp.ML.Export;
 
 /// <summary>
-/// A trained flow as immutable data: the shape of a row, the ordered steps from the input column to a standard normal latent, the calibration, and what
-/// the flow says of itself. It writes its own file and its two ONNX graphs, and needs neither libtorch nor ML.NET.
+/// A trained flow as immutable data: the shape of a row, the ordered steps from the input column to a standard normal latent, the
+/// calibration, and what the flow says of itself. It writes its own file and its two ONNX graphs, and needs neither libtorch nor ML.NET.
 /// </summary>
 /// <example>
 /// <code>
@@ -25,18 +25,23 @@ public sealed class FlowModel
     /// <param name="metadata">Feature names and training summary.</param>
     /// <param name="probes">Rows with reference values.</param>
     /// <exception cref="FlowModelException">The steps do not fit the shape, or the metadata or probes do not.</exception>
-    public FlowModel(FlowShape inputShape, IEnumerable<FlowStep> steps, Calibration? calibration = null, FlowMetadata? metadata = null, ProbeSet? probes = null)
+    public FlowModel(
+        FlowShape inputShape, IEnumerable<FlowStep> steps,
+        Calibration? calibration = null, FlowMetadata? metadata = null, ProbeSet? probes = null)
         : this(inputShape, [steps], calibration, metadata, probes) { }
 
-    /// <summary>A mixture of flows with equal weights: its density is the mean of theirs, a sample comes from a member picked at random.</summary>
+    /// <summary>
+    /// A mixture of flows with equal weights: its density is the mean of theirs, a sample comes from a member picked at random.
+    /// </summary>
     /// <param name="inputShape">The shape of one row.</param>
     /// <param name="members">The steps of each member, at least one member.</param>
     /// <param name="calibration">Held-out scores; <see cref="Export.Calibration.None"/> by default.</param>
     /// <param name="metadata">Feature names and training summary.</param>
     /// <param name="probes">Rows with reference values; probe i has the latent of member i modulo their number.</param>
     /// <exception cref="FlowModelException">A member's steps do not fit the shape, or the metadata or probes do not.</exception>
-    public FlowModel(FlowShape inputShape, IReadOnlyList<IEnumerable<FlowStep>> members, Calibration? calibration = null, FlowMetadata? metadata = null,
-        ProbeSet? probes = null)
+    public FlowModel(
+        FlowShape inputShape, IReadOnlyList<IEnumerable<FlowStep>> members,
+        Calibration? calibration = null, FlowMetadata? metadata = null, ProbeSet? probes = null)
     {
         ArgumentNullException.ThrowIfNull(inputShape);
         ArgumentNullException.ThrowIfNull(members);
@@ -56,7 +61,8 @@ public sealed class FlowModel
                 throw new FlowModelException($"There are {count} feature {what} for {inputShape.Size} features.");
         }
         if (Probes.Rows.Length != Probes.Count * inputShape.Size)
-            throw new FlowModelException($"The {Probes.Count} probe rows hold {Probes.Rows.Length} values, expected {Probes.Count} x {inputShape.Size}.");
+            throw new FlowModelException(
+                $"The {Probes.Count} probe rows hold {Probes.Rows.Length} values, expected {Probes.Count} x {inputShape.Size}.");
         _levels = new DiscreteLevels(inputShape, Members);
     }
 
@@ -73,7 +79,9 @@ public sealed class FlowModel
     /// <summary>Whether there is more than one member. A mixture has no latent.</summary>
     public bool IsMixture => Members.Length > 1;
 
-    /// <summary>The steps in the density direction, input column to latent, of the first member: all there is where the model is no mixture.</summary>
+    /// <summary>
+    /// The steps in the density direction, input column to latent, of the first member: all there is where the model is no mixture.
+    /// </summary>
     public ImmutableArray<FlowStep> Steps => Members[0];
 
     /// <summary>Held-out scores and the threshold that follows from them.</summary>
@@ -101,9 +109,9 @@ public sealed class FlowModel
     internal string? WhyNotDiscrete => _levels.WhyNot;
 
     /// <summary>
-    /// Bits per dimension of a log-likelihood: -(LL + sum of the logarithms of <see cref="LevelWidths"/>) / (D ln 2), the bits that the model
-    /// spends on a value, whatever the column's units. That of a row as it is, the centre of its bin, is not the figure that papers print:
-    /// they average over noise in the bin.
+    /// Bits per dimension of a log-likelihood: -(LL + sum of the logarithms of <see cref="LevelWidths"/>) / (D ln 2), the bits that the
+    /// model spends on a value, whatever the column's units. That of a row as it is, the centre of its bin, is not the figure that papers
+    /// print: they average over noise in the bin.
     /// </summary>
     /// <param name="logLikelihood">In nats and in the units of the column.</param>
     /// <exception cref="InvalidOperationException">The model is not discrete.</exception>
@@ -123,7 +131,8 @@ public sealed class FlowModel
     /// The same flow over images of another size, without calibration and probes: an image flow is convolutional throughout, so that it
     /// samples images larger than those it was trained on. The sides must be multiples of <see cref="ImageSizeUnit"/>.
     /// </summary>
-    /// <exception cref="FlowModelException">The flow is over vectors, or the size does not fit its steps: the nearest that do are named.</exception>
+    /// <exception cref="FlowModelException">The flow is over vectors, or the size does not fit its steps: the nearest that do are
+    /// named.</exception>
     public FlowModel WithImageSize(int height, int width)
     {
         if (!InputShape.IsImage)
@@ -131,11 +140,13 @@ public sealed class FlowModel
         int unit = ImageSizeUnit, channels = InputShape.Dimensions[0];
         if (height < 1 || width < 1 || height % unit != 0 || width % unit != 0)
         {
-            throw new FlowModelException($"The flow's squeezes need a height and a width that are multiples of {unit}; found {height}x{width}. "
-                + MultiScale.NearestSizes(height, width, unit) + ".");
+            throw new FlowModelException(
+                $"The flow's squeezes need a height and a width that are multiples of {unit}; found {height}x{width}. "
+                    + MultiScale.NearestSizes(height, width, unit) + ".");
         }
         if ((long)height * width > Array.MaxLength / channels)
-            throw new FlowModelException($"Images of {channels}x{height}x{width} have more values than fit into one array, {Array.MaxLength}.");
+            throw new FlowModelException(
+                $"Images of {channels}x{height}x{width} have more values than fit into one array, {Array.MaxLength}.");
         return new(FlowShape.Image(channels, height, width), MemberSteps, metadata: new FlowMetadata { Training = Metadata.Training });
     }
 
@@ -162,9 +173,9 @@ public sealed class FlowModel
         => DensityGraph.Build(this, outputs, parity, threshold ?? Calibration.Threshold);
 
     /// <summary>
-    /// The sampling graph as ONNX (opset 17, IR 8). Inputs <c>Latent</c> [N, size], <c>Temperature</c> [1] (default 1; multiplies the latent)
-    /// and, for mixtures, <c>Member</c> [N, 1] (float32, the index of the member that each row is drawn from).
-    /// Output <c>Features</c> [N, size] in the units of the training column.
+    /// The sampling graph as ONNX (opset 17, IR 8). Inputs <c>Latent</c> [N, size], <c>Temperature</c> [1] (default 1; multiplies the
+    /// latent) and, for mixtures, <c>Member</c> [N, 1] (float32, the index of the member that each row is drawn from). Output
+    /// <c>Features</c> [N, size] in the units of the training column.
     /// </summary>
     public byte[] BuildSamplingGraph() => BuildSamplingGraph(null);
 
@@ -188,19 +199,21 @@ public sealed class FlowModel
     }
 
     /// <summary>Reads a flow from a stream.</summary>
-    /// <exception cref="FlowModelException">The stream does not hold a flow, is damaged or truncated, or comes from a newer version.</exception>
+    /// <exception cref="FlowModelException">The stream does not hold a flow, is damaged or truncated, or comes from a newer
+    /// version.</exception>
     public static FlowModel Load(Stream stream) => FlowModelFile.Load(stream);
 
     // ---- in words
 
     /// <summary>
-    /// One line per step with its size, then the calibration and the facts of the training run, among them what was done to rows in training alone (noise,
-    /// dropout, trim): what the flow does to a row, from the input column to the latent.
+    /// One line per step with its size, then the calibration and the facts of the training run, among them what was done to rows in
+    /// training alone (noise, dropout, trim): what the flow does to a row, from the input column to the latent.
     /// </summary>
     public string Summary()
     {
         var text = new StringBuilder();
-        text.AppendLine(CultureInfo.InvariantCulture, $"Real NVP over {InputShape} values{(IsMixture ? $", a mixture of {Members.Length} flows" : "")}");
+        string mixture = IsMixture ? $", a mixture of {Members.Length} flows" : "";
+        text.AppendLine(CultureInfo.InvariantCulture, $"Real NVP over {InputShape} values{mixture}");
         for (int member = 0; member < Members.Length; member++)
         {
             if (IsMixture)
@@ -208,7 +221,8 @@ public sealed class FlowModel
             for (int i = 0; i < Members[member].Length; i++)
                 text.AppendLine(CultureInfo.InvariantCulture, $"{i,3}  {Members[member][i].Kind,-18} {Members[member][i].Describe()}");
         }
-        text.Append(CultureInfo.InvariantCulture, $"Calibration: {Calibration.Count} scores, contamination {Calibration.Contamination}, threshold {Calibration.Threshold}");
+        text.Append(CultureInfo.InvariantCulture,
+            $"Calibration: {Calibration.Count} scores, contamination {Calibration.Contamination}, threshold {Calibration.Threshold}");
         if (!Metadata.Training.IsEmpty)
             text.AppendLine().Append("Training: ").AppendJoin(", ", Metadata.Training.Select(fact => $"{fact.Key} {fact.Value}"));
         return text.ToString();

@@ -9,8 +9,8 @@ using RealNvp.ML.Export.Storage;
 namespace RealNvp.ML.Export;
 
 /// <summary>
-/// The file of a flow: "RNVPFLOW", version (uint32), length of the content (uint64), SHA-256 of the content, content (a FlowModelMessage). All
-/// little-endian. The digest is checked before anything is interpreted, and memory is taken as bytes arrive, not as a header promises.
+/// The file of a flow: "RNVPFLOW", version (uint32), length of the content (uint64), SHA-256 of the content, content (a FlowModelMessage).
+/// All little-endian. The digest is checked before anything is interpreted, and memory is taken as bytes arrive, not as a header promises.
 /// </summary>
 internal static class FlowModelFile
 {
@@ -78,7 +78,11 @@ internal static class FlowModelFile
     {
         var message = new FlowModelMessage
         {
-            Calibration = new CalibrationMessage { Scores = Bytes(model.Calibration.Scores), Contamination = model.Calibration.Contamination },
+            Calibration = new CalibrationMessage
+            {
+                Scores = Bytes(model.Calibration.Scores),
+                Contamination = model.Calibration.Contamination,
+            },
             Metadata = new MetadataMessage { FeatureMedians = Bytes(model.Metadata.FeatureMedians) },
             Probes = new ProbesMessage
             {
@@ -113,7 +117,8 @@ internal static class FlowModelFile
             new ProbeSet(Values<float>(probes.Rows), Values<double>(probes.LogLikelihoods), Values<double>(probes.Latents)));
     }
 
-    private static ByteString Bytes<T>(ImmutableArray<T> values) where T : unmanaged => ByteString.CopyFrom(MemoryMarshal.AsBytes(values.AsSpan()));
+    private static ByteString Bytes<T>(ImmutableArray<T> values) where T : unmanaged
+        => ByteString.CopyFrom(MemoryMarshal.AsBytes(values.AsSpan()));
 
     private static ImmutableArray<T> Values<T>(ByteString bytes) where T : unmanaged => [.. MemoryMarshal.Cast<byte, T>(bytes.Span)];
 }

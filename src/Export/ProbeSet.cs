@@ -3,8 +3,8 @@ using System.Collections.Immutable;
 namespace RealNvp.ML.Export;
 
 /// <summary>
-/// Rows that travel with a model together with what the trained flow computed for them in double precision, so that whoever exports or loads it,
-/// without libtorch, can check that a graph agrees.
+/// Rows that travel with a model together with what the trained flow computed for them in double precision, so that whoever exports or
+/// loads it, without libtorch, can check that a graph agrees.
 /// </summary>
 public sealed class ProbeSet
 {
@@ -19,7 +19,10 @@ public sealed class ProbeSet
     public ProbeSet(ImmutableArray<float> rows, ImmutableArray<double> logLikelihoods, ImmutableArray<double> latents)
     {
         if (rows.Length != latents.Length || (logLikelihoods.Length == 0 ? rows.Length != 0 : rows.Length % logLikelihoods.Length != 0))
-            throw new ArgumentException($"Probes of {rows.Length} inputs, {logLikelihoods.Length} log-likelihoods and {latents.Length} latents do not fit each other.");
+        {
+            throw new ArgumentException(
+                $"Probes of {rows.Length} inputs, {logLikelihoods.Length} log-likelihoods and {latents.Length} latents do not fit.");
+        }
         Rows = rows;
         LogLikelihoods = logLikelihoods;
         Latents = latents;

@@ -32,8 +32,8 @@ internal sealed class SamplingGraph : FlowGraph
     private string AddMember(int member)
     {
         ImmutableArray<FlowStep> steps = Fuse(Model.Members[member]);
-        IEnumerable<FlowShape> shapes = MultiScale.LatentShapes(Model.InputShape, steps);
-        var state = new FlowState(Nodes, Nodes.Node("Mul", "Latent", "Temperature"), [.. shapes.Select(shape => shape.Dimensions.ToArray())]);
+        int[][] shapes = [.. MultiScale.LatentShapes(Model.InputShape, steps).Select(shape => shape.Dimensions.ToArray())];
+        var state = new FlowState(Nodes, Nodes.Node("Mul", "Latent", "Temperature"), shapes);
         foreach (FlowStep step in steps.Reverse())
             step.EmitSampling(state);
         return state.Rows();

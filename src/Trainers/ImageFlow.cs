@@ -34,14 +34,10 @@ internal static class ImageFlow
         if (Fits(height, scales) && Fits(width, scales))
             return;
         int unit = 1 << (scales - 1), most = MostScales(height, width);
-        int Down(int side) => Math.Max(side / unit, SmallestSide) * unit;
-        int Up(int side) => Math.Max((side + unit - 1) / unit, SmallestSide) * unit;
-        string nearest = (Down(height), Down(width)) == (Up(height), Up(width))
-            ? $"The nearest such size is {Up(height)} x {Up(width)}"
-            : $"The nearest such sizes are {Down(height)} x {Down(width)} and {Up(height)} x {Up(width)}";
         throw new ArgumentException(
-            $"A flow of {scales} scales needs a height and a width that are multiples of {unit} and at least {SmallestSide * unit}; found {height} x {width}. "
-            + nearest + (most > 0 ? $"; or use {most} scale{(most == 1 ? "" : "s")}." : "."), nameof(shape));
+            $"A flow of {scales} scales needs a height and a width that are multiples of {unit} and at least {SmallestSide * unit}; "
+            + $"found {height}x{width}. " + MultiScale.NearestSizes(height, width, unit, SmallestSide)
+            + (most > 0 ? $"; or use {most} scale{(most == 1 ? "" : "s")}." : "."), nameof(shape));
     }
 
     private static bool Fits(int side, int scales) => side % (1 << (scales - 1)) == 0 && side >> (scales - 1) >= SmallestSide;

@@ -99,7 +99,7 @@ public class FlowModelFileTests
         newer[8] = 2;
         string message = AssertRefused(newer);
         Assert.Contains("version 2", message, StringComparison.Ordinal);
-        Assert.Contains("version 1", message, StringComparison.Ordinal);
+        Assert.Contains("version 1: a later version of the library wrote it", message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -132,6 +132,12 @@ public class FlowModelFileTests
         Assert.True(Load(file).IsDiscrete);
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 500_000);
     }
+
+    [Fact]
+    public void Every_step_has_a_tag()
+        => Assert.Equal(
+            typeof(FlowStep).Assembly.GetTypes().Where(type => type.IsSubclassOf(typeof(FlowStep)) && !type.IsAbstract).ToHashSet(),
+            StepKinds.Tags.Keys.ToHashSet());
 
     [Fact]
     public void Unknown_step_is_named_beside_the_known_ones()

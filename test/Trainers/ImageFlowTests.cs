@@ -202,11 +202,11 @@ public sealed class ImageFlowTests
     }
 
     [Theory]
-    [InlineData(30, 30, 3, "multiples of 4 and at least 8; found 30 x 30. The nearest such sizes are 28 x 28 and 32 x 32; or use 2 scales.")]
-    [InlineData(28, 30, 3, "The nearest such sizes are 28 x 28 and 28 x 32; or use 2 scales.")]
-    [InlineData(4, 4, 3, "The nearest such size is 8 x 8; or use 2 scales.")]
-    [InlineData(7, 8, 2, "The nearest such sizes are 6 x 8 and 8 x 8; or use 1 scale.")]
-    [InlineData(1, 8, 1, "The nearest such size is 2 x 8.")]
+    [InlineData(30, 30, 3, "multiples of 4 and at least 8; found 30x30. The nearest such sizes are 28x28 and 32x32; or use 2 scales.")]
+    [InlineData(28, 30, 3, "The nearest such sizes are 28x28 and 28x32; or use 2 scales.")]
+    [InlineData(4, 4, 3, "The nearest such size is 8x8; or use 2 scales.")]
+    [InlineData(7, 8, 2, "The nearest such sizes are 6x8 and 8x8; or use 1 scale.")]
+    [InlineData(1, 8, 1, "The nearest such size is 2x8.")]
     public void Sides_that_do_not_allow_the_scales_are_refused_with_the_nearest_that_do(int height, int width, int scales, string expected)
     {
         var options = new ImageFlowOptions { Scales = scales };

@@ -25,9 +25,14 @@ public sealed class ConditionerNorm
     /// <summary>The number of channels.</summary>
     public int Channels => Scale.Length;
 
-    /// <summary>Writes a BatchNormalization node: runtimes compute it together with the ReLU behind it, in the layout that convolutions use.</summary>
+    /// <summary>
+    /// Emits a BatchNormalization node: runtimes compute it together with the ReLU after it, in the layout that convolutions use.
+    /// </summary>
     internal string Emit(GraphNodes nodes, string x) => nodes.Node("BatchNormalization",
-        [x, nodes.Constant(Scale.AsSpan()), nodes.Constant(Shift.AsSpan()), nodes.Constant(new float[Channels]), nodes.Constant(Enumerable.Repeat(1f, Channels).ToArray())],
+        [
+            x, nodes.Constant(Scale.AsSpan()), nodes.Constant(Shift.AsSpan()),
+            nodes.Constant(new float[Channels]), nodes.Constant(Enumerable.Repeat(1f, Channels).ToArray()),
+        ],
         [("epsilon", 0f)]);
 
     internal void Save(StepWriter writer, string name)
@@ -36,5 +41,6 @@ public sealed class ConditionerNorm
         writer.Tensor(name + ".shift", Shift);
     }
 
-    internal static ConditionerNorm Load(StepReader reader, string name) => new(reader.Tensor(name + ".scale"), reader.Tensor(name + ".shift"));
+    internal static ConditionerNorm Load(StepReader reader, string name)
+        => new(reader.Tensor(name + ".scale"), reader.Tensor(name + ".shift"));
 }

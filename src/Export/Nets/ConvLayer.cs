@@ -10,8 +10,12 @@ public sealed class ConvLayer
     /// <summary>A layer from its weights, [outputs, inputs, kernel, kernel] row-major, and biases, [outputs].</summary>
     public ConvLayer(int inputs, int outputs, int kernel, ImmutableArray<float> weights, ImmutableArray<float> bias)
     {
-        if (inputs < 1 || outputs < 1 || kernel is not (1 or 3) || weights.Length != (long)inputs * outputs * kernel * kernel || bias.Length != outputs)
-            throw new FlowModelException($"a {kernel}x{kernel} convolution of {inputs} inputs and {outputs} outputs has {weights.Length} weights and {bias.Length} biases; kernels are 1x1 or 3x3.");
+        if (inputs < 1 || outputs < 1 || kernel is not (1 or 3)
+            || weights.Length != (long)inputs * outputs * kernel * kernel || bias.Length != outputs)
+        {
+            throw new FlowModelException($"a {kernel}x{kernel} convolution of {inputs} inputs and {outputs} outputs has {weights.Length} "
+                + $"weights and {bias.Length} biases; kernels are 1x1 or 3x3.");
+        }
         Inputs = inputs;
         Outputs = outputs;
         Kernel = kernel;

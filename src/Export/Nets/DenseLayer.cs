@@ -11,7 +11,8 @@ public sealed class DenseLayer
     public DenseLayer(int inputs, int outputs, ImmutableArray<float> weights, ImmutableArray<float> bias)
     {
         if (inputs < 1 || outputs < 1 || weights.Length != (long)inputs * outputs || bias.Length != outputs)
-            throw new FlowModelException($"a dense layer of {inputs} inputs and {outputs} outputs has {weights.Length} weights and {bias.Length} biases.");
+            throw new FlowModelException(
+                $"a dense layer of {inputs} inputs and {outputs} outputs has {weights.Length} weights and {bias.Length} biases.");
         Inputs = inputs;
         Outputs = outputs;
         Weights = weights;

@@ -4,8 +4,8 @@ using RealNvp.ML.Export.Storage;
 namespace RealNvp.ML.Export.Nets;
 
 /// <summary>
-/// A pre-activation block of a residual net: y = x + second(relu(first(relu(norm(x))))), and skip(y), which goes straight to the net's output. The batch norm
-/// between the two convolutions is part of the first one's weights.
+/// A pre-activation block of a residual net: y = x + second(relu(first(relu(norm(x))))), and skip(y), which goes straight to the net's
+/// output. The batch norm between the two convolutions is part of the first one's weights.
 /// </summary>
 /// <param name="Norm">The batch norm in front.</param>
 /// <param name="First">The first 3x3 convolution.</param>
@@ -15,8 +15,11 @@ public sealed record ResidualBlock(ConditionerNorm Norm, ConvLayer First, ConvLa
 {
     internal void Check(int width)
     {
-        if (Norm.Channels != width || First.Inputs != width || Second.Inputs != First.Outputs || Second.Outputs != width || Skip.Inputs != width || Skip.Outputs != width)
+        if (Norm.Channels != width || First.Inputs != width || Second.Inputs != First.Outputs || Second.Outputs != width
+            || Skip.Inputs != width || Skip.Outputs != width)
+        {
             throw new FlowModelException($"the layers of a residual block do not fit each other, or the {width} channels that enter it.");
+        }
     }
 
     internal string Emit(GraphNodes nodes, string x)
@@ -34,5 +37,6 @@ public sealed record ResidualBlock(ConditionerNorm Norm, ConvLayer First, ConvLa
     }
 
     internal static ResidualBlock Load(StepReader reader, string name)
-        => new(ConditionerNorm.Load(reader, name + ".norm"), ConvLayer.Load(reader, name + ".first"), ConvLayer.Load(reader, name + ".second"), ConvLayer.Load(reader, name + ".skip"));
+        => new(ConditionerNorm.Load(reader, name + ".norm"), ConvLayer.Load(reader, name + ".first"),
+            ConvLayer.Load(reader, name + ".second"), ConvLayer.Load(reader, name + ".skip"));
 }

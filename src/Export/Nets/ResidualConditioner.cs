@@ -5,25 +5,29 @@ using RealNvp.ML.Export.Storage;
 namespace RealNvp.ML.Export.Nets;
 
 /// <summary>
-/// The convolutional net of an image coupling (paper, section 4.1): [N, C, H, W] of the conditioning half to [N, 2 K, H, W], first the K maps r of the
-/// log-scale, then the K maps t of the shift. The normalised input u stands beside -u and, under a checkerboard, the mask; behind a ReLU follow a 3x3
-/// convolution, residual blocks, and the 1x1 output of the ReLU of all skips together.
+/// The convolutional net of an image coupling (paper, section 4.1): [N, C, H, W] of the conditioning half to [N, 2 K, H, W], first the K
+/// maps r of the log-scale, then the K maps t of the shift. The normalised input u stands beside -u and, under a checkerboard, the mask;
+/// after a ReLU follow a 3x3 convolution, residual blocks, and the 1x1 output of the ReLU of all skips together.
 /// </summary>
 /// <remarks>Weight norm is part of the weights; the batch norm over the sum of the skips is part of theirs.</remarks>
 public sealed class ResidualConditioner
 {
     /// <summary>A frozen net.</summary>
     /// <param name="input">u = scale * x + shift, per input channel.</param>
-    /// <param name="readsMask">Whether the mask is a channel of its own behind u and -u.</param>
+    /// <param name="readsMask">Whether the mask is a channel of its own after u and -u.</param>
     /// <param name="first">The 3x3 convolution of the input.</param>
     /// <param name="firstSkip">The 1x1 convolution that takes its result to the output.</param>
     /// <param name="blocks">The residual blocks.</param>
     /// <param name="output">The 1x1 convolution of the output.</param>
-    public ResidualConditioner(ConditionerNorm input, bool readsMask, ConvLayer first, ConvLayer firstSkip, ImmutableArray<ResidualBlock> blocks, ConvLayer output)
+    public ResidualConditioner(
+        ConditionerNorm input, bool readsMask, ConvLayer first, ConvLayer firstSkip, ImmutableArray<ResidualBlock> blocks, ConvLayer output)
     {
         int width = first.Outputs;
-        if (first.Inputs != 2 * input.Channels + (readsMask ? 1 : 0) || firstSkip.Inputs != width || firstSkip.Outputs != width || output.Inputs != width || output.Outputs % 2 != 0)
+        if (first.Inputs != 2 * input.Channels + (readsMask ? 1 : 0) || firstSkip.Inputs != width || firstSkip.Outputs != width
+            || output.Inputs != width || output.Outputs % 2 != 0)
+        {
             throw new FlowModelException("the layers of a residual net do not fit each other.");
+        }
         foreach (ResidualBlock block in blocks)
             block.Check(width);
         Input = input;
@@ -52,7 +56,7 @@ public sealed class ResidualConditioner
     /// <summary>The 1x1 convolution of the output.</summary>
     public ConvLayer Output { get; }
 
-    /// <summary>Writes the net and returns r and t.</summary>
+    /// <summary>Emits the net and returns r and t.</summary>
     /// <param name="nodes">The graph.</param>
     /// <param name="x">The conditioning half, [N, C, H, W]; under a checkerboard with zeros elsewhere.</param>
     /// <param name="mask">The mask as a channel, [N, 1, H, W], where the net reads it.</param>
@@ -92,7 +96,8 @@ public sealed class ResidualConditioner
         var blocks = new List<ResidualBlock>();
         for (int i = 0, count = reader.Count("blocks"); i < count; i++)
             blocks.Add(ResidualBlock.Load(reader, $"block.{i}"));
-        return new(ConditionerNorm.Load(reader, "input"), reader.Count("reads_mask") != 0, ConvLayer.Load(reader, "first"), ConvLayer.Load(reader, "first_skip"),
-            [.. blocks], ConvLayer.Load(reader, "output"));
+        return new(
+            ConditionerNorm.Load(reader, "input"), reader.Count("reads_mask") != 0,
+            ConvLayer.Load(reader, "first"), ConvLayer.Load(reader, "first_skip"), [.. blocks], ConvLayer.Load(reader, "output"));
     }
 }

@@ -5,8 +5,8 @@ using Google.Protobuf;
 namespace RealNvp.ML.Export.Onnx;
 
 /// <summary>
-/// Writes the nodes of one ONNX graph. Tensors are known by their names. Equal constants are stored once and equal nodes computed once, so that the members
-/// of a mixture share what they have in common.
+/// Writes the nodes of one ONNX graph. Tensors are known by their names. Equal constants are stored once and equal nodes computed once, so
+/// that the members of a mixture share what they have in common.
 /// </summary>
 internal sealed class GraphNodes
 {
@@ -72,7 +72,8 @@ internal sealed class GraphNodes
         => Initializer(FloatType, MemoryMarshal.AsBytes(values), dims.IsEmpty ? [values.Length] : dims);
 
     /// <summary>A float constant, rounded from double.</summary>
-    public string Constant(double[] values, params ReadOnlySpan<long> dims) => Constant(Array.ConvertAll(values, value => (float)value), dims);
+    public string Constant(double[] values, params ReadOnlySpan<long> dims)
+        => Constant(Array.ConvertAll(values, value => (float)value), dims);
 
     /// <summary>An integer constant, [length].</summary>
     public string Constant(ReadOnlySpan<long> values) => Initializer(Int64Type, MemoryMarshal.AsBytes(values), [values.Length]);
@@ -84,13 +85,19 @@ internal sealed class GraphNodes
     public void OptionalInput(string name, float byDefault)
     {
         Input(name, 1);
-        var tensor = new TensorProto { Name = name, DataType = FloatType, RawData = ByteString.CopyFrom(MemoryMarshal.AsBytes([byDefault])) };
+        var tensor = new TensorProto
+        {
+            Name = name,
+            DataType = FloatType,
+            RawData = ByteString.CopyFrom(MemoryMarshal.AsBytes([byDefault])),
+        };
         tensor.Dims.Add(1);
         _graph.Initializer.Add(tensor);
     }
 
     /// <summary>Declares a graph output of float32 or bool.</summary>
-    public void Output(string name, bool isBool, params ReadOnlySpan<object> dims) => _graph.Output.Add(Value(name, isBool ? BoolType : FloatType, dims));
+    public void Output(string name, bool isBool, params ReadOnlySpan<object> dims)
+        => _graph.Output.Add(Value(name, isBool ? BoolType : FloatType, dims));
 
     /// <summary>The finished model.</summary>
     public byte[] ToModel(string description, IEnumerable<KeyValuePair<string, string>> metadata)
@@ -160,7 +167,8 @@ internal sealed class GraphNodes
                 ? new TensorShapeProto.Types.Dimension { DimParam = axis }
                 : new TensorShapeProto.Types.Dimension { DimValue = Convert.ToInt64(dim, CultureInfo.InvariantCulture) });
         }
-        return new ValueInfoProto { Name = name, Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = type, Shape = shape } } };
+        var tensor = new TypeProto.Types.Tensor { ElemType = type, Shape = shape };
+        return new ValueInfoProto { Name = name, Type = new TypeProto { TensorType = tensor } };
     }
 
     private string Unique(string op)

@@ -2,8 +2,8 @@ namespace RealNvp.ML.Export.Onnx;
 
 /// <summary>
 /// The image on its way through a graph: one tensor [N, C, H, W] that the steps work on, and the channels that were factored out before
-/// it. The latent of the whole flow is flat, the coarsest scale first: what the last scale yields, then what was set aside, the latest first;
-/// every part is planar.
+/// it. The latent of the whole flow is flat, the coarsest scale first: what the last scale yields, then what was set aside, the latest
+/// first; every part is planar.
 /// </summary>
 internal sealed class ImageState
 {
@@ -44,9 +44,8 @@ internal sealed class ImageState
     /// <param name="shapes">C, H and W of every part of the latent, in its order.</param>
     public static ImageState FromLatent(GraphNodes nodes, string latent, int[][] shapes)
     {
-        string[] parts = shapes.Length == 1
-            ? [latent]
-            : nodes.Node("Split", [latent, nodes.Constant(Array.ConvertAll(shapes, shape => (long)Size(shape)))], shapes.Length, [("axis", 1L)]);
+        string Sizes() => nodes.Constant(Array.ConvertAll(shapes, shape => (long)Size(shape)));
+        string[] parts = shapes.Length == 1 ? [latent] : nodes.Node("Split", [latent, Sizes()], shapes.Length, [("axis", 1L)]);
         var state = new ImageState(nodes, latent, parts[0], shapes[0]);
         for (int i = shapes.Length - 1; i > 0; i--)
             state._setAside.Push((state.ToImage(parts[i], shapes[i]), Size(shapes[i])));

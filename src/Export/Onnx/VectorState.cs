@@ -17,8 +17,8 @@ internal readonly record struct VectorPart(string Tensor, ImmutableArray<int> Po
 }
 
 /// <summary>
-/// The vector on its way through the graph, kept in the parts that the couplings work on: as long as successive masks split it the same way, no node
-/// is spent on taking it apart or together.
+/// The vector on its way through the graph, kept in the parts that the couplings work on: as long as successive masks split it the same
+/// way, no node is spent on taking it apart or together.
 /// </summary>
 internal sealed class VectorState
 {
@@ -111,7 +111,8 @@ internal sealed class VectorState
         if (whole.Positions.AsSpan().SequenceEqual(positions.AsSpan()))
             return whole;
         int[] columns = [.. positions.Select(position => whole.Positions.IndexOf(position))];
-        string tensor = _nodes.Node("Gather", [whole.Tensor, _nodes.Constant(Array.ConvertAll(columns, column => (long)column))], [("axis", 1L)]);
+        string indices = _nodes.Constant(Array.ConvertAll(columns, column => (long)column));
+        string tensor = _nodes.Node("Gather", [whole.Tensor, indices], [("axis", 1L)]);
         return new VectorPart(tensor, positions, whole.Scale is { } scale ? Array.ConvertAll(columns, column => scale[column]) : null);
     }
 }

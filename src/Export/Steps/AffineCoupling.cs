@@ -7,8 +7,8 @@ namespace RealNvp.ML.Export.Steps;
 
 /// <summary>
 /// An affine coupling layer (paper, section 3.2, equations 4 and 5): the conditioning half passes unchanged; the transformed half becomes
-/// y = x * exp(s) + t, where the log-scale s = gain * tanh(r) and the shift t come from one net with two heads that reads the conditioning half alone;
-/// log|det| = sum s. The inverse is x = (y - t) * exp(-s).
+/// y = x * exp(s) + t, where the log-scale s = gain * tanh(r) and the shift t come from one net with two heads that reads the conditioning
+/// half alone; log|det| = sum s. The inverse is x = (y - t) * exp(-s).
 /// </summary>
 public sealed class AffineCoupling : FlowStep
 {
@@ -22,11 +22,14 @@ public sealed class AffineCoupling : FlowStep
     /// <param name="logScale">The head that yields r, one output per transformed position.</param>
     /// <param name="shift">The head that yields t, one output per transformed position.</param>
     /// <param name="gain">The bound of |s| per transformed position.</param>
-    public AffineCoupling(CouplingMask mask, ImmutableArray<DenseLayer> trunk, Activation activation, DenseLayer logScale, DenseLayer shift, ImmutableArray<float> gain)
+    public AffineCoupling(
+        CouplingMask mask, ImmutableArray<DenseLayer> trunk, Activation activation, DenseLayer logScale, DenseLayer shift,
+        ImmutableArray<float> gain)
         : this(mask, trunk, activation, logScale, shift, gain, null) { }
 
-    private AffineCoupling(CouplingMask mask, ImmutableArray<DenseLayer> trunk, Activation activation, DenseLayer logScale, DenseLayer shift, ImmutableArray<float> gain,
-        double[]? logScaleOffset)
+    private AffineCoupling(
+        CouplingMask mask, ImmutableArray<DenseLayer> trunk, Activation activation, DenseLayer logScale, DenseLayer shift,
+        ImmutableArray<float> gain, double[]? logScaleOffset)
     {
         int width = mask.Conditioning.Length;
         foreach (DenseLayer layer in trunk)
@@ -38,7 +41,10 @@ public sealed class AffineCoupling : FlowStep
         foreach (DenseLayer head in new[] { logScale, shift })
         {
             if (head.Inputs != width || head.Outputs != mask.Transformed.Length)
-                throw new FlowModelException($"a head of {head.Inputs} inputs and {head.Outputs} outputs stands where {width} and {mask.Transformed.Length} are needed.");
+            {
+                throw new FlowModelException($"a head of {head.Inputs} inputs and {head.Outputs} outputs stands where {width} and "
+                    + $"{mask.Transformed.Length} are needed.");
+            }
         }
         if (gain.Length != mask.Transformed.Length)
             throw new FlowModelException($"{gain.Length} log-scale gains stand beside {mask.Transformed.Length} transformed positions.");
@@ -74,7 +80,8 @@ public sealed class AffineCoupling : FlowStep
 
     /// <inheritdoc/>
     public override string Describe()
-        => $"{Mask.Conditioning.Length} -> {string.Join(" -> ", Trunk.Select(layer => layer.Outputs).Append(Mask.Transformed.Length))}, {Activation}, |log-scale| <= {Gain.Max(Math.Abs):G3}";
+        => $"{Mask.Conditioning.Length} -> {string.Join(" -> ", Trunk.Select(layer => layer.Outputs).Append(Mask.Transformed.Length))}, "
+            + $"{Activation}, |log-scale| <= {Gain.Max(Math.Abs):G3}";
 
     // Notation of the two graphs: a pending scale g stands for the value g * u, so that constant factors travel to the end of the graph
     // for free: g folds into the first layer where the half conditions, and 1/g into the shift head where it is transformed.
@@ -108,7 +115,8 @@ public sealed class AffineCoupling : FlowStep
         // norm(x exp(s) + t) = x exp(s + log scale) + (scale t + shift)
         double[] scale = [.. norm.Scale.Select(value => (double)value)];
         double[] offset = [.. scale.Select((value, i) => Math.Log(value) + (_logScaleOffset?[i] ?? 0))];
-        return new AffineCoupling(Mask, Trunk, Activation, LogScale, Shift.WithOutputAffine(scale, [.. norm.Shift.Select(value => (double)value)]), Gain, offset);
+        DenseLayer shift = Shift.WithOutputAffine(scale, [.. norm.Shift.Select(value => (double)value)]);
+        return new AffineCoupling(Mask, Trunk, Activation, LogScale, shift, Gain, offset);
     }
 
     internal override void Save(StepWriter writer)

@@ -5,8 +5,9 @@ using RealNvp.ML.Export.Storage;
 namespace RealNvp.ML.Export.Steps;
 
 /// <summary>
-/// Coupling-output batch normalisation (paper, section 3.7), frozen: y = scale * x + shift on the positions that the coupling transformed, the others
-/// pass; log|det| = sum log(scale). Behind an <see cref="AffineCoupling"/> over the same positions it costs nothing: graphs fold it into the coupling.
+/// Coupling-output batch normalisation (paper, section 3.7), frozen: y = scale * x + shift on the positions that the coupling transformed,
+/// the others pass; log|det| = sum log(scale). Behind an <see cref="AffineCoupling"/> over the same positions it costs nothing: graphs fold
+/// it into the coupling.
 /// </summary>
 public sealed class BatchNorm : FlowStep
 {
@@ -18,7 +19,10 @@ public sealed class BatchNorm : FlowStep
     public BatchNorm(int features, ImmutableArray<int> positions, ImmutableArray<float> scale, ImmutableArray<float> shift)
     {
         if (positions.Length != scale.Length || positions.Length != shift.Length || positions.IsEmpty)
-            throw new FlowModelException($"expects one scale and one shift per position, found {positions.Length} positions, {scale.Length} scales, {shift.Length} shifts.");
+        {
+            throw new FlowModelException($"expects one scale and one shift per position, found {positions.Length} positions, "
+                + $"{scale.Length} scales, {shift.Length} shifts.");
+        }
         if (positions.Any(position => position < 0 || position >= features) || positions.Distinct().Count() != positions.Length)
             throw new FlowModelException($"expects different positions from 0 to {features - 1}.");
         if (scale.Any(value => !(value > 0 && float.IsFinite(value))) || shift.Any(value => !float.IsFinite(value)))
@@ -53,7 +57,8 @@ public sealed class BatchNorm : FlowStep
         state.Vector.Map(part => part with
         {
             Tensor = state.Nodes.Node("Add",
-                state.Nodes.Node("Mul", state.Vector.Scaled(part), state.Nodes.Constant(part.Select(scale))), state.Nodes.Constant(part.Select(shift))),
+                state.Nodes.Node("Mul", state.Vector.Scaled(part), state.Nodes.Constant(part.Select(scale))),
+                state.Nodes.Constant(part.Select(shift))),
             Scale = null,
         });
         state.AddConstantLogDet(Scale.Sum(value => Math.Log(value)));

@@ -5,7 +5,9 @@ using RealNvp.ML.Export.Storage;
 
 namespace RealNvp.ML.Export.Steps;
 
-/// <summary>A coupling over halves of the channels (paper, section 3.4), [N, C, H, W] with an even C: one half conditions, the other is transformed.</summary>
+/// <summary>
+/// A coupling over halves of the channels (paper, section 3.4), [N, C, H, W] with an even C: one half conditions, the other is transformed.
+/// </summary>
 public sealed class ChannelCoupling : ImageCoupling
 {
     /// <summary>A frozen coupling.</summary>

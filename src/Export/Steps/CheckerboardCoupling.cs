@@ -6,8 +6,8 @@ using RealNvp.ML.Export.Storage;
 namespace RealNvp.ML.Export.Steps;
 
 /// <summary>
-/// A coupling over a checkerboard of pixels (paper, section 3.4), [N, C, H, W]. Its net reads the whole image with zeros in place of the transformed
-/// pixels, and the mask; what it says about conditioning pixels is not used.
+/// A coupling over a checkerboard of pixels (paper, section 3.4), [N, C, H, W]. Its net reads the whole image with zeros in place of the
+/// transformed pixels, and the mask; what it says about conditioning pixels is not used.
 /// </summary>
 public sealed class CheckerboardCoupling : ImageCoupling
 {

@@ -14,7 +14,8 @@ public sealed class CouplingMask
         foreach (int position in conditioning.Concat(transformed))
         {
             if (position < 0 || position >= features || seen[position])
-                throw new FlowModelException($"a mask names every position from 0 to {features - 1} once; found {position} out of range or twice.");
+                throw new FlowModelException(
+                    $"a mask names every position from 0 to {features - 1} once; found {position} out of range or twice.");
             seen[position] = true;
         }
         if (conditioning.IsEmpty || transformed.IsEmpty)

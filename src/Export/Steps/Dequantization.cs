@@ -5,8 +5,9 @@ using RealNvp.ML.Export.Storage;
 namespace RealNvp.ML.Export.Steps;
 
 /// <summary>
-/// Says which features are discrete. Training added uniform noise of one bin's width to them, so that their density does not run to infinity; scoring
-/// evaluates the centre of the bin, without noise, so that a score is a function of the row: here the step is the identity.
+/// Says which features are discrete. Training added uniform noise of one bin's width to them, so that their density does not run to
+/// infinity; scoring evaluates the centre of the bin, without noise, so that a score is a function of the row: here the step is the
+/// identity.
 /// </summary>
 public sealed class Dequantization : FlowStep
 {
@@ -26,7 +27,9 @@ public sealed class Dequantization : FlowStep
     public override FlowShape OutputShape(FlowShape input) => RequireVector(input, Widths.Length);
 
     /// <inheritdoc/>
-    public override string Describe() => $"{Widths.Count(width => width > 0)} of {Widths.Length} features are discrete; uniform noise in training, the bin's centre in scoring";
+    public override string Describe()
+        => $"{Widths.Count(width => width > 0)} of {Widths.Length} features are discrete; "
+            + "uniform noise in training, the bin's centre in scoring";
 
     internal override void EmitDensity(DensityState state) { }
 

@@ -4,8 +4,8 @@ using RealNvp.ML.Export.Storage;
 namespace RealNvp.ML.Export.Steps;
 
 /// <summary>
-/// Factors out half of the variables (paper, section 3.6): the second half of the channels becomes part of the latent as it is, the first half goes on
-/// to the next scale; log|det| = 0. The latent is the last scale's, then what was factored out, the latest first.
+/// Factors out half of the variables (paper, section 3.6): the second half of the channels becomes part of the latent as it is, the first
+/// half goes on to the next scale; log|det| = 0. The latent is the last scale's, then what was factored out, the latest first.
 /// </summary>
 public sealed class FactorOut : FlowStep
 {

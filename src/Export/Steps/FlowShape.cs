@@ -32,7 +32,8 @@ public sealed class FlowShape : IEquatable<FlowShape>
     /// <exception cref="ArgumentException">There are neither one nor three dimensions.</exception>
     public static FlowShape FromDimensions(ReadOnlySpan<int> dimensions) => dimensions.Length is 1 or 3
         ? new([.. dimensions])
-        : throw new ArgumentException($"A flow's input has 1 dimension (features) or 3 (channels, height, width), found {dimensions.Length}.", nameof(dimensions));
+        : throw new ArgumentException(
+            $"A flow's input has 1 dimension (features) or 3 (channels, height, width), found {dimensions.Length}.", nameof(dimensions));
 
     /// <inheritdoc/>
     public bool Equals(FlowShape? other) => other is not null && Dimensions.AsSpan().SequenceEqual(other.Dimensions.AsSpan());

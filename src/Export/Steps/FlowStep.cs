@@ -5,8 +5,8 @@ namespace RealNvp.ML.Export.Steps;
 
 /// <summary>
 /// One step of a trained flow: an invertible map between the input column and the latent, with its log-determinant. <c>XModule</c> in
-/// RealNvp.ML.Trainers is what was trained; <c>X</c> is its frozen data, and knows how to emit itself into the density graph and the sampling
-/// graph, and how to save itself to the file.
+/// RealNvp.ML.Trainers is what was trained; <c>X</c> is its frozen data, and knows how to emit itself into the density graph and the
+/// sampling graph, and how to save itself to the file.
 /// </summary>
 /// <remarks>A new step is a class here, its twin in Trainers, and a line in StepKinds, which makes it known to the file.</remarks>
 public abstract class FlowStep
@@ -14,7 +14,7 @@ public abstract class FlowStep
     private protected FlowStep() { }
 
     /// <summary>The step's tag in files, which never changes.</summary>
-    public string Kind => StepKinds.TagOf(this);
+    public string Kind => StepKinds.Tags[GetType()];
 
     /// <summary>The shape that leaves the step in the density direction.</summary>
     /// <exception cref="FlowModelException">The step does not accept <paramref name="input"/>.</exception>
@@ -46,5 +46,6 @@ public abstract class FlowStep
         : throw new FlowModelException($"expects an image of {channels} channels, found {input}.");
 
     /// <summary>Requires an image.</summary>
-    private protected static FlowShape RequireImage(FlowShape input) => input.IsImage ? input : throw new FlowModelException($"expects an image, found {input} values.");
+    private protected static FlowShape RequireImage(FlowShape input)
+        => input.IsImage ? input : throw new FlowModelException($"expects an image, found {input} values.");
 }

@@ -5,8 +5,8 @@ using RealNvp.ML.Export.Storage;
 namespace RealNvp.ML.Export.Steps;
 
 /// <summary>
-/// Coupling-output batch normalisation of image flows (paper, section 3.7), frozen: y = scale * x + shift per channel on the half that the coupling
-/// transformed, the other half passes; log|det| = (transformed pixels per channel) * sum log(scale).
+/// Coupling-output batch normalisation of image flows (paper, section 3.7), frozen: y = scale * x + shift per channel on the half that the
+/// coupling transformed, the other half passes; log|det| = (transformed pixels per channel) * sum log(scale).
 /// </summary>
 public sealed class ImageBatchNorm : FlowStep
 {
@@ -17,7 +17,8 @@ public sealed class ImageBatchNorm : FlowStep
     public ImageBatchNorm(ImageMask mask, ImmutableArray<float> scale, ImmutableArray<float> shift)
     {
         if (scale.IsEmpty || scale.Length != shift.Length)
-            throw new FlowModelException($"expects one scale and one shift per channel, found {scale.Length} scales and {shift.Length} shifts.");
+            throw new FlowModelException(
+                $"expects one scale and one shift per channel, found {scale.Length} scales and {shift.Length} shifts.");
         if (scale.Any(value => !(value > 0 && float.IsFinite(value))) || shift.Any(value => !float.IsFinite(value)))
             throw new FlowModelException("expects positive scales and finite shifts.");
         Mask = mask;
@@ -45,7 +46,9 @@ public sealed class ImageBatchNorm : FlowStep
         ImageState image = state.Image;
         string scaled = state.Nodes.Node("Mul", image.Tensor, Map(state, Scale, 1));
         image.Replace(state.Nodes.Node("Add", scaled, Map(state, Shift, 0)));
-        double pixels = Mask.IsCheckerboard() ? Mask.Complement().Conditioning(image.Height, image.Width).Sum() : image.Height * image.Width;
+        double pixels = Mask.IsCheckerboard()
+            ? Mask.Complement().Conditioning(image.Height, image.Width).Sum()
+            : image.Height * image.Width;
         state.AddConstantLogDet(pixels * Scale.Sum(value => Math.Log(value)));
     }
 
@@ -62,7 +65,8 @@ public sealed class ImageBatchNorm : FlowStep
         writer.Tensor("shift", Shift);
     }
 
-    internal static ImageBatchNorm Load(StepReader reader) => new(reader.Enum<ImageMask>("mask"), reader.Tensor("scale"), reader.Tensor("shift"));
+    internal static ImageBatchNorm Load(StepReader reader)
+        => new(reader.Enum<ImageMask>("mask"), reader.Tensor("scale"), reader.Tensor("shift"));
 
     /// <summary>The values as a constant over the whole image, with <paramref name="passing"/> where the conditioning half is.</summary>
     private string Map(FlowState state, ImmutableArray<float> values, float passing)
@@ -73,7 +77,9 @@ public sealed class ImageBatchNorm : FlowStep
         {
             ImageMask.FirstChannels => nodes.Constant([.. others, .. values], 2 * values.Length, 1, 1),
             ImageMask.SecondChannels => nodes.Constant([.. values, .. others], 2 * values.Length, 1, 1),
-            _ => nodes.Constant([.. values.SelectMany(value => Mask.Conditioning(height, width).Select(pixel => pixel == 1 ? passing : value))], values.Length, height, width),
+            _ => nodes.Constant(
+                [.. values.SelectMany(value => Mask.Conditioning(height, width).Select(pixel => pixel == 1 ? passing : value))],
+                values.Length, height, width),
         };
     }
 }

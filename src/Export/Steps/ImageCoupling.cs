@@ -6,8 +6,8 @@ using RealNvp.ML.Export.Storage;
 namespace RealNvp.ML.Export.Steps;
 
 /// <summary>
-/// What the two couplings of image flows share: the transformed half becomes y = x * exp(s) + t, or y = (x + t) * exp(s) as the original code has it,
-/// with s = gain * tanh(r); log|det| = sum s. The maps r and t come from a convolutional net that reads the conditioning half.
+/// What the two couplings of image flows share: the transformed half becomes y = x * exp(s) + t, or y = (x + t) * exp(s) as the original
+/// code has it, with s = gain * tanh(r); log|det| = sum s. The maps r and t come from a convolutional net that reads the conditioning half.
 /// </summary>
 /// <remarks>Nothing here depends on height and width: the flow samples images larger than those it was trained on.</remarks>
 public abstract class ImageCoupling : FlowStep
@@ -17,7 +17,8 @@ public abstract class ImageCoupling : FlowStep
         if (mask.IsCheckerboard() != checkerboard)
             throw new FlowModelException($"the mask {mask} is not one of this coupling's.");
         if (net.Input.Channels != gain.Length || net.Output.Outputs != 2 * gain.Length || net.ReadsMask != checkerboard)
-            throw new FlowModelException($"a net of {net.Input.Channels} inputs and {net.Output.Outputs} outputs does not fit {gain.Length} transformed channels.");
+            throw new FlowModelException(
+                $"a net of {net.Input.Channels} inputs and {net.Output.Outputs} outputs does not fit {gain.Length} transformed channels.");
         Mask = mask;
         Net = net;
         Gain = gain;
@@ -62,6 +63,7 @@ public abstract class ImageCoupling : FlowStep
         Net.Save(writer);
     }
 
-    private protected static (ImageMask Mask, ResidualConditioner Net, ImmutableArray<float> Gain, bool ShiftFirst) LoadParts(StepReader reader)
+    private protected static (ImageMask Mask, ResidualConditioner Net, ImmutableArray<float> Gain, bool ShiftFirst) LoadParts(
+        StepReader reader)
         => (reader.Enum<ImageMask>("mask"), ResidualConditioner.Load(reader), reader.Tensor("gain"), reader.Count("shift_first") != 0);
 }

@@ -5,8 +5,9 @@ using RealNvp.ML.Export.Storage;
 namespace RealNvp.ML.Export.Steps;
 
 /// <summary>
-/// A learned linear map of all features before a coupling (Kingma and Dhariwal 2018, section 3.2, for vectors), y = W x, log|det| = log|det W| for every row,
-/// x = W^-1 y. The inverse and the log-determinant are computed here, in double precision, from the very numbers that the density graph multiplies by.
+/// A learned linear map of all features before a coupling (Kingma and Dhariwal 2018, section 3.2, for vectors), y = W x, log|det| = log|det
+/// W| for every row, x = W^-1 y. The inverse and the log-determinant are computed here, in double precision, from the very numbers that the
+/// density graph multiplies by.
 /// </summary>
 public sealed class InvertibleLinear : FlowStep
 {
@@ -101,6 +102,8 @@ public sealed class InvertibleLinear : FlowStep
                 }
             }
         }
-        return inverse.All(value => float.IsFinite((float)value)) ? (inverse, logAbsDet) : throw new FlowModelException("expects an invertible matrix, found one whose inverse overflows.");
+        return inverse.All(value => float.IsFinite((float)value))
+            ? (inverse, logAbsDet)
+            : throw new FlowModelException("expects an invertible matrix, found one whose inverse overflows.");
     }
 }

@@ -4,13 +4,15 @@ using RealNvp.ML.Export.Storage;
 namespace RealNvp.ML.Export.Steps;
 
 /// <summary>
-/// The first step of an image flow (paper, section 4.1): y = log(p / (1 - p)) of p = a + (1 - 2 a) x, where x in [0, 1) is the share of the k levels that a
-/// pixel stands for. A column value v is the centre of its level's bin: x = (v / width + 1/2) / k, so that noise of one width around v, as training adds,
-/// fills [0, 1) and scoring evaluates the centre. log|dy/dv| = -log p - log(1 - p) + log((1 - 2 a) / (k width)).
+/// The first step of an image flow (paper, section 4.1): y = log(p / (1 - p)) of p = a + (1 - 2 a) x, where x in [0, 1) is the share of the
+/// k levels that a pixel stands for. A column value v is the centre of its level's bin: x = (v / width + 1/2) / k, so that noise of one
+/// width around v, as training adds, fills [0, 1) and scoring evaluates the centre. log|dy/dv| = -log p - log(1 - p) + log((1 - 2 a) / (k
+/// width)).
 /// </summary>
 /// <remarks>
-/// The squash by a keeps every level away from the ends of the logit. Beyond them, where p is outside (0.01, 0.99) and no level is (but for a below
-/// 0.01), y goes on as a straight line: every row has a finite latent and every latent a row. Samples that lie there are clipped when they become images.
+/// The squash by a keeps every level away from the ends of the logit. Beyond them, where p is outside (0.01, 0.99) and no level is (except
+/// for a below 0.01), y goes on as a straight line: every row has a finite latent and every latent a row. Samples that lie there are
+/// clipped when they become images.
 /// </remarks>
 public sealed class Logit : FlowStep
 {
@@ -22,12 +24,16 @@ public sealed class Logit : FlowStep
 
     /// <summary>A logit of levels.</summary>
     /// <param name="levels">k, the number of levels: 256 for 8 bits.</param>
-    /// <param name="levelWidth">The distance of two levels in the column's units: 1 for values 0, 1, 2..., 1/255 where 255 became 1.</param>
+    /// <param name="levelWidth">The distance of two levels in the column's units: 1 for values 0, 1, 2..., 1/255 where 255 became
+    /// 1.</param>
     /// <param name="alpha">a, from 0 to less than 1/2.</param>
     public Logit(int levels, float levelWidth, float alpha = (float)StandardAlpha)
     {
         if (levels < 2 || !(levelWidth > 0 && float.IsFinite(levelWidth)) || !(alpha is >= 0 and < 0.5f))
-            throw new FlowModelException($"expects 2 levels or more of a positive width and an alpha from 0 to less than 0.5, found {levels}, {levelWidth} and {alpha}.");
+        {
+            throw new FlowModelException("expects 2 levels or more of a positive width and an alpha from 0 to less than 0.5, "
+                + $"found {levels}, {levelWidth} and {alpha}.");
+        }
         Levels = levels;
         LevelWidth = levelWidth;
         Alpha = alpha;
@@ -52,7 +58,8 @@ public sealed class Logit : FlowStep
     public override FlowShape OutputShape(FlowShape input) => RequireImage(input);
 
     /// <inheritdoc/>
-    public override string Describe() => $"{Levels} levels of {LevelWidth:G3}, alpha {Alpha:G3}; uniform noise in training, the bin's centre in scoring";
+    public override string Describe()
+        => $"{Levels} levels of {LevelWidth:G3}, alpha {Alpha:G3}; uniform noise in training, the bin's centre in scoring";
 
     internal override void EmitDensity(DensityState state)
     {
@@ -86,5 +93,6 @@ public sealed class Logit : FlowStep
         writer.Number("alpha", Alpha);
     }
 
-    internal static Logit Load(StepReader reader) => new(reader.Count("levels"), (float)reader.Number("level_width"), (float)reader.Number("alpha"));
+    internal static Logit Load(StepReader reader)
+        => new(reader.Count("levels"), (float)reader.Number("level_width"), (float)reader.Number("alpha"));
 }

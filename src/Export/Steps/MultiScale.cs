@@ -2,7 +2,9 @@ using System.Collections.Immutable;
 
 namespace RealNvp.ML.Export.Steps;
 
-/// <summary>What squeezes and factoring out mean for a flow of images as a whole: the layout of its latent, and the sizes of image that fit.</summary>
+/// <summary>
+/// What squeezes and factoring out mean for a flow of images as a whole: the layout of its latent, and the sizes of image that fit.
+/// </summary>
 internal static class MultiScale
 {
     /// <summary>

@@ -4,7 +4,9 @@ using RealNvp.ML.Export.Storage;
 
 namespace RealNvp.ML.Export.Steps;
 
-/// <summary>A fixed order of the positions between couplings: y[i] = x[order[i]], log|det| = 0. Graphs only rename columns, without a node.</summary>
+/// <summary>
+/// A fixed order of the positions between couplings: y[i] = x[order[i]], log|det| = 0. Graphs only rename columns, without a node.
+/// </summary>
 public sealed class Permutation : FlowStep
 {
     /// <summary>A permutation.</summary>

@@ -58,5 +58,6 @@ public sealed class Rotation : FlowStep
 
     // rows are vectors: x Q' one way, y Q the other
     private void Emit(FlowState state, long transposed) => state.Vector.Reset(
-        state.Nodes.Node("Gemm", [state.Vector.Whole(), state.Nodes.Constant(Matrix.AsSpan(), Features, Features)], [("transB", transposed)]));
+        state.Nodes.Node(
+            "Gemm", [state.Vector.Whole(), state.Nodes.Constant(Matrix.AsSpan(), Features, Features)], [("transB", transposed)]));
 }

@@ -41,9 +41,11 @@ public sealed class SinhArcsinh : FlowStep
         state.Vector.Map(part =>
         {
             string x = state.Vector.Scaled(part);
-            string u = nodes.Node("Add", nodes.Node("Mul", nodes.Node("Asinh", x), nodes.Constant(part.Select(Tail))), nodes.Constant(part.Select(Skew)));
+            string scaled = nodes.Node("Mul", nodes.Node("Asinh", x), nodes.Constant(part.Select(Tail)));
+            string u = nodes.Node("Add", scaled, nodes.Constant(part.Select(Skew)));
             string y = nodes.Node("Sinh", u);
-            state.AddLogDet(nodes.Node("Mul", nodes.Node("Sub", LogOnePlusSquare(nodes, y), LogOnePlusSquare(nodes, x)), nodes.Scalar(0.5)), part.Width);
+            string twice = nodes.Node("Sub", LogOnePlusSquare(nodes, y), LogOnePlusSquare(nodes, x));
+            state.AddLogDet(nodes.Node("Mul", twice, nodes.Scalar(0.5)), part.Width);
             return part with { Tensor = y, Scale = null };
         });
         state.AddConstantLogDet(Tail.Sum(value => Math.Log(value)));
@@ -67,5 +69,6 @@ public sealed class SinhArcsinh : FlowStep
 
     internal static SinhArcsinh Load(StepReader reader) => new(reader.Tensor("tail"), reader.Tensor("skew"));
 
-    private static string LogOnePlusSquare(GraphNodes nodes, string x) => nodes.Node("Log", nodes.Node("Add", nodes.Node("Mul", x, x), nodes.Scalar(1)));
+    private static string LogOnePlusSquare(GraphNodes nodes, string x)
+        => nodes.Node("Log", nodes.Node("Add", nodes.Node("Mul", x, x), nodes.Scalar(1)));
 }

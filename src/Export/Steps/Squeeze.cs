@@ -3,7 +3,9 @@ using RealNvp.ML.Export.Storage;
 
 namespace RealNvp.ML.Export.Steps;
 
-/// <summary>The squeeze (paper, section 3.6): [N, C, H, W] to [N, 4 C, H/2, W/2], each 2x2 square of pixels becoming four channels; log|det| = 0.</summary>
+/// <summary>
+/// The squeeze (paper, section 3.6): [N, C, H, W] to [N, 4 C, H/2, W/2], each 2x2 square of pixels becoming four channels; log|det| = 0.
+/// </summary>
 /// <param name="order">How the four pixels are ordered.</param>
 public sealed class Squeeze(SqueezeOrder order) : FlowStep
 {
@@ -58,9 +60,10 @@ public sealed class Squeeze(SqueezeOrder order) : FlowStep
     {
         (GraphNodes nodes, ImageState image) = (state.Nodes, state.Image);
         int channels = image.Channels / 4;
+        string Pixels(string tensor, string mode) => nodes.Node("DepthToSpace", [tensor], [("blocksize", 2L), ("mode", mode)]);
         string pixels = order == SqueezeOrder.Plain
-            ? nodes.Node("DepthToSpace", [image.Tensor], [("blocksize", 2L), ("mode", "CRD")])
-            : nodes.Node("DepthToSpace", [TakePhases(nodes, image.Tensor, channels, [0, 2, 3, 1])], [("blocksize", 2L), ("mode", "DCR")]); // the inverse of Phases
+            ? Pixels(image.Tensor, "CRD")
+            : Pixels(TakePhases(nodes, image.Tensor, channels, [0, 2, 3, 1]), "DCR"); // the inverse of Phases
         image.Replace(pixels, channels, 2 * image.Height, 2 * image.Width);
     }
 

@@ -4,7 +4,9 @@ using RealNvp.ML.Export.Storage;
 
 namespace RealNvp.ML.Export.Steps;
 
-/// <summary>The first step of a vector flow: y = (x - mean) / standard deviation per feature; log|det| = -sum log(standard deviation).</summary>
+/// <summary>
+/// The first step of a vector flow: y = (x - mean) / standard deviation per feature; log|det| = -sum log(standard deviation).
+/// </summary>
 public sealed class Standardization : FlowStep
 {
     /// <summary>Standardisation by these statistics.</summary>
@@ -13,7 +15,8 @@ public sealed class Standardization : FlowStep
     public Standardization(ImmutableArray<float> mean, ImmutableArray<float> standardDeviation)
     {
         if (mean.Length != standardDeviation.Length || mean.IsEmpty)
-            throw new FlowModelException($"expects as many means as standard deviations, found {mean.Length} and {standardDeviation.Length}.");
+            throw new FlowModelException(
+                $"expects as many means as standard deviations, found {mean.Length} and {standardDeviation.Length}.");
         if (mean.Any(value => !float.IsFinite(value)) || standardDeviation.Any(value => !(value > 0 && float.IsFinite(value))))
             throw new FlowModelException("expects finite means and positive standard deviations.");
         Mean = mean;
@@ -30,7 +33,8 @@ public sealed class Standardization : FlowStep
     public override FlowShape OutputShape(FlowShape input) => RequireVector(input, Mean.Length);
 
     /// <inheritdoc/>
-    public override string Describe() => $"{Mean.Length} features, standard deviations {StandardDeviation.Min():G3} to {StandardDeviation.Max():G3}";
+    public override string Describe()
+        => $"{Mean.Length} features, standard deviations {StandardDeviation.Min():G3} to {StandardDeviation.Max():G3}";
 
     internal override void EmitDensity(DensityState state)
     {

@@ -31,10 +31,8 @@ internal static class StepKinds
     private static readonly Dictionary<string, Func<StepReader, FlowStep>> s_loaders
         = s_kinds.ToDictionary(kind => kind.Tag, kind => kind.Load, StringComparer.Ordinal);
 
-    private static readonly Dictionary<Type, string> s_tags = s_kinds.ToDictionary(kind => kind.Type, kind => kind.Tag);
-
-    /// <summary>The tag of a step.</summary>
-    public static string TagOf(FlowStep step) => s_tags[step.GetType()];
+    /// <summary>The tag of each class of step.</summary>
+    public static IReadOnlyDictionary<Type, string> Tags { get; } = s_kinds.ToDictionary(kind => kind.Type, kind => kind.Tag);
 
     /// <summary>A step as it stands in a file.</summary>
     public static StepMessage Save(FlowStep step)

@@ -5,8 +5,8 @@ namespace RealNvp.ML.Export.Steps;
 
 /// <summary>
 /// Leaves values within +-c as they are and compresses those beyond logarithmically: y = sign(x) c (1 + log(|x| / c)) for |x| > c, with
-/// log|dy/dx| = -log(|x| / c) there. Smooth to first order, exactly invertible, and the reason why every finite row has a finite score: the largest
-/// float32 becomes less than 90 c.
+/// log|dy/dx| = -log(|x| / c) there. Smooth to first order, exactly invertible, and the reason why every finite row has a finite score: the
+/// largest float32 becomes less than 90 c.
 /// </summary>
 public sealed class TailCompression : FlowStep
 {
@@ -14,7 +14,8 @@ public sealed class TailCompression : FlowStep
     private const float MaxExponent = 80;
 
     /// <summary>Compression of what lies beyond <paramref name="bound"/>.</summary>
-    /// <param name="bound">c, in the units of the step's input (standard deviations, after <see cref="Standardization"/>); positive.</param>
+    /// <param name="bound">c, in the units of the step's input (standard deviations, after <see cref="Standardization"/>);
+    /// positive.</param>
     public TailCompression(float bound)
     {
         if (!(bound > 0 && float.IsFinite(bound)))

@@ -1,6 +1,8 @@
 namespace RealNvp.ML.Export.Storage;
 
-/// <summary>Writes files beside their target and renames them, so that a reader sees the old content or the new one, never half of it.</summary>
+/// <summary>
+/// Writes files beside their target and renames them, so that a reader sees the old content or the new one, never half of it.
+/// </summary>
 internal static class AtomicFile
 {
     /// <summary>Writes <paramref name="path"/> through <paramref name="write"/>; on failure the target is as it was.</summary>
@@ -16,7 +18,8 @@ internal static class AtomicFile
     }
 
     /// <summary>
-    /// As the other overloads, for what opens its files itself: <paramref name="write"/> gets the name of the file beside, which ends as <paramref name="path"/> does.
+    /// As the other overloads, for what opens its files itself: <paramref name="write"/> gets the name of the file beside, which ends as
+    /// <paramref name="path"/> does.
     /// </summary>
     public static void WriteByName(string path, Action<string> write)
     {

@@ -3,7 +3,9 @@ using System.Runtime.InteropServices;
 
 namespace RealNvp.ML.Export.Storage;
 
-/// <summary>Gives the named data of one step back, checked: a missing name or a size that does not fit is a <see cref="FlowModelException"/>.</summary>
+/// <summary>
+/// Gives the named data of one step back, checked: a missing name or a size that does not fit is a <see cref="FlowModelException"/>.
+/// </summary>
 internal sealed class StepReader(StepMessage message)
 {
     public ImmutableArray<float> Tensor(string name) => Values(name, out _);
@@ -17,7 +19,9 @@ internal sealed class StepReader(StepMessage message)
     public (ImmutableArray<float> Values, int[] Dimensions) Tensor(string name, int rank)
     {
         ImmutableArray<float> values = Values(name, out int[] dims);
-        return dims.Length == rank ? (values, dims) : throw new FlowModelException($"'{name}' has {dims.Length} dimensions, expected {rank}.");
+        return dims.Length == rank
+            ? (values, dims)
+            : throw new FlowModelException($"'{name}' has {dims.Length} dimensions, expected {rank}.");
     }
 
     public ImmutableArray<int> Indices(string name) => [.. Find(message.Indices, name).Values];
@@ -27,7 +31,9 @@ internal sealed class StepReader(StepMessage message)
     public int Count(string name)
     {
         double value = Number(name);
-        return value is >= 0 and <= int.MaxValue && value == Math.Floor(value) ? (int)value : throw new FlowModelException($"'{name}' is {value}, expected a count.");
+        return value is >= 0 and <= int.MaxValue && value == Math.Floor(value)
+            ? (int)value
+            : throw new FlowModelException($"'{name}' is {value}, expected a count.");
     }
 
     public T Enum<T>(string name) where T : struct, Enum
@@ -45,7 +51,10 @@ internal sealed class StepReader(StepMessage message)
         ImmutableArray<float> values = [.. MemoryMarshal.Cast<byte, float>(tensor.Values.Span)];
         long expected = dims.Aggregate(1L, (product, dim) => product * dim);
         if (tensor.Values.Length % sizeof(float) != 0 || values.Length != expected)
-            throw new FlowModelException($"'{name}' has {tensor.Values.Length} bytes where its dimensions {string.Join('x', dims)} need {expected * sizeof(float)}.");
+        {
+            throw new FlowModelException($"'{name}' has {tensor.Values.Length} bytes where its dimensions {string.Join('x', dims)} need "
+                + $"{expected * sizeof(float)}.");
+        }
         return values;
     }
 

@@ -10,8 +10,8 @@ using static TorchSharp.torch;
 namespace RealNvp.ML.Trainers.Flows;
 
 /// <summary>
-/// A flow in training: its steps in the density direction. Rows and latents are flat; the rows of an image flow are planar images. Its latent is that of the
-/// last scale, then what was factored out, the latest first, each planar.
+/// A flow in training: its steps in the density direction. Rows and latents are flat; the rows of an image flow are planar images. Its
+/// latent is that of the last scale, then what was factored out, the latest first, each planar.
 /// </summary>
 internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
 {
@@ -95,8 +95,8 @@ internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
     }
 
     /// <summary>
-    /// Gives every step with running statistics those of all rows [n, D], step by step, as evaluation will see them; in the order of the flow, because
-    /// each step's input depends on the statistics of the ones before it. Cancelled, it leaves some steps without them.
+    /// Gives every step with running statistics those of all rows [n, D], step by step, as evaluation will see them; in the order of the
+    /// flow, because each step's input depends on the statistics of the ones before it. Cancelled, it leaves some steps without them.
     /// </summary>
     public void RefreshStatistics(Tensor rows, CancellationToken cancellation = default)
     {
@@ -138,5 +138,6 @@ internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
         })]);
     }
 
-    private static Tensor ToImages(Tensor rows, FlowShape shape) => rows.reshape([-1, .. shape.Dimensions.Select(dimension => (long)dimension)]);
+    private static Tensor ToImages(Tensor rows, FlowShape shape)
+        => rows.reshape([-1, .. shape.Dimensions.Select(dimension => (long)dimension)]);
 }

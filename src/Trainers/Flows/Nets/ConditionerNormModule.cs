@@ -6,8 +6,8 @@ using static TorchSharp.torch;
 namespace RealNvp.ML.Trainers.Flows.Nets;
 
 /// <summary>
-/// A batch norm inside a convolutional net: a bias and no gain, for the weights behind it have theirs. Training uses the batch's statistics, with gradient;
-/// evaluation uses running ones (0.9 old + 0.1 new), or the mean over all batches of <see cref="Collect"/>.
+/// A batch norm inside a convolutional net: a bias and no gain, for the weights after it have theirs. Training uses the batch's
+/// statistics, with gradient; evaluation uses running ones (0.9 old + 0.1 new), or the mean over all batches of <see cref="Collect"/>.
 /// </summary>
 internal sealed class ConditionerNormModule : nn.Module<Tensor, Tensor>
 {
@@ -40,7 +40,8 @@ internal sealed class ConditionerNormModule : nn.Module<Tensor, Tensor>
             momentum = 1.0 / ++_collected;
         if (x.device_type != DeviceType.CPU)
             _ones ??= LastingTensor.Of(() => ones_like(runningMean));
-        return nn.functional.batch_norm(x, runningMean, runningVariance, weight: x.device_type == DeviceType.CPU ? null : _ones, bias: bias, training: training, momentum: momentum, eps: Epsilon);
+        return nn.functional.batch_norm(
+            x, runningMean, runningVariance, x.device_type == DeviceType.CPU ? null : _ones, bias, training, momentum, Epsilon);
     }
 
     /// <summary>In evaluation the norm is scale * x + shift.</summary>

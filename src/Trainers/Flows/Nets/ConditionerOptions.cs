@@ -8,6 +8,9 @@ internal sealed record ConditionerOptions(int HiddenLayers, int HiddenUnits, Act
     /// <summary>Whether the layers' weights are normalised.</summary>
     public bool WeightNorm { get; init; }
 
-    /// <summary>Whether the layers compute in bfloat16 in training; parameters, tanh, exp and sums stay in float32, and evaluation is float32 throughout.</summary>
+    /// <summary>
+    /// Whether the layers compute in bfloat16 in training; parameters, tanh, exp and sums stay in float32, and evaluation is float32
+    /// throughout.
+    /// </summary>
     public bool BFloat16 { get; init; }
 }

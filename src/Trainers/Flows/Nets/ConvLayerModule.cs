@@ -19,7 +19,7 @@ internal sealed class ConvLayerModule : nn.Module<Tensor, Tensor>
     /// <param name="outputs">The channels that it yields.</param>
     /// <param name="kernel">1 or 3.</param>
     /// <param name="gain">Where the learned gain of the weights starts, or null for the fixed norm 1.</param>
-    /// <param name="bias">Whether there is a bias; a batch norm right behind has its own.</param>
+    /// <param name="bias">Whether there is a bias; a batch norm right after has its own.</param>
     /// <param name="weights">Draws the initial weights, on the CPU.</param>
     public ConvLayerModule(int inputs, int outputs, int kernel, double? gain, bool bias, Generator weights) : base(nameof(ConvLayerModule))
     {

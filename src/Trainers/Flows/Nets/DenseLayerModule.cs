@@ -6,12 +6,14 @@ using static TorchSharp.torch;
 namespace RealNvp.ML.Trainers.Flows.Nets;
 
 /// <summary>
-/// A layer of a vector net, [n, inputs] to [n, outputs]: x W^T + b, where W is learned as it is, or by weight normalisation as g v / ||v||, row by row (Salimans and
-/// Kingma 2016).
+/// A layer of a vector net, [n, inputs] to [n, outputs]: x W^T + b, where W is learned as it is, or by weight normalisation as g v / ||v||,
+/// row by row (Salimans and Kingma 2016).
 /// </summary>
 internal sealed class DenseLayerModule : nn.Module<Tensor, Tensor>
 {
-    /// <summary>The norm of a row of weights as torch draws it, uniform within 1 / sqrt(inputs): where the gain of normalised weights starts too.</summary>
+    /// <summary>
+    /// The norm of a row of weights as torch draws it, uniform within 1 / sqrt(inputs): where the gain of normalised weights starts too.
+    /// </summary>
     private static readonly double s_freshNorm = Math.Sqrt(1.0 / 3);
 
     private readonly TorchSharp.Modules.Parameter? weight;

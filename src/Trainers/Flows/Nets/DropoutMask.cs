@@ -5,8 +5,9 @@ using static TorchSharp.torch;
 namespace RealNvp.ML.Trainers.Flows.Nets;
 
 /// <summary>
-/// Draws what dropout multiplies by: 0 for the share that is dropped, 1 / (1 - share) for the others. Torch spends 64 random bits on each Bernoulli value; here
-/// they give four values of 16 bits, so the share is rounded to 1/65536. On one core the draws were two fifths of a training step.
+/// Draws what dropout multiplies by: 0 for the share that is dropped, 1 / (1 - share) for the others. Torch spends 64 random bits on each
+/// Bernoulli value; here they give four values of 16 bits, so the share is rounded to 1/65536. On one core the draws were two fifths of a
+/// training step.
 /// </summary>
 internal sealed class DropoutMask
 {
@@ -32,9 +33,11 @@ internal sealed class DropoutMask
     public Tensor Draw(Tensor values)
     {
         // products by powers of two bring each 16 bits to the top, where they alone decide the comparison
-        _shifts ??= tensor(Enumerable.Range(0, PerDraw).Select(i => 1L << (Bits * i)).ToArray(), [PerDraw, 1], device: values.device).DetachFromDisposeScope();
+        _shifts ??= tensor(Enumerable.Range(0, PerDraw).Select(i => 1L << (Bits * i)).ToArray(), [PerDraw, 1], device: values.device)
+            .DetachFromDisposeScope();
         long count = values.numel();
-        Tensor draws = randint(long.MinValue, long.MaxValue, [(count + PerDraw - 1) / PerDraw], dtype: ScalarType.Int64, device: values.device, generator: _noise.Generator);
+        Tensor draws = randint(
+            long.MinValue, long.MaxValue, [(count + PerDraw - 1) / PerDraw], ScalarType.Int64, values.device, generator: _noise.Generator);
         return (draws * _shifts).flatten().narrow(0, 0, count).view(values.shape).ge(_firstKept).to(values.dtype).mul_(_scale);
     }
 }

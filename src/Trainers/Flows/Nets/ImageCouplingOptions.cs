@@ -1,6 +1,8 @@
 namespace RealNvp.ML.Trainers.Flows.Nets;
 
-/// <summary>The net inside a coupling of an image flow, and where it departs from the original code: see <see cref="ImageFlowOptions"/>.</summary>
+/// <summary>
+/// The net inside a coupling of an image flow, and where it departs from the original code: see <see cref="ImageFlowOptions"/>.
+/// </summary>
 internal sealed record ImageCouplingOptions
 {
     /// <summary>The number of maps between the convolutions.</summary>
@@ -24,5 +26,6 @@ internal sealed record ImageCouplingOptions
     public bool MaskedZerosInStatistics { get; init; }
 
     /// <summary>The choices of the original code.</summary>
-    public static ImageCouplingOptions Original { get; } = new() { IdentityStart = false, GainPerChannel = false, ShiftFirst = true, MaskedZerosInStatistics = true };
+    public static ImageCouplingOptions Original { get; }
+        = new() { IdentityStart = false, GainPerChannel = false, ShiftFirst = true, MaskedZerosInStatistics = true };
 }

@@ -6,8 +6,8 @@ using static TorchSharp.torch;
 namespace RealNvp.ML.Trainers.Flows.Nets;
 
 /// <summary>
-/// A pre-activation residual block over <c>width</c> maps (paper, section 4.1): batch norm, ReLU, 3x3, batch norm, ReLU, 3x3, plus the identity. In
-/// training, whole maps may be dropped before the second convolution.
+/// A pre-activation residual block over <c>width</c> maps (paper, section 4.1): batch norm, ReLU, 3x3, batch norm, ReLU, 3x3, plus the
+/// identity. In training, whole maps may be dropped before the second convolution.
 /// </summary>
 internal sealed class ResidualBlockModule : nn.Module<Tensor, Tensor>
 {
@@ -38,7 +38,10 @@ internal sealed class ResidualBlockModule : nn.Module<Tensor, Tensor>
         Tensor y = first.forward(before.forward(x).relu_());
         Tensor hidden = between.forward(y).relu_();
         if (training && _dropout > 0)
-            hidden = hidden * empty([hidden.shape[0], hidden.shape[1], 1, 1], dtype: hidden.dtype, device: hidden.device).bernoulli_(1 - _dropout, _noise!.Generator).mul_(_dropoutScale);
+        {
+            Tensor maps = empty([hidden.shape[0], hidden.shape[1], 1, 1], dtype: hidden.dtype, device: hidden.device);
+            hidden = hidden * maps.bernoulli_(1 - _dropout, _noise!.Generator).mul_(_dropoutScale);
+        }
         return x.Plus(second.forward(hidden));
     }
 

@@ -7,16 +7,17 @@ using static TorchSharp.torch;
 namespace RealNvp.ML.Trainers.Flows.Nets;
 
 /// <summary>
-/// The convolutional net of an image coupling (paper, section 4.1), [N, inputs, H, W] to [N, 2 inputs, H, W], log-scale maps before shift maps. The
-/// normalised input u stands beside -u, so that the ReLU behind them loses nothing, and beside the mask under a checkerboard; there u is doubled, because
-/// half of what was normalised is zero.
+/// The convolutional net of an image coupling (paper, section 4.1), [N, inputs, H, W] to [N, 2 inputs, H, W], log-scale maps before shift
+/// maps. The normalised input u stands beside -u, so that the ReLU after them loses nothing, and beside the mask under a checkerboard;
+/// there u is doubled, because half of what was normalised is zero.
 /// </summary>
 internal sealed class ResidualConditionerModule : nn.Module
 {
     // images whose convolutions are held in memory at once where statistics are collected
     private const long ChunkSize = 128;
 
-    // Constant text, because an error in a script aborts the process: the test of the image steps is what keeps it right. TorchSharp binds no memory formats; 2 is that of channels last.
+    // Constant text, because an error in a script aborts the process: the test of the image steps is what keeps it right. TorchSharp binds
+    // no memory formats; 2 is that of channels last.
     private const string Script = """
         def channels_last(x: Tensor) -> Tensor:
             return x.contiguous(memory_format=2)
@@ -40,7 +41,9 @@ internal sealed class ResidualConditionerModule : nn.Module
     /// <param name="options">Its size, and whether it starts at zero.</param>
     /// <param name="weights">Draws the initial weights, on the CPU.</param>
     /// <param name="noise">Draws the dropout masks in training.</param>
-    public ResidualConditionerModule(int inputs, bool readsMask, ImageCouplingOptions options, Generator weights, DeviceRandom? noise = null) : base(nameof(ResidualConditionerModule))
+    public ResidualConditionerModule(
+        int inputs, bool readsMask, ImageCouplingOptions options, Generator weights, DeviceRandom? noise = null)
+        : base(nameof(ResidualConditionerModule))
     {
         int width = options.Width;
         _readsMask = readsMask;
@@ -78,15 +81,15 @@ internal sealed class ResidualConditionerModule : nn.Module
     }
 
     /// <summary>
-    /// The same images with the values of a pixel side by side, an order that every layer behind then keeps: on a CPU, convolutions of planes spend a seventh of a
-    /// step on going into that order and back. Elsewhere, where nothing was measured, images stay as they are.
+    /// The same images with the values of a pixel side by side, an order that every later layer then keeps: on a CPU, convolutions of
+    /// planes spend a seventh of a step on going into that order and back. Elsewhere, where nothing was measured, images stay as they are.
     /// </summary>
     internal static Tensor ChannelsLast(Tensor images)
         => images.device_type == DeviceType.CPU ? (Tensor)s_script.Value.invoke("channels_last", images) : images;
 
     /// <summary>
-    /// Sets the evaluation statistics of every norm to the mean over all rows of what training would see in batches of them. Every norm is fed by norms in
-    /// training mode, so that one pass serves all (Wu and Johnson 2021, "precise batch norm").
+    /// Sets the evaluation statistics of every norm to the mean over all rows of what training would see in batches of them. Every norm is
+    /// fed by norms in training mode, so that one pass serves all (Wu and Johnson 2021, "precise batch norm").
     /// </summary>
     public void RefreshStatistics(Tensor x, Tensor? mask)
     {

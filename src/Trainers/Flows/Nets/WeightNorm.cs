@@ -5,8 +5,9 @@ using static TorchSharp.torch;
 namespace RealNvp.ML.Trainers.Flows.Nets;
 
 /// <summary>
-/// Weight normalisation (Salimans and Kingma 2016): w = g * v / ||v||, the norm taken over everything but the first axis, the outputs. With a learned
-/// gain g per output, or with every output's weights fixed to the norm 1. TorchSharp has none; TorchScript reaches libtorch's fused kernel.
+/// Weight normalisation (Salimans and Kingma 2016): w = g * v / ||v||, the norm taken over everything but the first axis, the outputs. With
+/// a learned gain g per output, or with every output's weights fixed to the norm 1. TorchSharp has none; TorchScript reaches libtorch's
+/// fused kernel.
 /// </summary>
 internal sealed class WeightNorm : nn.Module
 {

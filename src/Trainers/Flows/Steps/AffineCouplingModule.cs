@@ -10,8 +10,9 @@ using static TorchSharp.torch;
 namespace RealNvp.ML.Trainers.Flows.Steps;
 
 /// <summary>
-/// y = x * exp(s) + t on the transformed half, s = gain * tanh(r), where r and t are the two heads of one net that reads the conditioning half
-/// (paper, section 3.2; the learned gain as in its section 4.1 code). The heads start at zero and the gain above it: a fresh coupling is the identity.
+/// y = x * exp(s) + t on the transformed half, s = gain * tanh(r), where r and t are the two heads of one net that reads the conditioning
+/// half (paper, section 3.2; the learned gain as in its section 4.1 code). The heads start at zero and the gain above it: a fresh coupling
+/// is the identity.
 /// </summary>
 internal sealed class AffineCouplingModule : FlowStepModule
 {
@@ -33,7 +34,8 @@ internal sealed class AffineCouplingModule : FlowStepModule
     /// <param name="net">The size of the net.</param>
     /// <param name="weights">Draws the initial weights, on the CPU.</param>
     /// <param name="noise">Draws the dropout masks in training; must outlive the training. Needed with dropout only.</param>
-    public AffineCouplingModule(CouplingMask mask, ConditionerOptions net, Generator weights, DeviceRandom? noise = null) : base(nameof(AffineCouplingModule))
+    public AffineCouplingModule(CouplingMask mask, ConditionerOptions net, Generator weights, DeviceRandom? noise = null)
+        : base(nameof(AffineCouplingModule))
     {
         split = new MaskSplit(mask);
         _activation = net.Activation;
@@ -73,10 +75,12 @@ internal sealed class AffineCouplingModule : FlowStepModule
     {
         DenseLayer both = heads.Freeze();
         int width = (int)_width;
-        DenseLayer Head(int first) => new(both.Inputs, width, both.Weights.AsSpan(first * both.Inputs, width * both.Inputs).ToImmutableArray(),
+        DenseLayer Head(int first) => new(
+            both.Inputs, width, both.Weights.AsSpan(first * both.Inputs, width * both.Inputs).ToImmutableArray(),
             both.Bias.AsSpan(first, width).ToImmutableArray());
         using Tensor bounded = BoundedGain();
-        return new AffineCoupling(split.Mask, [.. trunk.Select(layer => layer.Freeze())], _activation, Head(0), Head(width), FloatTensors.Values(bounded));
+        return new AffineCoupling(
+            split.Mask, [.. trunk.Select(layer => layer.Freeze())], _activation, Head(0), Head(width), FloatTensors.Values(bounded));
     }
 
     private (Tensor S, Tensor T) Net(Tensor conditioning)

@@ -7,8 +7,8 @@ using static TorchSharp.torch;
 namespace RealNvp.ML.Trainers.Flows.Steps;
 
 /// <summary>
-/// A coupling over a checkerboard of pixels (paper, section 3.4), [N, C, H, W]: the net reads the image with zeros in place of the transformed pixels; its s
-/// and t are set to zero at conditioning pixels, which so pass unchanged.
+/// A coupling over a checkerboard of pixels (paper, section 3.4), [N, C, H, W]: the net reads the image with zeros in place of the
+/// transformed pixels; its s and t are set to zero at conditioning pixels, which so pass unchanged.
 /// </summary>
 internal sealed class CheckerboardCouplingModule : ImageCouplingModule
 {

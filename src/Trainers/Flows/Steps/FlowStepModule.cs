@@ -22,7 +22,9 @@ namespace RealNvp.ML.Trainers.Flows.Steps;
 /// </remarks>
 internal abstract class FlowStepModule : nn.Module<Tensor, (Tensor Output, Tensor LogDet)>
 {
-    /// <summary>No learned gain of a log-scale exceeds this: exp(5) = 148 per coupling is ample, and bounds what an explosion can do.</summary>
+    /// <summary>
+    /// No learned gain of a log-scale exceeds this: exp(5) = 148 per coupling is ample, and bounds what an explosion can do.
+    /// </summary>
     public const double MaxGain = 5;
 
     private Tensor? _zero;

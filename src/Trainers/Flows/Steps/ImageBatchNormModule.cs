@@ -51,7 +51,9 @@ internal sealed class ImageBatchNormModule : RunningNormModule
         if (fixedStatistics is null)
             Track(mean, variance);
         Tensor stabilised = Stabilised(variance), scale = stabilised.rsqrt();
-        Tensor y = conditioning is null ? addcmul(x * passing!, centred, scale, s_one) : ChannelCouplingModule.Merge(conditioning, centred * scale, _mask);
+        Tensor y = conditioning is null
+            ? addcmul(x * passing!, centred, scale, s_one)
+            : ChannelCouplingModule.Merge(conditioning, centred * scale, _mask);
         return (y, stabilised.log().sum() * _minusHalfPixels);
     }
 

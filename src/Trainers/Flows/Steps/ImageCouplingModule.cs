@@ -8,8 +8,8 @@ using static TorchSharp.torch;
 namespace RealNvp.ML.Trainers.Flows.Steps;
 
 /// <summary>
-/// What the two couplings of image flows share: s = gain * tanh(r), and y = x * exp(s) + t or y = (x + t) * exp(s) of the transformed half (paper, sections
-/// 3.2 and 4.1).
+/// What the two couplings of image flows share: s = gain * tanh(r), and y = x * exp(s) + t or y = (x + t) * exp(s) of the transformed half
+/// (paper, sections 3.2 and 4.1).
 /// </summary>
 internal abstract class ImageCouplingModule : FlowStepModule
 {
@@ -28,7 +28,9 @@ internal abstract class ImageCouplingModule : FlowStepModule
     /// <param name="options">The net, and where to depart from the original.</param>
     /// <param name="weights">Draws the initial weights, on the CPU.</param>
     /// <param name="noise">Draws the dropout masks in training; must outlive the training. Needed with dropout only.</param>
-    protected ImageCouplingModule(string name, ImageMask mask, int channels, ImageCouplingOptions options, Generator weights, DeviceRandom? noise) : base(name)
+    protected ImageCouplingModule(
+        string name, ImageMask mask, int channels, ImageCouplingOptions options, Generator weights, DeviceRandom? noise)
+        : base(name)
     {
         Mask = mask;
         ShiftFirst = options.ShiftFirst;

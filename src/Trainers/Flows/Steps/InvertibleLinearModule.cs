@@ -6,8 +6,9 @@ using static TorchSharp.torch;
 namespace RealNvp.ML.Trainers.Flows.Steps;
 
 /// <summary>
-/// A learned linear map of all features, y = W x, with W = P L (U + diag(sign(s) exp(log|s|))): a fixed permutation P, unit triangular L, strictly triangular U,
-/// so that log|det W| = sum log|s| costs nothing (Kingma and Dhariwal 2018, section 3.2). The signs stay what they are at the start: W never crosses a singular matrix.
+/// A learned linear map of all features, y = W x, with W = P L (U + diag(sign(s) exp(log|s|))): a fixed permutation P, unit triangular L,
+/// strictly triangular U, so that log|det W| = sum log|s| costs nothing (Kingma and Dhariwal 2018, section 3.2). The signs stay what they
+/// are at the start: W never crosses a singular matrix.
 /// </summary>
 internal sealed class InvertibleLinearModule : FlowStepModule
 {

@@ -6,8 +6,8 @@ using static TorchSharp.torch;
 namespace RealNvp.ML.Trainers.Flows.Steps;
 
 /// <summary>
-/// Levels of pixels to the whole real line (paper, section 4.1): y = log(p / (1 - p)), p = a + (1 - 2 a) x, x in [0, 1) the share of the k levels. The noise of
-/// one level's width is drawn by the training loop; evaluation sees the bins' centres.
+/// Levels of pixels to the whole real line (paper, section 4.1): y = log(p / (1 - p)), p = a + (1 - 2 a) x, x in [0, 1) the share of the k
+/// levels. The noise of one level's width is drawn by the training loop; evaluation sees the bins' centres.
 /// </summary>
 internal sealed class LogitModule : FlowStepModule
 {

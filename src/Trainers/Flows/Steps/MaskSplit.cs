@@ -6,7 +6,8 @@ using static TorchSharp.torch;
 namespace RealNvp.ML.Trainers.Flows.Steps;
 
 /// <summary>
-/// Takes a batch apart into the two halves of a mask and puts it together again. A half of neighbouring positions is a view, any other a gather.
+/// Takes a batch apart into the two halves of a mask and puts it together again. A half of neighbouring positions is a view, any other a
+/// gather.
 /// </summary>
 internal sealed class MaskSplit : nn.Module
 {
@@ -32,7 +33,8 @@ internal sealed class MaskSplit : nn.Module
             return (Take(x, Mask.Conditioning, conditioning), Take(x, Mask.Transformed, transformed));
         // one split, not two views: its gradient is put together at once, that of a view is a tensor of zeros to be filled and added
         bool first = Mask.Conditioning[0] == 0;
-        Tensor[] parts = x.split(first ? [Mask.Conditioning.Length, Mask.Transformed.Length] : [Mask.Transformed.Length, Mask.Conditioning.Length], 1);
+        (long conditions, long changes) = (Mask.Conditioning.Length, Mask.Transformed.Length);
+        Tensor[] parts = x.split(first ? [conditions, changes] : [changes, conditions], 1);
         return first ? (parts[0], parts[1]) : (parts[1], parts[0]);
     }
 
@@ -46,7 +48,9 @@ internal sealed class MaskSplit : nn.Module
     private static Tensor Take(Tensor x, ImmutableArray<int> positions, Tensor index)
         => IsRun(positions) ? x.narrow(1, positions[0], positions.Length) : x.index_select(1, index);
 
-    private static bool IsRun(ImmutableArray<int> positions) => positions[^1] - positions[0] == positions.Length - 1 && positions.SequenceEqual(positions.Order());
+    private static bool IsRun(ImmutableArray<int> positions)
+        => positions[^1] - positions[0] == positions.Length - 1 && positions.SequenceEqual(positions.Order());
 
-    private static Tensor Index(ImmutableArray<int> positions) => tensor(positions.Select(position => (long)position).ToArray(), device: CPU);
+    private static Tensor Index(ImmutableArray<int> positions)
+        => tensor(positions.Select(position => (long)position).ToArray(), device: CPU);
 }

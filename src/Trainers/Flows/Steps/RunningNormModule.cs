@@ -6,9 +6,9 @@ using static TorchSharp.torch;
 namespace RealNvp.ML.Trainers.Flows.Steps;
 
 /// <summary>
-/// What the two batch norms behind couplings share (paper, section 3.7): (x - mean) / sqrt(variance + epsilon). Training uses the batch's
-/// statistics, with gradient and biased variance; evaluation and the inverse use running ones (0.9 old + 0.1 new), replaced before freezing by
-/// those of many rows.
+/// What the two batch norms after couplings share (paper, section 3.7): (x - mean) / sqrt(variance + epsilon). Training uses the batch's
+/// statistics, with gradient and biased variance; evaluation and the inverse use running ones (0.9 old + 0.1 new), replaced before freezing
+/// by those of many rows.
 /// </summary>
 internal abstract class RunningNormModule : FlowStepModule
 {
@@ -29,8 +29,8 @@ internal abstract class RunningNormModule : FlowStepModule
     public override bool HasStatistics => true;
 
     /// <summary>
-    /// Training statistics to use instead of each batch's own, of the shape of the running ones: with them held, the step is a fixed map whose
-    /// Jacobian can be checked.
+    /// Training statistics to use instead of each batch's own, of the shape of the running ones: with them held, the step is a fixed map
+    /// whose Jacobian can be checked.
     /// </summary>
     public (Tensor Mean, Tensor Variance)? HeldStatistics { get; set; }
 

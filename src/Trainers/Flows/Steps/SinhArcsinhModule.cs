@@ -6,8 +6,8 @@ using static TorchSharp.torch;
 namespace RealNvp.ML.Trainers.Flows.Steps;
 
 /// <summary>
-/// y = sinh(d asinh(x) + e) per feature with a learned tail weight d > 0 and skewness e (Jones and Pewsey 2009): what makes a skewed or heavy-tailed feature
-/// normal, and near the origin and for d = 1, e = 0, the start, the identity.
+/// y = sinh(d asinh(x) + e) per feature with a learned tail weight d > 0 and skewness e (Jones and Pewsey 2009): what makes a skewed or
+/// heavy-tailed feature normal, and near the origin and for d = 1, e = 0, the start, the identity.
 /// </summary>
 internal sealed class SinhArcsinhModule : FlowStepModule
 {

@@ -4,7 +4,10 @@ using static TorchSharp.torch;
 
 namespace RealNvp.ML.Trainers.Flows.Steps;
 
-/// <summary>The squeeze (paper, section 3.6), [N, C, H, W] to [N, 4 C, H/2, W/2]: each 2x2 square of pixels becomes four channels, in plain order or ordered.</summary>
+/// <summary>
+/// The squeeze (paper, section 3.6), [N, C, H, W] to [N, 4 C, H/2, W/2]: each 2x2 square of pixels becomes four channels, in plain order or
+/// ordered.
+/// </summary>
 internal sealed class SqueezeModule : FlowStepModule
 {
     private readonly Tensor? channels; // the plain index of every ordered channel

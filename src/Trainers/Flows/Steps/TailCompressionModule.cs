@@ -11,7 +11,8 @@ internal sealed class TailCompressionModule(double bound) : FlowStepModule(nameo
     private static readonly Scalar s_zero = 0.0.ToScalar();
     private static readonly Scalar s_one = 1.0.ToScalar();
 
-    private static readonly Scalar s_most = ((double)float.MaxValue).ToScalar(); // as in the graph: noise on the largest float may be an infinity
+    // as in the graph: noise on the largest float may be an infinity
+    private static readonly Scalar s_most = ((double)float.MaxValue).ToScalar();
 
     private readonly Scalar _bound = bound.ToScalar();
     private readonly Scalar _minusBound = (-bound).ToScalar();
