@@ -94,7 +94,9 @@ public class FlowModelFileTests
     [Fact]
     public void Header_says_what_is_wrong()
     {
-        Assert.Contains("RNVPFLOW", AssertRefused(Encoding.ASCII.GetBytes("PK\x03\x04 a zip archive, longer than the header of a flow model")), StringComparison.Ordinal);
+        Assert.Contains("RNVPFLOW",
+            AssertRefused(Encoding.ASCII.GetBytes("PK\x03\x04 a zip archive, longer than the header of a flow model")),
+            StringComparison.Ordinal);
         byte[] newer = [.. s_file];
         newer[8] = 2;
         string message = AssertRefused(newer);
@@ -181,8 +183,10 @@ public class FlowModelFileTests
     {
         // logit, checkerboard, norm, squeeze, channels, norm, unsqueeze, squeeze, factor out
         const int Logit = 0, Checkerboard = 1, Norm = 2, Squeeze = 3, Channels = 4, FactorOut = 8;
-        void Refused(int step, Action<StepMessage> change) => AssertRefused(Changed(content => change(content.Members[0].Steps[step]), s_imageFile));
-        Assert.Equal(["Logit", "CheckerboardCoupling", "ImageBatchNorm", "Squeeze", "ChannelCoupling"], s_imageModel.Steps[..5].Select(step => step.Kind));
+        void Refused(int step, Action<StepMessage> change)
+            => AssertRefused(Changed(content => change(content.Members[0].Steps[step]), s_imageFile));
+        Assert.Equal(["Logit", "CheckerboardCoupling", "ImageBatchNorm", "Squeeze", "ChannelCoupling"],
+            s_imageModel.Steps[..5].Select(step => step.Kind));
         Assert.Equal("FactorOut", s_imageModel.Steps[FactorOut].Kind);
         foreach (double levels in new[] { 1, 0, -256, 2.5, 1e300, double.NaN })
             Refused(Logit, step => step.Numbers["levels"] = levels);
@@ -200,7 +204,8 @@ public class FlowModelFileTests
         foreach (double flag in new[] { -1, 0.5, double.NaN })
             Refused(Checkerboard, step => step.Numbers["reads_mask"] = flag);
         Refused(Checkerboard, step => step.Numbers["reads_mask"] = 0); // the layer behind has an input for it
-        foreach (int[] dims in new int[][] { [], [4, 3], [4, 3, 3, 5], [4, 3, 1, 9], [-4, 3, 3, -3], [int.MaxValue, int.MaxValue, 3, 3], [1 << 30, 4, 1, 1] })
+        int[][] wrong = [[], [4, 3], [4, 3, 3, 5], [4, 3, 1, 9], [-4, 3, 3, -3], [int.MaxValue, int.MaxValue, 3, 3], [1 << 30, 4, 1, 1]];
+        foreach (int[] dims in wrong)
         {
             Refused(Checkerboard, step =>
             {
@@ -208,7 +213,12 @@ public class FlowModelFileTests
                 step.Tensors["first.weight"].Dims.AddRange(dims);
             });
         }
-        foreach (string tensor in new[] { "gain", "input.scale", "first.bias", "first_skip.weight", "block.0.norm.shift", "block.0.second.weight", "block.0.skip.bias", "output.weight" })
+        string[] tensors =
+        [
+            "gain", "input.scale", "first.bias", "first_skip.weight", "block.0.norm.shift", "block.0.second.weight", "block.0.skip.bias",
+            "output.weight",
+        ];
+        foreach (string tensor in tensors)
         {
             Refused(Checkerboard, step => step.Tensors.Remove(tensor));
             Refused(Channels, step => step.Tensors[tensor].Values = ByteString.CopyFrom(new byte[4]));
@@ -255,7 +265,8 @@ public class FlowModelFileTests
     public void Steps_that_do_not_fit_are_named()
     {
         var steps = new RandomSteps(5, 1);
-        FlowModelException error = Assert.Throws<FlowModelException>(() => new FlowModel(FlowShape.Vector(4), [new TailCompression(1), steps.Permutation()]));
+        FlowModelException error
+            = Assert.Throws<FlowModelException>(() => new FlowModel(FlowShape.Vector(4), [new TailCompression(1), steps.Permutation()]));
         Assert.Contains("Step 1 (Permutation)", error.Message, StringComparison.Ordinal);
         Assert.Contains("5", error.Message, StringComparison.Ordinal);
         Assert.Contains("4", error.Message, StringComparison.Ordinal);
@@ -268,13 +279,15 @@ public class FlowModelFileTests
         FlowShape shape = FlowShape.Image(1, 2, 2);
         FlowStep[] all =
         [
-            new Logit(17, 0.5f, 0.03f), .. steps.Both(ImageMask.OddPixels, 1), new Squeeze(SqueezeOrder.Plain), .. steps.Both(ImageMask.SecondChannels, 4, 1, shiftFirst: true),
+            new Logit(17, 0.5f, 0.03f), .. steps.Both(ImageMask.OddPixels, 1), new Squeeze(SqueezeOrder.Plain),
+            .. steps.Both(ImageMask.SecondChannels, 4, 1, shiftFirst: true),
             new Unsqueeze(SqueezeOrder.Plain), new Squeeze(SqueezeOrder.Ordered), new FactorOut(),
         ];
         var bare = new FlowModel(shape, all);
         float[][] rows = ImageFlows.Rows(bare, 3);
         return new FlowModel(shape, all, new Calibration([5.5f, 1, 3], 0.26), probes: new ProbeSet(
-            [.. rows.SelectMany(row => row)], [.. rows.Select(row => ReferenceFlow.LogLikelihood(bare, row))], [.. rows.SelectMany(row => ReferenceFlow.Latent(bare, row))]));
+            [.. rows.SelectMany(row => row)], [.. rows.Select(row => ReferenceFlow.LogLikelihood(bare, row))],
+                [.. rows.SelectMany(row => ReferenceFlow.Latent(bare, row))]));
     }
 
     /// <summary>A flow in which every kind of step over vectors and every part of a model occurs.</summary>
@@ -298,7 +311,7 @@ public class FlowModelFileTests
             {
                 FeatureMedians = [1, 2.5f, -3, 0, 1e-9f],
                 FeatureNames = ["length", "width", "Höhe", "", "a \"quoted\" name"],
-                Training = ImmutableSortedDictionary.CreateRange(StringComparer.Ordinal, new Dictionary<string, string> { ["epochs"] = "12", ["Seed"] = "-1" }),
+                Training = FlowMetadata.Empty.Training.Add("epochs", "12").Add("Seed", "-1"),
             },
             new ProbeSet(
                 [.. rows.SelectMany(row => row)],

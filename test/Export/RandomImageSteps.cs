@@ -16,7 +16,9 @@ internal sealed class RandomImageSteps(int seed)
         int transformed = mask.IsCheckerboard() ? channels : channels / 2;
         ResidualConditioner net = Net(transformed, mask.IsCheckerboard(), blocks);
         ImmutableArray<float> gain = Draw(transformed, 0.3, 0.8);
-        return mask.IsCheckerboard() ? new CheckerboardCoupling(mask, net, gain, shiftFirst) : new ChannelCoupling(mask, net, gain, shiftFirst);
+        return mask.IsCheckerboard()
+            ? new CheckerboardCoupling(mask, net, gain, shiftFirst)
+            : new ChannelCoupling(mask, net, gain, shiftFirst);
     }
 
     /// <summary>The batch norm behind it.</summary>
@@ -27,13 +29,17 @@ internal sealed class RandomImageSteps(int seed)
     }
 
     /// <summary>A coupling and its batch norm.</summary>
-    public FlowStep[] Both(ImageMask mask, int channels, int blocks = 1, bool shiftFirst = false) => [Coupling(mask, channels, blocks, shiftFirst), Norm(mask, channels)];
+    public FlowStep[] Both(ImageMask mask, int channels, int blocks = 1, bool shiftFirst = false)
+        => [Coupling(mask, channels, blocks, shiftFirst), Norm(mask, channels)];
 
-    /// <summary>Every scale but the last: checkerboards, channels, and half of the variables factored out; 2 c channels come out of c.</summary>
+    /// <summary>
+    /// Every scale but the last: checkerboards, channels, and half of the variables factored out; 2 c channels come out of c.
+    /// </summary>
     public FlowStep[] Scale(int channels) =>
     [
         .. Both(ImageMask.EvenPixels, channels), .. Both(ImageMask.OddPixels, channels, 2, true),
-        new Squeeze(SqueezeOrder.Plain), .. Both(ImageMask.FirstChannels, 4 * channels), .. Both(ImageMask.SecondChannels, 4 * channels, 0, true), new Unsqueeze(SqueezeOrder.Plain),
+        new Squeeze(SqueezeOrder.Plain), .. Both(ImageMask.FirstChannels, 4 * channels),
+        .. Both(ImageMask.SecondChannels, 4 * channels, 0, true), new Unsqueeze(SqueezeOrder.Plain),
         new Squeeze(SqueezeOrder.Ordered), new FactorOut(),
     ];
 
@@ -41,7 +47,8 @@ internal sealed class RandomImageSteps(int seed)
     {
         const int Width = 4;
         return new(Affine(channels), readsMask, Conv(2 * channels + (readsMask ? 1 : 0), Width, 3), Conv(Width, Width, 1),
-            [.. Enumerable.Range(0, blocks).Select(_ => new ResidualBlock(Affine(Width), Conv(Width, Width + 1, 3), Conv(Width + 1, Width, 3), Conv(Width, Width, 1)))],
+            [.. Enumerable.Range(0, blocks).Select(_
+                => new ResidualBlock(Affine(Width), Conv(Width, Width + 1, 3), Conv(Width + 1, Width, 3), Conv(Width, Width, 1)))],
             Conv(Width, 2 * channels, 1));
     }
 

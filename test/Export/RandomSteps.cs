@@ -60,11 +60,13 @@ internal sealed class RandomSteps(int features, int seed)
             trunk.Add(Layer(width, units));
             width = units;
         }
-        return new(mask, [.. trunk], activation, Layer(width, mask.Transformed.Length), Layer(width, mask.Transformed.Length), Draw(mask.Transformed.Length, 0.3, 1));
+        return new(mask, [.. trunk], activation, Layer(width, mask.Transformed.Length), Layer(width, mask.Transformed.Length),
+            Draw(mask.Transformed.Length, 0.3, 1));
     }
 
     /// <summary>Batch norm over the given positions, in their order.</summary>
-    public BatchNorm Norm(ImmutableArray<int> positions) => new(features, positions, Draw(positions.Length, 0.5, 2), Draw(positions.Length, -1, 1));
+    public BatchNorm Norm(ImmutableArray<int> positions)
+        => new(features, positions, Draw(positions.Length, 0.5, 2), Draw(positions.Length, -1, 1));
 
     /// <summary>A mask over positions in random order, so that halves are neither contiguous nor ascending.</summary>
     public CouplingMask Mask()
@@ -83,8 +85,8 @@ internal sealed class RandomSteps(int features, int seed)
     }
 
     /// <summary>
-    /// Any step in any place, as no trainer would order them; but no tail compression, for the inverse of one behind another is an exponential of an
-    /// exponential, which multiplies every rounding.
+    /// Any step in any place, as no trainer would order them; but no tail compression, for the inverse of one after another is an
+    /// exponential of an exponential, which multiplies every rounding.
     /// </summary>
     public FlowStep Any() => _random.Next(features == 1 ? 6 : 9) switch
     {

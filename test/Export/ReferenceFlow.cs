@@ -5,13 +5,14 @@ using RealNvp.ML.Export.Steps;
 namespace RealNvp.ML.Tests.Exports;
 
 /// <summary>
-/// A frozen flow computed from the formulas of its steps, value by value in double precision, in both directions. It shares nothing with the graph
-/// writer: no folding, no pending scales, no halves that stay apart.
+/// A frozen flow computed from the formulas of its steps, value by value in double precision, in both directions. It shares nothing with
+/// the graph writer: no folding, no pending scales, no halves that stay apart.
 /// </summary>
 internal static class ReferenceFlow
 {
     /// <summary>
-    /// The log-likelihood of one row: NaN where a feature is not finite, and never below the lowest float32. For a mixture the logarithm of the mean density.
+    /// The log-likelihood of one row: NaN where a feature is not finite, and never below the lowest float32. For a mixture the logarithm of
+    /// the mean density.
     /// </summary>
     public static double LogLikelihood(FlowModel model, float[] row)
     {
@@ -21,7 +22,8 @@ internal static class ReferenceFlow
     }
 
     /// <summary>The latent of one row under a member: NaN where a feature is not finite.</summary>
-    public static double[] Latent(FlowModel model, float[] row, int member = 0) => Density(model.InputShape, model.Members[member], row).Latent;
+    public static double[] Latent(FlowModel model, float[] row, int member = 0)
+        => Density(model.InputShape, model.Members[member], row).Latent;
 
     /// <summary>The row of one latent under a member.</summary>
     public static double[] Sample(FlowModel model, float[] latent, double temperature = 1, int member = 0)
@@ -84,7 +86,8 @@ internal static class ReferenceFlow
                 (_, double[][] r) = Orthogonalised(linear);
                 logDet += r.Select((row, i) => Math.Log(row[i])).Sum();
                 double[] input = x;
-                x = [.. Enumerable.Range(0, x.Length).Select(i => input.Select((value, j) => linear.Matrix[i * input.Length + j] * value).Sum())];
+                x = [.. Enumerable.Range(0, x.Length)
+                    .Select(i => input.Select((value, j) => linear.Matrix[i * input.Length + j] * value).Sum())];
                 break;
             case SinhArcsinh marginals:
                 for (int i = 0; i < x.Length; i++)
@@ -148,7 +151,10 @@ internal static class ReferenceFlow
                 double[] output = y;
                 var solution = new double[y.Length];
                 for (int i = y.Length - 1; i >= 0; i--)
-                    solution[i] = (q[i].Zip(output, (a, b) => a * b).Sum() - Enumerable.Range(i + 1, y.Length - i - 1).Sum(j => r[i][j] * solution[j])) / r[i][i];
+                {
+                    double known = Enumerable.Range(i + 1, y.Length - i - 1).Sum(j => r[i][j] * solution[j]);
+                    solution[i] = (q[i].Zip(output, (a, b) => a * b).Sum() - known) / r[i][i];
+                }
                 y = solution;
                 break;
             case SinhArcsinh marginals:
@@ -193,7 +199,8 @@ internal static class ReferenceFlow
     private static (double[][] Q, double[][] R) Orthogonalised(InvertibleLinear linear)
     {
         int size = linear.Features;
-        double[][] q = [.. Enumerable.Range(0, size).Select(column => Enumerable.Range(0, size).Select(row => (double)linear.Matrix[row * size + column]).ToArray())];
+        double[][] q = [.. Enumerable.Range(0, size)
+            .Select(column => Enumerable.Range(0, size).Select(row => (double)linear.Matrix[row * size + column]).ToArray())];
         double[][] r = [.. Enumerable.Range(0, size).Select(_ => new double[size])];
         for (int i = 0; i < size; i++)
         {

@@ -4,7 +4,10 @@ using RealNvp.ML.Export.Steps;
 
 namespace RealNvp.ML.Tests.Exports;
 
-/// <summary>A frozen image flow computed from the formulas of its steps, pixel by pixel in double precision, in both directions. Images are [C, H, W].</summary>
+/// <summary>
+/// A frozen image flow computed from the formulas of its steps, pixel by pixel in double precision, in both directions. Images are
+/// [C, H, W].
+/// </summary>
 internal static class ReferenceImageFlow
 {
     /// <summary>The log-determinant of all steps, and the latent: the last scale's, then what was factored out, the latest first.</summary>
@@ -130,7 +133,8 @@ internal static class ReferenceImageFlow
             case FactorOut:
                 double[,,] other = aside.Pop();
                 int half = y.GetLength(0);
-                return Map(new double[2 * half, y.GetLength(1), y.GetLength(2)], (c, h, w, _) => c < half ? y[c, h, w] : other[c - half, h, w]);
+                return Map(new double[2 * half, y.GetLength(1), y.GetLength(2)], (c, h, w, _) =>
+                    c < half ? y[c, h, w] : other[c - half, h, w]);
             default:
                 throw new NotSupportedException($"{step.Kind} has no reference: add its formula here.");
         }
@@ -191,7 +195,8 @@ internal static class ReferenceImageFlow
                     {
                         int row = h + dy - pad, column = w + dx - pad;
                         if (row >= 0 && row < x.GetLength(1) && column >= 0 && column < x.GetLength(2))
-                            sum += layer.Weights[((output * layer.Inputs + input) * layer.Kernel + dy) * layer.Kernel + dx] * x[input, row, column];
+                            sum += layer.Weights[((output * layer.Inputs + input) * layer.Kernel + dy) * layer.Kernel + dx]
+                                * x[input, row, column];
                     }
                 }
             }

@@ -12,6 +12,8 @@ internal static class ImageStatistics
     {
         long[] shape = norm.named_buffers().Single(pair => pair.name == "runningMean").buffer.shape;
         var generator = new Generator(9);
-        norm.HeldStatistics = (randn(shape, dtype: ScalarType.Float64, generator: generator), rand(shape, dtype: ScalarType.Float64, generator: generator) * 0.3 + 0.2);
+        norm.HeldStatistics = (
+            randn(shape, dtype: ScalarType.Float64, generator: generator),
+            rand(shape, dtype: ScalarType.Float64, generator: generator) * 0.3 + 0.2);
     }
 }

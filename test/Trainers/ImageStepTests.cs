@@ -14,7 +14,8 @@ public sealed class ImageStepTests
 
     private static readonly ImageCouplingOptions s_net = new() { Width = 5, Blocks = 2 };
 
-    private static readonly FlowShape s_grey = FlowShape.Image(1, 4, 4), s_colour = FlowShape.Image(3, 4, 4), s_squeezed = FlowShape.Image(4, 2, 2), s_odd = FlowShape.Image(3, 3, 5);
+    private static readonly FlowShape s_grey = FlowShape.Image(1, 4, 4), s_colour = FlowShape.Image(3, 4, 4),
+        s_squeezed = FlowShape.Image(4, 2, 2), s_odd = FlowShape.Image(3, 3, 5);
 
     /// <summary>One of each step, and of each form that is computed differently.</summary>
     private static readonly Dictionary<string, (FlowShape Shape, Func<FlowStepModule> Create)> s_steps = new()
@@ -32,11 +33,13 @@ public sealed class ImageStepTests
         ["CheckerboardCoupling, grey"] = Checkerboard(s_grey, ImageMask.EvenPixels, s_net),
         ["CheckerboardCoupling, colour"] = Checkerboard(s_colour, ImageMask.OddPixels, s_net),
         ["CheckerboardCoupling, odd sides"] = Checkerboard(s_odd, ImageMask.OddPixels, s_net),
-        ["CheckerboardCoupling, original"] = Checkerboard(s_colour, ImageMask.EvenPixels, ImageCouplingOptions.Original with { Width = 5, Blocks = 1 }),
+        ["CheckerboardCoupling, original"]
+            = Checkerboard(s_colour, ImageMask.EvenPixels, ImageCouplingOptions.Original with { Width = 5, Blocks = 1 }),
         ["CheckerboardCoupling, no block"] = Checkerboard(s_grey, ImageMask.EvenPixels, s_net with { Blocks = 0 }),
         ["ChannelCoupling, first"] = Channels(s_squeezed, ImageMask.FirstChannels, s_net),
         ["ChannelCoupling, second"] = Channels(FlowShape.Image(12, 2, 2), ImageMask.SecondChannels, s_net),
-        ["ChannelCoupling, original"] = Channels(s_squeezed, ImageMask.SecondChannels, ImageCouplingOptions.Original with { Width = 5, Blocks = 1 }),
+        ["ChannelCoupling, original"]
+            = Channels(s_squeezed, ImageMask.SecondChannels, ImageCouplingOptions.Original with { Width = 5, Blocks = 1 }),
         ["ImageBatchNorm, even pixels"] = Norm(s_grey, ImageMask.EvenPixels),
         ["ImageBatchNorm, odd pixels"] = Norm(s_colour, ImageMask.OddPixels),
         ["ImageBatchNorm, odd sides"] = Norm(s_odd, ImageMask.EvenPixels),
@@ -96,12 +99,14 @@ public sealed class ImageStepTests
 
         (Tensor z, Tensor logDet) = step.forward(x.to(ScalarType.Float64));
         double[] latents = [.. z.contiguous().data<double>()];
-        double[] logLikelihoods = [.. (z.square().sum([1, 2, 3]) * -0.5 - 0.5 * shape.Size * Math.Log(2 * Math.PI) + logDet).data<double>()];
+        double[] logLikelihoods
+            = [.. (z.square().sum([1, 2, 3]) * -0.5 - 0.5 * shape.Size * Math.Log(2 * Math.PI) + logDet).data<double>()];
 
         float[][] density = Graphs.Run(model.BuildDensityGraph(), "Features", rows, shape.Size, "LogLikelihood", "Latent");
         Tolerance.LogLikelihoods(logLikelihoods, density[0], shape.Size);
         Tolerance.Values(latents, density[1]);
-        float[][] sampling = Graphs.Run(model.BuildSamplingGraph(), "Latent", [.. latents.Select(value => (float)value)], shape.Size, "Features");
+        float[][] sampling
+            = Graphs.Run(model.BuildSamplingGraph(), "Latent", [.. latents.Select(value => (float)value)], shape.Size, "Features");
         Tolerance.Values([.. rows.Select(value => (double)value)], sampling[0]);
     }
 
@@ -161,7 +166,8 @@ public sealed class ImageStepTests
         (Tensor y, Tensor logDet) = coupling.forward(x);
         Assert.True(y.equal(x).all().item<bool>());
         (y.square().sum() - logDet.sum()).backward();
-        Assert.True(coupling.named_parameters().Single(pair => pair.name == "net.output.norm.gain").parameter.grad!.abs().max().item<float>() > 0);
+        Assert.True(coupling.named_parameters()
+            .Single(pair => pair.name == "net.output.norm.gain").parameter.grad!.abs().max().item<float>() > 0);
     }
 
     [Theory]
@@ -205,7 +211,8 @@ public sealed class ImageStepTests
         using DisposeScope scope = NewDisposeScope();
         using IDisposable guard = no_grad();
         FlowStepModule step = Randomised(name);
-        Tensor x = randn([100, .. s_steps[name].Shape.Dimensions.Select(dimension => (long)dimension)], dtype: ScalarType.Float64, generator: new Generator(5)) * 2 + 1;
+        Tensor x = randn([100, .. s_steps[name].Shape.Dimensions.Select(dimension => (long)dimension)], dtype: ScalarType.Float64,
+            generator: new Generator(5)) * 2 + 1;
         step.train();
         Tensor training = step.forward(x).Output;
         step.eval();
@@ -257,8 +264,8 @@ public sealed class ImageStepTests
         double largest = 0;
         for (int row = 0; row < Rows; row++)
         {
-            // row by row, because the nets inside a coupling have batch norm of their own: over the conditioning half, so that in training too, where it
-            // moves with the row, the Jacobian is triangular
+            // row by row, because the nets inside a coupling have batch norm of their own: over the conditioning half, so that in training
+            // too, where it moves with the row, the Jacobian is triangular
             Tensor point = x.narrow(0, row, 1);
             double logDet = step.forward(point).LogDet.sum().item<double>();
             Tensor Map(Tensor images) => step.forward(images).Output;
@@ -288,7 +295,8 @@ public sealed class ImageStepTests
     }
 
     private static (FlowShape, Func<FlowStepModule>) Checkerboard(FlowShape shape, ImageMask mask, ImageCouplingOptions options)
-        => (shape, () => new CheckerboardCouplingModule(mask, shape.Dimensions[0], shape.Dimensions[1], shape.Dimensions[2], options, new Generator(1)));
+        => (shape, () => new CheckerboardCouplingModule(
+            mask, shape.Dimensions[0], shape.Dimensions[1], shape.Dimensions[2], options, new Generator(1)));
 
     private static (FlowShape, Func<FlowStepModule>) Channels(FlowShape shape, ImageMask mask, ImageCouplingOptions options)
         => (shape, () => new ChannelCouplingModule(mask, shape.Dimensions[0], options, new Generator(1)));

@@ -12,8 +12,8 @@ using static TorchSharp.torch;
 namespace RealNvp.ML.Tests.Trainers;
 
 /// <summary>
-/// The checks that every step must pass, with every parameter and running statistic at random values: a fresh coupling is the identity and would pass
-/// anything.
+/// The checks that every step must pass, with every parameter and running statistic at random values: a fresh coupling is the identity and
+/// would pass anything.
 /// </summary>
 public sealed class StepTests
 {
@@ -34,11 +34,16 @@ public sealed class StepTests
         ["TailCompression"] = () => new TailCompressionModule(1),
         ["Permutation"] = () => new PermutationModule([3, 0, 4, 1, 2]),
         ["AffineCoupling, halves"] = () => new AffineCouplingModule(new CouplingMask([0, 1, 2], [3, 4]), s_net, new Generator(1)),
-        ["AffineCoupling, second half conditions"] = () => new AffineCouplingModule(new CouplingMask([3, 4], [0, 1, 2]), s_net, new Generator(1)),
+        ["AffineCoupling, second half conditions"]
+            = () => new AffineCouplingModule(new CouplingMask([3, 4], [0, 1, 2]), s_net, new Generator(1)),
         ["AffineCoupling, scattered mask"] = () => new AffineCouplingModule(new CouplingMask([4, 0], [3, 1, 2]), s_net, new Generator(1)),
-        ["AffineCoupling, tanh"] = () => new AffineCouplingModule(new CouplingMask([0, 1, 2], [3, 4]), s_net with { Activation = Activation.Tanh }, new Generator(1)),
-        ["AffineCoupling, no hidden layer"] = () => new AffineCouplingModule(new CouplingMask([0, 1, 2], [3, 4]), s_net with { HiddenLayers = 0 }, new Generator(1)),
-        ["AffineCoupling, weight norm"] = () => new AffineCouplingModule(new CouplingMask([0, 1, 2], [3, 4]), s_net with { WeightNorm = true }, new Generator(1)),
+        ["AffineCoupling, tanh"]
+            = () => new AffineCouplingModule(
+                new CouplingMask([0, 1, 2], [3, 4]), s_net with { Activation = Activation.Tanh }, new Generator(1)),
+        ["AffineCoupling, no hidden layer"]
+            = () => new AffineCouplingModule(new CouplingMask([0, 1, 2], [3, 4]), s_net with { HiddenLayers = 0 }, new Generator(1)),
+        ["AffineCoupling, weight norm"]
+            = () => new AffineCouplingModule(new CouplingMask([0, 1, 2], [3, 4]), s_net with { WeightNorm = true }, new Generator(1)),
         ["BatchNorm"] = () => new BatchNormModule(new CouplingMask([4, 0], [3, 1, 2])),
     };
 
@@ -48,10 +53,12 @@ public sealed class StepTests
     [Fact]
     public void Every_step_is_tested_and_has_a_frozen_twin()
     {
-        Type[] modules = [.. typeof(FlowStepModule).Assembly.GetTypes().Where(type => type.IsSubclassOf(typeof(FlowStepModule)) && !type.IsAbstract)];
+        Type[] modules
+            = [.. typeof(FlowStepModule).Assembly.GetTypes().Where(type => type.IsSubclassOf(typeof(FlowStepModule)) && !type.IsAbstract)];
         Type[] frozen = [.. typeof(FlowStep).Assembly.GetTypes().Where(type => type.IsSubclassOf(typeof(FlowStep)) && !type.IsAbstract)];
         Assert.Equal(frozen.Select(type => type.Name + "Module").Order(), modules.Select(type => type.Name).Order());
-        Assert.All(modules, type => Assert.Contains(s_steps.Keys.Concat(ImageStepTests.Names), name => name.Split(',')[0] + "Module" == type.Name));
+        Assert.All(modules,
+            type => Assert.Contains(s_steps.Keys.Concat(ImageStepTests.Names), name => name.Split(',')[0] + "Module" == type.Name));
     }
 
     [Theory, MemberData(nameof(Steps))]
@@ -97,7 +104,8 @@ public sealed class StepTests
         Tolerance.LogLikelihoods(logLikelihoods, density[0], Features);
         Tolerance.Values(latents, density[1]);
 
-        float[][] sampling = Graphs.Run(model.BuildSamplingGraph(), "Latent", [.. latents.Select(value => (float)value)], Features, "Features");
+        float[][] sampling
+            = Graphs.Run(model.BuildSamplingGraph(), "Latent", [.. latents.Select(value => (float)value)], Features, "Features");
         Tolerance.Values([.. rows.Select(value => (double)value)], sampling[0]);
     }
 
@@ -116,9 +124,11 @@ public sealed class StepTests
         Assert.Equal((1 - 4) / Math.Sqrt(variance + 1e-4), y[0, 0].item<double>(), 1e-12);
         norm.eval();
         // 0.9 * 0 + 0.1 * 4 and 0.9 * 1 + 0.1 * variance
-        Assert.Equal((5 - 0.4) / Math.Sqrt(0.9 + 0.1 * variance + 1e-4), norm.forward(full([1, 2], 5.0, dtype: ScalarType.Float64)).Output[0, 0].item<double>(), 1e-12);
+        Assert.Equal((5 - 0.4) / Math.Sqrt(0.9 + 0.1 * variance + 1e-4),
+            norm.forward(full([1, 2], 5.0, dtype: ScalarType.Float64)).Output[0, 0].item<double>(), 1e-12);
         norm.RefreshStatistics(x);
-        Assert.Equal((5 - 4) / Math.Sqrt(variance + 1e-4), norm.forward(full([1, 2], 5.0, dtype: ScalarType.Float64)).Output[0, 0].item<double>(), 1e-12);
+        Assert.Equal((5 - 4) / Math.Sqrt(variance + 1e-4),
+            norm.forward(full([1, 2], 5.0, dtype: ScalarType.Float64)).Output[0, 0].item<double>(), 1e-12);
     }
 
     [Fact]
@@ -166,7 +176,8 @@ public sealed class StepTests
     {
         using DisposeScope scope = NewDisposeScope();
         var mask = new CouplingMask([0], [1]);
-        var flow = new Flow([new BatchNormModule(mask), new AffineCouplingModule(mask, s_net, new Generator(1)), new BatchNormModule(mask)]);
+        var flow = new Flow(
+            [new BatchNormModule(mask), new AffineCouplingModule(mask, s_net, new Generator(1)), new BatchNormModule(mask)]);
         RandomState.Set(flow);
         Tensor x = randn([200, 2], dtype: ScalarType.Float64) * 3 + 1;
         flow.RefreshStatistics(x, TestContext.Current.CancellationToken);

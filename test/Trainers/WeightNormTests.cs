@@ -16,7 +16,8 @@ public sealed class WeightNormTests
     /// <summary>Convolutions and dense layers, in the precision of training and of the references.</summary>
     public static TheoryData<long[], ScalarType> Shapes => new()
     {
-        { [4, 3, 3, 3], ScalarType.Float32 }, { [4, 3, 3, 3], ScalarType.Float64 }, { [5, 7, 1, 1], ScalarType.Float32 }, { [6, 9], ScalarType.Float32 }, { [6, 9], ScalarType.Float64 },
+        { [4, 3, 3, 3], ScalarType.Float32 }, { [4, 3, 3, 3], ScalarType.Float64 }, { [5, 7, 1, 1], ScalarType.Float32 },
+        { [6, 9], ScalarType.Float32 }, { [6, 9], ScalarType.Float64 },
     };
 
     [Theory, MemberData(nameof(Shapes))]
@@ -24,12 +25,14 @@ public sealed class WeightNormTests
     {
         using DisposeScope scope = NewDisposeScope();
         var norm = new WeightNorm(shape, 1, new Generator(1));
-        Dictionary<string, TorchSharp.Modules.Parameter> parameters = norm.named_parameters().ToDictionary(pair => pair.name, pair => pair.parameter);
+        Dictionary<string, TorchSharp.Modules.Parameter> parameters
+            = norm.named_parameters().ToDictionary(pair => pair.name, pair => pair.parameter);
         using (no_grad())
             parameters["gain"].uniform_(0.5, 2, new Generator(2));
         norm.to(type);
         parameters = norm.named_parameters().ToDictionary(pair => pair.name, pair => pair.parameter);
-        Tensor v = parameters["direction"].detach().to(ScalarType.Float64).requires_grad_(), g = parameters["gain"].detach().to(ScalarType.Float64).requires_grad_();
+        Tensor v = parameters["direction"].detach().to(ScalarType.Float64).requires_grad_(),
+            g = parameters["gain"].detach().to(ScalarType.Float64).requires_grad_();
         Tensor length = v.square().sum([.. Enumerable.Range(1, shape.Length - 1).Select(axis => (long)axis)], keepdim: true).sqrt();
         Tensor expected = v * g / length;
         Tensor direction = randn(shape, generator: new Generator(3));
@@ -62,7 +65,8 @@ public sealed class WeightNormTests
     {
         using DisposeScope scope = NewDisposeScope();
         using var layer = new DenseLayerModule(3, 2, normalised: true, zero: false, new Generator(1));
-        Dictionary<string, TorchSharp.Modules.Parameter> parameters = layer.named_parameters().ToDictionary(pair => pair.name, pair => pair.parameter);
+        Dictionary<string, TorchSharp.Modules.Parameter> parameters
+            = layer.named_parameters().ToDictionary(pair => pair.name, pair => pair.parameter);
         using (no_grad())
         {
             parameters["norm.direction"].copy_(tensor(new float[] { 3, 0, 4, 1, 2, 2 }, [2, 3])); // of the norms 5 and 3
@@ -84,8 +88,11 @@ public sealed class WeightNormTests
         var ml = new MLContext(seed: 1);
         double Nll(bool normalised)
         {
-            var options = new RealNvpTrainer.Options { Table = new() { WeightNorm = normalised, Couplings = 4, HiddenUnits = 16 }, Steps = 300 };
-            using RealNvpTransformer model = ml.AnomalyDetection.Trainers.RealNvp(options).Fit(Tables.Load(ml, Tables.Gaussian(1000, 3, 1))); // Fit compares the graph with torch in double
+            var options
+                = new RealNvpTrainer.Options { Table = new() { WeightNorm = normalised, Couplings = 4, HiddenUnits = 16 }, Steps = 300 };
+            // Fit compares the graph with torch in double
+            using RealNvpTransformer model = ml.AnomalyDetection.Trainers.RealNvp(options)
+                .Fit(Tables.Load(ml, Tables.Gaussian(1000, 3, 1)));
             return model.Transform(Tables.Load(ml, Tables.Gaussian(1000, 3, 2))).GetColumn<float>("Score").Average();
         }
         double plain = Nll(normalised: false), normalised = Nll(normalised: true);

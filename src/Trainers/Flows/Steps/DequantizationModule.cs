@@ -6,7 +6,8 @@ using static TorchSharp.torch;
 namespace RealNvp.ML.Trainers.Flows.Steps;
 
 /// <summary>
-/// Carries the widths of the bins of discrete features. The noise itself is drawn by the training loop; evaluation sees the bins' centres, so that the step is the identity.
+/// Carries the widths of the bins of discrete features. The noise itself is drawn by the training loop; evaluation sees the bins' centres,
+/// so that the step is the identity.
 /// </summary>
 internal sealed class DequantizationModule : FlowStepModule
 {
