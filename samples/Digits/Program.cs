@@ -9,7 +9,6 @@ using RealNvp.ML.Bench.Images.Baselines;
 using RealNvp.ML.Samples;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Transforms;
-using RealNvp.ML.Transforms.Images;
 
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 if (Arguments.Read(args) is not { } arguments)

@@ -1,5 +1,5 @@
 using RealNvp.ML.Trainers;
-using RealNvp.ML.Transforms.Images;
+using RealNvp.ML.Transforms;
 
 namespace RealNvp.ML.Samples;
 

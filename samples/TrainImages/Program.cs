@@ -9,7 +9,6 @@ using Microsoft.ML.Runtime;
 using RealNvp.ML.Samples;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Transforms;
-using RealNvp.ML.Transforms.Images;
 
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 Arguments arguments;

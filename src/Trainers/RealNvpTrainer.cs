@@ -8,7 +8,10 @@ using RealNvp.ML.Trainers.Data;
 using RealNvp.ML.Trainers.Native;
 using RealNvp.ML.Trainers.Training;
 using RealNvp.ML.Transforms;
+using RealNvp.ML.Transforms.MlNet;
 using RealNvp.ML.Transforms.Onnx;
+using RealNvp.ML.Transforms.Rows;
+using RealNvp.ML.Transforms.Scoring;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,7 +1,9 @@
 using Microsoft.ML;
+using RealNvp.ML.Trainers;
 using RealNvp.ML.Transforms;
+using RealNvp.ML.Transforms.MlNet;
 
-namespace RealNvp.ML.Trainers;
+namespace Microsoft.ML;
 
 /// <summary>Puts Real NVP among ML.NET's trainers.</summary>
 public static class RealNvpTrainerCatalog

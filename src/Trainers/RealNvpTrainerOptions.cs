@@ -8,6 +8,7 @@ using RealNvp.ML.Trainers.Designs;
 using RealNvp.ML.Trainers.Native;
 using RealNvp.ML.Trainers.Training;
 using RealNvp.ML.Transforms;
+using RealNvp.ML.Transforms.MlNet;
 using static TorchSharp.torch;
 
 namespace RealNvp.ML.Trainers;

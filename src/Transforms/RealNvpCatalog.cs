@@ -1,7 +1,9 @@
 using Microsoft.ML;
 using RealNvp.ML.Export;
+using RealNvp.ML.Transforms;
+using RealNvp.ML.Transforms.MlNet;
 
-namespace RealNvp.ML.Transforms;
+namespace Microsoft.ML;
 
 /// <summary>What an MLContext can do with a trained Real NVP flow.</summary>
 public static class RealNvpCatalog

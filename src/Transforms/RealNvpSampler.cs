@@ -2,7 +2,14 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
 using RealNvp.ML.Export;
-using RealNvp.ML.Transforms.Images;
+using RealNvp.ML.Transforms;
+using RealNvp.ML.Transforms.Images.Pictures;
+using RealNvp.ML.Transforms.MlNet;
+using RealNvp.ML.Transforms.Onnx;
+using RealNvp.ML.Transforms.Sampling;
+
+[assembly: LoadableClass(typeof(RealNvpSampler), null, typeof(SignatureLoadModel),
+    "Real NVP sampler", RealNvpSampler.LoaderSignature)]
 
 namespace RealNvp.ML.Transforms;
 
@@ -90,7 +97,7 @@ public sealed class RealNvpSampler : ITransformer, IDisposable
         writer.Write(OutputColumnName);
         writer.Write(Temperature);
         writer.Write(GivesImages);
-        writer.Write(_batchSize ?? RealNvpTransformer.DefaultBatchSize);
+        writer.Write(_batchSize ?? FlowRuntime.DefaultBatchSize);
         FlowStream.Save(ctx, Model);
     }
 
@@ -109,6 +116,6 @@ public sealed class RealNvpSampler : ITransformer, IDisposable
         float temperature = reader.ReadSingle();
         bool asImages = reader.ReadBoolean();
         int batchSize = reader.ReadInt32();
-        return new(environment.Register(LoaderSignature), FlowStream.Load(context), null, latent, output, temperature, asImages, batchSize == RealNvpTransformer.DefaultBatchSize ? null : batchSize);
+        return new(environment.Register(LoaderSignature), FlowStream.Load(context), null, latent, output, temperature, asImages, batchSize == FlowRuntime.DefaultBatchSize ? null : batchSize);
     }
 }

@@ -2,7 +2,9 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
 using RealNvp.ML.Export;
-using RealNvp.ML.Transforms.Batching;
+using RealNvp.ML.Transforms.MlNet;
+using RealNvp.ML.Transforms.Rows;
+using RealNvp.ML.Transforms.Scoring;
 
 namespace RealNvp.ML.Transforms;
 

@@ -3,8 +3,15 @@ using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
 using RealNvp.ML.Export;
 using RealNvp.ML.Export.Storage;
-using RealNvp.ML.Transforms.Batching;
-using RealNvp.ML.Transforms.Images;
+using RealNvp.ML.Transforms;
+using RealNvp.ML.Transforms.Images.Pictures;
+using RealNvp.ML.Transforms.MlNet;
+using RealNvp.ML.Transforms.Onnx;
+using RealNvp.ML.Transforms.Sampling;
+using RealNvp.ML.Transforms.Scoring;
+
+[assembly: LoadableClass(typeof(RealNvpTransformer), null, typeof(SignatureLoadModel),
+    "Real NVP flow", RealNvpTransformer.LoaderSignature)]
 
 namespace RealNvp.ML.Transforms;
 
@@ -40,15 +47,6 @@ namespace RealNvp.ML.Transforms;
 /// </example>
 public sealed class RealNvpTransformer : ITransformer, IDisposable
 {
-    /// <summary>
-    /// Rows per batch on a CPU unless told otherwise: from here on larger batches gain little. Large images take fewer, for the sake of memory; a GPU takes up to
-    /// <see cref="DefaultGpuBatchSize"/>.
-    /// </summary>
-    public const int DefaultBatchSize = 256;
-
-    /// <summary>Rows per batch on a GPU unless told otherwise, fewer where rows are long: a call takes a millisecond whatever its size.</summary>
-    public const int DefaultGpuBatchSize = 16_384;
-
     /// <summary>The name under which ML.NET finds the loader of a saved model.</summary>
     internal const string LoaderSignature = "RealNvpTransformer";
 
@@ -68,7 +66,7 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
 
     /// <summary>A transformer that shares sessions which are there already.</summary>
     internal RealNvpTransformer(IHost host, FlowModel model, FlowRuntime others, RealNvpColumns columns)
-        : this(host.Register(LoaderSignature), model, others, columns, model.Calibration.Threshold, DefaultBatchSize) { }
+        : this(host.Register(LoaderSignature), model, others, columns, model.Calibration.Threshold, FlowRuntime.DefaultBatchSize) { }
 
     /// <param name="host">Says which GPU to use, and takes messages.</param>
     /// <param name="model">The flow.</param>
@@ -313,7 +311,7 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
             writer.Write(name ?? "");
         }
         writer.Write(Threshold);
-        writer.Write(_batchSize ?? DefaultBatchSize);
+        writer.Write(_batchSize ?? FlowRuntime.DefaultBatchSize);
         FlowStream.Save(ctx, Model);
     }
 
@@ -336,7 +334,7 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
         };
         float threshold = reader.ReadSingle();
         int batchSize = reader.ReadInt32(); // the default stands for one that was not chosen
-        return new(environment.Register(LoaderSignature), FlowStream.Load(context), null, columns, threshold, batchSize == DefaultBatchSize ? null : batchSize);
+        return new(environment.Register(LoaderSignature), FlowStream.Load(context), null, columns, threshold, batchSize == FlowRuntime.DefaultBatchSize ? null : batchSize);
     }
 
     private void Export(

@@ -2,10 +2,9 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.OnnxRuntime;
 using RealNvp.ML.Export;
+using RealNvp.ML.Tests.Transforms.Images;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Transforms;
-using RealNvp.ML.Transforms.Images;
-using RealNvp.ML.Tests.Transforms.Images;
 
 namespace RealNvp.ML.Tests.Samples;
 

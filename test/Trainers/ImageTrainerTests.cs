@@ -5,7 +5,6 @@ using RealNvp.ML.Export.Steps;
 using RealNvp.ML.Tests.Transforms.Images;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Transforms;
-using RealNvp.ML.Transforms.Images;
 
 namespace RealNvp.ML.Tests.Trainers;
 

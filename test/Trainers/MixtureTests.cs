@@ -5,6 +5,7 @@ using RealNvp.ML.Export;
 using RealNvp.ML.Export.Steps;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Transforms;
+using RealNvp.ML.Transforms.MlNet;
 
 namespace RealNvp.ML.Tests.Trainers;
 

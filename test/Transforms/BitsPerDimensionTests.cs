@@ -4,6 +4,8 @@ using Microsoft.ML.Data;
 using RealNvp.ML.Export;
 using RealNvp.ML.Export.Steps;
 using RealNvp.ML.Transforms;
+using RealNvp.ML.Transforms.MlNet;
+using RealNvp.ML.Transforms.Noise;
 
 namespace RealNvp.ML.Tests.Transforms;
 

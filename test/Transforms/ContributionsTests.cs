@@ -2,6 +2,8 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using RealNvp.ML.Export;
 using RealNvp.ML.Transforms;
+using RealNvp.ML.Transforms.MlNet;
+using RealNvp.ML.Transforms.Scoring;
 
 namespace RealNvp.ML.Tests.Transforms;
 

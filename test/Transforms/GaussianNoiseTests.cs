@@ -1,4 +1,4 @@
-using RealNvp.ML.Transforms;
+using RealNvp.ML.Transforms.Noise;
 
 namespace RealNvp.ML.Tests.Transforms;
 

@@ -3,7 +3,8 @@ using Microsoft.ML.Data;
 using RealNvp.ML.Export;
 using RealNvp.ML.Tests.Exports;
 using RealNvp.ML.Transforms;
-using RealNvp.ML.Transforms.Images;
+using RealNvp.ML.Transforms.Images.Pictures;
+using RealNvp.ML.Transforms.Noise;
 
 namespace RealNvp.ML.Tests.Transforms;
 

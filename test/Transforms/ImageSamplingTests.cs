@@ -4,7 +4,7 @@ using Microsoft.ML.Transforms.Image;
 using RealNvp.ML.Export;
 using RealNvp.ML.Export.Steps;
 using RealNvp.ML.Transforms;
-using RealNvp.ML.Transforms.Images;
+using RealNvp.ML.Transforms.Images.Pictures;
 
 namespace RealNvp.ML.Tests.Transforms;
 

@@ -5,7 +5,7 @@ using RealNvp.ML.Export;
 using RealNvp.ML.Export.Steps;
 using RealNvp.ML.Tests.Exports;
 using RealNvp.ML.Transforms;
-using RealNvp.ML.Transforms.Images;
+using RealNvp.ML.Transforms.Noise;
 
 namespace RealNvp.ML.Tests.Transforms;
 

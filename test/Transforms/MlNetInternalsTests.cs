@@ -2,6 +2,7 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
 using RealNvp.ML.Transforms;
+using RealNvp.ML.Transforms.MlNet;
 
 namespace RealNvp.ML.Tests.Transforms;
 

@@ -3,6 +3,7 @@ using Microsoft.ML.Data;
 using Microsoft.ML.OnnxRuntime;
 using RealNvp.ML.Export;
 using RealNvp.ML.Transforms;
+using RealNvp.ML.Transforms.MlNet;
 using RealNvp.ML.Transforms.Onnx;
 
 namespace RealNvp.ML.Tests.Transforms;

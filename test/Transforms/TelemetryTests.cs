@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
 using Microsoft.ML;
 using RealNvp.ML.Tests.Transforms.Images;
-using RealNvp.ML.Transforms;
 using RealNvp.ML.Transforms.Onnx;
 
 namespace RealNvp.ML.Tests.Transforms;

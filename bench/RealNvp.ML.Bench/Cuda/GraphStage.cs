@@ -3,7 +3,7 @@ using RealNvp.ML.Bench.Flows;
 using RealNvp.ML.Bench.Reporting;
 using RealNvp.ML.Bench.Running;
 using RealNvp.ML.Export;
-using RealNvp.ML.Transforms;
+using RealNvp.ML.Transforms.Noise;
 using RealNvp.ML.Transforms.Onnx;
 
 namespace RealNvp.ML.Bench.Cuda;

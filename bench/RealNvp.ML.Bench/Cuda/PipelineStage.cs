@@ -16,7 +16,7 @@ internal static class PipelineStage
 {
     private const int Rows = 131072;
 
-    private static readonly int[] s_batches = [RealNvpTransformer.DefaultBatchSize, 4096, 16384, 65536];
+    private static readonly int[] s_batches = [FlowRuntime.DefaultBatchSize, 4096, 16384, 65536];
 
     /// <summary>Measures, and adds what was found.</summary>
     public static void Run(BenchmarkFlow flow, CudaArguments arguments, BenchmarkContext context, TimeBox box, string figure)

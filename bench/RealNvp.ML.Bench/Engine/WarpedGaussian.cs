@@ -1,6 +1,6 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
-using RealNvp.ML.Transforms;
+using RealNvp.ML.Transforms.Noise;
 
 namespace RealNvp.ML.Bench.Engine;
 

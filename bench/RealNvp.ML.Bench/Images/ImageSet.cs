@@ -2,7 +2,6 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using RealNvp.ML.Bench.Running;
 using RealNvp.ML.Samples;
-using RealNvp.ML.Transforms.Images;
 
 namespace RealNvp.ML.Bench.Images;
 

@@ -5,6 +5,8 @@ using RealNvp.ML.Bench.Reporting;
 using RealNvp.ML.Bench.Running;
 using RealNvp.ML.Export;
 using RealNvp.ML.Transforms;
+using RealNvp.ML.Transforms.Noise;
+using RealNvp.ML.Transforms.Onnx;
 
 namespace RealNvp.ML.Bench.Sampling;
 
@@ -15,7 +17,7 @@ internal sealed class SamplingBenchmark : Benchmark
     private const string Noise = "GaussianNoise alone";
     private const string Raw = "raw ONNX Runtime, noise drawn before";
 
-    private const int Batch = RealNvpTransformer.DefaultBatchSize;
+    private const int Batch = FlowRuntime.DefaultBatchSize;
     private const int Rows = 200 * Batch;
 
     /// <inheritdoc/>

@@ -5,6 +5,7 @@ using RealNvp.ML.Bench.Reporting;
 using RealNvp.ML.Bench.Running;
 using RealNvp.ML.Export;
 using RealNvp.ML.Transforms;
+using RealNvp.ML.Transforms.Onnx;
 
 namespace RealNvp.ML.Bench.Scoring;
 
@@ -18,7 +19,7 @@ internal sealed class ScoringBenchmark : Benchmark
     private const string RawArrays = "raw ONNX Runtime, rows from arrays";
 
     // so many that a call takes about a tenth of a second
-    private const int Batch = RealNvpTransformer.DefaultBatchSize;
+    private const int Batch = FlowRuntime.DefaultBatchSize;
     private const int BatchedRows = 200 * Batch, StockRows = 2_000;
 
     /// <inheritdoc/>

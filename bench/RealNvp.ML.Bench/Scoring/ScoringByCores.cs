@@ -5,6 +5,7 @@ using RealNvp.ML.Bench.Reporting;
 using RealNvp.ML.Bench.Running;
 using RealNvp.ML.Export;
 using RealNvp.ML.Transforms;
+using RealNvp.ML.Transforms.Onnx;
 
 namespace RealNvp.ML.Bench.Scoring;
 
@@ -14,7 +15,7 @@ internal sealed class ScoringByCores(BenchmarkContext context)
     private const string Cursors = "RealNvpTransformer.Transform, a cursor per core";
     private const string Calls = "raw ONNX Runtime, a call per core";
     private const string Threads = "raw ONNX Runtime, all cores in one call";
-    private const int Batch = RealNvpTransformer.DefaultBatchSize, LargeBatch = 16 * Batch, Rows = 40 * Batch;
+    private const int Batch = FlowRuntime.DefaultBatchSize, LargeBatch = 16 * Batch, Rows = 40 * Batch;
     private const int Rounds = 5, DefaultSeconds = 60;
 
     private static readonly string[] s_ways = [Cursors, Calls, Threads];

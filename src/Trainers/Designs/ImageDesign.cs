@@ -7,7 +7,7 @@ using RealNvp.ML.Trainers.Flows;
 using RealNvp.ML.Trainers.Flows.Nets;
 using RealNvp.ML.Trainers.Flows.Steps;
 using RealNvp.ML.Trainers.Native;
-using RealNvp.ML.Transforms.Images;
+using RealNvp.ML.Transforms.Images.Pictures;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,5 +1,5 @@
 using RealNvp.ML.Export;
-using RealNvp.ML.Transforms;
+using RealNvp.ML.Transforms.Onnx;
 
 namespace RealNvp.ML.Trainers.Training;
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.Runtime;
+using RealNvp.ML.Transforms.MlNet;
 
 namespace RealNvp.ML.Transforms.Onnx;
 

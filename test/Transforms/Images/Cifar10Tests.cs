@@ -2,7 +2,6 @@ using System.IO.Compression;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using RealNvp.ML.Tests.Eng;
-using RealNvp.ML.Transforms.Images;
 
 namespace RealNvp.ML.Tests.Transforms.Images;
 

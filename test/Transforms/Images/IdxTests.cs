@@ -1,7 +1,6 @@
 using System.IO.Compression;
 using Microsoft.ML;
 using Microsoft.ML.Data;
-using RealNvp.ML.Transforms.Images;
 
 namespace RealNvp.ML.Tests.Transforms.Images;
 

@@ -1,7 +1,7 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Transforms.Image;
-using RealNvp.ML.Transforms.Images;
+using RealNvp.ML.Transforms;
 
 namespace RealNvp.ML.Tests.Transforms.Images;
 

@@ -1,6 +1,6 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
-using RealNvp.ML.Transforms.Images;
+using RealNvp.ML.Transforms;
 
 namespace RealNvp.ML.Tests.Transforms.Images;
 

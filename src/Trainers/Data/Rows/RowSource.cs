@@ -1,8 +1,7 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using RealNvp.ML.Export;
-using RealNvp.ML.Transforms;
-using RealNvp.ML.Transforms.Batching;
+using RealNvp.ML.Transforms.Rows;
 
 namespace RealNvp.ML.Trainers.Data.Rows;
 

@@ -1,0 +1,54 @@
+using System.Runtime.ExceptionServices;
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using RealNvp.ML.Transforms.Rows;
+
+namespace RealNvp.ML.Transforms.Images.Files;
+
+/// <summary>
+/// The rows of another view, whose errors about images are told as they are. ML.NET reads images ahead in threads of its own, and hides what goes wrong there
+/// behind "Splitter/consolidator worker encountered exception while consuming source data".
+/// </summary>
+internal sealed class ImageFolderView(IDataView source) : IDataView
+{
+    /// <inheritdoc/>
+    public DataViewSchema Schema => source.Schema;
+
+    /// <inheritdoc/>
+    public bool CanShuffle => source.CanShuffle;
+
+    /// <inheritdoc/>
+    public long? GetRowCount() => source.GetRowCount();
+
+    /// <inheritdoc/>
+    public DataViewRowCursor GetRowCursor(IEnumerable<DataViewSchema.Column> columnsNeeded, Random? rand = null)
+        => new Cursor(source.GetRowCursor(columnsNeeded, rand));
+
+    /// <inheritdoc/>
+    public DataViewRowCursor[] GetRowCursorSet(IEnumerable<DataViewSchema.Column> columnsNeeded, int n, Random? rand = null)
+        => Array.ConvertAll(source.GetRowCursorSet(columnsNeeded, n, rand), cursor => new Cursor(cursor));
+
+    private sealed class Cursor(DataViewRowCursor source) : LinkedCursor(source)
+    {
+        private readonly DataViewRowCursor _source = source;
+
+        public override DataViewSchema Schema => _source.Schema;
+
+        public override bool MoveNext()
+        {
+            try
+            {
+                return _source.MoveNext();
+            }
+            catch (InvalidOperationException e) when (e.InnerException is InvalidDataException)
+            {
+                ExceptionDispatchInfo.Throw(e.InnerException);
+                throw;
+            }
+        }
+
+        public override bool IsColumnActive(DataViewSchema.Column column) => _source.IsColumnActive(column);
+
+        public override ValueGetter<TValue> GetGetter<TValue>(DataViewSchema.Column column) => _source.GetGetter<TValue>(column);
+    }
+}

@@ -1,8 +1,0 @@
-namespace RealNvp.ML.Transforms.Images;
-
-/// <summary>A size in pixels.</summary>
-internal readonly record struct ImageSize(int Height, int Width)
-{
-    /// <inheritdoc/>
-    public override string ToString() => $"{Height} x {Width}";
-}

@@ -1,0 +1,166 @@
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using Microsoft.ML.Runtime;
+
+// ML.NET finds the loaders of a saved model by these attributes, after it has loaded the assembly that the model names: no registration is needed.
+// The attribute type is internal to ML.NET; without IgnoresAccessChecksTo the runtime drops it silently. The compiler sees it through a publicized
+// copy of the reference assembly (eng/Publicize.targets); the genuine assembly is what runs.
+[assembly: IgnoresAccessChecksTo("Microsoft.ML.Core")]
+
+namespace System.Runtime.CompilerServices
+{
+    /// <summary>Asks the runtime to let this assembly use the non-public types of another. Known to the runtime by name; declared nowhere public.</summary>
+    [AttributeUsage(AttributeTargets.Assembly, AllowMultiple = true)]
+    internal sealed class IgnoresAccessChecksToAttribute(string assemblyName) : Attribute
+    {
+        /// <summary>The simple name of the other assembly.</summary>
+        public string AssemblyName { get; } = assemblyName;
+    }
+}
+
+namespace RealNvp.ML.Transforms.MlNet
+{
+    /// <summary>
+    /// The only file that touches ML.NET's non-public members: persistence of our own transformers, the settings of an environment, schema
+    /// shapes, and what ConvertToOnnx asks of a view.
+    /// The members have kept their signatures since ML.NET 1.5; a test fails where a new version changes one.
+    /// </summary>
+    internal static class MlNetInternals
+    {
+        private const string LoadContextType = "Microsoft.ML.ModelLoadContext, Microsoft.ML.Core";
+        private const string EnvironmentType = "Microsoft.ML.Runtime.IHostEnvironmentInternal, Microsoft.ML.Core";
+        private const string CatalogType = "Microsoft.ML.Data.IInternalCatalog, Microsoft.ML.Data";
+
+        /// <summary>The version of the layout that <see cref="BeginSave"/> writes; ML.NET refuses to load a newer one.</summary>
+        private const uint FormatVersion = 0x00010002;
+
+        // ---- saving
+
+        /// <summary>
+        /// Starts a model directory of a saved pipeline: writes the header, and returns the writer of the model's own stream.
+        /// The simple assembly name is stored, so that later assembly versions load it.
+        /// </summary>
+        /// <param name="context">The context that ML.NET passes to <see cref="ICanSaveModel.Save"/>.</param>
+        /// <param name="modelSignature">Eight ASCII characters that mark the layout.</param>
+        /// <param name="loaderSignature">At most 24 ASCII characters: the name in the assembly's LoadableClass attribute.</param>
+        public static BinaryWriter BeginSave(ModelSaveContext context, string modelSignature, string loaderSignature)
+        {
+            CheckAtModel(context);
+            // VersionInfo is an internal struct, which no accessor can pass: reflection, once per save
+            Type versionType = typeof(ITransformer).Assembly.GetType("Microsoft.ML.VersionInfo", throwOnError: true)!;
+            string assembly = typeof(MlNetInternals).Assembly.GetName().Name!;
+            object version = Activator.CreateInstance(
+                versionType, modelSignature, FormatVersion, FormatVersion, FormatVersion, assembly, loaderSignature, null)!;
+            typeof(ModelSaveContext).GetMethod("SetVersionInfo", BindingFlags.Instance | BindingFlags.NonPublic)!.Invoke(context, [version]);
+            return Writer(context);
+        }
+
+        /// <summary>Adds a named binary stream beside the model's own.</summary>
+        [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "SaveBinaryStream")]
+        public static extern void SaveBinaryStream(ModelSaveContext context, string name, Action<BinaryWriter> action);
+
+        [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "CheckAtModel")]
+        private static extern void CheckAtModel(ModelSaveContext context);
+
+        [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "Writer")]
+        private static extern ref BinaryWriter Writer(ModelSaveContext context);
+
+        // ---- loading
+
+        /// <summary>The reader of the model's own stream, just behind the header.</summary>
+        /// <param name="context">A ModelLoadContext.</param>
+        public static BinaryReader BeginLoad(object context) => Reader(context);
+
+        /// <summary>Reads a named binary stream; false where there is none.</summary>
+        [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "TryLoadBinaryStream")]
+        public static extern bool TryLoadBinaryStream(
+            [UnsafeAccessorType(LoadContextType)] object context, string name, Action<BinaryReader> action);
+
+        [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "Reader")]
+        private static extern ref BinaryReader Reader([UnsafeAccessorType(LoadContextType)] object context);
+
+        // ---- environments
+
+        /// <summary>The environment that a trainers' catalog, such as <c>mlContext.AnomalyDetection.Trainers</c>, works in.</summary>
+        public static IHostEnvironment EnvironmentOf(TrainCatalogBase.CatalogInstantiatorBase catalog) => EnvironmentOf(Owner(catalog));
+
+        /// <summary>The environment that <c>mlContext.Transforms</c> works in.</summary>
+        public static IHostEnvironment EnvironmentOf(TransformsCatalog catalog) => CatalogEnvironment(catalog);
+
+        /// <summary>The environment that <c>mlContext.Data</c> works in.</summary>
+        public static IHostEnvironment EnvironmentOf(DataOperationsCatalog catalog) => CatalogEnvironment(catalog);
+
+        /// <summary>The GPU that the MLContext behind <paramref name="environment"/> was set to, or null for CPU.</summary>
+        [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "get_GpuDeviceId")]
+        public static extern int? GpuDeviceId([UnsafeAccessorType(EnvironmentType)] object environment);
+
+        /// <summary>Whether a GPU that cannot be used is replaced by the CPU (ML.NET's default) or is an error.</summary>
+        [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "get_FallbackToCpu")]
+        public static extern bool FallbackToCpu([UnsafeAccessorType(EnvironmentType)] object environment);
+
+        /// <summary>The seed given to the MLContext itself, or null. Unlike the randomness of a registered host it does not depend on what was registered before.</summary>
+        [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "get_Seed")]
+        public static extern int? Seed([UnsafeAccessorType(EnvironmentType)] object environment);
+
+        [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "get_Owner")]
+        private static extern TrainCatalogBase Owner(TrainCatalogBase.CatalogInstantiatorBase catalog);
+
+        [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "get_Environment")]
+        private static extern IHostEnvironment EnvironmentOf(TrainCatalogBase catalog);
+
+        [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "get_Environment")]
+        private static extern IHostEnvironment CatalogEnvironment([UnsafeAccessorType(CatalogType)] object catalog);
+
+        // ---- schema shapes
+
+        /// <summary>The shape of a schema: exact by construction, annotations included.</summary>
+        public static SchemaShape ShapeOf(DataViewSchema schema) => CreateShape(null, schema);
+
+        /// <summary>One column of a schema shape.</summary>
+        [UnsafeAccessor(UnsafeAccessorKind.Constructor)]
+        public static extern SchemaShape.Column NewShapeColumn(
+            string name, SchemaShape.Column.VectorKind kind, DataViewType itemType, bool isKey, SchemaShape? annotations);
+
+        [UnsafeAccessor(UnsafeAccessorKind.StaticMethod, Name = "Create")]
+        private static extern SchemaShape CreateShape(SchemaShape? type, DataViewSchema schema);
+
+        // ---- conversion to ONNX
+
+        /// <summary>
+        /// A view that ML.NET's ConvertToOnnx does not pass in silence. It walks back over the views that are its own transforms and takes
+        /// the columns of the first that is
+        /// not for inputs of the graph, results of ours included; so ours says that it is one, and refuses.
+        /// </summary>
+        /// <param name="view">What is shown to everyone else.</param>
+        /// <param name="source">The view before it.</param>
+        /// <param name="refusal">The message of the InvalidOperationException.</param>
+        public static IDataView RefusingOnnx(IDataView view, IDataView source, string refusal)
+        {
+            Type transform = typeof(DataOperationsCatalog).Assembly.GetType("Microsoft.ML.Model.OnnxConverter.ITransformCanSaveOnnx", throwOnError: true)!;
+            object proxy = DispatchProxy.Create(transform, typeof(OnnxRefusal));
+            ((OnnxRefusal)proxy).Set(view, source, refusal);
+            return (IDataView)proxy;
+        }
+
+        /// <summary>The interface is internal to ML.NET, so that no class of ours can name it.</summary>
+        internal class OnnxRefusal : DispatchProxy
+        {
+            private IDataView? _view;
+            private IDataView? _source;
+            private string _refusal = "";
+
+            /// <summary>Takes the place of a constructor.</summary>
+            public void Set(IDataView view, IDataView source, string refusal) => (_view, _source, _refusal) = (view, source, refusal);
+
+            /// <inheritdoc/>
+            protected override object? Invoke(MethodInfo? targetMethod, object?[]? args)
+            {
+                if (targetMethod!.DeclaringType == typeof(IDataView))
+                    return targetMethod.Invoke(_view, BindingFlags.DoNotWrapExceptions, null, args, null);
+                return targetMethod.Name == "get_Source" ? _source : throw new InvalidOperationException(_refusal);
+            }
+        }
+    }
+}

@@ -1,0 +1,195 @@
+using Microsoft.ML.Runtime;
+using RealNvp.ML.Export;
+
+namespace RealNvp.ML.Transforms.Onnx;
+
+/// <summary>
+/// A transformer's hold on the graphs of a flow in ONNX Runtime. Transformers that differ only in threshold, and the samplers made from them, share the
+/// sessions: each has a hold of its own, disposing one does not disturb the others, and the last one frees the sessions. Graphs are built at first use.
+/// </summary>
+internal sealed class FlowRuntime : IDisposable
+{
+    /// <summary>Rows per batch on a CPU where none are asked for: from here on larger batches gain little.</summary>
+    public const int DefaultBatchSize = 256;
+
+    /// <summary>The same on a GPU, fewer where rows are long: a call takes a millisecond whatever its size.</summary>
+    public const int DefaultGpuBatchSize = 16_384;
+
+    private readonly Sessions _sessions;
+    private readonly string _owner;
+    private readonly bool _counts = true;
+    private int _disposed;
+
+    /// <summary>The first hold on a flow's graphs.</summary>
+    /// <param name="host">Says which GPU to use, and takes messages.</param>
+    /// <param name="model">The flow.</param>
+    /// <param name="owner">The transformer, as errors call it.</param>
+    public FlowRuntime(IHost host, FlowModel model, Type owner) : this(new Sessions(host, model), owner) { }
+
+    private FlowRuntime(Sessions sessions, Type owner, bool counts = true)
+    {
+        _sessions = sessions;
+        _owner = owner.Name;
+        _counts = counts;
+    }
+
+    /// <summary>One more hold, for another transformer over the same steps.</summary>
+    /// <exception cref="ObjectDisposedException">This hold was disposed.</exception>
+    public FlowRuntime Share(Type owner)
+    {
+        ThrowIfDisposed();
+        _sessions.AddReference();
+        return new(_sessions, owner);
+    }
+
+    /// <summary>
+    /// The same sessions without a hold on them: good for as long as others hold them, and disposing it does not disturb those.
+    /// </summary>
+    /// <exception cref="ObjectDisposedException">This hold was disposed.</exception>
+    public FlowRuntime Borrow(Type owner)
+    {
+        ThrowIfDisposed();
+        return new(_sessions, owner, counts: false);
+    }
+
+    /// <summary>The session of the density graph: features to log-likelihood and latent.</summary>
+    /// <exception cref="ObjectDisposedException">This hold was disposed.</exception>
+    public OnnxSession Density => Get(sampling: false);
+
+    /// <summary>The session of the sampling graph: latent to features.</summary>
+    /// <exception cref="ObjectDisposedException">This hold was disposed.</exception>
+    public OnnxSession Sampling => Get(sampling: true);
+
+    /// <summary>Rows per batch where so many are asked for, or null: what this device does best. Large images take fewer in any case.</summary>
+    public int RowsPerBatch(int? asked) => _sessions.RowsPerBatch(asked);
+
+    /// <summary>The log-likelihoods, in nats, of rows [n, size], row-major.</summary>
+    public float[] LogLikelihoods(float[] rows, CancellationToken cancellation = default)
+        => Run(() => Density, "Features", rows, "LogLikelihood", 1, cancellation);
+
+    /// <summary>The latents of rows, both [n, size]; not for a mixture.</summary>
+    public float[] Latents(float[] rows, CancellationToken cancellation = default)
+        => Run(() => Density, "Features", rows, "Latent", _sessions.InputSize, cancellation);
+
+    /// <summary>The rows of latents, both [n, size]; of a mixture by the members [n] that are named.</summary>
+    public float[] Features(float[] latents, float[]? members = null, CancellationToken cancellation = default)
+        => Run(() => Sampling, "Latent", latents, "Features", _sessions.InputSize, cancellation, members);
+
+    /// <summary>Requires that this hold was not disposed.</summary>
+    /// <exception cref="ObjectDisposedException">It was.</exception>
+    public void ThrowIfDisposed()
+    {
+        if (Volatile.Read(ref _disposed) != 0)
+            throw new ObjectDisposedException(_owner);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) == 0 && _counts)
+            _sessions.Release();
+    }
+
+    private float[] Run(Func<OnnxSession> session, string inputName, float[] rows, string outputName, int width,
+        CancellationToken cancellation, float[]? members = null)
+    {
+        int size = _sessions.InputSize, count = rows.Length / size, chunk = _sessions.RowsPerBatch(null);
+        if (count == 0)
+            return [];
+        var input = OnnxTensor.Rows(inputName, size, Math.Min(count, chunk));
+        var output = OnnxTensor.Rows(outputName, width, Math.Min(count, chunk));
+        var results = new float[count * width];
+        OnnxTensor? member = members is null ? null : OnnxTensor.Rows("Member", 1, Math.Min(count, chunk));
+        cancellation.ThrowIfCancellationRequested(); // loading a session takes long
+        using var batch = new OnnxBatch(session(), member is null ? [input] : [input, member], [output]);
+        for (int start = 0; start < count; start += chunk)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            int take = Math.Min(chunk, count - start);
+            rows.AsSpan(start * size, take * size).CopyTo(input.Values);
+            members?.AsSpan(start, take).CopyTo(member!.Values);
+            batch.Run(take);
+            output.Values.AsSpan(0, take * width).CopyTo(results.AsSpan(start * width));
+        }
+        return results;
+    }
+
+    private OnnxSession Get(bool sampling)
+    {
+        ThrowIfDisposed();
+        return _sessions.Get(sampling);
+    }
+
+    /// <summary>The sessions of one flow: one per graph.</summary>
+    private sealed class Sessions(IHost host, FlowModel model)
+    {
+        /// <summary>
+        /// A flow over vectors runs on one core per call unless its graph is larger than this: splitting a batch of a millisecond gains 10% on idle cores
+        /// and halves the throughput on busy ones, where several cursors or other processes run.
+        /// </summary>
+        private const int SmallGraph = 4 << 20;
+
+        /// <summary>
+        /// Values in a batch of images: their nets take a hundred times the memory, and on a CPU batches of 8 images of 3 x 32 x 32 are as fast as any larger.
+        /// </summary>
+        private const int MaxImageValues = 1 << 18;
+
+        /// <summary>Values in a batch on a GPU: 16 MiB, which cursors hold along with the columns that pass through.</summary>
+        private const int MaxGpuValues = 1 << 22;
+
+        private readonly Lock _lock = new();
+        private OnnxSession? _density;
+        private OnnxSession? _sampling;
+        private ExecutionProvider? _provider;
+        private int _references = 1;
+
+        public int InputSize => model.InputShape.Size;
+
+        public int RowsPerBatch(int? asked)
+        {
+            int rows = asked ?? (Provider().IsCuda
+                ? Math.Clamp(MaxGpuValues / InputSize, DefaultBatchSize, DefaultGpuBatchSize)
+                : DefaultBatchSize);
+            return model.InputShape.IsImage ? Math.Clamp(MaxImageValues / InputSize, 1, rows) : rows;
+        }
+
+        public void AddReference()
+        {
+            lock (_lock)
+            {
+                ObjectDisposedException.ThrowIf(_references == 0, typeof(FlowRuntime));
+                _references++;
+            }
+        }
+
+        public void Release()
+        {
+            lock (_lock)
+            {
+                if (--_references > 0)
+                    return;
+                _density?.Release();
+                _sampling?.Release();
+            }
+        }
+
+        public OnnxSession Get(bool sampling)
+        {
+            lock (_lock)
+            {
+                ObjectDisposedException.ThrowIf(_references == 0, typeof(FlowRuntime));
+                return sampling
+                    ? _sampling ??= Load(model.BuildSamplingGraph())
+                    : _density ??= Load(model.BuildDensityGraph(DensityOutputs.Latent));
+            }
+        }
+
+        private ExecutionProvider Provider()
+        {
+            lock (_lock)
+                return _provider ??= ExecutionProvider.For(host);
+        }
+
+        private OnnxSession Load(byte[] graph) => new(graph, Provider(), threads: model.InputShape.IsImage || graph.Length > SmallGraph ? 0 : 1);
+    }
+}

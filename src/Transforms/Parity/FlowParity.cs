@@ -1,0 +1,321 @@
+using System.Globalization;
+using System.Numerics.Tensors;
+using Microsoft.ML.OnnxRuntime;
+using RealNvp.ML.Export;
+using RealNvp.ML.Export.Steps;
+using RealNvp.ML.Transforms.Noise;
+using RealNvp.ML.Transforms.Onnx;
+
+namespace RealNvp.ML.Transforms;
+
+/// <summary>
+/// Runs a flow's stored probe rows through a graph in ONNX Runtime, on the CPU, and compares with what the trained flow computed for them in double
+/// precision. So whoever exports a graph can certify it, without libtorch.
+/// </summary>
+/// <remarks>
+/// <para>Allowed differences, with D values per row: log-likelihood 1e-4 max(1, |value|, D); each element of a latent 1e-4 max(1, |latent|), the
+/// length of the whole latent: rotations and nets mix its elements, and so the roundings of all of them.</para>
+/// <para>
+/// Features that come back from the reference latents have units of their own, so their unit is the column's: 1e-4 max(s, |value - m|), where m and s are the
+/// mean and standard deviation of the column over the probes, plus 4 roundings of the value to <see cref="float"/> (a column around 1e6 has no finer
+/// values). Columns that are constant over the probes get 1e-4 max(1, |value|). Pixels all have one unit, the range of their levels r: 1e-4 max(r, |value|).
+/// </para>
+/// <para>
+/// Score, PredictedLabel and PValue, where the graph has them, must be those that C# derives from the graph's own log-likelihood: exactly, but for one
+/// rounding of the p-value.
+/// </para>
+/// </remarks>
+public static class FlowParity
+{
+    private const double Relative = 1e-4;
+    private const double RoundTripTolerance = 1e-2;
+
+    /// <summary>Values that a round trip computes with, unless one or two images have more.</summary>
+    private const int RoundTripValues = 1 << 16;
+
+    /// <summary>
+    /// Checks both graphs as exports write them. Training checks them as pipelines run them, in the session that these will use.
+    /// </summary>
+    /// <param name="model">The flow, with its probes.</param>
+    /// <param name="cancellation">Ends it: graphs of thousands of columns take minutes.</param>
+    /// <exception cref="FlowParityException">An output of a graph differs by more than is allowed.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public static void Check(FlowModel model, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        cancellation.ThrowIfCancellationRequested();
+        CheckDensity(model, model.BuildDensityGraph(), threshold: null, cancellation);
+        cancellation.ThrowIfCancellationRequested();
+        CheckSampling(model, model.BuildSamplingGraph(), cancellation);
+    }
+
+    /// <summary>
+    /// Checks the density graph as pipelines run it: with the outputs that they ask for, in the session and on the device that they will
+    /// use.
+    /// </summary>
+    /// <param name="runtime">Runs the graphs.</param>
+    /// <param name="model">The flow, with its probes.</param>
+    /// <param name="cancellation">Ends it.</param>
+    /// <exception cref="FlowParityException">An output of the graph differs by more than is allowed.</exception>
+    internal static void CheckDensity(FlowRuntime runtime, FlowModel model, CancellationToken cancellation)
+    {
+        if (model.Probes.Count == 0)
+            return;
+        float[] rows = [.. model.Probes.Rows];
+        var facts = new ParityFacts(model);
+        facts.CompareLogLikelihoods(runtime.LogLikelihoods(rows, cancellation));
+        if (!model.IsMixture)
+            facts.CompareLatents(runtime.Latents(rows, cancellation));
+    }
+
+    /// <summary>As the other overload, of the sampling graph.</summary>
+    internal static void CheckSampling(FlowRuntime runtime, FlowModel model, CancellationToken cancellation)
+    {
+        if (model.Probes.Count > 0)
+            new ParityFacts(model).CompareFeatures(runtime.Features([.. model.Probes.Latents.Select(value => (float)value)],
+                MembersOfProbes(model), cancellation));
+    }
+
+    /// <summary>What a log-likelihood of a row of <paramref name="size"/> values may be off by.</summary>
+    internal static double LogLikelihoodTolerance(double expected, int size) => Relative * Math.Max(Math.Max(1, Math.Abs(expected)), size);
+
+    /// <summary>What each element of a latent may be off by.</summary>
+    internal static double LatentTolerance(ReadOnlySpan<double> latent) => Relative * Math.Max(1, TensorPrimitives.Norm(latent));
+
+    /// <summary>Checks a density graph.</summary>
+    /// <param name="model">The flow, with its probes.</param>
+    /// <param name="graph">ONNX bytes from <see cref="FlowModel.BuildDensityGraph()"/>.</param>
+    /// <param name="threshold">The graph's default threshold; null for the calibrated one.</param>
+    /// <returns>The largest errors by name, for the graph's metadata; only the number of probes where the model has none.</returns>
+    /// <exception cref="FlowParityException">An output differs by more than is allowed.</exception>
+    public static IReadOnlyDictionary<string, string> CheckDensity(FlowModel model, byte[] graph, float? threshold = null)
+        => CheckDensity(model, graph, threshold, CancellationToken.None);
+
+    private static SortedDictionary<string,
+        string> CheckDensity(FlowModel model, byte[] graph, float? threshold, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(graph);
+        var facts = new ParityFacts(model);
+        if (model.Probes.Count == 0)
+            return facts.ByName;
+        int size = model.InputShape.Size;
+        using var run = new GraphRun(graph, "Features", [.. model.Probes.Rows], size, cancellation: cancellation);
+
+        float[] logLikelihoods = run.Floats("LogLikelihood");
+        facts.CompareLogLikelihoods(logLikelihoods);
+        if (!model.IsMixture)
+            facts.CompareLatents(run.Floats("Latent"));
+
+        if (run.Has("Score"))
+        {
+            double[] scores = Array.ConvertAll(logLikelihoods, value => -(double)value);
+            Calibration calibration = model.Calibration;
+            facts.Compare("Score", run.Floats("Score"), scores, 1, (_, _) => 0);
+            double[] labels = Array.ConvertAll(scores, score => score > (threshold ?? calibration.Threshold) ? 1d : 0);
+            facts.Compare("PredictedLabel", run.Labels("PredictedLabel"), labels, 1, (_, _) => 0);
+            facts.Compare("PValue", run.Floats("PValue"), Array.ConvertAll(scores, score => (double)calibration.PValue((float)score)), 1, (_, _) => 1e-6);
+            float[] typicalities = Array.ConvertAll(scores, score => calibration.Typicality((float)score));
+            facts.Compare("Typicality", run.Floats("Typicality"), Array.ConvertAll(typicalities, value => (double)value), 1, (_, _) => 0);
+            double[] pValues = Array.ConvertAll(typicalities, value => (double)calibration.TypicalityPValue(value));
+            facts.Compare("TypicalityPValue", run.Floats("TypicalityPValue"), pValues, 1, (_, _) => 1e-6);
+        }
+        return facts.ByName;
+    }
+
+    /// <summary>Checks a sampling graph: from the reference latents back to the probe rows.</summary>
+    /// <param name="model">The flow, with its probes.</param>
+    /// <param name="graph">ONNX bytes from <see cref="FlowModel.BuildSamplingGraph()"/>.</param>
+    /// <returns>The largest errors by name, for the graph's metadata; only the number of probes where the model has none.</returns>
+    /// <exception cref="FlowParityException">A feature differs by more than is allowed.</exception>
+    public static IReadOnlyDictionary<string, string> CheckSampling(FlowModel model, byte[] graph)
+        => CheckSampling(model, graph, CancellationToken.None);
+
+    private static SortedDictionary<string, string> CheckSampling(FlowModel model, byte[] graph, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(graph);
+        var facts = new ParityFacts(model);
+        if (model.Probes.Count == 0)
+            return facts.ByName;
+        int size = model.InputShape.Size;
+        float[]? members = MembersOfProbes(model);
+        using var run = new GraphRun(graph, "Latent", [.. model.Probes.Latents.Select(value => (float)value)], size, members, cancellation);
+        facts.CompareFeatures(run.Floats("Features"));
+        return facts.ByName;
+    }
+
+    /// <summary>The member of a mixture that each probe is of.</summary>
+    private static float[]? MembersOfProbes(FlowModel model)
+        => model.IsMixture ? [.. Enumerable.Range(0, model.Probes.Count).Select(i => (float)(i % model.Members.Length))] : null;
+
+    /// <summary>
+    /// Checks a sampling graph where there are no probes, as of an image flow at another size than it was trained at: standard normal latents go through the
+    /// graph, and their samples through the density graph of the same model, which must give the latents back.
+    /// </summary>
+    /// <remarks>
+    /// Allowed is a root mean square error of 0.01 per row: float32 magnifies roundings on the way there and back, but few pixels by much; one that is
+    /// computed wrongly is off by about 1. Where a density graph is wrong in the same way nothing is found, which is why the trained size is checked by its probes.
+    /// </remarks>
+    /// <param name="model">The flow at the graph's size.</param>
+    /// <param name="graph">ONNX bytes from <see cref="FlowModel.BuildSamplingGraph()"/>.</param>
+    /// <returns>The largest error, for the graph's metadata.</returns>
+    /// <exception cref="FlowParityException">A latent does not come back.</exception>
+    public static IReadOnlyDictionary<string, string> CheckRoundTrip(FlowModel model, byte[] graph)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(graph);
+        int size = model.InputShape.Size, count = Math.Clamp(RoundTripValues / size, 2, 16);
+        var latents = new float[count * size];
+        var noise = new GaussianNoise(0);
+        for (int row = 0; row < count; row++)
+            noise.Fill(row, latents.AsSpan(row * size, size));
+        double largest = 0;
+        for (int member = 0; member < model.Members.Length; member++)
+        {
+            float[]? members = model.IsMixture ? [.. Enumerable.Repeat((float)member, count)] : null;
+            using var sampled = new GraphRun(graph, "Latent", latents, size, members);
+            byte[] density = new FlowModel(model.InputShape, model.Members[member]).BuildDensityGraph(DensityOutputs.Latent);
+            using var back = new GraphRun(density, "Features", sampled.Floats("Features"), size);
+            float[] found = back.Floats("Latent");
+            for (int row = 0; row < count; row++)
+            {
+                double squares = 0;
+                for (int i = row * size; i < (row + 1) * size; i++)
+                    squares += Math.Pow((double)found[i] - latents[i], 2);
+                double error = Math.Sqrt(squares / size);
+                if (!(error <= RoundTripTolerance)) // NaN is none
+                    throw new FlowParityException(row, error, RoundTripTolerance);
+                largest = Math.Max(largest, error);
+            }
+        }
+        return new SortedDictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["round_trips"] = (count * model.Members.Length).ToString(CultureInfo.InvariantCulture),
+            ["round_trip.max_rms_error.Latent"] = largest.ToString("G3", CultureInfo.InvariantCulture),
+        };
+    }
+
+    private static (double[] Means, double[] Deviations) ColumnStatistics(double[] values, int size)
+    {
+        var means = new double[size];
+        var deviations = new double[size];
+        int rows = values.Length / size;
+        for (int i = 0; i < values.Length; i++)
+            means[i % size] += values[i] / rows;
+        for (int i = 0; i < values.Length; i++)
+            deviations[i % size] += Math.Pow(values[i] - means[i % size], 2) / rows;
+        return (means, Array.ConvertAll(deviations, Math.Sqrt));
+    }
+
+    /// <summary>What is found, by name, as the metadata of a graph takes it.</summary>
+    private sealed class ParityFacts(FlowModel model)
+    {
+        public SortedDictionary<string, string> ByName { get; } = new(StringComparer.Ordinal)
+        {
+            ["probes"] = model.Probes.Count.ToString(CultureInfo.InvariantCulture),
+        };
+
+        /// <summary>Compares the log-likelihoods of the probe rows.</summary>
+        public void CompareLogLikelihoods(float[] found)
+            => Compare("LogLikelihood", found, [.. model.Probes.LogLikelihoods], 1, (_, expected)
+                => LogLikelihoodTolerance(expected, model.InputShape.Size));
+
+        /// <summary>Compares their latents.</summary>
+        public void CompareLatents(float[] found)
+        {
+            int size = model.InputShape.Size;
+            double[] tolerances = [.. Enumerable.Range(0, model.Probes.Count).Select(i => LatentTolerance(model.Probes.Latents.AsSpan(i * size, size)))];
+            Compare("Latent", found, [.. model.Probes.Latents], size, (i, _) => tolerances[i / size]);
+        }
+
+        /// <summary>Compares what comes back from the latents.</summary>
+        public void CompareFeatures(float[] found)
+        {
+            int size = model.InputShape.Size;
+            double[] expected = [.. model.Probes.Rows.Select(value => (double)value)];
+            if (model.InputShape.IsImage && model.Steps.FirstOrDefault() is Logit logit)
+            {
+                double range = (double)logit.Levels * logit.LevelWidth;
+                Compare("Features", found, expected, size, (_, value) => Relative * Math.Max(range, Math.Abs(value)));
+                return;
+            }
+            (double[] means, double[] deviations) = ColumnStatistics(expected, size);
+            Compare("Features", found, expected, size, (i, value) => deviations[i % size] is > 0 and var deviation
+                ? Relative * Math.Max(deviation, Math.Abs(value - means[i % size])) + 4 * Math.Abs(value) * Math.Pow(2, -24)
+                : Relative * Math.Max(1, Math.Abs(value)));
+        }
+
+        /// <summary>Compares one output element by element and keeps its largest error.</summary>
+        public void Compare(string output, float[] found, double[] expected, int width, Func<int, double, double> tolerance)
+        {
+            if (found.Length != expected.Length)
+                throw new InvalidOperationException($"Output {output} has {found.Length} values, expected {expected.Length}.");
+            double largest = 0, worst = 0;
+            int worstAt = -1;
+            for (int i = 0; i < found.Length; i++)
+            {
+                double error = found[i] == expected[i] ? 0 : Math.Abs(found[i] - expected[i]);
+                largest = Math.Max(largest, error);
+                double excess = error == 0 ? 0 : error / tolerance(i, expected[i]);
+                // written so that NaN counts as the worst
+                if (!(excess <= 1) && (worstAt < 0 || !(excess <= worst)))
+                    (worst, worstAt) = (excess, i);
+            }
+            if (worstAt >= 0)
+                throw new FlowParityException(output, worstAt / width, worstAt % width, found[worstAt], expected[worstAt], tolerance(worstAt, expected[worstAt]));
+            ByName[$"max_error.{output}"] = largest.ToString("G3", CultureInfo.InvariantCulture);
+        }
+    }
+
+    /// <summary>All outputs of one run over rows [n, size].</summary>
+    private sealed class GraphRun : IDisposable
+    {
+        private readonly InferenceSession _session;
+        private readonly IDisposableReadOnlyCollection<OrtValue> _outputs;
+
+        public GraphRun(byte[] graph, string input, float[] rows, int size, float[]? members = null,
+            CancellationToken cancellation = default)
+        {
+            _session = OnnxLibrary.Call(() =>
+            {
+                using var options = new SessionOptions { LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR };
+                return new InferenceSession(graph, options);
+            });
+            try
+            {
+                using OrtValue values = OrtValue.CreateTensorValueFromMemory(rows, [rows.Length / size, size]);
+                using OrtValue? picks = members is null ? null : OrtValue.CreateTensorValueFromMemory(members, [members.Length, 1]);
+                using var options = new RunOptions();
+                using CancellationTokenRegistration ending = cancellation.Register(() => options.Terminate = true);
+                cancellation.ThrowIfCancellationRequested();
+                _outputs = picks is null
+                    ? _session.Run(options, [input], [values], _session.OutputNames)
+                    : _session.Run(options, [input, "Member"], [values, picks], _session.OutputNames);
+            }
+            catch (Exception e)
+            {
+                _session.Dispose();
+                if (e is OnnxRuntimeException)
+                    cancellation.ThrowIfCancellationRequested(); // the run fails for having been told to end
+                throw;
+            }
+        }
+
+        public bool Has(string output) => _session.OutputNames.Contains(output);
+
+        public float[] Floats(string output) => Value(output).GetTensorDataAsSpan<float>().ToArray();
+
+        public float[] Labels(string output) => Array.ConvertAll(Value(output).GetTensorDataAsSpan<bool>().ToArray(), label => label ? 1f : 0f);
+
+        public void Dispose()
+        {
+            _outputs.Dispose();
+            _session.Dispose();
+        }
+
+        private OrtValue Value(string output) => Has(output)
+            ? _outputs[_session.OutputNames.ToList().IndexOf(output)]
+            : throw new InvalidOperationException($"The graph has no output {output}; it has {string.Join(", ", _session.OutputNames)}.");
+    }
+}

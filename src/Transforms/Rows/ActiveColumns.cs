@@ -1,0 +1,77 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+
+namespace RealNvp.ML.Transforms.Rows;
+
+/// <summary>
+/// Which columns a reader asked for, and what that means upstream. The output schema lists the input's columns first, under the same indices, then the
+/// added ones.
+/// </summary>
+internal sealed class ActiveColumns
+{
+    private readonly DataViewSchema _input;
+    private readonly bool[] _active;
+
+    /// <summary>From the columns asked for, which are columns of <paramref name="output"/>.</summary>
+    public ActiveColumns(DataViewSchema input, DataViewSchema output, DataViewSchema.Column feature, IEnumerable<DataViewSchema.Column> needed)
+    {
+        ArgumentNullException.ThrowIfNull(needed);
+        _input = input;
+        Output = output;
+        Feature = feature;
+        _active = new bool[output.Count];
+        foreach (DataViewSchema.Column column in needed)
+            _active[InRange(column)] = true;
+        Added = _active[input.Count..];
+        AnyAdded = Added.Contains(true);
+    }
+
+    /// <summary>The schema of the rows that are given out.</summary>
+    public DataViewSchema Output { get; }
+
+    /// <summary>The input column of the computation.</summary>
+    public DataViewSchema.Column Feature { get; }
+
+    /// <summary>Which of the added columns are asked for.</summary>
+    public bool[] Added { get; }
+
+    /// <summary>Whether any added column is asked for; without one nothing needs to be computed.</summary>
+    public bool AnyAdded { get; }
+
+    /// <summary>The input's columns that are given out.</summary>
+    public IEnumerable<DataViewSchema.Column> PassedThrough => _input.Where(column => _active[column.Index]);
+
+    /// <summary>The input's columns that must be read: those given out, and the feature column where something is computed.</summary>
+    public IEnumerable<DataViewSchema.Column> Upstream => _input.Where(column => _active[column.Index] || (AnyAdded && column.Index == Feature.Index));
+
+    /// <summary>Whether a column was asked for.</summary>
+    public bool Contains(DataViewSchema.Column column) => _active[InRange(column)];
+
+    /// <summary>Whether a column comes from the input; gives it there.</summary>
+    public bool IsPassedThrough(DataViewSchema.Column column, out DataViewSchema.Column upstream)
+    {
+        bool passed = InRange(column) < _input.Count;
+        upstream = passed ? _input[column.Index] : default;
+        return passed;
+    }
+
+    /// <summary>The position of an added column among the added ones.</summary>
+    public int AddedIndex(DataViewSchema.Column column) => column.Index - _input.Count;
+
+    /// <summary>Requires that a column was asked for.</summary>
+    /// <exception cref="InvalidOperationException">It was not.</exception>
+    public void Require(DataViewSchema.Column column)
+    {
+        if (!Contains(column))
+            throw new InvalidOperationException($"Column '{column.Name}' was not asked for when the cursor was made.");
+    }
+
+    /// <summary>A getter as the type that a reader wants.</summary>
+    /// <exception cref="InvalidOperationException">The column is of another type.</exception>
+    public static ValueGetter<TValue> Cast<TValue>(Delegate getter, DataViewSchema.Column column) => getter as ValueGetter<TValue>
+        ?? throw new InvalidOperationException($"Column '{column.Name}' is {column.Type}, read as {column.Type.RawType}; asked for {typeof(TValue)}.");
+
+    private int InRange(DataViewSchema.Column column) => column.Index < Output.Count && Output[column.Index].Name == column.Name
+        ? column.Index
+        : throw new ArgumentException($"Column '{column.Name}' (index {column.Index}) is not one of this schema.", nameof(column));
+}

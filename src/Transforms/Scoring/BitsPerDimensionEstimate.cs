@@ -1,0 +1,133 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using RealNvp.ML.Export;
+using RealNvp.ML.Export.Steps;
+using RealNvp.ML.Transforms.Images.Pictures;
+using RealNvp.ML.Transforms.Noise;
+using RealNvp.ML.Transforms.Onnx;
+using RealNvp.ML.Transforms.Rows;
+
+namespace RealNvp.ML.Transforms;
+
+/// <summary>Bits per dimension of discrete data, averaged over uniform noise in each value's bin; from <see cref="RealNvpTransformer.BitsPerDimension"/>.</summary>
+/// <param name="Mean">The mean over the rows of their mean over the draws.</param>
+/// <param name="StandardError">Of the mean, from the spread of the rows, which holds that of the draws; NaN for a single row.</param>
+/// <param name="Rows">How many rows.</param>
+/// <param name="Draws">Draws of noise per row.</param>
+public sealed record BitsPerDimensionEstimate(double Mean, double StandardError, long Rows, int Draws)
+{
+    /// <summary>Reads the rows once and evaluates their draws in batches.</summary>
+    internal static BitsPerDimensionEstimate Of(FlowRuntime runtime, FlowModel model, IDataView data, string column, int draws, int seed, int batchSize, Action<string> warn)
+    {
+        if (!model.IsDiscrete)
+            throw new InvalidOperationException($"There are no bits per dimension: {model.WhyNotDiscrete}");
+        DataViewSchema.Column source = FeatureColumn.Find(data.Schema, column, model.InputShape);
+        LevelCheck? levels = model.Steps[0] is Logit logit
+            ? new(column, logit.Levels, logit.LevelWidth, "the flow was trained on these; the scale must be the same")
+            : null;
+        var rows = new RowMean(draws);
+        using (var batch = new NoisyBatch(runtime, model, new UniformNoise(seed), batchSize, rows))
+        using (DataViewRowCursor cursor = data.GetRowCursor([source]))
+        {
+            var values = new float[model.InputShape.Size];
+            var reader = new FeatureReader(cursor, source, values.Length, values);
+            for (long row = 0; cursor.MoveNext(); row++)
+            {
+                reader.Take(0);
+                if (!values.All(float.IsFinite))
+                {
+                    rows.NotFinite++;
+                    continue;
+                }
+                levels?.Add(values);
+                for (int draw = 0; draw < draws; draw++)
+                    batch.Add(values, row, draw);
+            }
+            batch.Flush();
+        }
+        if (rows.NotFinite > 0)
+        {
+            throw new ArgumentException($"{rows.NotFinite} of {rows.Count + rows.NotFinite} rows of the column '{column}' hold NaN or infinite values, "
+                + "which have no bits per dimension. Leave them out.", nameof(data));
+        }
+        if (rows.Count == 0)
+            throw new ArgumentException($"There is no row in the column '{column}'.", nameof(data));
+        foreach (string warning in levels?.Warnings() ?? [])
+            warn(warning);
+        return new(rows.Mean, rows.StandardError, rows.Count, draws);
+    }
+
+    /// <summary>Mean and spread of the rows, whose draws come one after the other (Welford 1962).</summary>
+    private sealed class RowMean(int draws)
+    {
+        private double _sum; // of the draws of the present row
+        private int _drawn;
+        private double _squares;
+
+        public long Count { get; private set; }
+
+        public long NotFinite { get; set; }
+
+        public double Mean { get; private set; }
+
+        public double StandardError => Math.Sqrt(_squares / (Count - 1) / Count);
+
+        public void Add(double bitsPerDimension)
+        {
+            _sum += bitsPerDimension;
+            if (++_drawn < draws)
+                return;
+            double row = _sum / draws, before = row - Mean;
+            Mean += before / ++Count;
+            _squares += before * (row - Mean);
+            (_sum, _drawn) = (0, 0);
+        }
+    }
+
+    /// <summary>A batch of draws, which may be of one row or of many.</summary>
+    private sealed class NoisyBatch : IDisposable
+    {
+        private readonly FlowModel _model;
+        private readonly UniformNoise _noise;
+        private readonly RowMean _rows;
+        private readonly float[] _widths;
+        private readonly double[] _uniform;
+        private readonly float[] _features;
+        private readonly float[] _logLikelihoods;
+        private readonly OnnxBatch _batch;
+        private int _count;
+
+        public NoisyBatch(FlowRuntime runtime, FlowModel model, UniformNoise noise, int batchSize, RowMean rows)
+        {
+            (_model, _noise, _rows) = (model, noise, rows);
+            _widths = [.. model.LevelWidths];
+            _uniform = new double[_widths.Length];
+            var features = OnnxTensor.Rows("Features", _widths.Length, batchSize);
+            var logLikelihoods = OnnxTensor.Rows("LogLikelihood", 1, batchSize);
+            (_features, _logLikelihoods) = (features.Values, logLikelihoods.Values);
+            _batch = new OnnxBatch(runtime.Density, [features], [logLikelihoods]);
+        }
+
+        public void Add(float[] values, long row, int draw)
+        {
+            _noise.Fill(row, draw, _uniform);
+            Span<float> target = _features.AsSpan(_count * values.Length, values.Length);
+            for (int i = 0; i < values.Length; i++)
+                target[i] = (float)(values[i] + (_uniform[i] - 0.5) * _widths[i]);
+            if (++_count == _logLikelihoods.Length)
+                Flush();
+        }
+
+        public void Flush()
+        {
+            if (_count == 0)
+                return;
+            _batch.Run(_count);
+            for (int i = 0; i < _count; i++)
+                _rows.Add(_model.BitsPerDimension(_logLikelihoods[i]));
+            _count = 0;
+        }
+
+        public void Dispose() => _batch.Dispose();
+    }
+}

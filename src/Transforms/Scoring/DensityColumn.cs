@@ -1,0 +1,56 @@
+using System.Collections.Immutable;
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using RealNvp.ML.Transforms.MlNet;
+
+namespace RealNvp.ML.Transforms.Scoring;
+
+/// <summary>What an added column holds.</summary>
+internal enum DensityOutput
+{
+    Score,
+    PredictedLabel,
+    LogLikelihood,
+    PValue,
+    Typicality,
+    TypicalityPValue,
+    BitsPerDimension,
+    Contributions,
+    Latent,
+}
+
+/// <summary>A column that a flow adds: its name, its meaning, and from both its type and annotations.</summary>
+internal sealed record DensityColumn(DensityOutput Output, string Name)
+{
+    /// <summary>The columns that a flow adds, in their order.</summary>
+    /// <param name="columns">Their names; bits per dimension and contributions are added where they have one.</param>
+    /// <param name="hasLatent">Whether the flow has a latent: a mixture has none.</param>
+    public static IEnumerable<DensityColumn> Of(RealNvpColumns columns, bool hasLatent)
+    {
+        yield return new(DensityOutput.Score, columns.Score);
+        yield return new(DensityOutput.PredictedLabel, columns.PredictedLabel);
+        yield return new(DensityOutput.LogLikelihood, columns.LogLikelihood);
+        yield return new(DensityOutput.PValue, columns.PValue);
+        yield return new(DensityOutput.Typicality, columns.Typicality);
+        yield return new(DensityOutput.TypicalityPValue, columns.TypicalityPValue);
+        if (columns.BitsPerDimension is { } bitsPerDimension)
+            yield return new(DensityOutput.BitsPerDimension, bitsPerDimension);
+        if (columns.Contributions is { } contributions)
+            yield return new(DensityOutput.Contributions, contributions);
+        if (hasLatent)
+            yield return new(DensityOutput.Latent, columns.Latent);
+    }
+
+    /// <summary>The column for a schema.</summary>
+    /// <param name="size">The number of features.</param>
+    /// <param name="setId">The score set; from <see cref="ScoreAnnotations.NextSetId"/>.</param>
+    /// <param name="featureNames">Names of the features, or empty: slot names of the contributions.</param>
+    public DataViewSchema.DetachedColumn Detach(int size, uint setId, ImmutableArray<string> featureNames) => Output switch
+    {
+        DensityOutput.Score or DensityOutput.PredictedLabel => new(Name,
+            Output == DensityOutput.Score ? NumberDataViewType.Single : BooleanDataViewType.Instance, ScoreAnnotations.Of(setId, Output.ToString())),
+        DensityOutput.Latent => new(Name, new VectorDataViewType(NumberDataViewType.Single, size)),
+        DensityOutput.Contributions => new(Name, new VectorDataViewType(NumberDataViewType.Single, size), SlotNames.Of(featureNames)),
+        _ => new(Name, NumberDataViewType.Single),
+    };
+}

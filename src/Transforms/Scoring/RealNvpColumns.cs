@@ -1,0 +1,74 @@
+using RealNvp.ML.Export;
+using RealNvp.ML.Transforms.Scoring;
+
+namespace RealNvp.ML.Transforms;
+
+/// <summary>
+/// The names of the columns that a flow reads and adds; ML.NET's own by default. Rename the added ones where several flows stand in one pipeline: a later
+/// column hides an earlier one of the same name.
+/// </summary>
+public sealed record RealNvpColumns
+{
+    /// <summary>ML.NET's names.</summary>
+    public static RealNvpColumns Default { get; } = new();
+
+    /// <summary>The input: known-size vector of <see cref="float"/>.</summary>
+    public string Features { get; init; } = "Features";
+
+    /// <summary>-LogLikelihood, <see cref="float"/>: higher is more anomalous, unbounded, may be negative; finite for every finite row.</summary>
+    public string Score { get; init; } = "Score";
+
+    /// <summary>Whether the score is above the threshold, <see cref="bool"/>.</summary>
+    public string PredictedLabel { get; init; } = "PredictedLabel";
+
+    /// <summary>The natural logarithm of the density in the units of the input column, <see cref="float"/>.</summary>
+    public string LogLikelihood { get; init; } = "LogLikelihood";
+
+    /// <summary>The share of held-out rows (this one counted) that score as high or higher, <see cref="float"/>.</summary>
+    public string PValue { get; init; } = "PValue";
+
+    /// <summary>
+    /// |Score - mean of the held-out scores|, <see cref="float"/>: how far the row is from the typical set, on either side.
+    /// </summary>
+    public string Typicality { get; init; } = "Typicality";
+
+    /// <summary>The share of held-out rows (this one counted) whose typicality is as high or higher, <see cref="float"/>.</summary>
+    public string TypicalityPValue { get; init; } = "TypicalityPValue";
+
+    /// <summary>
+    /// What each feature adds to the score beside the medians of the training rows, vector of <see cref="float"/> in nats with the features' slot names;
+    /// sums to Score(x) - Score(medians). Null, the default, adds no such column: a row then takes one score, with it 2 D - 1.
+    /// </summary>
+    public string? Contributions { get; init; }
+
+    /// <summary>
+    /// Bits per dimension of the row as it is, the centre of its bin, without noise, <see cref="float"/>: a function of the row, for ranking and plots. The
+    /// figure to compare with published ones averages over noise: <see cref="RealNvpTransformer.BitsPerDimension"/>. Null, the default, adds no such column;
+    /// a name is refused for a model that is not discrete (<see cref="Export.FlowModel.IsDiscrete"/>).
+    /// </summary>
+    public string? BitsPerDimension { get; init; }
+
+    /// <summary>The row in the flow's latent space, vector of <see cref="float"/> of the size of the input. A mixture of flows has no latent, and adds no such column.</summary>
+    public string Latent { get; init; } = "Latent";
+
+    /// <summary>Requires names, and different ones for the added columns.</summary>
+    /// <exception cref="ArgumentException">A name is missing or there twice.</exception>
+    internal RealNvpColumns Checked()
+    {
+        string[] added = [.. DensityColumn.Of(this, hasLatent: true).Select(column => column.Name)];
+        if (added.Append(Features).Any(string.IsNullOrWhiteSpace))
+            throw new ArgumentException("Every column needs a name.");
+        if (added.GroupBy(name => name).FirstOrDefault(group => group.Count() > 1) is { } twice)
+            throw new ArgumentException($"Two of the added columns are named '{twice.Key}'.");
+        return this;
+    }
+
+    /// <summary>Also requires that the model has what the columns need.</summary>
+    /// <exception cref="ArgumentException">A name is missing or there twice, or the model is not discrete and bits per dimension are named.</exception>
+    internal RealNvpColumns CheckedFor(FlowModel model)
+    {
+        if (BitsPerDimension is not null && !model.IsDiscrete)
+            throw new ArgumentException($"The column '{BitsPerDimension}' cannot be added: {model.WhyNotDiscrete}");
+        return Checked();
+    }
+}
