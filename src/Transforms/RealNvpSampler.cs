@@ -34,7 +34,7 @@ public sealed class RealNvpSampler : ITransformer, IDisposable
 
     private readonly FlowRuntime _runtime;
     private readonly int? _batchSize;
-    private readonly SamplingMap _map;
+    private readonly LatentMap _map;
 
     /// <summary>A sampler that shares the sessions of <paramref name="runtime"/>.</summary>
     internal RealNvpSampler(IHost host, FlowModel model, FlowRuntime? runtime, string latentColumnName, string outputColumnName, float temperature, bool asImages, int? batchSize)
@@ -54,7 +54,7 @@ public sealed class RealNvpSampler : ITransformer, IDisposable
         LevelImage? images = asImages ? new LevelImage(model) : null;
         // last, for a hold that an exception leaves behind is never let go
         _runtime = runtime?.Share(typeof(RealNvpSampler)) ?? new FlowRuntime(host, model, typeof(RealNvpSampler));
-        _map = new SamplingMap(_runtime, model, latentColumnName, outputColumnName, temperature, batchSize, images);
+        _map = new LatentMap(_runtime, model, latentColumnName, outputColumnName, temperature, batchSize, images);
     }
 
     /// <summary>The flow as plain data.</summary>
@@ -81,10 +81,18 @@ public sealed class RealNvpSampler : ITransformer, IDisposable
     /// <summary>Adds the column. Nothing is read or computed until the result is.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The latent column is missing or of another type.</exception>
     /// <exception cref="ObjectDisposedException">The sampler was disposed.</exception>
-    public IDataView Transform(IDataView input) => _map.Transform(input);
+    public IDataView Transform(IDataView input)
+    {
+        _runtime.ThrowIfDisposed();
+        return MlNetInternals.RefusingOnnx(_map.Transform(input), input, RealNvpTransformer.NoPipelineGraph);
+    }
 
     /// <inheritdoc/>
-    IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema) => _map.RowMapper(inputSchema);
+    IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema)
+    {
+        _runtime.ThrowIfDisposed();
+        return _map.RowMapper(inputSchema);
+    }
 
     /// <summary>Lets go of the sessions, as <see cref="RealNvpTransformer.Dispose"/>.</summary>
     public void Dispose() => _runtime.Dispose();

@@ -41,7 +41,8 @@ public sealed class RealNvpScoringEstimator : IEstimator<RealNvpTransformer>
     }
 
     /// <inheritdoc/>
-    public SchemaShape GetOutputSchema(SchemaShape inputSchema) => OutputShape(inputSchema, _columns, hasLatent: !_model.IsMixture, hasNames: !_model.Metadata.FeatureNames.IsEmpty);
+    public SchemaShape GetOutputSchema(SchemaShape inputSchema)
+        => OutputShape(inputSchema, _columns, hasLatent: !_model.IsMixture, hasNames: !_model.Metadata.FeatureNames.IsEmpty);
 
     /// <summary>
     /// The schema shape behind any estimator of flows: the input with the columns of <see cref="RealNvpTransformer"/> added, annotations included.
@@ -52,9 +53,10 @@ public sealed class RealNvpScoringEstimator : IEstimator<RealNvpTransformer>
     /// <param name="hasNames">Whether the flow will have feature names; null tells it from the input's slot names.</param>
     internal static SchemaShape OutputShape(SchemaShape input, RealNvpColumns columns, bool hasLatent, bool? hasNames = null)
     {
-        FeatureColumn.Require(input, columns.Features);
-        bool named = hasNames ?? input.First(column => column.Name == columns.Features).Annotations.Any(annotation => annotation.Name == SlotNames.Kind);
-        DataViewSchema.DetachedColumn[] added = [.. DensityColumn.Of(columns, hasLatent).Select(column => column.Detach(size: 1, setId: 1, named ? ["name"] : []))]; // shapes hold no sizes
-        return BatchMap.OutputShape(input, columns.Features, added);
+        SchemaShape.Column features = FeatureColumn.Require(input, columns.Features);
+        bool named = hasNames ?? features.Annotations.Any(annotation => annotation.Name == SlotNames.Kind);
+        // shapes hold no sizes
+        return MlNetInternals.ShapeWith(
+            input, [.. DensityColumn.Of(columns, hasLatent).Select(column => column.Detach(size: 1, setId: 1, named ? ["name"] : []))]);
     }
 }

@@ -50,6 +50,10 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     /// <summary>The name under which ML.NET finds the loader of a saved model.</summary>
     internal const string LoaderSignature = "RealNvpTransformer";
 
+    /// <summary>What ML.NET's ConvertToOnnx is answered.</summary>
+    internal const string NoPipelineGraph = "ConvertToOnnx cannot convert a Real NVP flow as a part of a pipeline. "
+        + "ExportDensity and ExportSampler of the flow's transformer write its graphs by themselves.";
+
     private readonly IHost _host;
     private readonly FlowRuntime _runtime;
     private readonly RealNvpColumns _columns;
@@ -167,10 +171,18 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     /// <summary>Adds the columns. Nothing is read or computed until the result is.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The feature column is missing or of another type.</exception>
     /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
-    public IDataView Transform(IDataView input) => _map.Transform(input);
+    public IDataView Transform(IDataView input)
+    {
+        _runtime.ThrowIfDisposed();
+        return MlNetInternals.RefusingOnnx(_map.Transform(input), input, NoPipelineGraph);
+    }
 
     /// <inheritdoc/>
-    IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema) => _map.RowMapper(inputSchema);
+    IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema)
+    {
+        _runtime.ThrowIfDisposed();
+        return _map.RowMapper(inputSchema);
+    }
 
     /// <summary>
     /// Bits per dimension of discrete data, as papers print them: the mean over the rows of -(LL + sum ln delta) / (D ln 2), each row's averaged over draws of
@@ -212,8 +224,7 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     {
         _runtime.ThrowIfDisposed();
         RealNvpSampler.CheckTemperature(temperature);
-        return new SampleView(new SamplingMap(_runtime, Model, "Latent", FeatureColumnName, temperature, _batchSize, images: null), count,
-            seed);
+        return new DrawingMap(_runtime, Model, FeatureColumnName, temperature, _batchSize, images: null, seed).Draw(count);
     }
 
     /// <summary>
@@ -238,8 +249,7 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
         ArgumentException.ThrowIfNullOrWhiteSpace(outputColumnName);
         _runtime.ThrowIfDisposed();
         RealNvpSampler.CheckTemperature(temperature);
-        return new SampleView(new SamplingMap(_runtime, Model, "Latent", outputColumnName, temperature, _batchSize,
-            new LevelImage(Model)), count, seed);
+        return new DrawingMap(_runtime, Model, outputColumnName, temperature, _batchSize, new LevelImage(Model), seed).Draw(count);
     }
 
     /// <summary>

@@ -35,8 +35,6 @@ public class MlNetInternalsTests
     [Fact]
     public void Shapes_can_be_made()
     {
-        SchemaShape.Column column = MlNetInternals.NewShapeColumn("X", SchemaShape.Column.VectorKind.Vector, NumberDataViewType.Single, false, null);
-        Assert.Equal(("X", SchemaShape.Column.VectorKind.Vector), (column.Name, column.Kind));
         var builder = new DataViewSchema.Builder();
         builder.AddColumn("Y", TextDataViewType.Instance);
         Assert.Equal("Y", Assert.Single(MlNetInternals.ShapeOf(builder.ToSchema())).Name);

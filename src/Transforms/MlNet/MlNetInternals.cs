@@ -118,10 +118,14 @@ namespace RealNvp.ML.Transforms.MlNet
         /// <summary>The shape of a schema: exact by construction, annotations included.</summary>
         public static SchemaShape ShapeOf(DataViewSchema schema) => CreateShape(null, schema);
 
-        /// <summary>One column of a schema shape.</summary>
-        [UnsafeAccessor(UnsafeAccessorKind.Constructor)]
-        public static extern SchemaShape.Column NewShapeColumn(
-            string name, SchemaShape.Column.VectorKind kind, DataViewType itemType, bool isKey, SchemaShape? annotations);
+        /// <summary>What an estimator can tell before there is data: the shape of the input with columns added or replaced.</summary>
+        public static SchemaShape ShapeWith(SchemaShape input, params DataViewSchema.DetachedColumn[] added)
+        {
+            var builder = new DataViewSchema.Builder();
+            builder.AddColumns(added);
+            SchemaShape shape = ShapeOf(builder.ToSchema());
+            return new SchemaShape(input.Where(column => shape.All(other => other.Name != column.Name)).Concat(shape));
+        }
 
         [UnsafeAccessor(UnsafeAccessorKind.StaticMethod, Name = "Create")]
         private static extern SchemaShape CreateShape(SchemaShape? type, DataViewSchema schema);

@@ -4,8 +4,8 @@ using Microsoft.ML.Data;
 namespace RealNvp.ML.Transforms.Rows;
 
 /// <summary>
-/// Which columns a reader asked for, and what that means upstream. The output schema lists the input's columns first, under the same indices, then the
-/// added ones.
+/// Which columns a reader asked for, and what that means upstream. The output schema lists the input's columns first, under the same
+/// indices, then the added ones.
 /// </summary>
 internal sealed class ActiveColumns
 {
@@ -13,12 +13,13 @@ internal sealed class ActiveColumns
     private readonly bool[] _active;
 
     /// <summary>From the columns asked for, which are columns of <paramref name="output"/>.</summary>
-    public ActiveColumns(DataViewSchema input, DataViewSchema output, DataViewSchema.Column feature, IEnumerable<DataViewSchema.Column> needed)
+    public ActiveColumns(
+        DataViewSchema input, DataViewSchema output, DataViewSchema.Column[] inputs, IEnumerable<DataViewSchema.Column> needed)
     {
         ArgumentNullException.ThrowIfNull(needed);
         _input = input;
         Output = output;
-        Feature = feature;
+        Inputs = inputs;
         _active = new bool[output.Count];
         foreach (DataViewSchema.Column column in needed)
             _active[InRange(column)] = true;
@@ -29,8 +30,8 @@ internal sealed class ActiveColumns
     /// <summary>The schema of the rows that are given out.</summary>
     public DataViewSchema Output { get; }
 
-    /// <summary>The input column of the computation.</summary>
-    public DataViewSchema.Column Feature { get; }
+    /// <summary>The input's columns that the computation reads.</summary>
+    public DataViewSchema.Column[] Inputs { get; }
 
     /// <summary>Which of the added columns are asked for.</summary>
     public bool[] Added { get; }
@@ -41,8 +42,9 @@ internal sealed class ActiveColumns
     /// <summary>The input's columns that are given out.</summary>
     public IEnumerable<DataViewSchema.Column> PassedThrough => _input.Where(column => _active[column.Index]);
 
-    /// <summary>The input's columns that must be read: those given out, and the feature column where something is computed.</summary>
-    public IEnumerable<DataViewSchema.Column> Upstream => _input.Where(column => _active[column.Index] || (AnyAdded && column.Index == Feature.Index));
+    /// <summary>The input's columns that must be read: those given out, and those of the computation where something is computed.</summary>
+    public IEnumerable<DataViewSchema.Column> Upstream
+        => _input.Where(column => _active[column.Index] || (AnyAdded && InputIndex(column) >= 0));
 
     /// <summary>Whether a column was asked for.</summary>
     public bool Contains(DataViewSchema.Column column) => _active[InRange(column)];
@@ -54,6 +56,9 @@ internal sealed class ActiveColumns
         upstream = passed ? _input[column.Index] : default;
         return passed;
     }
+
+    /// <summary>The position of a column of the input among those that the computation reads, or -1.</summary>
+    public int InputIndex(DataViewSchema.Column column) => Array.FindIndex(Inputs, other => other.Index == column.Index);
 
     /// <summary>The position of an added column among the added ones.</summary>
     public int AddedIndex(DataViewSchema.Column column) => column.Index - _input.Count;

@@ -1,27 +1,77 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+
 namespace RealNvp.ML.Transforms.Rows;
 
-/// <summary>The memory and the computation of one cursor or row mapper: fill <see cref="Input"/>, run, read through getters. For one thread at a time.</summary>
+/// <summary>
+/// The memory and the computation of one batch: open a source, take rows, run, read through getters. One thread at a time; what
+/// <see cref="Run"/> does may be another thread than the one that takes and reads.
+/// </summary>
 internal abstract class BatchWorker : IDisposable
 {
-    /// <summary>The input rows, [capacity, size], dense and row-major.</summary>
-    public abstract float[] Input { get; }
+    /// <summary>Opens the input columns of the rows that will be taken, once.</summary>
+    public abstract void Open(DataViewRow source, DataViewSchema.Column[] inputs);
 
-    /// <summary>Computes the active outputs of the first <paramref name="count"/> rows of <see cref="Input"/>, which stays as it is.</summary>
-    /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
+    /// <summary>Takes the inputs of the source's current row, whose id is given, as row <paramref name="row"/> of the batch.</summary>
+    public abstract void Take(int row, in DataViewRowId id);
+
+    /// <summary>Computes the active columns of the first <paramref name="count"/> rows, whose inputs stay as they are.</summary>
+    /// <exception cref="ObjectDisposedException">What computes was disposed.</exception>
     public abstract void Run(int count);
 
-    /// <summary>A <c>ValueGetter</c> of the type of output column <paramref name="output"/>, which must be active.</summary>
-    /// <param name="output">The position among the added columns.</param>
+    /// <summary>A <c>ValueGetter</c> of the type of an added column, which must be active.</summary>
+    /// <param name="added">The position among the added columns.</param>
     /// <param name="position">Says which row of the batch to give.</param>
-    public abstract Delegate CreateGetter(int output, IBatchPosition position);
+    public abstract Delegate CreateGetter(int added, IBatchPosition position);
+
+    /// <summary>A <c>ValueGetter</c> that gives an input out again, where rows are read ahead.</summary>
+    /// <param name="input">The position among the inputs.</param>
+    /// <param name="position">Says which row of the batch to give.</param>
+    public virtual Delegate CreateInputGetter(int input, IBatchPosition position)
+        => throw new NotSupportedException("Rows of this kind are not read ahead.");
 
     /// <inheritdoc/>
-    public abstract void Dispose();
+    public virtual void Dispose() { }
 }
 
-/// <summary>Where a reader stands in a worker's batch.</summary>
+/// <summary>A worker that reads one vector column.</summary>
+internal abstract class VectorWorker : BatchWorker
+{
+    private FeatureReader? _reader;
+
+    /// <summary>The input rows, [capacity, size], dense and row-major.</summary>
+    protected abstract float[] Input { get; }
+
+    /// <summary>Values per row.</summary>
+    protected abstract int Size { get; }
+
+    /// <inheritdoc/>
+    public override void Open(DataViewRow source, DataViewSchema.Column[] inputs) => _reader = new FeatureReader(source, inputs[0], Size, Input);
+
+    /// <inheritdoc/>
+    public override void Take(int row, in DataViewRowId id) => _reader!.Take(row);
+
+    /// <inheritdoc/>
+    public override Delegate CreateInputGetter(int input, IBatchPosition position)
+    {
+        float[] rows = Input;
+        int size = Size;
+        return (ValueGetter<VBuffer<float>>)((ref VBuffer<float> value) => FeatureReader.CopyRow(rows, position.Row, size, ref value));
+    }
+
+    /// <summary>A getter of the rows of a matrix [capacity, size] that <see cref="BatchWorker.Run"/> fills.</summary>
+    protected static ValueGetter<VBuffer<float>> RowsOf(float[] matrix, int size, IBatchPosition position)
+        => (ref VBuffer<float> value) => FeatureReader.CopyRow(matrix, position.Computed(), size, ref value);
+}
+
+/// <summary>Where a reader stands in a batch.</summary>
 internal interface IBatchPosition
 {
-    /// <summary>The current row of the batch, whose outputs have been computed when this returns.</summary>
+    /// <summary>The current row of the batch.</summary>
+    /// <exception cref="InvalidOperationException">There is none.</exception>
+    int Row { get; }
+
+    /// <summary>The current row of the batch, whose added columns have been computed when this returns.</summary>
+    /// <exception cref="InvalidOperationException">There is none.</exception>
     int Computed();
 }

@@ -10,7 +10,7 @@ internal abstract class ColumnBuffer
     public abstract void Take(int row);
 
     /// <summary>A <c>ValueGetter</c> that gives the values out again.</summary>
-    public abstract Delegate CreateGetter(BatchCursor cursor);
+    public abstract Delegate CreateGetter(RowBatch batch);
 
     /// <summary>A buffer that fits the type of a column.</summary>
     public static ColumnBuffer Create(DataViewRow source, DataViewSchema.Column column, int capacity)
@@ -39,7 +39,7 @@ internal sealed class ValueBuffer<T>(DataViewRow source, DataViewSchema.Column c
     }
 
     /// <inheritdoc/>
-    public override Delegate CreateGetter(BatchCursor cursor) => (ValueGetter<T>)((ref T value) => value = _values[cursor.Row]);
+    public override Delegate CreateGetter(RowBatch batch) => (ValueGetter<T>)((ref T value) => value = _values[batch.Row]);
 }
 
 /// <summary>Vectors: copied, because a reader may write into the buffers it was given.</summary>
@@ -52,8 +52,8 @@ internal sealed class VectorBuffer<T>(DataViewRow source, DataViewSchema.Column 
     public override void Take(int row) => _getter(ref _values[row]);
 
     /// <inheritdoc/>
-    public override Delegate CreateGetter(BatchCursor cursor)
-        => (ValueGetter<VBuffer<T>>)((ref VBuffer<T> value) => _values[cursor.Row].CopyTo(ref value));
+    public override Delegate CreateGetter(RowBatch batch)
+        => (ValueGetter<VBuffer<T>>)((ref VBuffer<T> value) => _values[batch.Row].CopyTo(ref value));
 }
 
 /// <summary>
@@ -74,10 +74,10 @@ internal sealed class ImageBuffer(DataViewRow source, DataViewSchema.Column colu
     }
 
     /// <inheritdoc/>
-    public override Delegate CreateGetter(BatchCursor cursor) => (ValueGetter<MLImage>)((ref MLImage value) =>
+    public override Delegate CreateGetter(RowBatch batch) => (ValueGetter<MLImage>)((ref MLImage value) =>
     {
         value?.Dispose();
-        value = _images[cursor.Row].ToImage()!;
+        value = _images[batch.Row].ToImage()!;
     });
 
     private struct Pixels

@@ -3,13 +3,13 @@ using Microsoft.ML.Data;
 
 namespace RealNvp.ML.Transforms.Rows;
 
-/// <summary>Reads the feature column of a row into a worker's input, and gives it out again where it is also passed through.</summary>
+/// <summary>Reads a vector column row by row into a matrix.</summary>
 internal sealed class FeatureReader(DataViewRow source, DataViewSchema.Column column, int size, float[] rows)
 {
     private readonly ValueGetter<VBuffer<float>> _getter = source.GetGetter<VBuffer<float>>(column);
     private VBuffer<float> _value;
 
-    /// <summary>Reads the source's current row as row <paramref name="row"/> of the input.</summary>
+    /// <summary>Reads the source's current row as row <paramref name="row"/> of the matrix.</summary>
     public void Take(int row)
     {
         _getter(ref _value);
@@ -20,14 +20,11 @@ internal sealed class FeatureReader(DataViewRow source, DataViewSchema.Column co
 
     /// <summary>
     /// What is wrong with a vector whose length is not that of its column, or null. A view only promises the length: without a look, values
-    /// of the row before
-    /// would stand in for those that are not there. ML.NET hands over a null array as a vector of no values.
+    /// of the row before would stand in for those that are not there. ML.NET hands over a null array as a vector of no values.
     /// </summary>
     public static string? WrongLength(DataViewSchema.Column column, long row, int found, int expected) => found == expected ? null
-        : $"Row {row} of column '{column.Name}', which is {column.Type}, gave {(found == 0 ? "null or an empty vector" : $"a vector of {found} values")}, expected {expected} values.";
-
-    /// <summary>A getter of the features of the cursor's row.</summary>
-    public Delegate CreateGetter(BatchCursor cursor) => (ValueGetter<VBuffer<float>>)((ref VBuffer<float> value) => CopyRow(rows, cursor.Row, size, ref value));
+        : $"Row {row} of column '{column.Name}', which is {column.Type}, gave "
+            + $"{(found == 0 ? "null or an empty vector" : $"a vector of {found} values")}, expected {expected} values.";
 
     /// <summary>Copies one row of a matrix into a vector.</summary>
     public static void CopyRow(float[] rows, int row, int size, ref VBuffer<float> value)

@@ -8,79 +8,75 @@ using RealNvp.ML.Transforms.Rows;
 
 namespace RealNvp.ML.Transforms.Sampling;
 
-/// <summary>Latent to features, or to images: the flow backwards.</summary>
-internal sealed class SamplingMap(FlowRuntime runtime, FlowModel model, string latentColumnName, string outputColumnName,
-    float temperature, int? batchSize, LevelImage? images)
-    : BatchMap(runtime)
+/// <summary>The flow backwards, to a column of features or of images: what latents are read from is a matter of the maps below.</summary>
+internal abstract class SamplingMap(
+    FlowRuntime runtime, FlowModel model, string outputColumnName, float temperature, int? batchSize, LevelImage? images) : RowMap
 {
-    /// <inheritdoc/>
-    public override string InputColumnName => latentColumnName;
+    private FlowRuntime Runtime => runtime;
+
+    private LevelImage? Images => images;
+
+    private float Temperature => temperature;
+
+    /// <summary>The flow.</summary>
+    protected FlowModel Model => model;
 
     /// <inheritdoc/>
-    public override FlowShape InputShape { get; } = FlowShape.Vector(model.InputShape.Size);
+    public override int? RowsPerBatch => runtime.RowsPerBatch(batchSize);
 
     /// <inheritdoc/>
-    public override int BatchSize => Runtime.RowsPerBatch(batchSize);
+    public override DataViewSchema.DetachedColumn[] AddedColumns(DataViewSchema input)
+    {
+        if (images is not null)
+            return [new(outputColumnName, images.Type)];
+        var type = new VectorDataViewType(NumberDataViewType.Single, model.InputShape.Dimensions);
+        return [new(outputColumnName, type, SlotNames.Of(model.Metadata.FeatureNames))];
+    }
 
     /// <inheritdoc/>
-    public override DataViewSchema.DetachedColumn[] OutputColumns(DataViewSchema input) => images is not null
-        ? [new(outputColumnName, images.Type)]
-        : [new(outputColumnName, new VectorDataViewType(NumberDataViewType.Single, model.InputShape.Dimensions), SlotNames.Of(model.Metadata.FeatureNames))];
-
-    /// <inheritdoc/>
-    public override BatchWorker CreateWorker(int capacity, bool[] active) => CreateSamplingWorker(capacity);
-
-    /// <summary>A worker whose rows can also pick the member of a mixture.</summary>
-    public Worker CreateSamplingWorker(int capacity) => new(Runtime, model, images, temperature, capacity);
+    public override BatchWorker CreateWorker(int capacity, bool[] active) => new Worker(this, capacity);
 
     /// <summary>Runs the sampling graph.</summary>
-    internal sealed class Worker : BatchWorker
+    protected class Worker : VectorWorker
     {
         private readonly FlowRuntime _runtime;
         private readonly OnnxBatch _batch;
         private readonly LevelImage? _images;
         private readonly float[] _features;
-        private readonly int _size;
 
-        public Worker(FlowRuntime runtime, FlowModel model, LevelImage? images, float temperature, int capacity)
+        /// <summary>A worker for batches of up to <paramref name="capacity"/> rows.</summary>
+        public Worker(SamplingMap map, int capacity)
         {
-            _runtime = runtime;
-            _images = images;
-            _size = model.InputShape.Size;
-            var latent = OnnxTensor.Rows("Latent", _size, capacity);
-            var features = OnnxTensor.Rows("Features", _size, capacity);
-            var member = OnnxTensor.Rows("Member", 1, model.IsMixture ? capacity : 0);
-            Input = latent.Values;
-            Members = member.Values;
-            MemberCount = model.Members.Length;
-            _features = features.Values;
-            OnnxTensor[] inputs = [latent, OnnxTensor.Scalar("Temperature", temperature), .. model.IsMixture ? [member] : (OnnxTensor[])[]];
-            _batch = new OnnxBatch(runtime.Sampling, inputs, [features]);
+            (_runtime, _images, Size) = (map.Runtime, map.Images, map.Model.InputShape.Size);
+            var latent = OnnxTensor.Rows("Latent", Size, capacity);
+            var features = OnnxTensor.Rows("Features", Size, capacity);
+            var member = OnnxTensor.Rows("Member", 1, map.Model.IsMixture ? capacity : 0);
+            (Input, Members, _features) = (latent.Values, member.Values, features.Values);
+            OnnxTensor[] inputs = [latent, OnnxTensor.Scalar("Temperature", map.Temperature), .. map.Model.IsMixture ? [member] : (OnnxTensor[])[]];
+            _batch = new OnnxBatch(_runtime.Sampling, inputs, [features]);
         }
 
-        public override float[] Input { get; }
+        /// <summary>The member that each row is drawn from; empty except for a mixture.</summary>
+        protected float[] Members { get; }
 
-        /// <summary>The member that each row is drawn from; empty but for a mixture.</summary>
-        public float[] Members { get; }
+        /// <inheritdoc/>
+        protected override float[] Input { get; }
 
-        /// <summary>The number of members to pick from.</summary>
-        public int MemberCount { get; }
+        /// <inheritdoc/>
+        protected override int Size { get; }
 
+        /// <inheritdoc/>
         public override void Run(int count)
         {
             _runtime.ThrowIfDisposed();
             _batch.Run(count);
         }
 
-        public override Delegate CreateGetter(int output, IBatchPosition position)
-        {
-            if (_images is not null)
-                return _images.CreateGetter(_features, position);
-            float[] features = _features;
-            int size = _size;
-            return (ValueGetter<VBuffer<float>>)((ref VBuffer<float> value) => FeatureReader.CopyRow(features, position.Computed(), size, ref value));
-        }
+        /// <inheritdoc/>
+        public override Delegate CreateGetter(int added, IBatchPosition position)
+            => _images is { } images ? images.CreateGetter(_features, position) : RowsOf(_features, Size, position);
 
+        /// <inheritdoc/>
         public override void Dispose() => _batch.Dispose();
     }
 }

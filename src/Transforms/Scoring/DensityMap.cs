@@ -8,37 +8,34 @@ using RealNvp.ML.Transforms.Rows;
 namespace RealNvp.ML.Transforms.Scoring;
 
 /// <summary>
-/// Features to score, label, likelihood, p-values, typicality, bits per dimension, latent and contributions. ONNX Runtime computes log-likelihood and latent, whichever is
-/// asked for; the decision follows in C# from the same calibration that the exported graph carries.
+/// Features to score, label, likelihood, p-values, typicality, bits per dimension, latent and contributions. ONNX Runtime computes
+/// log-likelihood and latent, whichever is asked for; the decision follows in C# from the same calibration that the exported graph carries.
 /// </summary>
-internal sealed class DensityMap(FlowRuntime runtime, FlowModel model, RealNvpColumns columns, float threshold, int? batchSize) : BatchMap(runtime)
+internal sealed class DensityMap(FlowRuntime runtime, FlowModel model, RealNvpColumns columns, float threshold, int? batchSize) : RowMap
 {
     private readonly DensityColumn[] _added = [.. DensityColumn.Of(columns, hasLatent: !model.IsMixture)];
 
     /// <inheritdoc/>
-    public override string InputColumnName => columns.Features;
+    public override int? RowsPerBatch => runtime.RowsPerBatch(batchSize);
 
     /// <inheritdoc/>
-    public override FlowShape InputShape => model.InputShape;
+    public override DataViewSchema.Column[] FindInputs(DataViewSchema schema) => [FeatureColumn.Find(schema, columns.Features, model.InputShape)];
 
     /// <inheritdoc/>
-    public override int BatchSize => Runtime.RowsPerBatch(batchSize);
-
-    /// <inheritdoc/>
-    public override DataViewSchema.DetachedColumn[] OutputColumns(DataViewSchema input)
+    public override DataViewSchema.DetachedColumn[] AddedColumns(DataViewSchema input)
     {
         uint setId = ScoreAnnotations.NextSetId(input);
-        return Array.ConvertAll(_added, column => column.Detach(InputSize, setId, model.Metadata.FeatureNames));
+        return Array.ConvertAll(_added, column => column.Detach(model.InputShape.Size, setId, model.Metadata.FeatureNames));
     }
 
     /// <inheritdoc/>
     public override BatchWorker CreateWorker(int capacity, bool[] active)
     {
         DensityOutput[] asked = [.. _added.Where((_, i) => active[i]).Select(column => column.Output)];
-        return new Worker(Runtime, model, [.. _added.Select(column => column.Output)], threshold, capacity, asked);
+        return new Worker(runtime, model, [.. _added.Select(column => column.Output)], threshold, capacity, asked);
     }
 
-    private sealed class Worker : BatchWorker
+    private sealed class Worker : VectorWorker
     {
         private readonly FlowRuntime _runtime;
         private readonly OnnxBatch _batch;
@@ -49,7 +46,6 @@ internal sealed class DensityMap(FlowRuntime runtime, FlowModel model, RealNvpCo
         private readonly Calibration _calibration;
         private readonly FlowModel _model;
         private readonly float _threshold;
-        private readonly int _size;
 
         public Worker(FlowRuntime runtime, FlowModel model, DensityOutput[] outputs, float threshold, int capacity, DensityOutput[] asked)
         {
@@ -58,11 +54,11 @@ internal sealed class DensityMap(FlowRuntime runtime, FlowModel model, RealNvpCo
             _model = model;
             _calibration = model.Calibration;
             _threshold = threshold;
-            _size = model.InputShape.Size;
-            var features = OnnxTensor.Rows("Features", _size, capacity);
+            Size = model.InputShape.Size;
+            var features = OnnxTensor.Rows("Features", Size, capacity);
             bool needsLatent = asked.Contains(DensityOutput.Latent), needsLikelihood = asked.Any(output => output != DensityOutput.Latent);
             var logLikelihood = OnnxTensor.Rows("LogLikelihood", 1, needsLikelihood ? capacity : 0);
-            var latent = OnnxTensor.Rows("Latent", _size, needsLatent ? capacity : 0);
+            var latent = OnnxTensor.Rows("Latent", Size, needsLatent ? capacity : 0);
             OnnxTensor[] tensors = [.. needsLikelihood ? [logLikelihood] : (OnnxTensor[])[], .. needsLatent ? [latent] : (OnnxTensor[])[]];
             Input = features.Values;
             _logLikelihoods = logLikelihood.Values;
@@ -72,7 +68,9 @@ internal sealed class DensityMap(FlowRuntime runtime, FlowModel model, RealNvpCo
                 _contributions = new Contributions(runtime, model, capacity);
         }
 
-        public override float[] Input { get; }
+        protected override float[] Input { get; }
+
+        protected override int Size { get; }
 
         public override void Run(int count)
         {
@@ -81,29 +79,30 @@ internal sealed class DensityMap(FlowRuntime runtime, FlowModel model, RealNvpCo
             _contributions?.Run(Input, _logLikelihoods, count);
         }
 
-        public override Delegate CreateGetter(int output, IBatchPosition position)
+        public override Delegate CreateGetter(int added, IBatchPosition position)
         {
-            float[] logLikelihoods = _logLikelihoods, latents = _latents;
+            float[] logLikelihoods = _logLikelihoods;
             Calibration calibration = _calibration;
             FlowModel model = _model;
             float threshold = _threshold;
-            int size = _size;
-            return _outputs[output] switch
+            return _outputs[added] switch
             {
                 DensityOutput.Score => (ValueGetter<float>)((ref float value) => value = -logLikelihoods[position.Computed()]),
-                DensityOutput.PredictedLabel => (ValueGetter<bool>)((ref bool value) => value = -logLikelihoods[position.Computed()] > threshold), // false for NaN
+                DensityOutput.PredictedLabel => (ValueGetter<bool>)((ref bool value)
+                    => value = -logLikelihoods[position.Computed()] > threshold), // false for NaN
                 DensityOutput.LogLikelihood => (ValueGetter<float>)((ref float value) => value = logLikelihoods[position.Computed()]),
-                DensityOutput.PValue => (ValueGetter<float>)((ref float value) => value = calibration.PValue(-logLikelihoods[position.Computed()])),
-                DensityOutput.Typicality => (ValueGetter<float>)((ref float value) => value = calibration.Typicality(-logLikelihoods[position.Computed()])),
+                DensityOutput.PValue => (ValueGetter<float>)((ref float value)
+                    => value = calibration.PValue(-logLikelihoods[position.Computed()])),
+                DensityOutput.Typicality => (ValueGetter<float>)((ref float value)
+                    => value = calibration.Typicality(-logLikelihoods[position.Computed()])),
                 DensityOutput.TypicalityPValue => (ValueGetter<float>)((ref float value)
                     => value = calibration.TypicalityPValue(calibration.Typicality(-logLikelihoods[position.Computed()]))),
-                DensityOutput.BitsPerDimension => (ValueGetter<float>)((ref float value) => value = (float)model.BitsPerDimension(logLikelihoods[position.Computed()])),
-                DensityOutput.Latent => Row(latents),
-                DensityOutput.Contributions => Row(_contributions!.Values),
-                _ => throw new ArgumentOutOfRangeException(nameof(output)),
+                DensityOutput.BitsPerDimension => (ValueGetter<float>)((ref float value)
+                    => value = (float)model.BitsPerDimension(logLikelihoods[position.Computed()])),
+                DensityOutput.Latent => RowsOf(_latents, Size, position),
+                DensityOutput.Contributions => RowsOf(_contributions!.Values, Size, position),
+                _ => throw new ArgumentOutOfRangeException(nameof(added)),
             };
-
-            ValueGetter<VBuffer<float>> Row(float[] rows) => (ref VBuffer<float> value) => FeatureReader.CopyRow(rows, position.Computed(), size, ref value);
         }
 
         public override void Dispose()

@@ -1,6 +1,4 @@
 using Microsoft.ML;
-using Microsoft.ML.Data;
-using Microsoft.ML.Transforms.Image;
 using RealNvp.ML.Transforms.Images.Cropping;
 using RealNvp.ML.Transforms.MlNet;
 
@@ -26,15 +24,8 @@ public sealed class ImageCroppingEstimator : IEstimator<ImageCroppingTransformer
     /// <inheritdoc/>
     public SchemaShape GetOutputSchema(SchemaShape inputSchema)
     {
-        ArgumentNullException.ThrowIfNull(inputSchema);
-        SchemaShape.Column source = inputSchema.FirstOrDefault(column => column.Name == _cropping.Input);
-        if (source.Name is null || source.ItemType is not ImageDataViewType)
-            throw ImageCropping.Mismatch(nameof(inputSchema), _cropping.Input, source.Name is null ? "is missing" : $"is {source.ItemType}", "an image");
-        SchemaShape.Column path = inputSchema.FirstOrDefault(column => column.Name == _cropping.Path);
-        if (_cropping.Path is { } name && path.ItemType is not TextDataViewType)
-            throw ImageCropping.Mismatch(nameof(inputSchema), name, path.Name is null ? "is missing" : $"is {path.ItemType}", "text");
-        SchemaShape.Column added = MlNetInternals.NewShapeColumn(
-            _cropping.Output, SchemaShape.Column.VectorKind.Scalar, new ImageDataViewType(_cropping.Target.Height, _cropping.Target.Width), false, null);
-        return new SchemaShape(inputSchema.Where(column => column.Name != _cropping.Output).Append(added));
+        var map = new CroppingMap(_cropping);
+        map.FindInputs(inputSchema);
+        return MlNetInternals.ShapeWith(inputSchema, map.Added);
     }
 }

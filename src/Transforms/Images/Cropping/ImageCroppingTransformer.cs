@@ -31,8 +31,13 @@ public sealed class ImageCroppingTransformer : ITransformer
     internal const string LoaderSignature = "RealNvpImageCropping";
 
     private readonly ImageCropping _cropping;
+    private readonly CroppingMap _map;
 
-    internal ImageCroppingTransformer(ImageCropping cropping) => _cropping = cropping;
+    internal ImageCroppingTransformer(ImageCropping cropping)
+    {
+        _cropping = cropping;
+        _map = new CroppingMap(cropping);
+    }
 
     /// <summary>The part that is cut out.</summary>
     public ImageCrop Crop => _cropping.Crop;
@@ -47,18 +52,14 @@ public sealed class ImageCroppingTransformer : ITransformer
     bool ITransformer.IsRowToRowMapper => true;
 
     /// <inheritdoc/>
-    public DataViewSchema GetOutputSchema(DataViewSchema inputSchema) => _cropping.OutputSchema(inputSchema);
+    public DataViewSchema GetOutputSchema(DataViewSchema inputSchema) => _map.OutputSchema(inputSchema);
 
     /// <summary>Adds the column. No image is read until the result is.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The image column is missing or of another type.</exception>
-    public IDataView Transform(IDataView input)
-    {
-        ArgumentNullException.ThrowIfNull(input);
-        return new ImageCroppingView(_cropping, input);
-    }
+    public IDataView Transform(IDataView input) => _map.Transform(input);
 
     /// <inheritdoc/>
-    IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema) => new ImageCroppingMapper(_cropping, inputSchema);
+    IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema) => _map.RowMapper(inputSchema);
 
     /// <inheritdoc/>
     void ICanSaveModel.Save(ModelSaveContext ctx) => _cropping.Save(MlNetInternals.BeginSave(ctx, "RNVPCROP", LoaderSignature));

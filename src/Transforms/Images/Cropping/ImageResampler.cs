@@ -16,16 +16,14 @@ internal static class ImageResampler
 {
     private const int Samples = 4; // bytes of a pixel
 
-    /// <summary>The box of a window as an image of the target's size, with the source's pixel format and tag.</summary>
-    public static MLImage Resample(MLImage source, ImageWindow window, ImageSize target)
+    /// <summary>The box of a window as pixels of an image of the target's size, in the source's format.</summary>
+    public static byte[] Resample(MLImage source, ImageWindow window, ImageSize target)
     {
         byte[] pixels = new byte[target.Height * target.Width * Samples];
         Taps columns = new(window.X, window.BoxWidth, window.Left, window.Left + window.Readable.Width, target.Width);
         Taps rows = new(window.Y, window.BoxHeight, window.Top, window.Top + window.Readable.Height, target.Height);
         Resample(source.Pixels, source.Width, columns, rows, target, pixels);
-        MLImage result = MLImage.CreateFromPixels(target.Width, target.Height, source.PixelFormat, pixels);
-        result.Tag = source.Tag;
-        return result;
+        return pixels;
     }
 
     private static void Resample(ReadOnlySpan<byte> source, int sourceWidth, Taps columns, Taps rows, ImageSize target, Span<byte> pixels)

@@ -6,9 +6,9 @@ namespace RealNvp.ML.Transforms.Images.Files;
 internal static class CountedRows
 {
     /// <summary>The rows, as a collection where the count is known.</summary>
-    public static IEnumerable<TRow> Of<TRow>(IEnumerable<TRow> rows, int? count) => count is { } known ? new Rows<TRow>(rows, known) : rows;
+    public static IEnumerable<TRow> Of<TRow>(IEnumerable<TRow> rows, int? count) => count is { } known ? new Counted<TRow>(rows, known) : rows;
 
-    private sealed class Rows<TRow>(IEnumerable<TRow> rows, int count) : ICollection<TRow>
+    private sealed class Counted<TRow>(IEnumerable<TRow> rows, int count) : ICollection<TRow>
     {
         public int Count => count;
 

@@ -30,15 +30,11 @@ internal sealed class ImageFolderView(IDataView source) : IDataView
 
     private sealed class Cursor(DataViewRowCursor source) : LinkedCursor(source)
     {
-        private readonly DataViewRowCursor _source = source;
-
-        public override DataViewSchema Schema => _source.Schema;
-
         public override bool MoveNext()
         {
             try
             {
-                return _source.MoveNext();
+                return base.MoveNext();
             }
             catch (InvalidOperationException e) when (e.InnerException is InvalidDataException)
             {
@@ -46,9 +42,5 @@ internal sealed class ImageFolderView(IDataView source) : IDataView
                 throw;
             }
         }
-
-        public override bool IsColumnActive(DataViewSchema.Column column) => _source.IsColumnActive(column);
-
-        public override ValueGetter<TValue> GetGetter<TValue>(DataViewSchema.Column column) => _source.GetGetter<TValue>(column);
     }
 }

@@ -1,0 +1,16 @@
+using Microsoft.ML;
+using RealNvp.ML.Export;
+using RealNvp.ML.Transforms.Images.Pictures;
+using RealNvp.ML.Transforms.Onnx;
+using RealNvp.ML.Transforms.Rows;
+
+namespace RealNvp.ML.Transforms.Sampling;
+
+/// <summary>A column of latents to one of features or of images.</summary>
+internal sealed class LatentMap(FlowRuntime runtime, FlowModel model, string latentColumnName, string outputColumnName,
+    float temperature, int? batchSize, LevelImage? images) : SamplingMap(runtime, model, outputColumnName, temperature, batchSize, images)
+{
+    /// <inheritdoc/>
+    public override DataViewSchema.Column[] FindInputs(DataViewSchema schema)
+        => [FeatureColumn.Find(schema, latentColumnName, FlowShape.Vector(Model.InputShape.Size))];
+}
