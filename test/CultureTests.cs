@@ -6,6 +6,7 @@ using RealNvp.ML.Export;
 using RealNvp.ML.Tests.Trainers;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Transforms;
+using RealNvp.ML.Transforms.Parity;
 
 namespace RealNvp.ML.Tests;
 

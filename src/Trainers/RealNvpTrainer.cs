@@ -10,6 +10,7 @@ using RealNvp.ML.Trainers.Training;
 using RealNvp.ML.Transforms;
 using RealNvp.ML.Transforms.MlNet;
 using RealNvp.ML.Transforms.Onnx;
+using RealNvp.ML.Transforms.Parity;
 using RealNvp.ML.Transforms.Rows;
 using RealNvp.ML.Transforms.Scoring;
 using TorchSharp;

@@ -32,6 +32,8 @@ public sealed class RealNvpSampler : ITransformer, IDisposable
     /// <summary>The name under which ML.NET finds the loader of a saved model.</summary>
     internal const string LoaderSignature = "RealNvpSampler";
 
+    private static readonly SavedLayout s_layout = new("RNVPSAMP", LoaderSignature, 0x00010002);
+
     private readonly FlowRuntime _runtime;
     private readonly int? _batchSize;
     private readonly LatentMap _map;
@@ -100,7 +102,7 @@ public sealed class RealNvpSampler : ITransformer, IDisposable
     /// <inheritdoc/>
     void ICanSaveModel.Save(ModelSaveContext ctx)
     {
-        BinaryWriter writer = MlNetInternals.BeginSave(ctx, "RNVPSAMP", LoaderSignature);
+        BinaryWriter writer = MlNetInternals.BeginSave(ctx, s_layout);
         writer.Write(LatentColumnName);
         writer.Write(OutputColumnName);
         writer.Write(Temperature);
@@ -119,7 +121,7 @@ public sealed class RealNvpSampler : ITransformer, IDisposable
     /// <summary>The loader: ML.NET finds it by its name and parameters. <paramref name="context"/> is a ModelLoadContext.</summary>
     private static RealNvpSampler Create(IHostEnvironment environment, object context)
     {
-        BinaryReader reader = MlNetInternals.BeginLoad(context);
+        BinaryReader reader = MlNetInternals.BeginLoad(context, s_layout);
         string latent = reader.ReadString(), output = reader.ReadString();
         float temperature = reader.ReadSingle();
         bool asImages = reader.ReadBoolean();

@@ -7,6 +7,7 @@ using RealNvp.ML.Transforms;
 using RealNvp.ML.Transforms.Images.Pictures;
 using RealNvp.ML.Transforms.MlNet;
 using RealNvp.ML.Transforms.Onnx;
+using RealNvp.ML.Transforms.Parity;
 using RealNvp.ML.Transforms.Sampling;
 using RealNvp.ML.Transforms.Scoring;
 
@@ -49,6 +50,8 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
 {
     /// <summary>The name under which ML.NET finds the loader of a saved model.</summary>
     internal const string LoaderSignature = "RealNvpTransformer";
+
+    private static readonly SavedLayout s_layout = new("RNVPFLOW", LoaderSignature, 0x00010002);
 
     /// <summary>What ML.NET's ConvertToOnnx is answered.</summary>
     internal const string NoPipelineGraph = "ConvertToOnnx cannot convert a Real NVP flow as a part of a pipeline. "
@@ -314,7 +317,7 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     /// <inheritdoc/>
     void ICanSaveModel.Save(ModelSaveContext ctx)
     {
-        BinaryWriter writer = MlNetInternals.BeginSave(ctx, "RNVPFLOW", LoaderSignature);
+        BinaryWriter writer = MlNetInternals.BeginSave(ctx, s_layout);
         foreach (string? name in (string?[])[_columns.Features, _columns.Score, _columns.PredictedLabel, _columns.LogLikelihood, _columns.PValue,
             _columns.Typicality, _columns.TypicalityPValue, _columns.BitsPerDimension, _columns.Contributions, _columns.Latent])
         {
@@ -328,7 +331,7 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     /// <summary>The loader: ML.NET finds it by its name and parameters. <paramref name="context"/> is a ModelLoadContext.</summary>
     private static RealNvpTransformer Create(IHostEnvironment environment, object context)
     {
-        BinaryReader reader = MlNetInternals.BeginLoad(context);
+        BinaryReader reader = MlNetInternals.BeginLoad(context, s_layout);
         var columns = new RealNvpColumns
         {
             Features = reader.ReadString(),

@@ -5,6 +5,7 @@ using RealNvp.ML.Trainers.Flows;
 using RealNvp.ML.Trainers.Flows.Steps;
 using RealNvp.ML.Trainers.Training;
 using RealNvp.ML.Transforms;
+using RealNvp.ML.Transforms.Parity;
 using TorchSharp;
 using static TorchSharp.torch;
 

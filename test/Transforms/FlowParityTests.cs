@@ -1,5 +1,6 @@
 using RealNvp.ML.Export;
 using RealNvp.ML.Transforms;
+using RealNvp.ML.Transforms.Parity;
 
 namespace RealNvp.ML.Tests.Transforms;
 

@@ -6,6 +6,7 @@ using RealNvp.ML.Export.Steps;
 using RealNvp.ML.Tests.Exports;
 using RealNvp.ML.Transforms;
 using RealNvp.ML.Transforms.Noise;
+using RealNvp.ML.Transforms.Parity;
 
 namespace RealNvp.ML.Tests.Transforms;
 

@@ -71,5 +71,73 @@ public sealed class PersistenceTests : IDisposable
         Assert.IsType<FlowModelException>(error);
     }
 
+    [Theory]
+    [InlineData("RNVPFLOW")]
+    [InlineData("RNVPSAMP")]
+    [InlineData("RNVPCROP")]
+    public void Model_of_a_newer_layout_says_that_it_is_newer(string signature)
+    {
+        using RealNvpTransformer transformer = new(_ml, _model);
+        using RealNvpSampler sampler = transformer.CreateSampler();
+        IDataView pictures = _ml.Data.LoadFromEnumerable(Array.Empty<Picture>());
+        ITransformer saved = signature switch
+        {
+            "RNVPFLOW" => transformer,
+            "RNVPSAMP" => sampler,
+            _ => _ml.Transforms.CropImages("Small", 2, 2, inputColumnName: "Image").Fit(pictures),
+        };
+        _ml.Model.Save(saved, null, _path);
+        _ml.Model.Load(_path, out _);
+        RaiseLayout(signature);
+        InvalidDataException error = Assert.Throws<InvalidDataException>(() => Unwrapped(() => _ml.Model.Load(_path, out _)));
+        Assert.Contains("is of layout 00010003, and this version of RealNvp.ML reads up to 00010002: the file is newer.",
+            error.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Makes a saved model one that a later version wrote.</summary>
+    private void RaiseLayout(string signature)
+    {
+        using var archive = System.IO.Compression.ZipFile.Open(_path, System.IO.Compression.ZipArchiveMode.Update);
+        int raised = 0;
+        foreach (System.IO.Compression.ZipArchiveEntry entry in archive.Entries.Where(entry => entry.Name == "Model.key"))
+        {
+            using Stream stream = entry.Open();
+            var content = new MemoryStream();
+            stream.CopyTo(content);
+            // ML.NET's header: the signature, the version written, the oldest version that can read it
+            int at = content.ToArray().AsSpan().IndexOf(System.Text.Encoding.ASCII.GetBytes(signature));
+            if (at < 0)
+                continue;
+            foreach (int offset in new[] { at + 8, at + 12 })
+            {
+                content.Position = stream.Position = offset;
+                stream.WriteByte((byte)(content.ReadByte() + 1));
+            }
+            raised++;
+        }
+        Assert.Equal(1, raised);
+    }
+
+    /// <summary>ML.NET wraps what a loader throws.</summary>
+    private static void Unwrapped(Action load)
+    {
+        try
+        {
+            load();
+        }
+        catch (Exception e)
+        {
+            while (e.InnerException is not null)
+                e = e.InnerException;
+            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(e);
+        }
+    }
+
+    private sealed class Picture
+    {
+        [Microsoft.ML.Transforms.Image.ImageType(4, 4)]
+        public MLImage Image { get; set; } = null!;
+    }
+
     private static ITransformer Single(ITransformer loaded) => loaded is TransformerChain<ITransformer> chain ? Assert.Single(chain) : loaded;
 }

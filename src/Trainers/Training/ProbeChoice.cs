@@ -1,6 +1,7 @@
 using System.Numerics.Tensors;
 using RealNvp.ML.Export;
 using RealNvp.ML.Transforms;
+using RealNvp.ML.Transforms.Parity;
 
 namespace RealNvp.ML.Trainers.Training;
 

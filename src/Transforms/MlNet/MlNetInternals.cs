@@ -33,9 +33,6 @@ namespace RealNvp.ML.Transforms.MlNet
         private const string EnvironmentType = "Microsoft.ML.Runtime.IHostEnvironmentInternal, Microsoft.ML.Core";
         private const string CatalogType = "Microsoft.ML.Data.IInternalCatalog, Microsoft.ML.Data";
 
-        /// <summary>The version of the layout that <see cref="BeginSave"/> writes; ML.NET refuses to load a newer one.</summary>
-        private const uint FormatVersion = 0x00010002;
-
         // ---- saving
 
         /// <summary>
@@ -43,16 +40,15 @@ namespace RealNvp.ML.Transforms.MlNet
         /// The simple assembly name is stored, so that later assembly versions load it.
         /// </summary>
         /// <param name="context">The context that ML.NET passes to <see cref="ICanSaveModel.Save"/>.</param>
-        /// <param name="modelSignature">Eight ASCII characters that mark the layout.</param>
-        /// <param name="loaderSignature">At most 24 ASCII characters: the name in the assembly's LoadableClass attribute.</param>
-        public static BinaryWriter BeginSave(ModelSaveContext context, string modelSignature, string loaderSignature)
+        /// <param name="layout">What will be written.</param>
+        public static BinaryWriter BeginSave(ModelSaveContext context, SavedLayout layout)
         {
             CheckAtModel(context);
             // VersionInfo is an internal struct, which no accessor can pass: reflection, once per save
             Type versionType = typeof(ITransformer).Assembly.GetType("Microsoft.ML.VersionInfo", throwOnError: true)!;
             string assembly = typeof(MlNetInternals).Assembly.GetName().Name!;
-            object version = Activator.CreateInstance(
-                versionType, modelSignature, FormatVersion, FormatVersion, FormatVersion, assembly, loaderSignature, null)!;
+            object version = Activator.CreateInstance(versionType,
+                layout.ModelSignature, layout.Version, layout.Version, layout.Version, assembly, layout.LoaderSignature, null)!;
             typeof(ModelSaveContext).GetMethod("SetVersionInfo", BindingFlags.Instance | BindingFlags.NonPublic)!.Invoke(context, [version]);
             return Writer(context);
         }
@@ -69,9 +65,22 @@ namespace RealNvp.ML.Transforms.MlNet
 
         // ---- loading
 
-        /// <summary>The reader of the model's own stream, just behind the header.</summary>
+        /// <summary>The reader of the model's own stream, just after the header.</summary>
         /// <param name="context">A ModelLoadContext.</param>
-        public static BinaryReader BeginLoad(object context) => Reader(context);
+        /// <param name="layout">What can be read.</param>
+        /// <exception cref="InvalidDataException">The model is of a newer layout.</exception>
+        public static BinaryReader BeginLoad(object context, SavedLayout layout)
+        {
+            // the header is an internal struct, which no accessor can pass: reflection, once per load
+            object header = Member(context, "Header");
+            uint needed = (uint)Member(header, "ModelVerReadable");
+            return needed <= layout.Version ? Reader(context) : throw new InvalidDataException(
+                $"The saved {layout.LoaderSignature} is of layout {needed:X8}, and this version of RealNvp.ML reads up to {layout.Version:X8}: "
+                + "the file is newer. Load it with the version that saved it, or a later one.");
+
+            static object Member(object owner, string name)
+                => owner.GetType().GetField(name, BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic)!.GetValue(owner)!;
+        }
 
         /// <summary>Reads a named binary stream; false where there is none.</summary>
         [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "TryLoadBinaryStream")]

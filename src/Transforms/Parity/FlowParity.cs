@@ -2,11 +2,11 @@ using System.Globalization;
 using System.Numerics.Tensors;
 using Microsoft.ML.OnnxRuntime;
 using RealNvp.ML.Export;
-using RealNvp.ML.Export.Steps;
+using RealNvp.ML.Transforms.Images.Pictures;
 using RealNvp.ML.Transforms.Noise;
 using RealNvp.ML.Transforms.Onnx;
 
-namespace RealNvp.ML.Transforms;
+namespace RealNvp.ML.Transforms.Parity;
 
 /// <summary>
 /// Runs a flow's stored probe rows through a graph in ONNX Runtime, on the CPU, and compares with what the trained flow computed for them in double
@@ -25,7 +25,7 @@ namespace RealNvp.ML.Transforms;
 /// rounding of the p-value.
 /// </para>
 /// </remarks>
-public static class FlowParity
+internal static class FlowParity
 {
     private const double Relative = 1e-4;
     private const double RoundTripTolerance = 1e-2;
@@ -234,9 +234,8 @@ public static class FlowParity
         {
             int size = model.InputShape.Size;
             double[] expected = [.. model.Probes.Rows.Select(value => (double)value)];
-            if (model.InputShape.IsImage && model.Steps.FirstOrDefault() is Logit logit)
+            if (Levels.Of(model) is { Range: var range })
             {
-                double range = (double)logit.Levels * logit.LevelWidth;
                 Compare("Features", found, expected, size, (_, value) => Relative * Math.Max(range, Math.Abs(value)));
                 return;
             }

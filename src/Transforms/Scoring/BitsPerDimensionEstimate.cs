@@ -22,8 +22,8 @@ public sealed record BitsPerDimensionEstimate(double Mean, double StandardError,
         if (!model.IsDiscrete)
             throw new InvalidOperationException($"There are no bits per dimension: {model.WhyNotDiscrete}");
         DataViewSchema.Column source = FeatureColumn.Find(data.Schema, column, model.InputShape);
-        LevelCheck? levels = model.Steps[0] is Logit logit
-            ? new(column, logit.Levels, logit.LevelWidth, "the flow was trained on these; the scale must be the same")
+        LevelCheck? levels = Levels.Of(model) is { } known
+            ? new(column, known, "the flow was trained on these; the scale must be the same")
             : null;
         var rows = new RowMean(draws);
         using (var batch = new NoisyBatch(runtime, model, new UniformNoise(seed), batchSize, rows))

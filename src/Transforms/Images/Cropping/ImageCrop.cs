@@ -49,7 +49,7 @@ public abstract record ImageCrop
 }
 
 /// <summary>See <see cref="ImageCrop.Center"/>.</summary>
-public sealed record CenterCrop : ImageCrop
+internal sealed record CenterCrop : ImageCrop
 {
     internal CenterCrop() { }
 
@@ -61,7 +61,7 @@ public sealed record CenterCrop : ImageCrop
 /// <param name="Left">The first column, from 0.</param>
 /// <param name="Height">How many rows.</param>
 /// <param name="Width">How many columns.</param>
-public sealed record RectangleCrop(int Top, int Left, int Height, int Width) : ImageCrop
+internal sealed record RectangleCrop(int Top, int Left, int Height, int Width) : ImageCrop
 {
     internal override ImageWindow? Window(ImageSize image, ImageSize target, long row)
         => image.Height >= Top + Height && image.Width >= Left + Width ? ImageWindow.Centered(Top, Left, new(Height, Width), target) : null;
@@ -81,7 +81,7 @@ public sealed record RectangleCrop(int Top, int Left, int Height, int Width) : I
 /// <summary>See <see cref="ImageCrop.Random"/>.</summary>
 /// <param name="SmallerSide">What the image's smaller side is scaled to, in pixels.</param>
 /// <param name="Seed">Which places.</param>
-public sealed record RandomCrop(int SmallerSide, int Seed = 0) : ImageCrop
+internal sealed record RandomCrop(int SmallerSide, int Seed = 0) : ImageCrop
 {
     internal override ImageWindow? Window(ImageSize image, ImageSize target, long row)
     {

@@ -30,6 +30,8 @@ public sealed class ImageCroppingTransformer : ITransformer
     /// <summary>The name under which ML.NET finds the loader of a saved model.</summary>
     internal const string LoaderSignature = "RealNvpImageCropping";
 
+    private static readonly SavedLayout s_layout = new("RNVPCROP", LoaderSignature, 0x00010002);
+
     private readonly ImageCropping _cropping;
     private readonly CroppingMap _map;
 
@@ -62,9 +64,9 @@ public sealed class ImageCroppingTransformer : ITransformer
     IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema) => _map.RowMapper(inputSchema);
 
     /// <inheritdoc/>
-    void ICanSaveModel.Save(ModelSaveContext ctx) => _cropping.Save(MlNetInternals.BeginSave(ctx, "RNVPCROP", LoaderSignature));
+    void ICanSaveModel.Save(ModelSaveContext ctx) => _cropping.Save(MlNetInternals.BeginSave(ctx, s_layout));
 
     /// <summary>The loader: ML.NET finds it by its name and parameters. <paramref name="context"/> is a ModelLoadContext.</summary>
     private static ImageCroppingTransformer Create(IHostEnvironment environment, object context)
-        => new(ImageCropping.Load(MlNetInternals.BeginLoad(context)));
+        => new(ImageCropping.Load(MlNetInternals.BeginLoad(context, s_layout)));
 }

@@ -1,13 +1,13 @@
 namespace RealNvp.ML.Transforms.Images.Pictures;
 
 /// <summary>
-/// Checks that pixels stand on the levels of a flow: bits per dimension of pixels on another scale, or between the levels, are numbers without a meaning.
+/// Checks that pixels stand on the levels of a flow: bits per dimension of pixels on another scale, or between the levels, are numbers
+/// without a meaning.
 /// </summary>
 /// <param name="column">The column that the pixels are of.</param>
-/// <param name="levels">k.</param>
-/// <param name="width">The distance of two levels in the column's units.</param>
+/// <param name="levels">The levels.</param>
 /// <param name="remedy">What to do where pixels are outside, as the end of a sentence.</param>
-internal sealed class LevelCheck(string column, int levels, float width, string remedy)
+internal sealed class LevelCheck(string column, Levels levels, string remedy)
 {
     /// <summary>Values further than this share of a level from the nearest one are counted as off the levels.</summary>
     private const double OffShare = 0.05;
@@ -24,9 +24,12 @@ internal sealed class LevelCheck(string column, int levels, float width, string 
     {
         foreach (float pixel in pixels)
         {
-            double level = pixel / (double)width;
-            if (!(level > -0.5 && level < levels - 0.5))
-                throw new ArgumentException($"Column '{column}' has a pixel of {pixel}, expected {levels} levels from 0 to {(levels - 1) * width:G4}: {remedy}.");
+            double level = pixel / (double)levels.Width;
+            if (!(level > -0.5 && level < levels.Count - 0.5))
+            {
+                throw new ArgumentException(
+                    $"Column '{column}' has a pixel of {pixel}, expected {levels.Count} levels from 0 to {levels.Highest:G4}: {remedy}.");
+            }
             if (Math.Abs(level - Math.Round(level)) > OffShare)
                 _off++;
             _largest = Math.Max(_largest, pixel);
@@ -39,12 +42,13 @@ internal sealed class LevelCheck(string column, int levels, float width, string 
     {
         if (_off > Tolerated * _count)
         {
-            yield return $"{(double)_off / _count:P0} of the pixels in column '{column}' lie between the {levels} levels of width {width:G3}: bits per dimension have no meaning "
-                + "where pixels were interpolated without rounding, or are on another scale.";
+            yield return $"{(double)_off / _count:P0} of the pixels in column '{column}' lie between the {levels.Count} levels of width "
+                + $"{levels.Width:G3}: bits per dimension have no meaning where pixels were interpolated without rounding, or are on another "
+                + "scale.";
         }
-        if (_count > 0 && _largest / width < (levels - 1) / 2.0)
+        if (_count > 0 && _largest / levels.Width < (levels.Count - 1) / 2.0)
         {
-            yield return $"The largest pixel in column '{column}' is {_largest:G4}, of {levels} levels from 0 to {(levels - 1) * width:G4}: "
+            yield return $"The largest pixel in column '{column}' is {_largest:G4}, of {levels.Count} levels from 0 to {levels.Highest:G4}: "
                 + "bits per dimension mean nothing where the levels or the scale are other ones.";
         }
     }

@@ -3,14 +3,13 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Transforms.Image;
 using RealNvp.ML.Export;
-using RealNvp.ML.Export.Steps;
 using RealNvp.ML.Transforms.Rows;
 
 namespace RealNvp.ML.Transforms.Images.Pictures;
 
 /// <summary>
-/// The one place where a flow's values become pixels. A value v belongs to the level whose bin it lies in, floor(v / width + 1/2), at most the highest and at
-/// least 0; the levels 0 to k - 1 become 0 to 255. Rows are planar, grey or red, green, blue, as ExtractPixels gives them.
+/// The one place where a flow's values become pixels, by their <see cref="Levels"/>. Rows are planar, grey or red, green, blue, as
+/// ExtractPixels gives them.
 /// </summary>
 /// <remarks>Not ML.NET's ConvertToImage: it writes pixels that are fully transparent, and values beyond 0 to 255 wrap around.</remarks>
 internal sealed class LevelImage
@@ -18,8 +17,7 @@ internal sealed class LevelImage
     private readonly int _channels;
     private readonly int _height;
     private readonly int _width;
-    private readonly int _levels;
-    private readonly double _levelWidth;
+    private readonly Levels _levels;
 
     /// <summary>The images of a flow.</summary>
     /// <exception cref="InvalidOperationException">Its rows are no images, not of 1 or 3 channels, or of unknown levels.</exception>
@@ -34,10 +32,9 @@ internal sealed class LevelImage
             throw new InvalidOperationException(
                 $"A picture has 1 channel (grey) or 3 (red, green, blue); the flow's images are {model.InputShape}, of {_channels} channels.");
         }
-        if (!model.IsDiscrete)
-            throw new InvalidOperationException($"The flow does not say which levels its pixels have: {model.WhyNotDiscrete}");
-        var logit = (Logit)model.Steps[0];
-        (_levels, _levelWidth) = (logit.Levels, logit.LevelWidth);
+        _levels = model.IsDiscrete && Levels.Of(model) is { } levels
+            ? levels
+            : throw new InvalidOperationException($"The flow does not say which levels its pixels have: {model.WhyNotDiscrete}");
         Type = new ImageDataViewType(_height, _width);
     }
 
@@ -52,7 +49,7 @@ internal sealed class LevelImage
         for (int pixel = 0; pixel < pixels; pixel++)
         {
             for (int color = 0; color < 3; color++)
-                rgba[4 * pixel + color] = ToByte(row[(_channels == 1 ? 0 : color) * pixels + pixel]);
+                rgba[4 * pixel + color] = _levels.ToByte(row[(_channels == 1 ? 0 : color) * pixels + pixel]);
             rgba[4 * pixel + 3] = byte.MaxValue;
         }
         return MLImage.CreateFromPixels(_width, _height, MLPixelFormat.Rgba32, rgba);
@@ -69,12 +66,5 @@ internal sealed class LevelImage
             value?.Dispose();
             value = Create(rows.AsSpan(row * size, size));
         };
-    }
-
-    private byte ToByte(float value)
-    {
-        double level = Math.Floor(value / _levelWidth + 0.5);
-        level = level > 0 ? Math.Min(level, _levels - 1) : 0; // NaN becomes 0
-        return (byte)Math.Round(level * byte.MaxValue / (_levels - 1), MidpointRounding.AwayFromZero);
     }
 }
