@@ -12,7 +12,6 @@ using RealNvp.ML.Transforms.MlNet;
 using RealNvp.ML.Transforms.Onnx;
 using RealNvp.ML.Transforms.Parity;
 using RealNvp.ML.Transforms.Rows;
-using RealNvp.ML.Transforms.Scoring;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -26,7 +25,8 @@ namespace RealNvp.ML.Trainers;
 /// <format type="text/markdown"><![CDATA[
 /// ### Input and Output Columns
 /// The input is a known-size vector of <xref:System.Single>: a table's features, or an image of channels x height x width as
-/// `ExtractPixels` gives it, which gets the paper's multi-scale flow. No label is read: fit on normal rows, or on all rows where anomalies are rare.
+/// `ExtractPixels` gives it, which gets the paper's multi-scale flow. No label is read: fit on normal rows,
+/// or on all rows where anomalies are rare.
 ///
 /// | Output column | Type | Meaning |
 /// | -- | -- | -- |

@@ -1,4 +1,3 @@
-using Microsoft.ML;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Transforms;
 using RealNvp.ML.Transforms.MlNet;

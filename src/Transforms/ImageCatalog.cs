@@ -1,11 +1,12 @@
-using Microsoft.ML;
 using Microsoft.ML.Transforms.Image;
 using RealNvp.ML.Transforms;
 using RealNvp.ML.Transforms.Images.Cropping;
 
 namespace Microsoft.ML;
 
-/// <summary>What an MLContext can do to turn images into the features that a flow over images reads: planar, red, green and blue, levels 0 to 255.</summary>
+/// <summary>
+/// What an MLContext can do to turn images into the features that a flow over images reads: planar, red, green and blue, levels 0 to 255.
+/// </summary>
 public static class ImageCatalog
 {
     /// <summary>Cuts a part out of each image and scales it to one size.</summary>
@@ -15,19 +16,22 @@ public static class ImageCatalog
     /// <param name="width">The width of the result in pixels.</param>
     /// <param name="crop">The part; by default the largest centred one with the aspect of the result.</param>
     /// <param name="inputColumnName">The image column that is read; by default named as the output.</param>
-    /// <param name="pathColumnName">A text column that names the image in error messages, if there is one: ML.NET's LoadImages does not.</param>
+    /// <param name="pathColumnName">
+    /// A text column that names the image in error messages, if there is one: ML.NET's LoadImages does not.
+    /// </param>
     /// <exception cref="ArgumentOutOfRangeException">A size is out of range, or the crop can never have it.</exception>
     public static ImageCroppingEstimator CropImages(
-        this TransformsCatalog catalog, string outputColumnName, int height, int width, ImageCrop? crop = null, string? inputColumnName = null,
-        string? pathColumnName = null)
+        this TransformsCatalog catalog, string outputColumnName, int height, int width, ImageCrop? crop = null,
+        string? inputColumnName = null, string? pathColumnName = null)
     {
         ArgumentNullException.ThrowIfNull(catalog);
-        return new(new ImageCropping(outputColumnName, inputColumnName ?? outputColumnName, pathColumnName, new(height, width), crop ?? ImageCrop.Center));
+        return new(new ImageCropping(
+            outputColumnName, inputColumnName ?? outputColumnName, pathColumnName, new(height, width), crop ?? ImageCrop.Center));
     }
 
     /// <summary>
-    /// Turns images into features: crops and scales them, then lists the levels of their pixels. To score images as they were for training, append this with
-    /// the same preset in front of the flow.
+    /// Turns images into features: crops and scales them, then lists the levels of their pixels. To score images as they were for training,
+    /// append this with the same preset in front of the flow.
     /// </summary>
     /// <param name="catalog">The transforms catalog.</param>
     /// <param name="preset">The shape of the features, and the part of the image.</param>
@@ -36,7 +40,8 @@ public static class ImageCatalog
     /// <exception cref="ArgumentOutOfRangeException">The preset's numbers are out of range.</exception>
     /// <example>
     /// <code>
-    /// var pipeline = mlContext.Transforms.ExtractImageFeatures(ImagePreset.CelebA).Append(mlContext.Transforms.ApplyRealNvp("faces.rnvp"));
+    /// var pipeline =
+    /// mlContext.Transforms.ExtractImageFeatures(ImagePreset.CelebA).Append(mlContext.Transforms.ApplyRealNvp("faces.rnvp"));
     /// </code>
     /// </example>
     public static IEstimator<ITransformer> ExtractImageFeatures(
@@ -44,8 +49,9 @@ public static class ImageCatalog
         => Extract(catalog, preset, outputColumnName, inputColumnName, null);
 
     /// <summary>
-    /// As <see cref="ExtractImageFeatures"/>, from image files. An image that cannot be read, or is too small for its crop, is an error that names it, and
-    /// so is a file that ends too early or is damaged where SkiaSharp, which does the reading for ML.NET, leaves the rest of the image black.
+    /// As <see cref="ExtractImageFeatures"/>, from image files. An image that cannot be read, or is too small for its crop, is an error
+    /// that names it, and so is a file that ends too early or is damaged where SkiaSharp, which does the reading for ML.NET, leaves the
+    /// rest of the image black.
     /// </summary>
     /// <param name="catalog">The transforms catalog.</param>
     /// <param name="preset">The shape of the features, and the part of the image.</param>
@@ -62,7 +68,8 @@ public static class ImageCatalog
             .Append(catalog.DropColumns(loaded));
     }
 
-    private static IEstimator<ITransformer> Extract(TransformsCatalog catalog, ImagePreset preset, string output, string input, string? path)
+    private static IEstimator<ITransformer> Extract(
+        TransformsCatalog catalog, ImagePreset preset, string output, string input, string? path)
     {
         ArgumentNullException.ThrowIfNull(catalog);
         ArgumentNullException.ThrowIfNull(preset);
@@ -73,8 +80,10 @@ public static class ImageCatalog
         {
             3 => crop.Append(catalog.ExtractPixels(output, cropped)),
             // after ConvertToGrayscale the three colours are equal
-            1 => crop.Append(catalog.ConvertToGrayscale(cropped)).Append(catalog.ExtractPixels(output, cropped, ImagePixelExtractingEstimator.ColorBits.Red)),
-            _ => throw new ArgumentOutOfRangeException(nameof(preset), $"The images are to have {preset.Channels} channels. Expected: 3 (colour) or 1 (grey)."),
+            1 => crop.Append(catalog.ConvertToGrayscale(cropped))
+                .Append(catalog.ExtractPixels(output, cropped, ImagePixelExtractingEstimator.ColorBits.Red)),
+            _ => throw new ArgumentOutOfRangeException(
+                nameof(preset), $"The images are to have {preset.Channels} channels. Expected: 3 (colour) or 1 (grey)."),
         }).Append(catalog.DropColumns(cropped));
     }
 }

@@ -1,11 +1,12 @@
 using System.Globalization;
-using Microsoft.ML;
 using RealNvp.ML.Transforms;
 using RealNvp.ML.Transforms.Images.Files;
 
 namespace Microsoft.ML;
 
-/// <summary>Data views of images: folders of files, CIFAR-10 and IDX. All are lazy and may be read many times and by several cursors at once.</summary>
+/// <summary>
+/// Data views of images: folders of files, CIFAR-10 and IDX. All are lazy and may be read many times and by several cursors at once.
+/// </summary>
 public static class ImageDataCatalog
 {
     /// <summary>The images (.png, .jpg, .jpeg, .bmp) of a folder and of the folders in it.</summary>
@@ -13,8 +14,9 @@ public static class ImageDataCatalog
     /// <param name="path">The folder.</param>
     /// <param name="preset">The shape of the features, and the part of each image.</param>
     /// <returns>
-    /// <c>ImagePath</c> (text) and <c>Features</c> (Vector of Single: channels, height, width; planar red, green and blue, levels 0 to 255), in the ordinal
-    /// order of the paths. Reading throws <see cref="InvalidDataException"/>, which names the file, for an image that cannot be read or is too small.
+    /// <c>ImagePath</c> (text) and <c>Features</c> (Vector of Single: channels, height, width; planar red, green and blue, levels 0 to
+    /// 255), in the ordinal order of the paths. Reading throws <see cref="InvalidDataException"/>, which names the file, for an image that
+    /// cannot be read or is too small.
     /// </returns>
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
     /// <exception cref="FileNotFoundException">There is no image in it.</exception>
@@ -28,7 +30,8 @@ public static class ImageDataCatalog
         ArgumentNullException.ThrowIfNull(catalog);
         ArgumentNullException.ThrowIfNull(preset);
         // any catalog of transforms would do; a data catalog leads to none
-        IEstimator<ITransformer> pipeline = new MLContext().Transforms.LoadImageFeatures(preset, nameof(ImageRow.Features), nameof(ImageFile.ImagePath));
+        IEstimator<ITransformer> pipeline = new MLContext().Transforms
+            .LoadImageFeatures(preset, nameof(ImageRow.Features), nameof(ImageFile.ImagePath));
         IDataView files = catalog.LoadFromEnumerable(ImageFile.In(path));
         return new ImageFolderView(pipeline.Fit(files).Transform(files));
     }
@@ -51,8 +54,8 @@ public static class ImageDataCatalog
     /// <c>cifar10-train-*.bin</c>, compressed or not; name the test file to read that.
     /// </param>
     /// <returns>
-    /// <c>Features</c> (Vector of Single: 3, 32, 32; levels 0 to 255) and <c>Label</c> (Key of UInt32, its values the names of the ten classes). The row
-    /// count is known unless a file is compressed.
+    /// <c>Features</c> (Vector of Single: 3, 32, 32; levels 0 to 255) and <c>Label</c> (Key of UInt32, its values the names of the ten
+    /// classes). The row count is known unless a file is compressed.
     /// </returns>
     /// <exception cref="FileNotFoundException">A file is missing, or a folder has no training files.</exception>
     /// <exception cref="InvalidDataException">A file is not whole records; of a compressed one this shows when it is read.</exception>
@@ -74,8 +77,8 @@ public static class ImageDataCatalog
     /// <param name="imagesPath">Unsigned bytes in three dimensions, for example <c>train-images-idx3-ubyte.gz</c>.</param>
     /// <param name="labelsPath">Unsigned bytes in one dimension, for example <c>train-labels-idx1-ubyte.gz</c>; or null.</param>
     /// <returns>
-    /// <c>Features</c> (Vector of Single: 1, height, width; levels 0 to 255) and, where there are labels, <c>Label</c> (Key of UInt32 with values "0", "1"
-    /// ... up to the highest label, at least to "9").
+    /// <c>Features</c> (Vector of Single: 1, height, width; levels 0 to 255) and, where there are labels, <c>Label</c> (Key of UInt32 with
+    /// values "0", "1" ... up to the highest label, at least to "9").
     /// </returns>
     /// <exception cref="FileNotFoundException">A file is missing.</exception>
     /// <exception cref="InvalidDataException">
@@ -89,7 +92,8 @@ public static class ImageDataCatalog
         if (labelsPath is null)
             return ImageRow.View(catalog, images.Rows(), images.Count, shape);
         byte[] labels = IdxLabels.Read(labelsPath, images);
-        string[] names = [.. Enumerable.Range(0, Math.Max(10, labels.Max() + 1)).Select(label => label.ToString(CultureInfo.InvariantCulture))];
+        int classes = Math.Max(10, labels.Max() + 1);
+        string[] names = [.. Enumerable.Range(0, classes).Select(label => label.ToString(CultureInfo.InvariantCulture))];
         return LabelledImageRow.View(catalog, images.Rows(labels), images.Count, shape, names);
     }
 }

@@ -1,4 +1,3 @@
-using Microsoft.ML;
 using Microsoft.ML.Data;
 using RealNvp.ML.Transforms;
 using RealNvp.ML.Transforms.Images.Pictures;
@@ -7,7 +6,8 @@ using RealNvp.ML.Transforms.Rows;
 namespace Microsoft.ML;
 
 /// <summary>
-/// The pictures by which image flows are judged: samples, interpolations between images, and images there and back. Flows of 1 or 3 channels.
+/// The pictures by which image flows are judged: samples, interpolations between images, and images there and back. Flows of 1 or 3
+/// channels.
 /// </summary>
 /// <example>
 /// <code>
@@ -38,13 +38,14 @@ public static class ImageFlowPictures
         ArgumentOutOfRangeException.ThrowIfLessThan(rows, 1);
         ImageGrid.Check(columns, margin, magnification);
         const string Image = "Image";
-        return ImageGrid.Compose(flow.SampleImages((long)rows * columns, seed, temperature, Image).GetColumn<MLImage>(Image), columns, margin, magnification);
+        IDataView samples = flow.SampleImages((long)rows * columns, seed, temperature, Image);
+        return ImageGrid.Compose(samples.GetColumn<MLImage>(Image), columns, margin, magnification);
     }
 
     /// <summary>
     /// The manifold through four images (appendix of the paper), side x side: with their latents z1 to z4 the images of
-    /// z = cos(phi) (cos(phi') z1 + sin(phi') z2) + sin(phi) (cos(phi') z3 + sin(phi') z4), phi from 0 to pi/2 downwards and phi' to the right. In the corners
-    /// stand the four images themselves, the first two above the last two.
+    /// z = cos(phi) (cos(phi') z1 + sin(phi') z2) + sin(phi) (cos(phi') z3 + sin(phi') z4), phi from 0 to pi/2 downwards and phi' to the
+    /// right. In the corners stand the four images themselves, the first two above the last two.
     /// </summary>
     /// <param name="flow">The flow; not a mixture.</param>
     /// <param name="images">A view with the feature column, of which the first four rows are taken.</param>
@@ -56,18 +57,22 @@ public static class ImageFlowPictures
     /// The flow is a mixture, which has no latent, or not over images of 1 or 3 channels with known levels.
     /// </exception>
     /// <exception cref="ArgumentException">There are fewer than four rows, or one holds NaN or infinite values.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">The feature column is missing or of another type, or <paramref name="side"/> is below 2.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// The feature column is missing or of another type, or <paramref name="side"/> is below 2.
+    /// </exception>
     public static MLImage Manifold(this RealNvpTransformer flow, IDataView images, int side = 8, int margin = 1, int magnification = 1)
     {
         LevelImage pictures = Prepare(flow, images);
         ArgumentOutOfRangeException.ThrowIfLessThan(side, 2);
         ImageGrid.Check(side, margin, magnification);
         float[] corners = flow.Runtime.Latents(Read(flow, images, 4));
-        return Compose(pictures, flow.Runtime.Features(LatentManifold.Interpolate(corners, side)), side * side, side, margin, magnification);
+        float[] cells = flow.Runtime.Features(LatentManifold.Interpolate(corners, side));
+        return Compose(pictures, cells, side * side, side, margin, magnification);
     }
 
     /// <summary>
-    /// Pairs of an image and what the flow gives back from its latent, side by side: the same but for rounding, or the flow is numerically unsound.
+    /// Pairs of an image and what the flow gives back from its latent, side by side: the same except for rounding, or the flow is
+    /// numerically unsound.
     /// </summary>
     /// <param name="flow">The flow; not a mixture.</param>
     /// <param name="images">A view with the feature column, of which the first rows are taken.</param>
@@ -79,7 +84,9 @@ public static class ImageFlowPictures
     /// <exception cref="InvalidOperationException">
     /// The flow is a mixture, which has no latent, or not over images of 1 or 3 channels with known levels.
     /// </exception>
-    /// <exception cref="ArgumentException">There are fewer rows than <paramref name="count"/>, or one holds NaN or infinite values.</exception>
+    /// <exception cref="ArgumentException">
+    /// There are fewer rows than <paramref name="count"/>, or one holds NaN or infinite values.
+    /// </exception>
     /// <exception cref="ArgumentOutOfRangeException">The feature column is missing or of another type, or a number is below 1.</exception>
     public static MLImage Reconstructions(
         this RealNvpTransformer flow, IDataView images, int count = 16, int pairsPerRow = 4, int margin = 1, int magnification = 1)
@@ -121,7 +128,10 @@ public static class ImageFlowPictures
                 throw new ArgumentException($"There are {row} rows in the view, expected {count} or more.", nameof(images));
             reader.Take(row);
             if (!rows.AsSpan(row * size, size).ToArray().All(float.IsFinite))
-                throw new ArgumentException($"Row {row} of the column '{flow.FeatureColumnName}' holds NaN or infinite values.", nameof(images));
+            {
+                throw new ArgumentException(
+                    $"Row {row} of the column '{flow.FeatureColumnName}' holds NaN or infinite values.", nameof(images));
+            }
         }
         return rows;
     }

@@ -1,4 +1,3 @@
-using Microsoft.ML;
 using RealNvp.ML.Export;
 using RealNvp.ML.Transforms;
 using RealNvp.ML.Transforms.MlNet;
@@ -9,12 +8,15 @@ namespace Microsoft.ML;
 public static class RealNvpCatalog
 {
     /// <summary>
-    /// Scores rows with a trained flow: adds Score, PredictedLabel, LogLikelihood, PValue and Latent (see <see cref="RealNvpTransformer"/>).
+    /// Scores rows with a trained flow: adds Score, PredictedLabel, LogLikelihood, PValue and Latent (see
+    /// <see cref="RealNvpTransformer"/>).
     /// </summary>
     /// <param name="catalog">The transforms catalog.</param>
     /// <param name="model">The flow, for example from <see cref="FlowModel.Load(string)"/>.</param>
     /// <param name="featureColumnName">The input: known-size vector of <see cref="float"/>.</param>
-    /// <param name="batchSize">Rows per batch, null chooses: a source whose rows come slowly may want fewer, for a batch is read ahead.</param>
+    /// <param name="batchSize">
+    /// Rows per batch, null chooses: a source whose rows come slowly may want fewer, for a batch is read ahead.
+    /// </param>
     /// <example>
     /// <code>
     /// var pipeline = mlContext.Transforms.Concatenate("Features", "Temperature", "Pressure", "Flow")
@@ -48,7 +50,9 @@ public static class RealNvpCatalog
         this TransformsCatalog catalog, string modelPath, string featureColumnName = "Features", int? batchSize = null)
         => ApplyRealNvp(catalog, FlowModel.Load(modelPath), featureColumnName, batchSize);
 
-    /// <summary>The flow inside a model, for example one that <c>mlContext.Model.Load</c> gave: to sample, to export, or to set another threshold.</summary>
+    /// <summary>
+    /// The flow inside a model, for example one that <c>mlContext.Model.Load</c> gave: to sample, to export, or to set another threshold.
+    /// </summary>
     /// <param name="model">A flow's transformer, or a chain with exactly one in it, however deep.</param>
     /// <returns>
     /// The flow as a transformer of its own that runs on the model's sessions and does not own them: it is good until the model is
@@ -65,11 +69,13 @@ public static class RealNvpCatalog
             ? found[0].Borrowed()
             : throw new ArgumentException($"The model holds {found.Length} flows, expected one.", nameof(model));
 
-        static IEnumerable<ITransformer> Flatten(ITransformer model) => model is IEnumerable<ITransformer> chain ? chain.SelectMany(Flatten) : [model];
+        static IEnumerable<ITransformer> Flatten(ITransformer model)
+            => model is IEnumerable<ITransformer> chain ? chain.SelectMany(Flatten) : [model];
     }
 
     /// <summary>
-    /// Draws rows from a trained flow, as <see cref="RealNvpTransformer.Sample"/>: lazily, in constant memory, the same ones in every enumeration.
+    /// Draws rows from a trained flow, as <see cref="RealNvpTransformer.Sample"/>: lazily, in constant memory, the same ones in every
+    /// enumeration.
     /// </summary>
     /// <param name="catalog">The data catalog.</param>
     /// <param name="model">The flow.</param>
@@ -79,10 +85,12 @@ public static class RealNvpCatalog
     /// <param name="outputColumnName">The name of the one column.</param>
     /// <remarks>The view holds its session until it is collected; where that matters, sample from a transformer and dispose that.</remarks>
     public static IDataView SampleRealNvp(
-        this DataOperationsCatalog catalog, FlowModel model, long count, int seed = 0, float temperature = 1, string outputColumnName = "Features")
+        this DataOperationsCatalog catalog, FlowModel model, long count, int seed = 0, float temperature = 1,
+        string outputColumnName = "Features")
     {
         ArgumentNullException.ThrowIfNull(catalog);
         ArgumentNullException.ThrowIfNull(model);
-        return new RealNvpTransformer(MlNetInternals.EnvironmentOf(catalog), model, new RealNvpColumns { Features = outputColumnName }).Sample(count, seed, temperature);
+        var columns = new RealNvpColumns { Features = outputColumnName };
+        return new RealNvpTransformer(MlNetInternals.EnvironmentOf(catalog), model, columns).Sample(count, seed, temperature);
     }
 }

@@ -14,16 +14,16 @@ using RealNvp.ML.Transforms.Sampling;
 namespace RealNvp.ML.Transforms;
 
 /// <summary>
-/// A trained Real NVP flow backwards: a column of latents becomes a column of features in the units of the training data, or of images. Made by
-/// <see cref="RealNvpTransformer.CreateSampler"/>; saved and loaded with <c>mlContext.Model</c>.
+/// A trained Real NVP flow backwards: a column of latents becomes a column of features in the units of the training data, or of images.
+/// Made by <see cref="RealNvpTransformer.CreateSampler"/>; saved and loaded with <c>mlContext.Model</c>.
 /// </summary>
 /// <remarks>
 /// <format type="text/markdown"><![CDATA[
 /// ### Input and output columns
 /// | Column | Type | Description |
 /// | -- | -- | -- |
-/// | `Latent` (input) | Known-size vector of Single | A point in latent space. Standard normal noise gives samples of the learned density. |
-/// | `Features` | Vector of Single | The features, with the training data's slot names where the flow knows them; of an image flow with channels, height and width. |
+/// | `Latent` (input) | Known-size vector of Single | A point in latent space: standard normal noise gives samples of the density. |
+/// | `Features` | Vector of Single | The features, with slot names where the flow knows them; of an image flow with its shape. |
 /// | `Image` | MLImage | In place of `Features` where images are asked for: values become levels, and these 0 to 255. |
 /// ]]></format>
 /// </remarks>
@@ -39,14 +39,18 @@ public sealed class RealNvpSampler : ITransformer, IDisposable
     private readonly LatentMap _map;
 
     /// <summary>A sampler that shares the sessions of <paramref name="runtime"/>.</summary>
-    internal RealNvpSampler(IHost host, FlowModel model, FlowRuntime? runtime, string latentColumnName, string outputColumnName, float temperature, bool asImages, int? batchSize)
+    internal RealNvpSampler(IHost host, FlowModel model, FlowRuntime? runtime, string latentColumnName, string outputColumnName,
+        float temperature, bool asImages, int? batchSize)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(latentColumnName);
         ArgumentException.ThrowIfNullOrWhiteSpace(outputColumnName);
         ArgumentOutOfRangeException.ThrowIfLessThan(batchSize ?? 1, 1, nameof(batchSize));
         CheckTemperature(temperature);
         if (model.IsMixture)
-            throw new InvalidOperationException($"The model is a mixture of {model.Members.Length} flows, whose latents do not say which member they belong to. Draw rows with Sample.");
+        {
+            throw new InvalidOperationException($"The model is a mixture of {model.Members.Length} flows, whose latents do not say which "
+                + "member they belong to. Draw rows with Sample.");
+        }
         Model = model;
         LatentColumnName = latentColumnName;
         OutputColumnName = outputColumnName;
@@ -126,6 +130,7 @@ public sealed class RealNvpSampler : ITransformer, IDisposable
         float temperature = reader.ReadSingle();
         bool asImages = reader.ReadBoolean();
         int batchSize = reader.ReadInt32();
-        return new(environment.Register(LoaderSignature), FlowStream.Load(context), null, latent, output, temperature, asImages, batchSize == FlowRuntime.DefaultBatchSize ? null : batchSize);
+        return new(environment.Register(LoaderSignature), FlowStream.Load(context), null, latent, output, temperature, asImages,
+            batchSize == FlowRuntime.DefaultBatchSize ? null : batchSize);
     }
 }

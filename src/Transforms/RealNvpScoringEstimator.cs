@@ -1,5 +1,4 @@
 using Microsoft.ML;
-using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
 using RealNvp.ML.Export;
 using RealNvp.ML.Transforms.MlNet;
@@ -9,8 +8,8 @@ using RealNvp.ML.Transforms.Scoring;
 namespace RealNvp.ML.Transforms;
 
 /// <summary>
-/// Puts a flow that is already trained into a pipeline; made by <see cref="RealNvpCatalog"/>. Nothing is learned: fitting checks the input column and gives
-/// a <see cref="RealNvpTransformer"/>.
+/// Puts a flow that is already trained into a pipeline; made by <see cref="RealNvpCatalog"/>. Nothing is learned: fitting checks the input
+/// column and gives a <see cref="RealNvpTransformer"/>.
 /// </summary>
 public sealed class RealNvpScoringEstimator : IEstimator<RealNvpTransformer>
 {
@@ -45,7 +44,8 @@ public sealed class RealNvpScoringEstimator : IEstimator<RealNvpTransformer>
         => OutputShape(inputSchema, _columns, hasLatent: !_model.IsMixture, hasNames: !_model.Metadata.FeatureNames.IsEmpty);
 
     /// <summary>
-    /// The schema shape behind any estimator of flows: the input with the columns of <see cref="RealNvpTransformer"/> added, annotations included.
+    /// The schema shape after any estimator of flows: the input with the columns of <see cref="RealNvpTransformer"/> added, annotations
+    /// included.
     /// </summary>
     /// <param name="input">The shape of the input.</param>
     /// <param name="columns">The columns' names.</param>

@@ -17,8 +17,9 @@ using RealNvp.ML.Transforms.Scoring;
 namespace RealNvp.ML.Transforms;
 
 /// <summary>
-/// Scores rows with a trained Real NVP flow through ONNX Runtime, in batches, and draws new rows from it. Saved with <c>mlContext.Model.Save</c>, alone or
-/// in a pipeline, it loads again with <c>mlContext.Model.Load</c> in any application that has this library beside it; no registration is needed.
+/// Scores rows with a trained Real NVP flow through ONNX Runtime, in batches, and draws new rows from it. Saved with
+/// <c>mlContext.Model.Save</c>, alone or in a pipeline, it loads again with <c>mlContext.Model.Load</c> in any application that has this
+/// library beside it; no registration is needed.
 /// </summary>
 /// <remarks>
 /// <format type="text/markdown"><![CDATA[
@@ -32,12 +33,13 @@ namespace RealNvp.ML.Transforms;
 /// | `PValue` | Single | The share of held-out rows, this one counted, that score as high or higher. |
 /// | `Typicality` | Single | \|Score - mean held-out score\|: how far the row is from the typical set, on either side. |
 /// | `TypicalityPValue` | Single | The share of held-out rows, this one counted, whose typicality is as high or higher. |
-/// | `BitsPerDimension` | Single | Where named in <see cref="RealNvpColumns"/>: bits per dimension of the centre of the row's bin, for discrete data. |
+/// | `BitsPerDimension` | Single | Where named in <see cref="RealNvpColumns"/>: of the centre of the row's bin, for discrete data. |
 /// | `Contributions` | Vector of Single | Where named in <see cref="RealNvpColumns"/>: what each feature adds to the score. |
 /// | `Latent` | Vector of Single | The row in latent space, where training rows are standard normal. Not for a mixture of flows. |
 ///
-/// Only what a reader asks for is computed. Cursors read ahead by one batch. Transformers may be used by many threads at once; a `PredictionEngine`, as
-/// always, by one. Disposing an engine disposes the transformer too, unless it was made with `OwnsTransformer = false`.
+/// Only what a reader asks for is computed. Cursors read ahead by one batch. Transformers may be used by many threads at once; a
+/// `PredictionEngine`, as always, by one. Disposing an engine disposes the transformer too, unless it was made with
+/// `OwnsTransformer = false`.
 /// ]]></format>
 /// </remarks>
 /// <example>
@@ -69,7 +71,8 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     /// <param name="columns">Column names; ML.NET's own by default.</param>
     /// <param name="batchSize">Rows per batch; null chooses.</param>
     internal RealNvpTransformer(IHostEnvironment environment, FlowModel model, RealNvpColumns? columns = null, int? batchSize = null)
-        : this(environment.Register(LoaderSignature), model, null, columns ?? RealNvpColumns.Default, model.Calibration.Threshold, batchSize) { }
+        : this(environment.Register(LoaderSignature), model, null, columns ?? RealNvpColumns.Default, model.Calibration.Threshold,
+            batchSize) { }
 
     /// <summary>A transformer that shares sessions which are there already.</summary>
     internal RealNvpTransformer(IHost host, FlowModel model, FlowRuntime others, RealNvpColumns columns)
@@ -122,14 +125,15 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     bool ITransformer.IsRowToRowMapper => true;
 
     /// <summary>
-    /// The same flow with another threshold on the score. It shares this transformer's sessions and must be disposed too; either may be disposed first.
+    /// The same flow with another threshold on the score. It shares this transformer's sessions and must be disposed too; either may be
+    /// disposed first.
     /// </summary>
     /// <param name="threshold">In nats, as <c>Score</c>; may be infinite, not NaN.</param>
     public RealNvpTransformer WithThreshold(float threshold) => With(Model, threshold);
 
     /// <summary>
-    /// The same flow with other columns, for example with contributions. It shares this transformer's sessions and must be disposed too; either may be
-    /// disposed first.
+    /// The same flow with other columns, for example with contributions. It shares this transformer's sessions and must be disposed too;
+    /// either may be disposed first.
     /// </summary>
     /// <param name="columns">The names of the columns to read and to add.</param>
     public RealNvpTransformer WithColumns(RealNvpColumns columns)
@@ -139,12 +143,14 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     }
 
     /// <summary>
-    /// The same image flow over images of another size: it is convolutional throughout, and samples images larger than those it was trained on. Without
-    /// calibration and contributions, and with sessions of its own; must be disposed too.
+    /// The same image flow over images of another size: it is convolutional throughout, and samples images larger than those it was trained
+    /// on. Without calibration and contributions, and with sessions of its own; must be disposed too.
     /// </summary>
     /// <param name="height">A multiple of <see cref="FlowModel.ImageSizeUnit"/>.</param>
     /// <param name="width">A multiple of <see cref="FlowModel.ImageSizeUnit"/>.</param>
-    /// <exception cref="FlowModelException">The flow is over vectors, or the size does not fit its steps: the nearest that do are named.</exception>
+    /// <exception cref="FlowModelException">
+    /// The flow is over vectors, or the size does not fit its steps: the nearest that do are named.
+    /// </exception>
     /// <example>
     /// <code>
     /// using RealNvpTransformer large = flow.WithImageSize(96, 96);
@@ -158,8 +164,8 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     }
 
     /// <summary>
-    /// The same flow with the threshold that flags a share <paramref name="contamination"/> of rows like the training rows, from the held-out scores.
-    /// It shares this transformer's sessions and must be disposed too; either may be disposed first.
+    /// The same flow with the threshold that flags a share <paramref name="contamination"/> of rows like the training rows, from the
+    /// held-out scores. It shares this transformer's sessions and must be disposed too; either may be disposed first.
     /// </summary>
     /// <param name="contamination">From 0 to below 1. Where the held-out scores are too few for it, nothing is flagged.</param>
     public RealNvpTransformer WithContamination(double contamination)
@@ -188,17 +194,24 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     }
 
     /// <summary>
-    /// Bits per dimension of discrete data, as papers print them: the mean over the rows of -(LL + sum ln delta) / (D ln 2), each row's averaged over draws of
-    /// v + (u - 1/2) delta with uniform u, for a column value v is the centre of a bin of the width delta. One pass, in constant memory; draw d of row i depends on
-    /// the seed, i and d alone. The column of the same name is of the centre, without noise, and another number.
+    /// Bits per dimension of discrete data, as papers print them: the mean over the rows of -(LL + sum ln delta) / (D ln 2), each row's
+    /// averaged over draws of v + (u - 1/2) delta with uniform u, for a column value v is the centre of a bin of the width delta. One pass,
+    /// in constant memory; draw d of row i depends on the seed, i and d alone. The column of the same name is of the centre, without noise,
+    /// and another number.
     /// </summary>
     /// <param name="data">A view with the feature column.</param>
     /// <param name="draws">Draws per row, 1 or more: more of them take noise out of the figure, which is right in the mean for any.</param>
     /// <param name="seed">Which noise.</param>
     /// <exception cref="InvalidOperationException">The model is not discrete (<see cref="FlowModel.IsDiscrete"/>).</exception>
-    /// <remarks>Pixels between an image flow's levels, or all in the lower half of them, are told in a warning in the context's log.</remarks>
-    /// <exception cref="ArgumentException">There is no row, some hold NaN or infinite values (their number is named), or a pixel is outside the levels of training.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">The feature column is missing or of another type, or <paramref name="draws"/> is below 1.</exception>
+    /// <remarks>
+    /// Pixels between an image flow's levels, or all in the lower half of them, are named in a warning in the context's log.
+    /// </remarks>
+    /// <exception cref="ArgumentException">
+    /// There is no row, some hold NaN or infinite values (their number is named), or a pixel is outside the levels of training.
+    /// </exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// The feature column is missing or of another type, or <paramref name="draws"/> is below 1.
+    /// </exception>
     /// <example>
     /// <code>
     /// BitsPerDimensionEstimate bits = flow.BitsPerDimension(testImages);
@@ -216,8 +229,8 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     }
 
     /// <summary>
-    /// Draws rows from the flow: one column named as the feature column, with the slot names of the training data. Rows are made while they are read,
-    /// in constant memory, the same ones in every enumeration; row i depends on the seed and i alone.
+    /// Draws rows from the flow: one column named as the feature column, with the slot names of the training data. Rows are made while they
+    /// are read, in constant memory, the same ones in every enumeration; row i depends on the seed and i alone.
     /// </summary>
     /// <param name="count">How many rows.</param>
     /// <param name="seed">Which rows.</param>
@@ -231,9 +244,10 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     }
 
     /// <summary>
-    /// Draws pictures from an image flow: the rows of <see cref="Sample"/> as one column of <see cref="MLImage"/>, grey or colour: each value v of levels
-    /// of the width w becomes the nearest of them, floor(v / w + 1/2), and the levels 0 to k - 1 are spread over 0 to 255. An image is valid until the reader goes on to
-    /// the next row, as with ML.NET's own columns: save it or copy its pixels while reading.
+    /// Draws pictures from an image flow: the rows of <see cref="Sample"/> as one column of <see cref="MLImage"/>, grey or colour: each
+    /// value v of levels of the width w becomes the nearest of them, floor(v / w + 1/2), and the levels 0 to k - 1 are spread over 0 to
+    /// 255. An image is valid until the reader goes on to the next row, as with ML.NET's own columns: save it or copy its pixels while
+    /// reading.
     /// </summary>
     /// <param name="count">How many.</param>
     /// <param name="seed">Which.</param>
@@ -256,45 +270,58 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     }
 
     /// <summary>
-    /// A transformer from a column of latents to a column of features: the flow backwards. It shares this transformer's sessions and must be disposed too;
-    /// either may be disposed first.
+    /// A transformer from a column of latents to a column of features: the flow backwards. It shares this transformer's sessions and must
+    /// be disposed too; either may be disposed first.
     /// </summary>
     /// <param name="latentColumnName">The column to read; by default the one that this transformer adds.</param>
     /// <param name="outputColumnName">The column to add; by default named as the feature column, or <c>Image</c> for images.</param>
     /// <param name="temperature">Multiplies the latents.</param>
-    /// <param name="asImages">Whether the column is to hold <see cref="MLImage"/>, as <see cref="SampleImages"/> makes them, and not vectors.</param>
+    /// <param name="asImages">
+    /// Whether the column is to hold <see cref="MLImage"/>, as <see cref="SampleImages"/> makes them, and not vectors.
+    /// </param>
     /// <exception cref="InvalidOperationException">
-    /// The flow is a mixture, whose latents do not say which member they belong to: use <see cref="Sample"/>. Or images are asked for, and it is not over
-    /// images of 1 or 3 channels with known levels.
+    /// The flow is a mixture, whose latents do not say which member they belong to: use <see cref="Sample"/>. Or images are asked for, and
+    /// it is not over images of 1 or 3 channels with known levels.
     /// </exception>
-    public RealNvpSampler CreateSampler(string? latentColumnName = null, string? outputColumnName = null, float temperature = 1, bool asImages = false)
-        => new(_host, Model, _runtime, latentColumnName ?? _columns.Latent, outputColumnName ?? (asImages ? "Image" : _columns.Features), temperature, asImages, _batchSize);
+    public RealNvpSampler CreateSampler(
+        string? latentColumnName = null, string? outputColumnName = null, float temperature = 1, bool asImages = false)
+        => new(_host, Model, _runtime, latentColumnName ?? _columns.Latent, outputColumnName ?? (asImages ? "Image" : _columns.Features),
+            temperature, asImages, _batchSize);
 
     /// <summary>
-    /// Writes the density graph with score, label and p-value to an ONNX file, after its exact bytes have given the trained flow's results on the stored
-    /// probe rows; the errors stand in the file's metadata. The graph's input <c>Threshold</c> defaults to <see cref="Threshold"/>.
+    /// Writes the density graph with score, label and p-value to an ONNX file, after its exact bytes have given the trained flow's results
+    /// on the stored probe rows; the errors stand in the file's metadata. The graph's input <c>Threshold</c> defaults to
+    /// <see cref="Threshold"/>.
     /// </summary>
     /// <exception cref="FlowParityException">The graph disagrees with the trained flow. Nothing is written.</exception>
     public void ExportDensity(string path) => Export(
-        path, parity => Model.BuildDensityGraph(DensityOutputs.Decision, parity, Threshold), (model, graph) => FlowParity.CheckDensity(model, graph, Threshold));
+        path, parity => Model.BuildDensityGraph(DensityOutputs.Decision, parity, Threshold),
+        (model, graph) => FlowParity.CheckDensity(model, graph, Threshold));
 
     /// <summary>
-    /// Writes the sampling graph to an ONNX file, after its exact bytes have given the stored probe rows back from the trained flow's latents; the errors
-    /// stand in the file's metadata.
+    /// Writes the sampling graph to an ONNX file, after its exact bytes have given the stored probe rows back from the trained flow's
+    /// latents; the errors stand in the file's metadata.
     /// </summary>
-    /// <remarks>An image flow from <see cref="WithImageSize"/> has no probes: its graph is checked as <see cref="ExportSampler(string, int, int)"/> does.</remarks>
+    /// <remarks>
+    /// An image flow from <see cref="WithImageSize"/> has no probes: its graph is checked as <see cref="ExportSampler(string, int, int)"/>
+    /// does.
+    /// </remarks>
     /// <exception cref="FlowParityException">The graph disagrees with the trained flow. Nothing is written.</exception>
     public void ExportSampler(string path)
-        => Export(path, Model.BuildSamplingGraph, Model.InputShape.IsImage && Model.Probes.Count == 0 ? FlowParity.CheckRoundTrip : FlowParity.CheckSampling);
+        => Export(path, Model.BuildSamplingGraph,
+            Model.InputShape.IsImage && Model.Probes.Count == 0 ? FlowParity.CheckRoundTrip : FlowParity.CheckSampling);
 
     /// <summary>
-    /// Writes the sampling graph of images of another size to an ONNX file, after the graph of the trained size has given the stored probe rows back, and the
-    /// exact bytes of the other size are undone by the density graph of that size (<see cref="FlowParity.CheckRoundTrip"/>).
+    /// Writes the sampling graph of images of another size to an ONNX file, after the graph of the trained size has given the stored probe
+    /// rows back, and the density graph of the other size has given the latents of its samples back from the exact bytes of that size,
+    /// within a root mean square error of 0.01.
     /// </summary>
     /// <param name="path">The file.</param>
     /// <param name="height">A multiple of <see cref="FlowModel.ImageSizeUnit"/>.</param>
     /// <param name="width">A multiple of <see cref="FlowModel.ImageSizeUnit"/>.</param>
-    /// <exception cref="FlowModelException">The flow is over vectors, or the size does not fit its steps: the nearest that do are named.</exception>
+    /// <exception cref="FlowModelException">
+    /// The flow is over vectors, or the size does not fit its steps: the nearest that do are named.
+    /// </exception>
     /// <exception cref="FlowParityException">A graph disagrees. Nothing is written.</exception>
     /// <example>
     /// <code>
@@ -309,8 +336,8 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     }
 
     /// <summary>
-    /// Lets go of the sessions; they are freed when no transformer that shares them is left. Reading through this one afterwards, also through views and
-    /// cursors made before, throws <see cref="ObjectDisposedException"/>.
+    /// Lets go of the sessions; they are freed when no transformer that shares them is left. Reading through this one afterwards, also
+    /// through views and cursors made before, throws <see cref="ObjectDisposedException"/>.
     /// </summary>
     public void Dispose() => _runtime.Dispose();
 
@@ -318,8 +345,9 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     void ICanSaveModel.Save(ModelSaveContext ctx)
     {
         BinaryWriter writer = MlNetInternals.BeginSave(ctx, s_layout);
-        foreach (string? name in (string?[])[_columns.Features, _columns.Score, _columns.PredictedLabel, _columns.LogLikelihood, _columns.PValue,
-            _columns.Typicality, _columns.TypicalityPValue, _columns.BitsPerDimension, _columns.Contributions, _columns.Latent])
+        foreach (string? name in (string?[])[_columns.Features, _columns.Score, _columns.PredictedLabel, _columns.LogLikelihood,
+            _columns.PValue, _columns.Typicality, _columns.TypicalityPValue, _columns.BitsPerDimension, _columns.Contributions,
+            _columns.Latent])
         {
             writer.Write(name ?? "");
         }
@@ -347,11 +375,13 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
         };
         float threshold = reader.ReadSingle();
         int batchSize = reader.ReadInt32(); // the default stands for one that was not chosen
-        return new(environment.Register(LoaderSignature), FlowStream.Load(context), null, columns, threshold, batchSize == FlowRuntime.DefaultBatchSize ? null : batchSize);
+        return new(environment.Register(LoaderSignature), FlowStream.Load(context), null, columns, threshold,
+            batchSize == FlowRuntime.DefaultBatchSize ? null : batchSize);
     }
 
     private void Export(
-        string path, Func<IReadOnlyDictionary<string, string>?, byte[]> build, Func<FlowModel, byte[], IReadOnlyDictionary<string, string>> check)
+        string path, Func<IReadOnlyDictionary<string, string>?, byte[]> build,
+        Func<FlowModel, byte[], IReadOnlyDictionary<string, string>> check)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         _runtime.ThrowIfDisposed();

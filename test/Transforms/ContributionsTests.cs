@@ -3,7 +3,6 @@ using Microsoft.ML.Data;
 using RealNvp.ML.Export;
 using RealNvp.ML.Transforms;
 using RealNvp.ML.Transforms.MlNet;
-using RealNvp.ML.Transforms.Scoring;
 
 namespace RealNvp.ML.Tests.Transforms;
 

@@ -87,7 +87,8 @@ internal sealed record ImageDesign : FlowDesign
     public override ColumnFacts Facts(WeightedRows training, ColumnStatistics? statistics, ColumnNames column, Action<string> warn)
     {
         float width = LevelWidth ?? PixelLevels.Width(training.Values, Levels);
-        var levels = new LevelCheck(column.Name, new(Levels, width), "set Image.Levels and Image.LevelWidth, or the scale of ExtractPixels");
+        var levels = new LevelCheck(
+            column.Name, new(Levels, width), "set Image.Levels and Image.LevelWidth, or the scale of ExtractPixels");
         levels.Add(training.Values);
         foreach (string warning in levels.Warnings())
             warn(warning);

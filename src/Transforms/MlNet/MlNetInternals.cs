@@ -1,17 +1,18 @@
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using Microsoft.ML;
-using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
 
-// ML.NET finds the loaders of a saved model by these attributes, after it has loaded the assembly that the model names: no registration is needed.
-// The attribute type is internal to ML.NET; without IgnoresAccessChecksTo the runtime drops it silently. The compiler sees it through a publicized
-// copy of the reference assembly (eng/Publicize.targets); the genuine assembly is what runs.
+// ML.NET finds the loaders of a saved model by these attributes, after it has loaded the assembly that the model names: no registration is
+// needed. The attribute type is internal to ML.NET; without IgnoresAccessChecksTo the runtime drops it silently. The compiler sees it
+// through a publicized copy of the reference assembly (eng/Publicize.targets); the genuine assembly is what runs.
 [assembly: IgnoresAccessChecksTo("Microsoft.ML.Core")]
 
 namespace System.Runtime.CompilerServices
 {
-    /// <summary>Asks the runtime to let this assembly use the non-public types of another. Known to the runtime by name; declared nowhere public.</summary>
+    /// <summary>
+    /// Asks the runtime to let this assembly use the non-public types of another. Known to the runtime by name; declared nowhere public.
+    /// </summary>
     [AttributeUsage(AttributeTargets.Assembly, AllowMultiple = true)]
     internal sealed class IgnoresAccessChecksToAttribute(string assemblyName) : Attribute
     {
@@ -49,7 +50,8 @@ namespace RealNvp.ML.Transforms.MlNet
             string assembly = typeof(MlNetInternals).Assembly.GetName().Name!;
             object version = Activator.CreateInstance(versionType,
                 layout.ModelSignature, layout.Version, layout.Version, layout.Version, assembly, layout.LoaderSignature, null)!;
-            typeof(ModelSaveContext).GetMethod("SetVersionInfo", BindingFlags.Instance | BindingFlags.NonPublic)!.Invoke(context, [version]);
+            typeof(ModelSaveContext).GetMethod("SetVersionInfo", BindingFlags.Instance | BindingFlags.NonPublic)!
+                .Invoke(context, [version]);
             return Writer(context);
         }
 
@@ -75,8 +77,8 @@ namespace RealNvp.ML.Transforms.MlNet
             object header = Member(context, "Header");
             uint needed = (uint)Member(header, "ModelVerReadable");
             return needed <= layout.Version ? Reader(context) : throw new InvalidDataException(
-                $"The saved {layout.LoaderSignature} is of layout {needed:X8}, and this version of RealNvp.ML reads up to {layout.Version:X8}: "
-                + "the file is newer. Load it with the version that saved it, or a later one.");
+                $"The saved {layout.LoaderSignature} is of layout {needed:X8}, and this version of RealNvp.ML reads up to "
+                + $"{layout.Version:X8}: the file is newer. Load it with the version that saved it, or a later one.");
 
             static object Member(object owner, string name)
                 => owner.GetType().GetField(name, BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic)!.GetValue(owner)!;
@@ -109,7 +111,10 @@ namespace RealNvp.ML.Transforms.MlNet
         [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "get_FallbackToCpu")]
         public static extern bool FallbackToCpu([UnsafeAccessorType(EnvironmentType)] object environment);
 
-        /// <summary>The seed given to the MLContext itself, or null. Unlike the randomness of a registered host it does not depend on what was registered before.</summary>
+        /// <summary>
+        /// The seed given to the MLContext itself, or null. Unlike the randomness of a registered host it does not depend on what was
+        /// registered before.
+        /// </summary>
         [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "get_Seed")]
         public static extern int? Seed([UnsafeAccessorType(EnvironmentType)] object environment);
 
@@ -151,7 +156,8 @@ namespace RealNvp.ML.Transforms.MlNet
         /// <param name="refusal">The message of the InvalidOperationException.</param>
         public static IDataView RefusingOnnx(IDataView view, IDataView source, string refusal)
         {
-            Type transform = typeof(DataOperationsCatalog).Assembly.GetType("Microsoft.ML.Model.OnnxConverter.ITransformCanSaveOnnx", throwOnError: true)!;
+            Type transform = typeof(DataOperationsCatalog).Assembly
+                .GetType("Microsoft.ML.Model.OnnxConverter.ITransformCanSaveOnnx", throwOnError: true)!;
             object proxy = DispatchProxy.Create(transform, typeof(OnnxRefusal));
             ((OnnxRefusal)proxy).Set(view, source, refusal);
             return (IDataView)proxy;

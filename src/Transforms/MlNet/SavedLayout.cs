@@ -1,8 +1,8 @@
 namespace RealNvp.ML.Transforms.MlNet;
 
 /// <summary>
-/// What a transformer writes into a saved model. Each layout has a number of its own: whoever changes what is written raises it, and goes on
-/// reading the older ones.
+/// What a transformer writes into a saved model. Each layout has a number of its own: whoever changes what is written raises it, and goes
+/// on reading the older ones.
 /// </summary>
 /// <param name="ModelSignature">Eight ASCII characters that mark the layout.</param>
 /// <param name="LoaderSignature">At most 24 ASCII characters: the name in the assembly's LoadableClass attribute.</param>

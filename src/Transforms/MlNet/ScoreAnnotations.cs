@@ -29,8 +29,11 @@ internal static class ScoreAnnotations
         uint highest = 0;
         foreach (DataViewSchema.Column column in schema)
         {
-            if (column.Annotations.Schema.GetColumnOrNull(SetId) is not { Type: KeyDataViewType { RawType: var raw } } || raw != typeof(uint))
+            if (column.Annotations.Schema.GetColumnOrNull(SetId) is not { Type: KeyDataViewType { RawType: var raw } }
+                || raw != typeof(uint))
+            {
                 continue;
+            }
             uint id = 0;
             column.Annotations.GetValue(SetId, ref id);
             highest = Math.Max(highest, id);

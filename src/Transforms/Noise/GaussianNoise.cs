@@ -3,10 +3,10 @@ using System.Runtime.CompilerServices;
 namespace RealNvp.ML.Transforms.Noise;
 
 /// <summary>
-/// Standard normal noise by row: what row i gets depends on the seed and i alone, whichever thread draws it and in whatever order, and is the same to the
-/// last bit on every platform. Three parts: the counter-based generator <see cref="Philox"/>, a uniform from each of its words, and the
-/// inverse of the normal distribution function (Wichura, algorithm AS 241, PPND16). Only IEEE basic operations and square roots are used, for libraries
-/// of mathematical functions differ.
+/// Standard normal noise by row: what row i gets depends on the seed and i alone, whichever thread draws it and in whatever order, and is
+/// the same to the last bit on every platform. Three parts: the counter-based generator <see cref="Philox"/>, a uniform from each of its
+/// words, and the inverse of the normal distribution function (Wichura, algorithm AS 241, PPND16). Only IEEE basic operations and square
+/// roots are used, for libraries of mathematical functions differ.
 /// </summary>
 /// <remarks>A uniform of 32 bits reaches 6.3 standard deviations; beyond lies one value in four thousand million.</remarks>
 /// <example>
@@ -47,7 +47,9 @@ public readonly struct GaussianNoise
         return (int)((ulong)words[0] * (uint)count >> 32);
     }
 
-    /// <summary>The x at which the standard normal distribution function is <paramref name="p"/>, to about 1 part in 10^16. 0 &lt; p &lt; 1.</summary>
+    /// <summary>
+    /// The x at which the standard normal distribution function is <paramref name="p"/>, to about 1 part in 10^16. 0 &lt; p &lt; 1.
+    /// </summary>
     internal static double InverseNormal(double p)
     {
         double q = p - 0.5;
@@ -97,7 +99,8 @@ public readonly struct GaussianNoise
         }
         double f = mantissa - 1, s = f / (2 + f), z = s * s, w = z * z;
         double even = w * (3.999999999940941908e-01 + w * (2.222219843214978396e-01 + w * 1.531383769920937332e-01));
-        double odd = z * (6.666666666666735130e-01 + w * (2.857142874366239149e-01 + w * (1.818357216161805012e-01 + w * 1.479819860511658591e-01)));
+        double odd = z * (6.666666666666735130e-01
+            + w * (2.857142874366239149e-01 + w * (1.818357216161805012e-01 + w * 1.479819860511658591e-01)));
         double halfSquare = 0.5 * f * f;
         return exponent * ln2High - ((halfSquare - (s * (halfSquare + odd + even) + exponent * ln2Low)) - f);
     }

@@ -1,8 +1,8 @@
 namespace RealNvp.ML.Transforms.Noise;
 
 /// <summary>
-/// The counter-based generator Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): a key and a counter give four random
-/// words, independent of those of any other counter, so that noise can be drawn in any order and by any thread.
+/// The counter-based generator Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): a key and a counter
+/// give four random words, independent of those of any other counter, so that noise can be drawn in any order and by any thread.
 /// </summary>
 internal static class Philox
 {

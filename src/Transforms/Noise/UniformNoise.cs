@@ -1,8 +1,8 @@
 namespace RealNvp.ML.Transforms.Noise;
 
 /// <summary>
-/// Uniform noise by row and draw: what draw d of row i gets depends on the seed, i and d alone, is independent of <see cref="GaussianNoise"/> of the same
-/// seed, and is the same to the last bit on every platform.
+/// Uniform noise by row and draw: what draw d of row i gets depends on the seed, i and d alone, is independent of
+/// <see cref="GaussianNoise"/> of the same seed, and is the same to the last bit on every platform.
 /// </summary>
 internal readonly struct UniformNoise(int seed)
 {

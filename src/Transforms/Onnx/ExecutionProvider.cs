@@ -19,8 +19,8 @@ internal sealed class ExecutionProvider
     public bool IsCuda => _cudaDevice is not null;
 
     /// <summary>
-    /// What <c>MLContext.GpuDeviceId</c> asks for. Where the GPU cannot be used, <c>MLContext.FallbackToCpu</c> decides between the CPU, with a warning
-    /// on the host's channel, and an error.
+    /// What <c>MLContext.GpuDeviceId</c> asks for. Where the GPU cannot be used, <c>MLContext.FallbackToCpu</c> decides between the CPU,
+    /// with a warning on the host's channel, and an error.
     /// </summary>
     /// <exception cref="InvalidOperationException">A GPU is asked for, cannot be used, and falling back is not allowed.</exception>
     public static ExecutionProvider For(IHost host)
@@ -40,7 +40,8 @@ internal sealed class ExecutionProvider
         Exception? cause = null;
         if (!hasCuda())
         {
-            problem = $"GPU {device} is asked for, but this ONNX Runtime has no CUDA provider: use the package Microsoft.ML.OnnxRuntime.Gpu in place of Microsoft.ML.OnnxRuntime";
+            problem = $"GPU {device} is asked for, but this ONNX Runtime has no CUDA provider: use the package "
+                + "Microsoft.ML.OnnxRuntime.Gpu in place of Microsoft.ML.OnnxRuntime";
         }
         else
         {
@@ -73,8 +74,8 @@ internal sealed class ExecutionProvider
     /// <param name="options">The options.</param>
     /// <param name="device">The number of the GPU.</param>
     /// <param name="useTf32">
-    /// Whether matrix products may round their factors to 10 bits. ONNX Runtime's own default does, and log-likelihoods then differ from the
-    /// trained flow's by more than rounding in float32.
+    /// Whether matrix products may round their factors to 10 bits. ONNX Runtime's own default does, and log-likelihoods then differ from
+    /// the trained flow's by more than rounding in float32.
     /// </param>
     /// <exception cref="OnnxRuntimeException">The CUDA libraries are missing, or the device does not exist.</exception>
     internal static void AppendCuda(SessionOptions options, int device, bool useTf32 = false)
@@ -88,7 +89,9 @@ internal sealed class ExecutionProvider
         options.AppendExecutionProvider_CUDA(cuda);
     }
 
-    /// <summary>The end of ONNX Runtime's message, which names the missing library, without the places in its own source before it.</summary>
+    /// <summary>
+    /// The end of ONNX Runtime's message, which names the missing library, without the places in its own source before it.
+    /// </summary>
     internal static string Reason(string message)
     {
         const string mark = "with error: ";

@@ -4,8 +4,9 @@ using RealNvp.ML.Export;
 namespace RealNvp.ML.Transforms.Onnx;
 
 /// <summary>
-/// A transformer's hold on the graphs of a flow in ONNX Runtime. Transformers that differ only in threshold, and the samplers made from them, share the
-/// sessions: each has a hold of its own, disposing one does not disturb the others, and the last one frees the sessions. Graphs are built at first use.
+/// A transformer's hold on the graphs of a flow in ONNX Runtime. Transformers that differ only in threshold, and the samplers made from
+/// them, share the sessions: each has a hold of its own, disposing one does not disturb the others, and the last one frees the sessions.
+/// Graphs are built at first use.
 /// </summary>
 internal sealed class FlowRuntime : IDisposable
 {
@@ -60,7 +61,9 @@ internal sealed class FlowRuntime : IDisposable
     /// <exception cref="ObjectDisposedException">This hold was disposed.</exception>
     public OnnxSession Sampling => Get(sampling: true);
 
-    /// <summary>Rows per batch where so many are asked for, or null: what this device does best. Large images take fewer in any case.</summary>
+    /// <summary>
+    /// Rows per batch where so many are asked for, or null: what this device does best. Large images take fewer in any case.
+    /// </summary>
     public int RowsPerBatch(int? asked) => _sessions.RowsPerBatch(asked);
 
     /// <summary>The log-likelihoods, in nats, of rows [n, size], row-major.</summary>
@@ -124,13 +127,14 @@ internal sealed class FlowRuntime : IDisposable
     private sealed class Sessions(IHost host, FlowModel model)
     {
         /// <summary>
-        /// A flow over vectors runs on one core per call unless its graph is larger than this: splitting a batch of a millisecond gains 10% on idle cores
-        /// and halves the throughput on busy ones, where several cursors or other processes run.
+        /// A flow over vectors runs on one core per call unless its graph is larger than this: splitting a batch of a millisecond gains 10%
+        /// on idle cores and halves the throughput on busy ones, where several cursors or other processes run.
         /// </summary>
         private const int SmallGraph = 4 << 20;
 
         /// <summary>
-        /// Values in a batch of images: their nets take a hundred times the memory, and on a CPU batches of 8 images of 3 x 32 x 32 are as fast as any larger.
+        /// Values in a batch of images: their nets take a hundred times the memory, and on a CPU batches of 8 images of 3 x 32 x 32 are as
+        /// fast as any larger.
         /// </summary>
         private const int MaxImageValues = 1 << 18;
 
@@ -190,6 +194,7 @@ internal sealed class FlowRuntime : IDisposable
                 return _provider ??= ExecutionProvider.For(host);
         }
 
-        private OnnxSession Load(byte[] graph) => new(graph, Provider(), threads: model.InputShape.IsImage || graph.Length > SmallGraph ? 0 : 1);
+        private OnnxSession Load(byte[] graph)
+            => new(graph, Provider(), threads: model.InputShape.IsImage || graph.Length > SmallGraph ? 0 : 1);
     }
 }

@@ -4,7 +4,9 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace RealNvp.ML.Transforms.Onnx;
 
-/// <summary>A tensor of a graph over our own memory: rows of equal width, or with width 0 a fixed tensor of one value that is no part of the batch.</summary>
+/// <summary>
+/// A tensor of a graph over our own memory: rows of equal width, or with width 0 a fixed tensor of one value that is no part of the batch.
+/// </summary>
 internal sealed class OnnxTensor
 {
     private OnnxTensor(string name, int width, int length)
@@ -46,8 +48,8 @@ internal sealed class OnnxTensor
 }
 
 /// <summary>
-/// The tensors of one cursor or row mapper, bound to a session: fill the inputs, run, read the outputs. Nothing is allocated per run of the same size.
-/// For one thread at a time.
+/// The tensors of one cursor or row mapper, bound to a session: fill the inputs, run, read the outputs. Nothing is allocated per run of the
+/// same size. For one thread at a time.
 /// </summary>
 internal sealed class OnnxBatch : IDisposable
 {

@@ -2,12 +2,15 @@ using Microsoft.ML.OnnxRuntime;
 
 namespace RealNvp.ML.Transforms.Onnx;
 
-/// <summary>The native library of ONNX Runtime, which the application chooses: what it can do, and what to say where it is missing.</summary>
+/// <summary>
+/// The native library of ONNX Runtime, which the application chooses: what it can do, and what to say where it is missing.
+/// </summary>
 internal static class OnnxLibrary
 {
     /// <summary>What is said where the library is missing.</summary>
     public const string Missing =
-        "The native library of ONNX Runtime was not found: add the package Microsoft.ML.OnnxRuntime (CPU) or Microsoft.ML.OnnxRuntime.Gpu (CUDA) to the application.";
+        "The native library of ONNX Runtime was not found: add the package Microsoft.ML.OnnxRuntime (CPU) or "
+        + "Microsoft.ML.OnnxRuntime.Gpu (CUDA) to the application.";
 
     /// <summary>Calls into the library, without its telemetry, and says in one sentence where it is missing.</summary>
     /// <exception cref="InvalidOperationException">The library is missing.</exception>

@@ -3,8 +3,8 @@ using Microsoft.ML.OnnxRuntime;
 namespace RealNvp.ML.Transforms.Onnx;
 
 /// <summary>
-/// One graph in ONNX Runtime, shared by all cursors and threads. Owners and running calls are counted together: the native session is freed when the last
-/// of them lets go, so that disposing a transformer never pulls a session from under a thread that is inside it.
+/// One graph in ONNX Runtime, shared by all cursors and threads. Owners and running calls are counted together: the native session is freed
+/// when the last of them lets go, so that disposing a transformer never pulls a session from under a thread that is inside it.
 /// </summary>
 internal sealed class OnnxSession
 {
@@ -15,7 +15,9 @@ internal sealed class OnnxSession
     /// <param name="graph">The ONNX bytes.</param>
     /// <param name="provider">Where to run.</param>
     /// <param name="threads">Threads within one call; 0 for all cores.</param>
-    /// <exception cref="InvalidOperationException">The native library of ONNX Runtime is missing, or the provider cannot be used.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The native library of ONNX Runtime is missing, or the provider cannot be used.
+    /// </exception>
     public OnnxSession(byte[] graph, ExecutionProvider provider, int threads)
     {
         _session = OnnxLibrary.Call(() =>

@@ -9,20 +9,21 @@ using RealNvp.ML.Transforms.Onnx;
 namespace RealNvp.ML.Transforms.Parity;
 
 /// <summary>
-/// Runs a flow's stored probe rows through a graph in ONNX Runtime, on the CPU, and compares with what the trained flow computed for them in double
-/// precision. So whoever exports a graph can certify it, without libtorch.
+/// Runs a flow's stored probe rows through a graph in ONNX Runtime, on the CPU, and compares with what the trained flow computed for them
+/// in double precision. So whoever exports a graph can certify it, without libtorch.
 /// </summary>
 /// <remarks>
-/// <para>Allowed differences, with D values per row: log-likelihood 1e-4 max(1, |value|, D); each element of a latent 1e-4 max(1, |latent|), the
-/// length of the whole latent: rotations and nets mix its elements, and so the roundings of all of them.</para>
+/// <para>Allowed differences, with D values per row: log-likelihood 1e-4 max(1, |value|, D); each element of a latent 1e-4 max(1,
+/// |latent|), the length of the whole latent: rotations and nets mix its elements, and so the roundings of all of them.</para>
 /// <para>
-/// Features that come back from the reference latents have units of their own, so their unit is the column's: 1e-4 max(s, |value - m|), where m and s are the
-/// mean and standard deviation of the column over the probes, plus 4 roundings of the value to <see cref="float"/> (a column around 1e6 has no finer
-/// values). Columns that are constant over the probes get 1e-4 max(1, |value|). Pixels all have one unit, the range of their levels r: 1e-4 max(r, |value|).
+/// Features that come back from the reference latents have units of their own, so their unit is the column's: 1e-4 max(s, |value - m|),
+/// where m and s are the mean and standard deviation of the column over the probes, plus 4 roundings of the value to <see cref="float"/> (a
+/// column around 1e6 has no finer values). Columns that are constant over the probes get 1e-4 max(1, |value|). Pixels all have one unit,
+/// the range of their levels r: 1e-4 max(r, |value|).
 /// </para>
 /// <para>
-/// Score, PredictedLabel and PValue, where the graph has them, must be those that C# derives from the graph's own log-likelihood: exactly, but for one
-/// rounding of the p-value.
+/// Score, PredictedLabel and PValue, where the graph has them, must be those that C# derives from the graph's own log-likelihood: exactly,
+/// except for one rounding of the p-value.
 /// </para>
 /// </remarks>
 internal static class FlowParity
@@ -91,8 +92,8 @@ internal static class FlowParity
     public static IReadOnlyDictionary<string, string> CheckDensity(FlowModel model, byte[] graph, float? threshold = null)
         => CheckDensity(model, graph, threshold, CancellationToken.None);
 
-    private static SortedDictionary<string,
-        string> CheckDensity(FlowModel model, byte[] graph, float? threshold, CancellationToken cancellation)
+    private static SortedDictionary<string, string> CheckDensity(
+        FlowModel model, byte[] graph, float? threshold, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(graph);
@@ -114,7 +115,8 @@ internal static class FlowParity
             facts.Compare("Score", run.Floats("Score"), scores, 1, (_, _) => 0);
             double[] labels = Array.ConvertAll(scores, score => score > (threshold ?? calibration.Threshold) ? 1d : 0);
             facts.Compare("PredictedLabel", run.Labels("PredictedLabel"), labels, 1, (_, _) => 0);
-            facts.Compare("PValue", run.Floats("PValue"), Array.ConvertAll(scores, score => (double)calibration.PValue((float)score)), 1, (_, _) => 1e-6);
+            double[] shares = Array.ConvertAll(scores, score => (double)calibration.PValue((float)score));
+            facts.Compare("PValue", run.Floats("PValue"), shares, 1, (_, _) => 1e-6);
             float[] typicalities = Array.ConvertAll(scores, score => calibration.Typicality((float)score));
             facts.Compare("Typicality", run.Floats("Typicality"), Array.ConvertAll(typicalities, value => (double)value), 1, (_, _) => 0);
             double[] pValues = Array.ConvertAll(typicalities, value => (double)calibration.TypicalityPValue(value));
@@ -150,12 +152,13 @@ internal static class FlowParity
         => model.IsMixture ? [.. Enumerable.Range(0, model.Probes.Count).Select(i => (float)(i % model.Members.Length))] : null;
 
     /// <summary>
-    /// Checks a sampling graph where there are no probes, as of an image flow at another size than it was trained at: standard normal latents go through the
-    /// graph, and their samples through the density graph of the same model, which must give the latents back.
+    /// Checks a sampling graph where there are no probes, as of an image flow at another size than it was trained at: standard normal
+    /// latents go through the graph, and their samples through the density graph of the same model, which must give the latents back.
     /// </summary>
     /// <remarks>
-    /// Allowed is a root mean square error of 0.01 per row: float32 magnifies roundings on the way there and back, but few pixels by much; one that is
-    /// computed wrongly is off by about 1. Where a density graph is wrong in the same way nothing is found, which is why the trained size is checked by its probes.
+    /// Allowed is a root mean square error of 0.01 per row: float32 magnifies roundings on the way there and back, but few pixels by much;
+    /// one that is computed wrongly is off by about 1. Where a density graph is wrong in the same way nothing is found, which is why the
+    /// trained size is checked by its probes.
     /// </remarks>
     /// <param name="model">The flow at the graph's size.</param>
     /// <param name="graph">ONNX bytes from <see cref="FlowModel.BuildSamplingGraph()"/>.</param>
@@ -225,7 +228,8 @@ internal static class FlowParity
         public void CompareLatents(float[] found)
         {
             int size = model.InputShape.Size;
-            double[] tolerances = [.. Enumerable.Range(0, model.Probes.Count).Select(i => LatentTolerance(model.Probes.Latents.AsSpan(i * size, size)))];
+            double[] tolerances = [.. Enumerable.Range(0, model.Probes.Count)
+                .Select(i => LatentTolerance(model.Probes.Latents.AsSpan(i * size, size)))];
             Compare("Latent", found, [.. model.Probes.Latents], size, (i, _) => tolerances[i / size]);
         }
 
@@ -262,7 +266,10 @@ internal static class FlowParity
                     (worst, worstAt) = (excess, i);
             }
             if (worstAt >= 0)
-                throw new FlowParityException(output, worstAt / width, worstAt % width, found[worstAt], expected[worstAt], tolerance(worstAt, expected[worstAt]));
+            {
+                throw new FlowParityException(
+                    output, worstAt / width, worstAt % width, found[worstAt], expected[worstAt], tolerance(worstAt, expected[worstAt]));
+            }
             ByName[$"max_error.{output}"] = largest.ToString("G3", CultureInfo.InvariantCulture);
         }
     }
@@ -296,7 +303,7 @@ internal static class FlowParity
             {
                 _session.Dispose();
                 if (e is OnnxRuntimeException)
-                    cancellation.ThrowIfCancellationRequested(); // the run fails for having been told to end
+                    cancellation.ThrowIfCancellationRequested(); // it was the cancellation that made the run fail
                 throw;
             }
         }
@@ -305,7 +312,8 @@ internal static class FlowParity
 
         public float[] Floats(string output) => Value(output).GetTensorDataAsSpan<float>().ToArray();
 
-        public float[] Labels(string output) => Array.ConvertAll(Value(output).GetTensorDataAsSpan<bool>().ToArray(), label => label ? 1f : 0f);
+        public float[] Labels(string output)
+            => Array.ConvertAll(Value(output).GetTensorDataAsSpan<bool>().ToArray(), label => label ? 1f : 0f);
 
         public void Dispose()
         {

@@ -20,8 +20,8 @@ public sealed class FlowParityException : Exception
 
     internal FlowParityException(int row, double rootMeanSquare, double tolerance)
         : base(string.Create(CultureInfo.InvariantCulture,
-            $"Latent {row} comes back from its own sample with a root mean square error of {rootMeanSquare:G3}, allowed are {tolerance:G3}: "
-            + $"the sampling graph and the density graph are not each other's inverse."))
+            $"Latent {row} comes back from its own sample with a root mean square error of {rootMeanSquare:G3}, allowed are "
+            + $"{tolerance:G3}: the sampling graph and the density graph are not each other's inverse."))
     {
         Output = "Latent";
         Row = row;
@@ -36,7 +36,9 @@ public sealed class FlowParityException : Exception
         Model = model;
     }
 
-    /// <summary>The trained and calibrated flow, where training ended in this exception: to be saved and looked into. Null where an export did.</summary>
+    /// <summary>
+    /// The trained and calibrated flow, where training ended in this exception: to be saved and looked into. Null where an export did.
+    /// </summary>
     public FlowModel? Model { get; }
 
     /// <summary>The graph's output that disagrees.</summary>

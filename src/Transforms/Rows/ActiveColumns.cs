@@ -1,5 +1,4 @@
 using Microsoft.ML;
-using Microsoft.ML.Data;
 
 namespace RealNvp.ML.Transforms.Rows;
 
@@ -74,7 +73,8 @@ internal sealed class ActiveColumns
     /// <summary>A getter as the type that a reader wants.</summary>
     /// <exception cref="InvalidOperationException">The column is of another type.</exception>
     public static ValueGetter<TValue> Cast<TValue>(Delegate getter, DataViewSchema.Column column) => getter as ValueGetter<TValue>
-        ?? throw new InvalidOperationException($"Column '{column.Name}' is {column.Type}, read as {column.Type.RawType}; asked for {typeof(TValue)}.");
+        ?? throw new InvalidOperationException(
+            $"Column '{column.Name}' is {column.Type}, read as {column.Type.RawType}; asked for {typeof(TValue)}.");
 
     private int InRange(DataViewSchema.Column column) => column.Index < Output.Count && Output[column.Index].Name == column.Name
         ? column.Index

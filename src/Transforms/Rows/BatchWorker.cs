@@ -46,7 +46,8 @@ internal abstract class VectorWorker : BatchWorker
     protected abstract int Size { get; }
 
     /// <inheritdoc/>
-    public override void Open(DataViewRow source, DataViewSchema.Column[] inputs) => _reader = new FeatureReader(source, inputs[0], Size, Input);
+    public override void Open(DataViewRow source, DataViewSchema.Column[] inputs)
+        => _reader = new FeatureReader(source, inputs[0], Size, Input);
 
     /// <inheritdoc/>
     public override void Take(int row, in DataViewRowId id) => _reader!.Take(row);

@@ -3,7 +3,9 @@ using Microsoft.ML.Data;
 
 namespace RealNvp.ML.Transforms.Rows;
 
-/// <summary>One pass-through column of a batch: values are taken from the upstream cursor as it reads ahead, and given out row by row.</summary>
+/// <summary>
+/// One pass-through column of a batch: values are taken from the upstream cursor as it reads ahead, and given out row by row.
+/// </summary>
 internal abstract class ColumnBuffer
 {
     /// <summary>Takes the value of the upstream cursor's current row as row <paramref name="row"/> of the batch.</summary>
@@ -17,7 +19,8 @@ internal abstract class ColumnBuffer
     {
         Type raw = column.Type.RawType;
         Type buffer = raw == typeof(MLImage) ? typeof(ImageBuffer)
-            : raw.IsGenericType && raw.GetGenericTypeDefinition() == typeof(VBuffer<>) ? typeof(VectorBuffer<>).MakeGenericType(raw.GenericTypeArguments)
+            : raw.IsGenericType && raw.GetGenericTypeDefinition() == typeof(VBuffer<>)
+                ? typeof(VectorBuffer<>).MakeGenericType(raw.GenericTypeArguments)
             : typeof(ValueBuffer<>).MakeGenericType(raw);
         return (ColumnBuffer)Activator.CreateInstance(buffer, source, column, capacity)!;
     }
@@ -57,8 +60,8 @@ internal sealed class VectorBuffer<T>(DataViewRow source, DataViewSchema.Column 
 }
 
 /// <summary>
-/// Images. ML.NET's convention: a reader owns the image it is given, hands it back for the next row, and then the getter disposes it. So upstream is read
-/// through one image, only its pixels wait in the batch, and every read gives a fresh image.
+/// Images. ML.NET's convention: a reader owns the image it is given, hands it back for the next row, and then the getter disposes it. So
+/// upstream is read through one image, only its pixels wait in the batch, and every read gives a fresh image.
 /// </summary>
 internal sealed class ImageBuffer(DataViewRow source, DataViewSchema.Column column, int capacity) : ColumnBuffer
 {

@@ -38,7 +38,8 @@ internal static class FeatureColumn
     /// <summary>The same as far as a schema shape, which knows no sizes, can tell.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The column is missing or of another type.</exception>
     public static SchemaShape.Column Require(SchemaShape shape, string name) => InputColumn.Find(shape, name, Expected, column => Problem(
-        column.ItemType, column.Kind != SchemaShape.Column.VectorKind.Scalar, column.Kind == SchemaShape.Column.VectorKind.Vector, column.IsKey));
+        column.ItemType, isVector: column.Kind != SchemaShape.Column.VectorKind.Scalar,
+        isSized: column.Kind == SchemaShape.Column.VectorKind.Vector, column.IsKey));
 
     /// <summary>What is wrong with a column of this type, and what repairs it; null where nothing is.</summary>
     private static string? Problem(DataViewType item, bool isVector, bool isSized, bool isKey = false)
@@ -57,6 +58,8 @@ internal static class FeatureColumn
         }
         if (item != NumberDataViewType.Single)
             return found + ", not of Single (Conversion.ConvertType converts)";
-        return isSized ? null : found + " of unknown size (the attribute [VectorType(N)], or the ColumnType of a SchemaDefinition, tells it)";
+        return isSized
+            ? null
+            : found + " of unknown size (the attribute [VectorType(N)], or the ColumnType of a SchemaDefinition, tells it)";
     }
 }

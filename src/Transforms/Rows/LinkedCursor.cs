@@ -25,7 +25,8 @@ internal abstract class LinkedCursor(DataViewRow source) : DataViewRowCursor
     public override long Batch => source.Batch;
 
     /// <inheritdoc/>
-    public override bool MoveNext() => _cursor?.MoveNext() ?? throw new InvalidOperationException("The row of a mapper moves with its input.");
+    public override bool MoveNext()
+        => _cursor?.MoveNext() ?? throw new InvalidOperationException("The row of a mapper moves with its input.");
 
     /// <inheritdoc/>
     public override bool IsColumnActive(DataViewSchema.Column column) => source.IsColumnActive(column);

@@ -1,9 +1,10 @@
 using Microsoft.ML;
-using Microsoft.ML.Data;
 
 namespace RealNvp.ML.Transforms.Rows;
 
-/// <summary>A data view with a map's columns added: lazy, enumerable many times and by many threads, and shuffled as its source can be.</summary>
+/// <summary>
+/// A data view with a map's columns added: lazy, enumerable many times and by many threads, and shuffled as its source can be.
+/// </summary>
 internal sealed class RowView(RowMap map, IDataView source) : IDataView
 {
     private readonly DataViewSchema.Column[] _inputs = map.FindInputs(source.Schema);

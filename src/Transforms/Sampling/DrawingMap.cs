@@ -10,7 +10,8 @@ namespace RealNvp.ML.Transforms.Sampling;
 
 /// <summary>Rows drawn from a flow: the latent of row i, and of a mixture its member, depend on the seed and i alone.</summary>
 internal sealed class DrawingMap(FlowRuntime runtime, FlowModel model, string outputColumnName,
-    float temperature, int? batchSize, LevelImage? images, int seed) : SamplingMap(runtime, model, outputColumnName, temperature, batchSize, images)
+    float temperature, int? batchSize, LevelImage? images, int seed)
+    : SamplingMap(runtime, model, outputColumnName, temperature, batchSize, images)
 {
     /// <summary>A whole batch: the noise is at hand, and the same rows stand in the same batches for every number of cursors.</summary>
     public override int FirstBatch => RowsPerBatch!.Value;

@@ -52,7 +52,8 @@ internal abstract class SamplingMap(
             var features = OnnxTensor.Rows("Features", Size, capacity);
             var member = OnnxTensor.Rows("Member", 1, map.Model.IsMixture ? capacity : 0);
             (Input, Members, _features) = (latent.Values, member.Values, features.Values);
-            OnnxTensor[] inputs = [latent, OnnxTensor.Scalar("Temperature", map.Temperature), .. map.Model.IsMixture ? [member] : (OnnxTensor[])[]];
+            OnnxTensor[] inputs =
+                [latent, OnnxTensor.Scalar("Temperature", map.Temperature), .. map.Model.IsMixture ? [member] : (OnnxTensor[])[]];
             _batch = new OnnxBatch(_runtime.Sampling, inputs, [features]);
         }
 

@@ -1,7 +1,5 @@
 using Microsoft.ML;
-using Microsoft.ML.Data;
 using RealNvp.ML.Export;
-using RealNvp.ML.Export.Steps;
 using RealNvp.ML.Transforms.Images.Pictures;
 using RealNvp.ML.Transforms.Noise;
 using RealNvp.ML.Transforms.Onnx;
@@ -9,7 +7,10 @@ using RealNvp.ML.Transforms.Rows;
 
 namespace RealNvp.ML.Transforms;
 
-/// <summary>Bits per dimension of discrete data, averaged over uniform noise in each value's bin; from <see cref="RealNvpTransformer.BitsPerDimension"/>.</summary>
+/// <summary>
+/// Bits per dimension of discrete data, averaged over uniform noise in each value's bin; from
+/// <see cref="RealNvpTransformer.BitsPerDimension"/>.
+/// </summary>
 /// <param name="Mean">The mean over the rows of their mean over the draws.</param>
 /// <param name="StandardError">Of the mean, from the spread of the rows, which holds that of the draws; NaN for a single row.</param>
 /// <param name="Rows">How many rows.</param>
@@ -17,7 +18,8 @@ namespace RealNvp.ML.Transforms;
 public sealed record BitsPerDimensionEstimate(double Mean, double StandardError, long Rows, int Draws)
 {
     /// <summary>Reads the rows once and evaluates their draws in batches.</summary>
-    internal static BitsPerDimensionEstimate Of(FlowRuntime runtime, FlowModel model, IDataView data, string column, int draws, int seed, int batchSize, Action<string> warn)
+    internal static BitsPerDimensionEstimate Of(FlowRuntime runtime, FlowModel model, IDataView data, string column, int draws, int seed,
+        int batchSize, Action<string> warn)
     {
         if (!model.IsDiscrete)
             throw new InvalidOperationException($"There are no bits per dimension: {model.WhyNotDiscrete}");
@@ -47,8 +49,8 @@ public sealed record BitsPerDimensionEstimate(double Mean, double StandardError,
         }
         if (rows.NotFinite > 0)
         {
-            throw new ArgumentException($"{rows.NotFinite} of {rows.Count + rows.NotFinite} rows of the column '{column}' hold NaN or infinite values, "
-                + "which have no bits per dimension. Leave them out.", nameof(data));
+            throw new ArgumentException($"{rows.NotFinite} of {rows.Count + rows.NotFinite} rows of the column '{column}' hold NaN or "
+                + "infinite values, which have no bits per dimension. Leave them out.", nameof(data));
         }
         if (rows.Count == 0)
             throw new ArgumentException($"There is no row in the column '{column}'.", nameof(data));

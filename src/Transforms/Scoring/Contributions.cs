@@ -4,9 +4,9 @@ using RealNvp.ML.Transforms.Onnx;
 namespace RealNvp.ML.Transforms.Scoring;
 
 /// <summary>
-/// How much each feature adds to a row's score beside the row of training medians: the features are replaced by their medians one by one, from the first
-/// to the last and from the last to the first, and the drops in score of the two orders are averaged. So they sum to Score(x) - Score(medians). One row
-/// of D features takes 2 (D - 1) scores more, which run in batches.
+/// How much each feature adds to a row's score beside the row of training medians: the features are replaced by their medians one by one,
+/// from the first to the last and from the last to the first, and the drops in score of the two orders are averaged. So they sum to
+/// Score(x) - Score(medians). One row of D features takes 2 (D - 1) scores more, which run in batches.
 /// </summary>
 internal sealed class Contributions : IDisposable
 {
@@ -26,7 +26,10 @@ internal sealed class Contributions : IDisposable
     public Contributions(FlowRuntime runtime, FlowModel model, int capacity)
     {
         if (model.Metadata.FeatureMedians.IsEmpty)
-            throw new InvalidOperationException("Contributions compare a row with the medians of the training rows, and this model has none.");
+        {
+            throw new InvalidOperationException(
+                "Contributions compare a row with the medians of the training rows, and this model has none.");
+        }
         _medians = [.. model.Metadata.FeatureMedians];
         _size = _medians.Length;
         Values = new float[capacity * _size];
@@ -74,7 +77,8 @@ internal sealed class Contributions : IDisposable
     private float Forward(int replaced, float score) => replaced == 0 ? score : replaced == _size ? _medianScore : _scores[replaced - 1];
 
     /// <summary>The score with the last <paramref name="replaced"/> features at their medians.</summary>
-    private float Backward(int replaced, float score) => replaced == 0 ? score : replaced == _size ? _medianScore : _scores[_size - 2 + replaced];
+    private float Backward(int replaced, float score)
+        => replaced == 0 ? score : replaced == _size ? _medianScore : _scores[_size - 2 + replaced];
 
     private void ScoreVariants(ReadOnlySpan<float> x)
     {

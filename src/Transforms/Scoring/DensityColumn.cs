@@ -47,8 +47,8 @@ internal sealed record DensityColumn(DensityOutput Output, string Name)
     /// <param name="featureNames">Names of the features, or empty: slot names of the contributions.</param>
     public DataViewSchema.DetachedColumn Detach(int size, uint setId, ImmutableArray<string> featureNames) => Output switch
     {
-        DensityOutput.Score or DensityOutput.PredictedLabel => new(Name,
-            Output == DensityOutput.Score ? NumberDataViewType.Single : BooleanDataViewType.Instance, ScoreAnnotations.Of(setId, Output.ToString())),
+        DensityOutput.Score => new(Name, NumberDataViewType.Single, ScoreAnnotations.Of(setId, Output.ToString())),
+        DensityOutput.PredictedLabel => new(Name, BooleanDataViewType.Instance, ScoreAnnotations.Of(setId, Output.ToString())),
         DensityOutput.Latent => new(Name, new VectorDataViewType(NumberDataViewType.Single, size)),
         DensityOutput.Contributions => new(Name, new VectorDataViewType(NumberDataViewType.Single, size), SlotNames.Of(featureNames)),
         _ => new(Name, NumberDataViewType.Single),

@@ -1,5 +1,4 @@
 using Microsoft.ML;
-using Microsoft.ML.Data;
 using RealNvp.ML.Export;
 using RealNvp.ML.Transforms.MlNet;
 using RealNvp.ML.Transforms.Onnx;
@@ -19,7 +18,8 @@ internal sealed class DensityMap(FlowRuntime runtime, FlowModel model, RealNvpCo
     public override int? RowsPerBatch => runtime.RowsPerBatch(batchSize);
 
     /// <inheritdoc/>
-    public override DataViewSchema.Column[] FindInputs(DataViewSchema schema) => [FeatureColumn.Find(schema, columns.Features, model.InputShape)];
+    public override DataViewSchema.Column[] FindInputs(DataViewSchema schema)
+        => [FeatureColumn.Find(schema, columns.Features, model.InputShape)];
 
     /// <inheritdoc/>
     public override DataViewSchema.DetachedColumn[] AddedColumns(DataViewSchema input)

@@ -4,8 +4,8 @@ using RealNvp.ML.Transforms.Scoring;
 namespace RealNvp.ML.Transforms;
 
 /// <summary>
-/// The names of the columns that a flow reads and adds; ML.NET's own by default. Rename the added ones where several flows stand in one pipeline: a later
-/// column hides an earlier one of the same name.
+/// The names of the columns that a flow reads and adds; ML.NET's own by default. Rename the added ones where several flows stand in one
+/// pipeline: a later column hides an earlier one of the same name.
 /// </summary>
 public sealed record RealNvpColumns
 {
@@ -15,7 +15,9 @@ public sealed record RealNvpColumns
     /// <summary>The input: known-size vector of <see cref="float"/>.</summary>
     public string Features { get; init; } = "Features";
 
-    /// <summary>-LogLikelihood, <see cref="float"/>: higher is more anomalous, unbounded, may be negative; finite for every finite row.</summary>
+    /// <summary>
+    /// -LogLikelihood, <see cref="float"/>: higher is more anomalous, unbounded, may be negative; finite for every finite row.
+    /// </summary>
     public string Score { get; init; } = "Score";
 
     /// <summary>Whether the score is above the threshold, <see cref="bool"/>.</summary>
@@ -36,19 +38,24 @@ public sealed record RealNvpColumns
     public string TypicalityPValue { get; init; } = "TypicalityPValue";
 
     /// <summary>
-    /// What each feature adds to the score beside the medians of the training rows, vector of <see cref="float"/> in nats with the features' slot names;
-    /// sums to Score(x) - Score(medians). Null, the default, adds no such column: a row then takes one score, with it 2 D - 1.
+    /// What each feature adds to the score beside the medians of the training rows, vector of <see cref="float"/> in nats with the
+    /// features' slot names; sums to Score(x) - Score(medians). Null, the default, adds no such column: a row then takes one score, with it
+    /// 2 D - 1.
     /// </summary>
     public string? Contributions { get; init; }
 
     /// <summary>
-    /// Bits per dimension of the row as it is, the centre of its bin, without noise, <see cref="float"/>: a function of the row, for ranking and plots. The
-    /// figure to compare with published ones averages over noise: <see cref="RealNvpTransformer.BitsPerDimension"/>. Null, the default, adds no such column;
-    /// a name is refused for a model that is not discrete (<see cref="Export.FlowModel.IsDiscrete"/>).
+    /// Bits per dimension of the row as it is, the centre of its bin, without noise, <see cref="float"/>: a function of the row, for
+    /// ranking and plots. The figure to compare with published ones averages over noise: <see cref="RealNvpTransformer.BitsPerDimension"/>.
+    /// Null, the default, adds no such column; a name is refused for a model that is not discrete
+    /// (<see cref="Export.FlowModel.IsDiscrete"/>).
     /// </summary>
     public string? BitsPerDimension { get; init; }
 
-    /// <summary>The row in the flow's latent space, vector of <see cref="float"/> of the size of the input. A mixture of flows has no latent, and adds no such column.</summary>
+    /// <summary>
+    /// The row in the flow's latent space, vector of <see cref="float"/> of the size of the input. A mixture of flows has no latent, and
+    /// adds no such column.
+    /// </summary>
     public string Latent { get; init; } = "Latent";
 
     /// <summary>Requires names, and different ones for the added columns.</summary>
@@ -64,7 +71,9 @@ public sealed record RealNvpColumns
     }
 
     /// <summary>Also requires that the model has what the columns need.</summary>
-    /// <exception cref="ArgumentException">A name is missing or there twice, or the model is not discrete and bits per dimension are named.</exception>
+    /// <exception cref="ArgumentException">
+    /// A name is missing or there twice, or the model is not discrete and bits per dimension are named.
+    /// </exception>
     internal RealNvpColumns CheckedFor(FlowModel model)
     {
         if (BitsPerDimension is not null && !model.IsDiscrete)

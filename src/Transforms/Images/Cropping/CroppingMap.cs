@@ -20,7 +20,9 @@ internal sealed class CroppingMap(ImageCropping cropping) : RowMap
     public SchemaShape.Column[] FindInputs(SchemaShape shape)
     {
         SchemaShape.Column image = InputColumn.Find(shape, cropping.Input, "an image", column => NotAnImage(column.ItemType));
-        return cropping.Path is null ? [image] : [image, InputColumn.Find(shape, cropping.Path, "text", column => NotText(column.ItemType))];
+        return cropping.Path is null
+            ? [image]
+            : [image, InputColumn.Find(shape, cropping.Path, "text", column => NotText(column.ItemType))];
     }
 
     /// <summary>The column that is added to any schema.</summary>

@@ -4,8 +4,9 @@ using RealNvp.ML.Transforms.Noise;
 namespace RealNvp.ML.Transforms;
 
 /// <summary>
-/// Which part of an image becomes features. The part is scaled to the height and width of the features; where its aspect differs from theirs, its centre is
-/// taken, so that nothing is stretched. A crop is data: two of the same numbers are equal, and it is saved with the pipeline.
+/// Which part of an image becomes features. The part is scaled to the height and width of the features; where its aspect differs from
+/// theirs, its centre is taken, so that nothing is stretched. A crop is data: two of the same numbers are equal, and it is saved with the
+/// pipeline.
 /// </summary>
 /// <example>
 /// <code>
@@ -27,8 +28,9 @@ public abstract record ImageCrop
     public static ImageCrop Rectangle(int top, int left, int height, int width) => new RectangleCrop(top, left, height, width);
 
     /// <summary>
-    /// The image is scaled so that its smaller side has <paramref name="smallerSide"/> pixels, then a part of the features' size is cut out at a random place.
-    /// The place depends on the seed, the row's number (its <see cref="Microsoft.ML.Data.DataViewRowId"/>, which shuffling keeps) and the image's size alone.
+    /// The image is scaled so that its smaller side has <paramref name="smallerSide"/> pixels, then a part of the features' size is cut out
+    /// at a random place. The place depends on the seed, the row's number (its <see cref="Microsoft.ML.Data.DataViewRowId"/>, which
+    /// shuffling keeps) and the image's size alone.
     /// </summary>
     /// <param name="smallerSide">In pixels; at least the features' height and width.</param>
     /// <param name="seed">Which places.</param>
@@ -67,14 +69,18 @@ internal sealed record RectangleCrop(int Top, int Left, int Height, int Width) :
         => image.Height >= Top + Height && image.Width >= Left + Width ? ImageWindow.Centered(Top, Left, new(Height, Width), target) : null;
 
     internal override string Requirement
-        => $"at least {Top + Height} rows and {Left + Width} columns, for the crop of rows {Top}-{Top + Height - 1} and columns {Left}-{Left + Width - 1}";
+        => $"at least {Top + Height} rows and {Left + Width} columns, for the crop of rows {Top}-{Top + Height - 1} "
+            + $"and columns {Left}-{Left + Width - 1}";
 
     internal override void Check(ImageSize target)
     {
         // sums must not overflow; no image is larger than this
         const int limit = 1 << 28;
         if (Top is < 0 or > limit || Left is < 0 or > limit || Height is < 1 or > limit || Width is < 1 or > limit)
-            throw new ArgumentOutOfRangeException("crop", $"The crop is {this}. Expected: Top and Left from 0, Height and Width from 1, none above {limit}.");
+        {
+            throw new ArgumentOutOfRangeException(
+                "crop", $"The crop is {this}. Expected: Top and Left from 0, Height and Width from 1, none above {limit}.");
+        }
     }
 }
 
@@ -99,7 +105,8 @@ internal sealed record RandomCrop(int SmallerSide, int Seed = 0) : ImageCrop
         if (SmallerSide < Math.Max(target.Height, target.Width) || SmallerSide > 1 << 14)
         {
             throw new ArgumentOutOfRangeException("crop",
-                $"The smaller side is {SmallerSide} pixels. Expected: from {Math.Max(target.Height, target.Width)}, as the features need, to {1 << 14}.");
+                $"The smaller side is {SmallerSide} pixels. Expected: from {Math.Max(target.Height, target.Width)}, as the features need, "
+                + $"to {1 << 14}.");
         }
     }
 }

@@ -1,4 +1,3 @@
-using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Transforms.Image;
 using RealNvp.ML.Transforms.Rows;
@@ -24,7 +23,10 @@ internal sealed record ImageCropping(string Output, string Input, string? Path, 
         ArgumentNullException.ThrowIfNull(Crop, "crop");
         const int limit = 1 << 14;
         if (Target.Height is < 1 or > limit || Target.Width is < 1 or > limit)
-            throw new ArgumentOutOfRangeException("height", $"The size of the images is to be {Target}. Expected: height and width from 1 to {limit}.");
+        {
+            throw new ArgumentOutOfRangeException(
+                "height", $"The size of the images is to be {Target}. Expected: height and width from 1 to {limit}.");
+        }
         Crop.Check(Target);
         return this;
     }
@@ -37,7 +39,7 @@ internal sealed record ImageCropping(string Output, string Input, string? Path, 
         writer.Write(Path ?? "");
         (byte kind, int[] numbers) = Crop switch
         {
-            RectangleCrop { Top: var top, Left: var left, Height: var height, Width: var width } => (Rectangle, (int[])[top, left, height, width]),
+            RectangleCrop rectangle => (Rectangle, (int[])[rectangle.Top, rectangle.Left, rectangle.Height, rectangle.Width]),
             RandomCrop { SmallerSide: var side, Seed: var seed } => (Random, [side, seed]),
             _ => (Center, []),
         };

@@ -4,7 +4,9 @@ using RealNvp.ML.Transforms.MlNet;
 
 namespace RealNvp.ML.Transforms;
 
-/// <summary>Cuts a part out of images and scales it to one size; made by <see cref="ImageCatalog.CropImages"/>. Nothing is learned.</summary>
+/// <summary>
+/// Cuts a part out of images and scales it to one size; made by <see cref="ImageCatalog.CropImages"/>. Nothing is learned.
+/// </summary>
 public sealed class ImageCroppingEstimator : IEstimator<ImageCroppingTransformer>
 {
     private readonly ImageCropping _cropping;

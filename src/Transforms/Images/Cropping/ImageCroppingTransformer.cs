@@ -20,7 +20,7 @@ namespace RealNvp.ML.Transforms;
 /// | Column | Type | Description |
 /// | -- | -- | -- |
 /// | input | MLImage | An image of any size. |
-/// | output | MLImage of known size | The part, scaled with an antialiased triangle filter. Where nothing is scaled, pixels come through unchanged. |
+/// | output | MLImage of known size | The part, scaled with an antialiased triangle filter; unscaled pixels come through unchanged. |
 ///
 /// An image that cannot be read, or is too small for the crop, is an `InvalidDataException` that names file and row.
 /// ]]></format>

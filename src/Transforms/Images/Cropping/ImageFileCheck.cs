@@ -4,15 +4,16 @@ using SkiaSharp;
 namespace RealNvp.ML.Transforms.Images.Cropping;
 
 /// <summary>
-/// Finds image files that end too early or are damaged. SkiaSharp, which reads images for ML.NET, fills what it cannot read with black and says so in a result
-/// that ML.NET does not look at.
+/// Finds image files that end too early or are damaged. SkiaSharp, which reads images for ML.NET, fills what it cannot read with black and
+/// says so in a result that ML.NET does not look at.
 /// </summary>
 internal static class ImageFileCheck
 {
     private const int Samples = 4; // bytes of a pixel, the last one its opacity
 
     /// <summary>
-    /// What is wrong with the file of an image, or null. Only a file whose last row came out black is read again: every other one was read to its end.
+    /// What is wrong with the file of an image, or null. Only a file whose last row came out black is read again: every other one was read
+    /// to its end.
     /// </summary>
     /// <param name="image">As it was read.</param>
     /// <param name="path">Its file; where there is none, nothing is known.</param>

@@ -1,8 +1,9 @@
 namespace RealNvp.ML.Transforms;
 
 /// <summary>
-/// How the images of a data set become features: their shape and the part that is cut out. Whether training mirrors them is an option of the flow. The members
-/// are the data sets of Dinh et al., "Density estimation using Real NVP" (ICLR 2017), section 4.1, as published there; make another for other images.
+/// How the images of a data set become features: their shape and the part that is cut out. Whether training mirrors them is an option of
+/// the flow. The members are the data sets of Dinh et al., "Density estimation using Real NVP" (ICLR 2017), section 4.1, as published
+/// there; make another for other images.
 /// </summary>
 /// <param name="Channels">3 for red, green and blue; 1 for grey.</param>
 /// <param name="Height">In pixels.</param>

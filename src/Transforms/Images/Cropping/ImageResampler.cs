@@ -5,12 +5,13 @@ using Microsoft.ML.Data;
 namespace RealNvp.ML.Transforms.Images.Cropping;
 
 /// <summary>
-/// Scales a part of an image with the triangle filter, widened where the image shrinks so that no pixel is passed over: the "bilinear, antialiased" of Pillow
-/// and torchvision. Where nothing is scaled, pixels come through unchanged.
+/// Scales a part of an image with the triangle filter, widened where the image shrinks so that no pixel is passed over: the "bilinear,
+/// antialiased" of Pillow and torchvision. Where nothing is scaled, pixels come through unchanged.
 /// </summary>
 /// <remarks>
-/// Not ML.NET's ResizeImages, for two reasons. It rounds the scaled size down after a multiplication in single precision, so that one image size in eight
-/// (82 to 64, for example) gets a black row and column; and its filters do not widen. Here, too, every platform gives the same pixels.
+/// Not ML.NET's ResizeImages, for two reasons. It rounds the scaled size down after a multiplication in single precision, so that one image
+/// size in eight (82 to 64, for example) gets a black row and column; and its filters do not widen. Here, too, every platform gives the
+/// same pixels.
 /// </remarks>
 internal static class ImageResampler
 {

@@ -1,8 +1,9 @@
 namespace RealNvp.ML.Transforms.Images.Cropping;
 
 /// <summary>
-/// The part of an image that is resampled: the box (Y, X, BoxHeight, BoxWidth), whose edges may lie between pixels, and the whole pixels around it that may
-/// be read: a rectangle that was cut out must not mix with what lies outside of it, an image that was scaled as a whole may.
+/// The part of an image that is resampled: the box (Y, X, BoxHeight, BoxWidth), whose edges may lie between pixels, and the whole pixels
+/// around it that may be read: a rectangle that was cut out must not mix with what lies outside of it, an image that was scaled as a whole
+/// may.
 /// </summary>
 /// <param name="Top">The first row that may be read.</param>
 /// <param name="Left">The first column that may be read.</param>

@@ -60,13 +60,15 @@ internal sealed class Cifar10Files
     {
         string[] files = [.. Directory.EnumerateFiles(folder)
             .Where(file => Name(file).EndsWith(".bin", StringComparison.Ordinal)
-                && (Name(file).StartsWith("data_batch_", StringComparison.Ordinal) || Name(file).StartsWith("cifar10-train-", StringComparison.Ordinal)))
+                && (Name(file).StartsWith("data_batch_", StringComparison.Ordinal)
+                    || Name(file).StartsWith("cifar10-train-", StringComparison.Ordinal)))
             // a file that lies beside its compressed copy is read once
             .OrderBy(file => file, StringComparer.Ordinal).DistinctBy(Name)];
         return files.Length > 0
             ? files
             : throw new FileNotFoundException(
-                $"The folder '{folder}' has no CIFAR-10 training file. Expected: data_batch_*.bin or cifar10-train-*.bin, or with .gz.", folder);
+                $"The folder '{folder}' has no CIFAR-10 training file. Expected: data_batch_*.bin or cifar10-train-*.bin, or with .gz.",
+                folder);
 
         static string Name(string file)
         {

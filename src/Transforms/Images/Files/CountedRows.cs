@@ -2,11 +2,14 @@ using System.Collections;
 
 namespace RealNvp.ML.Transforms.Images.Files;
 
-/// <summary>Rows whose number is known before they are read: ML.NET's LoadFromEnumerable asks for a collection, and of that only for the count.</summary>
+/// <summary>
+/// Rows whose number is known before they are read: ML.NET's LoadFromEnumerable asks for a collection, and of that only for the count.
+/// </summary>
 internal static class CountedRows
 {
     /// <summary>The rows, as a collection where the count is known.</summary>
-    public static IEnumerable<TRow> Of<TRow>(IEnumerable<TRow> rows, int? count) => count is { } known ? new Counted<TRow>(rows, known) : rows;
+    public static IEnumerable<TRow> Of<TRow>(IEnumerable<TRow> rows, int? count)
+        => count is { } known ? new Counted<TRow>(rows, known) : rows;
 
     private sealed class Counted<TRow>(IEnumerable<TRow> rows, int count) : ICollection<TRow>
     {

@@ -2,7 +2,9 @@ using System.Buffers.Binary;
 
 namespace RealNvp.ML.Transforms.Images.Files;
 
-/// <summary>The header of an IDX file: two zeros, the type of the values (8: unsigned byte), the number of dimensions, then the size of each.</summary>
+/// <summary>
+/// The header of an IDX file: two zeros, the type of the values (8: unsigned byte), the number of dimensions, then the size of each.
+/// </summary>
 internal static class IdxHeader
 {
     /// <summary>The header's length in bytes.</summary>
@@ -21,6 +23,8 @@ internal static class IdxHeader
                 + $" Expected: 000008{dimensions:X2}, an IDX file of unsigned bytes in {dimensions} dimensions, and its sizes.");
         }
         int[] sizes = [.. Enumerable.Range(0, dimensions).Select(i => BinaryPrimitives.ReadInt32BigEndian(header.AsSpan(4 + 4 * i)))];
-        return sizes[0] > 0 ? sizes : throw new InvalidDataException($"'{file.FilePath}' says that it has {sizes[0]} items. Expected: 1 or more.");
+        return sizes[0] > 0
+            ? sizes
+            : throw new InvalidDataException($"'{file.FilePath}' says that it has {sizes[0]} items. Expected: 1 or more.");
     }
 }

@@ -15,7 +15,10 @@ internal sealed class IdxImages
         int[] sizes = IdxHeader.Read(file, dimensions: 3);
         (Count, Height, Width) = (sizes[0], sizes[1], sizes[2]);
         if (Height is < 1 or > 1 << 14 || Width is < 1 or > 1 << 14)
-            throw new InvalidDataException($"'{path}' says that its images are {Height} x {Width}. Expected: 1 to {1 << 14} pixels either way.");
+        {
+            throw new InvalidDataException(
+                $"'{path}' says that its images are {Height} x {Width}. Expected: 1 to {1 << 14} pixels either way.");
+        }
         if (RecordFile.Length(path) is { } length && length != ExpectedLength)
             throw Damaged(length);
     }
@@ -53,6 +56,7 @@ internal sealed class IdxImages
     }
 
     private InvalidDataException Damaged(long? length) => new(
-        $"'{_path}' has {(length is { } bytes ? $"{bytes}" : $"more than {ExpectedLength}")} bytes{(RecordFile.IsCompressed(_path) ? " decompressed" : "")}."
+        $"'{_path}' has {(length is { } bytes ? $"{bytes}" : $"more than {ExpectedLength}")} bytes"
+        + $"{(RecordFile.IsCompressed(_path) ? " decompressed" : "")}."
         + $" Expected for {Count} images of {Height} x {Width}: {ExpectedLength}.");
 }

@@ -16,7 +16,10 @@ internal static class IdxLabels
         for (int read; labels.Length <= count && (read = file.Read(part)) > 0;)
             labels.Write(part, 0, read);
         if (labels.Length != count)
-            throw new InvalidDataException($"'{path}' holds {labels.Length}{(labels.Length > count ? " or more" : "")} labels. Its header says {count}.");
+        {
+            throw new InvalidDataException(
+                $"'{path}' holds {labels.Length}{(labels.Length > count ? " or more" : "")} labels. Its header says {count}.");
+        }
         return labels.ToArray();
     }
 }

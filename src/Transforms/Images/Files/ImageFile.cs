@@ -8,7 +8,9 @@ internal sealed class ImageFile
     /// <summary>The file.</summary>
     public string ImagePath { get; init; } = "";
 
-    /// <summary>The images of a folder and of the folders in it, in the ordinal order of their paths, which is the same on every platform.</summary>
+    /// <summary>
+    /// The images of a folder and of the folders in it, in the ordinal order of their paths, which is the same on every platform.
+    /// </summary>
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
     /// <exception cref="FileNotFoundException">There is no image in it.</exception>
     public static ImageFile[] In(string folder)
@@ -22,6 +24,7 @@ internal sealed class ImageFile
             .Select(file => new ImageFile { ImagePath = file })];
         return files.Length > 0
             ? files
-            : throw new FileNotFoundException($"There is no image in the folder '{folder}'. Expected: {string.Join(", ", _extensions)}.", folder);
+            : throw new FileNotFoundException(
+                $"There is no image in the folder '{folder}'. Expected: {string.Join(", ", _extensions)}.", folder);
     }
 }

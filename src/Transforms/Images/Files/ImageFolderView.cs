@@ -1,13 +1,12 @@
 using System.Runtime.ExceptionServices;
 using Microsoft.ML;
-using Microsoft.ML.Data;
 using RealNvp.ML.Transforms.Rows;
 
 namespace RealNvp.ML.Transforms.Images.Files;
 
 /// <summary>
-/// The rows of another view, whose errors about images are told as they are. ML.NET reads images ahead in threads of its own, and hides what goes wrong there
-/// behind "Splitter/consolidator worker encountered exception while consuming source data".
+/// The rows of another view, whose errors about images come as they are. ML.NET reads images ahead in threads of its own, and hides
+/// what goes wrong there behind "Splitter/consolidator worker encountered exception while consuming source data".
 /// </summary>
 internal sealed class ImageFolderView(IDataView source) : IDataView
 {

@@ -14,7 +14,8 @@ internal class ImageRow
     /// <param name="rows">The rows, which can be enumerated many times.</param>
     /// <param name="count">How many, or null where that is not known.</param>
     /// <param name="shape">Channels, height and width.</param>
-    public static IDataView View(DataOperationsCatalog catalog, IEnumerable<ImageRow> rows, int? count, (int Channels, int Height, int Width) shape)
+    public static IDataView View(
+        DataOperationsCatalog catalog, IEnumerable<ImageRow> rows, int? count, (int Channels, int Height, int Width) shape)
         => catalog.LoadFromEnumerable(CountedRows.Of(rows, count), Describe<ImageRow>(shape));
 
     /// <summary>The columns of such rows, with the shape of the features.</summary>
@@ -34,7 +35,8 @@ internal sealed class LabelledImageRow : ImageRow
 
     /// <summary>A view over rows, whose labels are keys with names.</summary>
     public static IDataView View(
-        DataOperationsCatalog catalog, IEnumerable<LabelledImageRow> rows, int? count, (int Channels, int Height, int Width) shape, string[] classNames)
+        DataOperationsCatalog catalog, IEnumerable<LabelledImageRow> rows, int? count, (int Channels, int Height, int Width) shape,
+        string[] classNames)
     {
         SchemaDefinition schema = Describe<LabelledImageRow>(shape);
         schema[nameof(Label)].ColumnType = new KeyDataViewType(typeof(uint), classNames.Length);

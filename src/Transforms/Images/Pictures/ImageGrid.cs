@@ -15,13 +15,17 @@ public static class ImageGrid
     /// <summary>What image libraries take.</summary>
     private const int LongestSide = 32767;
 
-    /// <summary>One picture of many, row by row, with white lines between and around them. Cells that are left over in the last row are white.</summary>
+    /// <summary>
+    /// One picture of many, row by row, with white lines between and around them. Cells that are left over in the last row are white.
+    /// </summary>
     /// <param name="images">Images of one size, read once, one at a time; they stay the caller's.</param>
     /// <param name="columns">Images per row; fewer where there are fewer images.</param>
     /// <param name="margin">The width of the lines, in pixels of the result; 0 for none.</param>
     /// <param name="magnification">The side of the square that each pixel becomes: digits of 8 x 8 need 4 to 8.</param>
     /// <returns>The picture, Rgba32, which the caller disposes.</returns>
-    /// <exception cref="ArgumentException">There is no image, or one is of another size or pixel format, or the result would be too large.</exception>
+    /// <exception cref="ArgumentException">
+    /// There is no image, or one is of another size or pixel format, or the result would be too large.
+    /// </exception>
     /// <exception cref="ArgumentOutOfRangeException">A number is below 1, or the margin below 0.</exception>
     public static MLImage Compose(IEnumerable<MLImage> images, int columns, int margin = 1, int magnification = 1)
     {
@@ -35,7 +39,8 @@ public static class ImageGrid
         if (Math.Max(totalHeight, totalWidth) > LongestSide || totalHeight * totalWidth > Array.MaxLength / 4)
         {
             throw new ArgumentException(
-                $"The grid would be {totalWidth} x {totalHeight} pixels; a side may have {LongestSide}, all together {Array.MaxLength / 4}.", nameof(images));
+                $"The grid would be {totalWidth} x {totalHeight} pixels; a side may have {LongestSide}, all together "
+                + $"{Array.MaxLength / 4}.", nameof(images));
         }
 
         var rgba = new byte[4 * totalHeight * totalWidth];
@@ -73,7 +78,10 @@ public static class ImageGrid
         ArgumentNullException.ThrowIfNull(image);
         ArgumentException.ThrowIfNullOrEmpty(path);
         if (!Path.GetExtension(path).Equals(".png", StringComparison.OrdinalIgnoreCase))
-            throw new ArgumentException($"Pictures are saved as PNG: the name must end in '.png', found '{Path.GetFileName(path)}'.", nameof(path));
+        {
+            throw new ArgumentException(
+                $"Pictures are saved as PNG: the name must end in '.png', found '{Path.GetFileName(path)}'.", nameof(path));
+        }
         AtomicFile.WriteByName(path, image.Save); // which reads the format from the extension
     }
 
@@ -88,7 +96,8 @@ public static class ImageGrid
             if ((image.Height, image.Width) != (height, width))
             {
                 throw new ArgumentException(
-                    $"Image {cells.Count} is {image.Width} x {image.Height} pixels, the ones before it are {width} x {height}.", nameof(images));
+                    $"Image {cells.Count} is {image.Width} x {image.Height} pixels, the ones before it are {width} x {height}.",
+                    nameof(images));
             }
             cells.Add(ToRgba(image, cells.Count));
         }
@@ -99,7 +108,10 @@ public static class ImageGrid
     {
         byte[] pixels = image.Pixels.ToArray();
         if (image.PixelFormat is not (MLPixelFormat.Rgba32 or MLPixelFormat.Bgra32))
-            throw new ArgumentException($"Image {number} has the pixel format {image.PixelFormat}, expected Rgba32 or Bgra32.", nameof(image));
+        {
+            throw new ArgumentException(
+                $"Image {number} has the pixel format {image.PixelFormat}, expected Rgba32 or Bgra32.", nameof(image));
+        }
         for (int i = 0; image.PixelFormat == MLPixelFormat.Bgra32 && i < pixels.Length; i += 4)
             (pixels[i], pixels[i + 2]) = (pixels[i + 2], pixels[i]);
         return pixels;

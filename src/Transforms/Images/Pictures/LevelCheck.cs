@@ -43,13 +43,13 @@ internal sealed class LevelCheck(string column, Levels levels, string remedy)
         if (_off > Tolerated * _count)
         {
             yield return $"{(double)_off / _count:P0} of the pixels in column '{column}' lie between the {levels.Count} levels of width "
-                + $"{levels.Width:G3}: bits per dimension have no meaning where pixels were interpolated without rounding, or are on another "
-                + "scale.";
+                + $"{levels.Width:G3}: bits per dimension have no meaning where pixels were interpolated without rounding, or are on "
+                + "another scale.";
         }
         if (_count > 0 && _largest / levels.Width < (levels.Count - 1) / 2.0)
         {
-            yield return $"The largest pixel in column '{column}' is {_largest:G4}, of {levels.Count} levels from 0 to {levels.Highest:G4}: "
-                + "bits per dimension mean nothing where the levels or the scale are other ones.";
+            yield return $"The largest pixel in column '{column}' is {_largest:G4}, of {levels.Count} levels from 0 to "
+                + $"{levels.Highest:G4}: bits per dimension mean nothing where the levels or the scale are other ones.";
         }
     }
 }

@@ -24,13 +24,17 @@ internal sealed class LevelImage
     public LevelImage(FlowModel model)
     {
         if (!model.InputShape.IsImage)
-            throw new InvalidOperationException($"The flow is over {model.InputShape} values, not over images (channels x height x width).");
+        {
+            throw new InvalidOperationException(
+                $"The flow is over {model.InputShape} values, not over images (channels x height x width).");
+        }
         ImmutableArray<int> shape = model.InputShape.Dimensions;
         (_channels, _height, _width) = (shape[0], shape[1], shape[2]);
         if (_channels is not (1 or 3))
         {
             throw new InvalidOperationException(
-                $"A picture has 1 channel (grey) or 3 (red, green, blue); the flow's images are {model.InputShape}, of {_channels} channels.");
+                $"A picture has 1 channel (grey) or 3 (red, green, blue); the flow's images are {model.InputShape}, "
+                + $"of {_channels} channels.");
         }
         _levels = model.IsDiscrete && Levels.Of(model) is { } levels
             ? levels
@@ -56,7 +60,9 @@ internal sealed class LevelImage
     }
 
     /// <summary>A getter of the picture of the row of a batch where a reader stands.</summary>
-    /// <remarks>ML.NET's convention: a reader owns the image it is given, and a getter disposes the one that it gets back for the next row.</remarks>
+    /// <remarks>
+    /// ML.NET's convention: a reader owns the image it is given, and a getter disposes the one that it gets back for the next row.
+    /// </remarks>
     public ValueGetter<MLImage> CreateGetter(float[] rows, IBatchPosition position)
     {
         int size = _channels * _height * _width;

@@ -18,7 +18,9 @@ internal readonly record struct Levels(int Count, float Width)
     public static Levels? Of(FlowModel model)
         => model.InputShape.IsImage && model.Steps.FirstOrDefault() is Logit logit ? new(logit.Levels, logit.LevelWidth) : null;
 
-    /// <summary>The level whose bin a value lies in, floor(v / w + 1/2), at least 0 and at most k - 1, with these spread over 0 to 255.</summary>
+    /// <summary>
+    /// The level whose bin a value lies in, floor(v / w + 1/2), at least 0 and at most k - 1, with these spread over 0 to 255.
+    /// </summary>
     public byte ToByte(float value)
     {
         double level = Math.Floor(value / (double)Width + 0.5);

@@ -1,0 +1,95 @@
+using System.Runtime.CompilerServices;
+using System.Text.RegularExpressions;
+using RealNvp.ML.Trainers;
+using RealNvp.ML.Transforms;
+
+namespace RealNvp.ML.Tests.Eng;
+
+/// <summary>Reads the sources: rooms do not look back, and lines end where a reader's screen does.</summary>
+public partial class HouseTests
+{
+    /// <summary>
+    /// Pairs of folders of one project that use each other, each told in CONTRIBUTING.md. To go, one by one; none is to come.
+    /// </summary>
+    private static readonly string[] s_circles = ["src/Trainers: . <-> Designs"];
+
+    [Fact]
+    public void Folders_below_a_root_do_not_use_each_other()
+    {
+        string[] found = [.. Directory.GetDirectories(Path.Combine(Repository.Root, "src")).Order(StringComparer.Ordinal)
+            .SelectMany(project => Circles(project).Select(circle => $"src/{Path.GetFileName(project)}: {circle}"))];
+        Assert.Empty(found.Except(s_circles));
+    }
+
+    [Fact]
+    public void Lines_have_at_most_140_columns()
+    {
+        Assert.Empty(Sources(Path.Combine(Repository.Root, "src")).SelectMany(file => File.ReadLines(file)
+            .Select((line, i) => (Place: $"{Path.GetFileName(file)}:{i + 1}", line.Length)).Where(line => line.Length > 140)));
+    }
+
+    [Fact]
+    public void Extension_methods_are_where_users_of_MLNET_look()
+        => Assert.All(
+            new[] { typeof(RealNvpTransformer), typeof(RealNvpTrainer) }.SelectMany(type => type.Assembly.GetExportedTypes())
+                .Where(type => type.IsDefined(typeof(ExtensionAttribute), false)),
+            type => Assert.Equal("Microsoft.ML", type.Namespace));
+
+    [Fact]
+    public void Circle_is_found_where_there_is_one()
+    {
+        DirectoryInfo root = Directory.CreateTempSubdirectory("realnvp-house-");
+        try
+        {
+            Write("A/One.cs", "class One { Two? Next; }");
+            Write("B/Two.cs", "class Two; // One is only named here, and \"One\" here");
+            Write("C/Three.cs", "class Three(One one, Two two);");
+            Assert.Empty(Circles(root.FullName));
+            Write("B/More.cs", "record Four(One Back);");
+            Assert.Equal(["A <-> B"], Circles(root.FullName));
+        }
+        finally
+        {
+            root.Delete(recursive: true);
+        }
+
+        void Write(string name, string text)
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(root.FullName, name))!);
+            File.WriteAllText(Path.Combine(root.FullName, name), text);
+        }
+    }
+
+    /// <summary>
+    /// The pairs of folders each of which names types that the other one declares. A type that two folders declare counts for neither, and
+    /// a member of a type's name counts as a use.
+    /// </summary>
+    private static IEnumerable<string> Circles(string project)
+    {
+        var code = Sources(project).Select(file => (
+            Folder: Path.GetRelativePath(project, Path.GetDirectoryName(file)!).Replace('\\', '/'),
+            Text: NotCode().Replace(File.ReadAllText(file), " "))).ToArray();
+        Dictionary<string, string> homes = code
+            .SelectMany(file => Declaration().Matches(file.Text).Select(match => (Type: match.Groups[1].Value, file.Folder)))
+            .GroupBy(type => type.Type, type => type.Folder)
+            .Where(type => type.Distinct().Count() == 1).ToDictionary(type => type.Key, type => type.First());
+        HashSet<(string From, string To)> uses = [.. code.SelectMany(file => Name().Matches(file.Text)
+            .Select(match => homes.GetValueOrDefault(match.Value)).OfType<string>()
+            .Where(home => home != file.Folder).Select(home => (file.Folder, home)))];
+        return uses.Where(use => string.CompareOrdinal(use.From, use.To) < 0 && uses.Contains((use.To, use.From)))
+            .Select(use => $"{use.From} <-> {use.To}").Order(StringComparer.Ordinal);
+    }
+
+    private static IEnumerable<string> Sources(string folder) => Directory.EnumerateFiles(folder, "*.cs", SearchOption.AllDirectories)
+        .Where(file => !file.Split(Path.DirectorySeparatorChar).Any(part => part is "bin" or "obj")).Order(StringComparer.Ordinal);
+
+    [GeneratedRegex(@"//[^\n]*|/\*.*?\*/|"""""".*?""""""|@?\$?""(?:\\.|[^""\\\n])*""|^using [^\n]*|^namespace [^\n]*",
+        RegexOptions.Singleline | RegexOptions.Multiline)]
+    private static partial Regex NotCode();
+
+    [GeneratedRegex(@"\b(?:class|struct|interface|enum|record(?:\s+struct)?|delegate\s+[\w<>\[\],?.]+)\s+([A-Z]\w*)")]
+    private static partial Regex Declaration();
+
+    [GeneratedRegex(@"\b[A-Z]\w*\b")]
+    private static partial Regex Name();
+}
