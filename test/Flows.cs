@@ -5,11 +5,16 @@ using RealNvp.ML.Export.Steps;
 
 namespace RealNvp.ML.Tests;
 
-/// <summary>Flows with random, non-trivial weights, made without libtorch, and the same flows computed in double precision by plain loops.</summary>
+/// <summary>
+/// Flows with random, non-trivial weights, made without libtorch, and the same flows computed in double precision by plain loops.
+/// </summary>
 internal static class Flows
 {
-    /// <summary>A flow over columns with different units: standardisation, tail compression, couplings with batch norm; calibrated, with probes.</summary>
-    public static FlowModel Random(int features = 5, int couplings = 4, int hidden = 16, int seed = 1, bool named = false, int calibration = 199)
+    /// <summary>
+    /// A flow over columns with different units: standardisation, tail compression, couplings with batch norm; calibrated, with probes.
+    /// </summary>
+    public static FlowModel Random(int features = 5, int couplings = 4, int hidden = 16, int seed = 1, bool named = false,
+        int calibration = 199)
     {
         var random = new Random(seed);
         float[] means = [.. Enumerable.Range(0, features).Select(i => 10f * i - 5)];
@@ -22,7 +27,8 @@ internal static class Flows
             DenseLayer first = Layer(random, even.Length, hidden), second = Layer(random, hidden, hidden);
             steps.Add(new AffineCoupling(new CouplingMask(even, odd), [first, second], Activation.Relu,
                 Layer(random, hidden, odd.Length), Layer(random, hidden, odd.Length), [.. odd.Select(_ => 0.5f + random.NextSingle())]));
-            steps.Add(new BatchNorm(features, odd, [.. odd.Select(_ => 0.7f + 0.6f * random.NextSingle())], [.. odd.Select(_ => random.NextSingle() - 0.5f)]));
+            steps.Add(new BatchNorm(features, odd, [.. odd.Select(_ => 0.7f + 0.6f * random.NextSingle())],
+                [.. odd.Select(_ => random.NextSingle() - 0.5f)]));
         }
         var model = new FlowModel(FlowShape.Vector(features), steps);
         float[][] probes = Rows(model, ProbeSet.StandardCount, seed + 1);
@@ -31,7 +37,8 @@ internal static class Flows
             model.InputShape, model.Steps,
             new Calibration(Rows(model, calibration, seed + 2).Select(row => (float)-Evaluate(model, row).LogLikelihood), 0.1),
             named ? new FlowMetadata { FeatureNames = [.. Enumerable.Range(0, features).Select(i => $"feature {i}")] } : null,
-            new ProbeSet([.. probes.SelectMany(row => row)], [.. results.Select(result => result.LogLikelihood)], [.. results.SelectMany(result => result.Latent)]));
+            new ProbeSet([.. probes.SelectMany(row => row)], [.. results.Select(result => result.LogLikelihood)],
+                [.. results.SelectMany(result => result.Latent)]));
     }
 
     /// <summary>Rows around the mean of a flow's <see cref="Standardization"/>.</summary>
@@ -40,7 +47,8 @@ internal static class Flows
         var standardization = (Standardization)model.Steps[0];
         var random = new Random(seed);
         return [.. Enumerable.Range(0, count).Select(_ => Enumerable.Range(0, model.InputShape.Size)
-            .Select(i => standardization.Mean[i] + standardization.StandardDeviation[i] * (float)(3 * random.NextDouble() - 1.5 + random.NextDouble())).ToArray())];
+            .Select(i => standardization.Mean[i]
+            + standardization.StandardDeviation[i] * (float)(3 * random.NextDouble() - 1.5 + random.NextDouble())).ToArray())];
     }
 
     /// <summary>The log-likelihood in nats and the latent of one row, in double precision.</summary>
@@ -101,5 +109,6 @@ internal static class Flows
         [.. Enumerable.Range(0, outputs).Select(_ => random.NextSingle() - 0.5f)]);
 
     private static double[] Apply(DenseLayer layer, double[] x)
-        => [.. Enumerable.Range(0, layer.Outputs).Select(o => layer.Bias[o] + Enumerable.Range(0, layer.Inputs).Sum(i => layer.Weights[o * layer.Inputs + i] * x[i]))];
+        => [.. Enumerable.Range(0, layer.Outputs)
+        .Select(o => layer.Bias[o] + Enumerable.Range(0, layer.Inputs).Sum(i => layer.Weights[o * layer.Inputs + i] * x[i]))];
 }

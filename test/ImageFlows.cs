@@ -13,7 +13,8 @@ internal static class ImageFlows
 
     /// <summary>A mixture of two such flows.</summary>
     public static FlowModel Mixture(int channels = 1, int levels = 17, float levelWidth = 1)
-        => Complete(FlowShape.Image(channels, 4, 4), [Steps(channels, levels, levelWidth, 1), Steps(channels, levels, levelWidth, 2)], levels, levelWidth);
+        => Complete(FlowShape.Image(channels, 4, 4), [Steps(channels, levels, levelWidth, 1), Steps(channels, levels, levelWidth, 2)],
+        levels, levelWidth);
 
     /// <summary>A flow that is its logit alone: every pixel is, squashed, logistic of a standard normal.</summary>
     public static FlowModel LogitAlone(int channels, int height, int width, int levels, float levelWidth)
@@ -31,7 +32,8 @@ internal static class ImageFlows
     private static FlowStep[] Steps(int channels, int levels, float levelWidth, int seed)
     {
         var steps = new RandomImageSteps(seed);
-        return [new Logit(levels, levelWidth), .. steps.Scale(channels), .. steps.Both(ImageMask.OddPixels, 2 * channels), .. steps.Both(ImageMask.EvenPixels, 2 * channels)];
+        return [new Logit(levels, levelWidth), .. steps.Scale(channels), .. steps.Both(ImageMask.OddPixels, 2 * channels),
+            .. steps.Both(ImageMask.EvenPixels, 2 * channels)];
     }
 
     private static FlowModel Complete(FlowShape shape, FlowStep[][] members, int levels, float levelWidth)

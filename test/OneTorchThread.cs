@@ -5,7 +5,8 @@ using TorchSharp;
 namespace RealNvp.ML.Tests;
 
 /// <summary>
-/// Tests train with one thread: their nets are small, and a second thread that spins while another process has its core makes them ten times slower.
+/// Tests train with one thread: their nets are small, and a second thread that spins while another process has its core makes them ten
+/// times slower.
 /// </summary>
 public sealed class OneTorchThread
 {

@@ -15,7 +15,8 @@ internal static class Tolerance
         for (int i = 0; i < expected.Length; i++)
         {
             double tolerance = 1e-4 * Math.Max(Math.Max(1, least), Math.Abs(expected[i]));
-            Assert.True(Math.Abs(expected[i] - found[i]) <= tolerance, $"Element {i} is {found[i]}, expected {expected[i]} +- {tolerance}.");
+            Assert.True(Math.Abs(expected[i] - found[i]) <= tolerance,
+                $"Element {i} is {found[i]}, expected {expected[i]} +- {tolerance}.");
         }
     }
 }

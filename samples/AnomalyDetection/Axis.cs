@@ -15,7 +15,8 @@ internal sealed record Axis(string Title, double From, double To, (double At, st
         double rough = (highest - lowest) / 8, power = Math.Pow(10, Math.Floor(Math.Log10(rough)));
         double step = power * new[] { 1, 2, 5, 10 }.First(multiple => multiple * power >= rough);
         int first = (int)Math.Floor(lowest / step), last = (int)Math.Ceiling(highest / step);
-        return new(title, first * step, last * step, [.. Enumerable.Range(first, last - first + 1).Select(i => (i * step, Words(i * step)))]);
+        return new(title, first * step, last * step,
+            [.. Enumerable.Range(first, last - first + 1).Select(i => (i * step, Words(i * step)))]);
     }
 
     /// <summary>A number as it stands beside a tick.</summary>

@@ -3,8 +3,8 @@ using SkiaSharp;
 namespace RealNvp.ML.Samples;
 
 /// <summary>
-/// One chart on a white page, drawn with SkiaSharp, which ML.NET's images bring along: a title, two axes, lines and bars over them, a legend. Text is set in
-/// the embedded font, so that no font need be installed.
+/// One chart on a white page, drawn with SkiaSharp, which ML.NET's images bring along: a title, two axes, lines and bars over them, a
+/// legend. Text is set in the embedded font, so that no font need be installed.
 /// </summary>
 internal sealed class Chart : IDisposable
 {
@@ -99,7 +99,8 @@ internal sealed class Chart : IDisposable
 
     private float Text(string text, float x, float y, float size, SKColor color, SKTextAlign align = SKTextAlign.Left)
     {
-        using var paint = new SKPaint { Typeface = s_font, TextSize = size, Color = color, TextAlign = align, IsAntialias = true, SubpixelText = true };
+        using var paint = new SKPaint { Typeface = s_font, TextSize = size, Color = color, TextAlign = align, IsAntialias = true,
+            SubpixelText = true };
         Canvas.DrawText(text, x, y, paint);
         return paint.MeasureText(text);
     }
@@ -112,7 +113,8 @@ internal sealed class Chart : IDisposable
             return;
         using var paint = new SKPaint
         {
-            Color = color, StrokeWidth = width, PathEffect = effect, Style = SKPaintStyle.Stroke, StrokeJoin = SKStrokeJoin.Round, IsAntialias = true,
+            Color = color, StrokeWidth = width, PathEffect = effect, Style = SKPaintStyle.Stroke, StrokeJoin = SKStrokeJoin.Round,
+                IsAntialias = true,
         };
         using var path = new SKPath();
         path.AddPoly(points, close: false);

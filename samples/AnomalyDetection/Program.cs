@@ -1,5 +1,5 @@
-// Finds malignant tumours with a flow that has seen benign ones only: trains, evaluates, exports, saves, reloads, samples and draws two charts.
-// Usage: dotnet run --project samples/AnomalyDetection -c Release [-- OUTPUT_FOLDER]
+// Finds malignant tumours with a flow that has seen benign ones only: trains, evaluates, exports, saves, reloads, samples and draws two
+// charts. Usage: dotnet run --project samples/AnomalyDetection -c Release [-- OUTPUT_FOLDER]
 
 using System.Globalization;
 using Microsoft.ML;
@@ -22,7 +22,8 @@ mlContext.Log += (_, message) =>
 
 // About half of the benign rows are fitted. The other half and all malignant rows are new to the flow.
 IDataView rows = BreastCancer.Load(mlContext);
-DataOperationsCatalog.TrainTestData benign = mlContext.Data.TrainTestSplit(BreastCancer.Benign(mlContext, rows), testFraction: 0.5, seed: 1);
+DataOperationsCatalog.TrainTestData benign =
+    mlContext.Data.TrainTestSplit(BreastCancer.Benign(mlContext, rows), testFraction: 0.5, seed: 1);
 IDataView malignant = BreastCancer.Malignant(mlContext, rows);
 
 var bar = new TrainingBar();

@@ -18,7 +18,8 @@ internal sealed class ScoredRow
         IEnumerable<ScoredRow> scored(IDataView rows, float label)
         {
             // the rows have no Label: it follows from which ones they are
-            foreach (ScoredRow row in mlContext.Data.CreateEnumerable<ScoredRow>(detector.Transform(rows), reuseRowObject: false, ignoreMissingColumns: true))
+            foreach (ScoredRow row in mlContext.Data.CreateEnumerable<ScoredRow>(detector.Transform(rows), reuseRowObject: false,
+                ignoreMissingColumns: true))
             {
                 row.Label = label;
                 yield return row;
@@ -28,5 +29,6 @@ internal sealed class ScoredRow
     }
 
     /// <summary>The share of the rows with some label that are flagged.</summary>
-    public static double Flagged(ScoredRow[] rows, float label) => rows.Where(row => row.Label == label).Average(row => row.PredictedLabel ? 1.0 : 0);
+    public static double Flagged(ScoredRow[] rows, float label)
+        => rows.Where(row => row.Label == label).Average(row => row.PredictedLabel ? 1.0 : 0);
 }

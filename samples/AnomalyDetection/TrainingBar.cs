@@ -5,8 +5,8 @@ using Spectre.Console;
 namespace RealNvp.ML.Samples;
 
 /// <summary>
-/// Shows a training's progress as a bar, or line by line where the output is no terminal, in bits per dimension where that is defined, and keeps it for the
-/// chart.
+/// Shows a training's progress as a bar, or line by line where the output is no terminal, in bits per dimension where that is defined, and
+/// keeps it for the chart.
 /// </summary>
 internal sealed class TrainingBar : IProgress<TrainingProgress>
 {
@@ -17,8 +17,8 @@ internal sealed class TrainingBar : IProgress<TrainingProgress>
     private int _lines;
 
     /// <summary>
-    /// Whether every evaluation leaves a line of its own, on a terminal above the bar; by default a terminal has the bar alone, and anything else about eight
-    /// lines.
+    /// Whether every evaluation leaves a line of its own, on a terminal above the bar; by default a terminal has the bar alone, and
+    /// anything else about eight lines.
     /// </summary>
     public bool EveryEvaluation { get; init; }
 
@@ -71,5 +71,6 @@ internal sealed class TrainingBar : IProgress<TrainingProgress>
     }
 
     private static string Time(TimeSpan time)
-        => time.ToString(time.TotalHours < 1 ? "m\\:ss" : time.TotalDays < 1 ? "h\\:mm\\:ss" : "d\\.hh\\:mm\\:ss", CultureInfo.InvariantCulture);
+        => time.ToString(time.TotalHours < 1 ? "m\\:ss" : time.TotalDays < 1 ? "h\\:mm\\:ss" : "d\\.hh\\:mm\\:ss",
+        CultureInfo.InvariantCulture);
 }

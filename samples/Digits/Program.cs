@@ -49,7 +49,8 @@ Report.Detection(Scores.Of(mlContext, flow, test),
 using MLImage samples = flow.SampleGrid(rows: 8, columns: 12, seed: 1, magnification: 6, margin: 4);
 samples.SavePng(Path.Combine(folder, "samples.png"));
 // the corners are the first four different digits of the test images
-using MLImage manifold = flow.Manifold(Digits.View(mlContext, test.DistinctBy(image => image.Label).Take(4)), side: 8, magnification: 6, margin: 4);
+using MLImage manifold = flow.Manifold(Digits.View(mlContext, test.DistinctBy(image => image.Label).Take(4)), side: 8, magnification: 6,
+    margin: 4);
 manifold.SavePng(Path.Combine(folder, "manifold.png"));
 Console.WriteLine($"\nsamples.png and manifold.png are in\n{folder}");
 return 0;

@@ -18,7 +18,9 @@ internal sealed record Scores(float[] Score, float[] Typicality)
         return new([.. scored.GetColumn<float>(nameof(Score))], [.. scored.GetColumn<float>(nameof(Typicality))]);
     }
 
-    /// <summary>The areas under the ROC curves of these images against ordinary ones: the chance that one of these ranks above one of those.</summary>
+    /// <summary>
+    /// The areas under the ROC curves of these images against ordinary ones: the chance that one of these ranks above one of those.
+    /// </summary>
     public (double Score, double Typicality) Auroc(Scores ordinary)
     {
         return (rank(ordinary.Score, Score), rank(ordinary.Typicality, Typicality));

@@ -22,14 +22,16 @@ RealNvpTransformer flow = model.FindRealNvp();
 // All rows of the file, also those that the flow was fitted to.
 IDataView rows = BreastCancer.Load(mlContext);
 ScoredTumour[] scored = [.. mlContext.Data.CreateEnumerable<ScoredTumour>(model.Transform(rows), reuseRowObject: false)];
-Console.WriteLine($"{scored.Count(row => row.PredictedLabel)} of {scored.Length} rows are flagged at the threshold {flow.Threshold:F1}. The most anomalous:");
+Console.WriteLine($"{scored.Count(row => row.PredictedLabel)} of {scored.Length} rows are flagged at the threshold {flow.Threshold:F1}. "
+    + "The most anomalous:");
 Console.WriteLine("   row   score  p-value  truth");
 foreach ((int index, ScoredTumour row) in scored.Index().OrderByDescending(row => row.Item.Score).Take(5))
     Console.WriteLine($"{index,6}  {row.Score,6:F0}  {row.PValue,7:F3}  {(row.Class == 0 ? "malignant" : "benign")}");
 
 // The p-value already says how rare a score is among normal rows, so another rate of false alarms needs no new training.
 using RealNvpTransformer stricter = flow.WithContamination(0.02);
-Console.WriteLine($"At a contamination of 2 % the threshold is {stricter.Threshold:F1}, which flags {scored.Count(row => row.Score > stricter.Threshold)}.");
+Console.WriteLine($"At a contamination of 2 % the threshold is {stricter.Threshold:F1}, which flags "
+    + $"{scored.Count(row => row.Score > stricter.Threshold)}.");
 
 Console.WriteLine($"\nThree rows that the flow made up ({BreastCancer.Features[0]}, {BreastCancer.Features[1]}, ...):");
 foreach (float[] row in flow.Sample(count: 3, seed: 7).GetColumn<float[]>("Features"))

@@ -12,7 +12,8 @@ internal sealed class Arguments
         ["--preset NAME"] = $"{string.Join(", ", Preset.All.Select(preset => preset.Name))}; cifar10 by default",
         ["--epochs N"] = "passes over the training images; 20 by default",
         ["--steps N"] = "optimizer steps, instead of epochs",
-        ["--minutes N"] = "training ends after so long, with the best flow so far; 2.5 will do. Epochs or steps then only shape the learning rate",
+        ["--minutes N"] = "training ends after so long, with the best flow so far; 2.5 will do. Epochs or steps then only shape the "
+            + "learning rate",
         ["--batch N"] = "images per step; 64 by default",
         ["--width N"] = "maps of the first nets, instead of the preset's",
         ["--blocks N"] = "residual blocks of each net, instead of the preset's",
@@ -43,7 +44,9 @@ internal sealed class Arguments
         }
         Data = Text("--data") ?? throw new ArgumentException("--data is missing: the folder of the images.");
         Preset = Choice("--preset", Preset.All.ToDictionary(preset => preset.Name), "cifar10");
-        var precisions = new Dictionary<string, TrainingPrecision> { ["f32"] = TrainingPrecision.Float32, ["tf32"] = TrainingPrecision.TensorFloat32, ["bf16"] = TrainingPrecision.BFloat16 };
+        var precisions = new Dictionary<string,
+            TrainingPrecision> { ["f32"] = TrainingPrecision.Float32, ["tf32"] = TrainingPrecision.TensorFloat32,
+            ["bf16"] = TrainingPrecision.BFloat16 };
         Precision = Choice("--precision", precisions, "f32");
         Out = Text("--out") ?? Path.Combine("artifacts", "samples", "TrainImages", Preset.Name);
         Checkpoints = Text("--checkpoints") ?? Path.Combine(Out, "checkpoints");
@@ -58,15 +61,18 @@ internal sealed class Arguments
         Rate = Text("--rate") switch
         {
             null => 0,
-            { } text when double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double rate) && rate is > 0 and < 1 => rate,
+            { } text when double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double rate) && rate is > 0 and < 1
+                => rate,
             { } text => throw new ArgumentException($"--rate is '{text}', expected a number between 0 and 1."),
         };
         (Train, Test, Threads, Seed) = (Number("--train"), Number("--test"), Number("--threads"), Number("--seed") ?? 1);
-        Flow = Preset.Flow with { BaseWidth = Number("--width") ?? Preset.Flow.BaseWidth, Blocks = Number("--blocks") ?? Preset.Flow.Blocks };
+        Flow = Preset.Flow with { BaseWidth = Number("--width") ?? Preset.Flow.BaseWidth,
+            Blocks = Number("--blocks") ?? Preset.Flow.Blocks };
     }
 
     /// <summary>What the options are.</summary>
-    public static string Usage => "Usage: TrainImages --data DIR [OPTIONS]\n" + string.Join('\n', s_help.Select(option => $"  {option.Key,-18}{option.Value}"));
+    public static string Usage => "Usage: TrainImages --data DIR [OPTIONS]\n"
+        + string.Join('\n', s_help.Select(option => $"  {option.Key,-18}{option.Value}"));
 
     /// <summary>The folder of the images.</summary>
     public string Data { get; }
@@ -125,7 +131,8 @@ internal sealed class Arguments
         { } text => throw new ArgumentException($"{name} is '{text}', expected a number from 1 on."),
     };
 
-    private T Choice<T>(string name, Dictionary<string, T> choices, string otherwise) => choices.TryGetValue(Text(name) ?? otherwise, out T? value)
+    private T Choice<T>(string name, Dictionary<string, T> choices, string otherwise)
+        => choices.TryGetValue(Text(name) ?? otherwise, out T? value)
         ? value
         : throw new ArgumentException($"{name} is '{Text(name)}', expected one of {string.Join(", ", choices.Keys)}.");
 }

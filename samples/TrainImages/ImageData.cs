@@ -22,7 +22,8 @@ internal sealed record ImageData(string Description, IDataView Train, IDataView 
         {
             "cifar10" when Find(arguments.Data, "test_batch.bin", "cifar10-test.bin") is { } test
                 => new("CIFAR-10", mlContext.Data.LoadCifar10(arguments.Data), mlContext.Data.LoadCifar10(test)),
-            "small" when Find(arguments.Data, "*t10k-images*", "*test-images*") is { } test && Find(arguments.Data, "*train-images*") is { } train
+            "small" when Find(arguments.Data, "*t10k-images*", "*test-images*") is { } test
+                && Find(arguments.Data, "*train-images*") is { } train
                 => new("IDX images", mlContext.Data.LoadIdx(train), mlContext.Data.LoadIdx(test)),
             _ => ReadFolder(mlContext, arguments),
         };

@@ -7,7 +7,8 @@ namespace RealNvp.ML.Samples;
 /// <param name="Name">As the command line has it.</param>
 /// <param name="Flow">The flow's size.</param>
 /// <param name="Images">How files of an image folder become features.</param>
-/// <param name="Published">Bits per dimension of test images (Dinh, Sohl-Dickstein, Bengio 2017, table 1), in words; null where there are none.</param>
+/// <param name="Published">Bits per dimension of test images (Dinh, Sohl-Dickstein, Bengio 2017, table 1), in words; null where there are
+/// none.</param>
 internal sealed record Preset(string Name, ImageFlowOptions Flow, ImagePreset Images, string? Published)
 {
     /// <summary>All presets.</summary>

@@ -46,7 +46,8 @@ try
     var bar = new TrainingBar { EveryEvaluation = true, Limit = limit };
     RealNvpTrainer.Options options = RealNvpTrainer.Options.ForImages(arguments.Flow);
     (options.Epochs, options.Steps, options.BatchSize) = (arguments.Epochs, arguments.Steps, arguments.BatchSize);
-    (options.Precision, options.Device, options.Threads, options.Seed) = (arguments.Precision, arguments.Device, arguments.Threads, arguments.Seed);
+    (options.Precision, options.Device, options.Threads, options.Seed) =
+        (arguments.Precision, arguments.Device, arguments.Threads, arguments.Seed);
     options.LearningRate = arguments.Rate;
     // few images tell a mean over thousands of values well, and evaluating many takes long
     (options.ValidationFraction, options.CalibrationFraction) = (0.04, 0.02);
@@ -85,7 +86,8 @@ catch (FlowParityException e) when (e.Model is { } trained)
     Console.Error.WriteLine($"{e.Message}\nThe trained flow is saved as {path}.");
     return 1;
 }
-catch (Exception e) when (e is ArgumentException or InvalidOperationException or InvalidDataException or IOException or DllNotFoundException)
+catch (Exception e) when (e is ArgumentException or InvalidOperationException or InvalidDataException or IOException
+    or DllNotFoundException)
 {
     Console.Error.WriteLine(e.Message);
     return 1;

@@ -18,7 +18,8 @@ internal static class BreastCancer
         .. from statistic in new[] { "mean", "error of", "worst" }
            from measure in new[]
            {
-               "radius", "texture", "perimeter", "area", "smoothness", "compactness", "concavity", "concave points", "symmetry", "fractal dimension",
+               "radius", "texture", "perimeter", "area", "smoothness", "compactness", "concavity", "concave points", "symmetry",
+                   "fractal dimension",
            }
            select $"{statistic} {measure}",
     ];
@@ -39,5 +40,6 @@ internal static class BreastCancer
     public static IDataView Benign(MLContext mlContext, IDataView rows) => mlContext.Data.FilterRowsByColumn(rows, Class, lowerBound: 0.5);
 
     /// <summary>The malignant rows: the anomalies.</summary>
-    public static IDataView Malignant(MLContext mlContext, IDataView rows) => mlContext.Data.FilterRowsByColumn(rows, Class, upperBound: 0.5);
+    public static IDataView Malignant(MLContext mlContext, IDataView rows)
+        => mlContext.Data.FilterRowsByColumn(rows, Class, upperBound: 0.5);
 }

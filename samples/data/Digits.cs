@@ -33,7 +33,8 @@ internal static class Digits
             {
                 float[] row = [.. line.Split(',').Select(cell => float.Parse(cell, CultureInfo.InvariantCulture))];
                 if (row.Length != Pixels + 1 || !row.All(level => level is >= 0 and < Levels && level == (int)level))
-                    throw new InvalidDataException($"'{path}' holds the line '{line}', expected {Pixels} levels from 0 to {Levels - 1} and a digit.");
+                    throw new InvalidDataException($"'{path}' holds the line '{line}', expected {Pixels} levels from 0 to {Levels - 1} "
+                        + "and a digit.");
                 rows.Add(new Digit { Features = row[..Pixels], Label = row[Pixels] });
             }
         }

@@ -25,8 +25,8 @@ namespace RealNvp.ML.Trainers;
 /// <format type="text/markdown"><![CDATA[
 /// ### Input and Output Columns
 /// The input is a known-size vector of <xref:System.Single>: a table's features, or an image of channels x height x width as
-/// `ExtractPixels` gives it, which gets the paper's multi-scale flow. No label is read: fit on normal rows,
-/// or on all rows where anomalies are rare.
+/// `ExtractPixels` gives it, which gets the paper's multi-scale flow. No label is read: fit on normal
+/// rows, or on all rows where anomalies are rare.
 ///
 /// | Output column | Type | Meaning |
 /// | -- | -- | -- |

@@ -296,7 +296,7 @@ public sealed partial class RealNvpTrainer
         {
             // Small tables need many passes and large ones few: steps, not epochs, are what a flow needs.
             const long LeastSteps = 1500, MostSteps = 10_000, AutomaticEpochs = 30;
-            TrainingDefaults defaults = design.Defaults(rows);
+            TrainingDefaults defaults = design.DefaultsOf(rows);
             int batch = (int)Math.Min(rows, BatchSize ?? defaults.BatchSize);
             long stepsPerEpoch = Math.Max(1, rows / batch);
             long steps = Steps ?? Epochs * stepsPerEpoch ?? Math.Clamp(AutomaticEpochs * stepsPerEpoch, LeastSteps, MostSteps);

@@ -32,7 +32,8 @@ public sealed class DensitySetTests : IDisposable
 
     [Fact]
     public void A_missing_file_is_named()
-        => Assert.Contains("other.csv.gz", Assert.Throws<BenchmarkFailedException>(() => DensitySet.Read(_folder, "other")).Message, StringComparison.Ordinal);
+        => Assert.Contains("other.csv.gz", Assert.Throws<BenchmarkFailedException>(() => DensitySet.Read(_folder, "other")).Message,
+        StringComparison.Ordinal);
 
     private DensitySet Read(string text)
     {

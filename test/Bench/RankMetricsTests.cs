@@ -16,7 +16,8 @@ public sealed class RankMetricsTests
         { [0.1f, 0.4f, 0.35f, 0.8f], "0011", 3 / 4.0, (1 + 2 / 3.0) / 2 },
         // all tied: a coin, and the share of anomalies
         { [5, 5, 5, 5], "1000", 1 / 2.0, 1 / 4.0 },
-        // ties across kinds: pairs of 3 (wins) + 2 * 0.5 of 6; the anomaly at 3 has precision 1, the one at 2 stands in a step of 1 of 3: 2 of 4
+        // ties across kinds: pairs of 3 (wins) + 2 * 0.5 of 6; the anomaly at 3 has precision 1, the one at 2 stands in a step of 1 of 3: 2
+        // of 4
         { [3, 2, 2, 2, 1], "11000", (3 + 1 + 1) / 6.0, (1 + 2 / 4.0) / 2 },
         // ties among anomalies only do not matter
         { [2, 2, 1], "110", 1, 1 },
@@ -40,11 +41,13 @@ public sealed class RankMetricsTests
         var above = scores.Zip(anomalies).Where(row => row.Second).SelectMany(hit => scores.Zip(anomalies).Where(row => !row.Second)
             .Select(miss => hit.First > miss.First ? 1 : hit.First == miss.First ? 0.5 : 0));
         double precision = scores.Zip(anomalies).Where(row => row.Second)
-            .Average(hit => (double)scores.Zip(anomalies).Count(row => row.Second && row.First >= hit.First) / scores.Count(score => score >= hit.First));
+            .Average(hit => (double)scores.Zip(anomalies)
+            .Count(row => row.Second && row.First >= hit.First) / scores.Count(score => score >= hit.First));
 
         Assert.Equal(above.Average(), RankMetrics.Auroc(scores, anomalies), 1e-12);
         Assert.Equal(precision, RankMetrics.AveragePrecision(scores, anomalies), 1e-12);
-        Assert.Equal(RankMetrics.AveragePrecision(scores, anomalies), RankMetrics.AveragePrecision([.. scores.Reverse()], [.. anomalies.Reverse()]), 1e-12);
+        Assert.Equal(RankMetrics.AveragePrecision(scores, anomalies),
+            RankMetrics.AveragePrecision([.. scores.Reverse()], [.. anomalies.Reverse()]), 1e-12);
     }
 
     [Fact]

@@ -2,7 +2,10 @@ using RealNvp.ML.Bench.Images.Baselines;
 
 namespace RealNvp.ML.Tests.Bench;
 
-/// <summary>The simple densities beside which image flows are measured, against counts by hand and against the moments of a distribution that is known.</summary>
+/// <summary>
+/// The simple densities beside which image flows are measured, against counts by hand and against the moments of a distribution that is
+/// known.
+/// </summary>
 public sealed class SimpleModelsTests
 {
     [Fact]
@@ -17,7 +20,8 @@ public sealed class SimpleModelsTests
     [Fact]
     public void The_gaussian_has_the_cross_entropy_that_integrals_over_the_cells_give()
     {
-        // two pixels of three levels that go together; the rows hold this distribution exactly, so that only the noise within the cells is random
+        // two pixels of three levels that go together; the rows hold this distribution exactly, so that only the noise within the cells is
+        // random
         int[,] cells = { { 6, 2, 1 }, { 1, 5, 2 }, { 1, 3, 9 } };
         const int levels = 3, repeats = 1000;
         float[][] rows = [.. from a in Enumerable.Range(0, levels) from b in Enumerable.Range(0, levels)
@@ -33,7 +37,8 @@ public sealed class SimpleModelsTests
             for (int i = 0; i < points; i++)
             {
                 double p = 0.05 + 0.9 * (k + (i + 0.5) / points) / levels, y = Math.Log(p / (1 - p));
-                (mean[k], square[k], jacobian[k]) = (mean[k] + y / points, square[k] + y * y / points, jacobian[k] + Math.Log(0.9 / (p * (1 - p))) / points);
+                (mean[k], square[k], jacobian[k]) =
+                    (mean[k] + y / points, square[k] + y * y / points, jacobian[k] + Math.Log(0.9 / (p * (1 - p))) / points);
             }
         }
         double total = cells.Cast<int>().Sum(), m0 = 0, m1 = 0, s00 = 0, s11 = 0, s01 = 0, logJacobian = 0;
@@ -60,5 +65,7 @@ public sealed class SimpleModelsTests
 
     [Fact]
     public void The_gaussian_refuses_rows_too_few_for_a_covariance()
-        => Assert.Contains("2 training rows", Assert.Throws<ArgumentException>(() => LogitGaussian.BitsPerDimension([[0, 1], [1, 0]], [[0, 1]], 2, 1, 1)).Message, StringComparison.Ordinal);
+        => Assert.Contains("2 training rows",
+        Assert.Throws<ArgumentException>(() => LogitGaussian.BitsPerDimension([[0, 1], [1, 0]], [[0, 1]], 2, 1, 1)).Message,
+        StringComparison.Ordinal);
 }

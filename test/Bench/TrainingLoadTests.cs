@@ -12,7 +12,8 @@ public sealed class TrainingLoadTests
     public void The_tabular_load_has_the_parameters_that_its_description_says()
     {
         const int half = 15, hidden = 128;
-        long coupling = (half * hidden + hidden) + 2 * (hidden * hidden + hidden) + (hidden * 2 * half + 2 * half) + half; // 3 layers, two heads, the gains
+        // 3 layers, two heads, the gains
+        long coupling = (half * hidden + hidden) + 2 * (hidden * hidden + hidden) + (hidden * 2 * half + 2 * half) + half;
         (long parameters, long steps) = Train("tabular", 3);
         Assert.Equal(6 * coupling, parameters);
         Assert.Equal(3, steps);
@@ -24,9 +25,12 @@ public sealed class TrainingLoadTests
         // a weight-normalised convolution learns its directions, a bias, and in skips, second convolutions and outputs a gain per output
         static long Net(int inputs, int width, bool readsMask)
         {
-            long Conv(long from, long to, long kernel, bool bias, bool gain) => from * to * kernel * kernel + (bias ? to : 0) + (gain ? to : 0);
-            long block = width + Conv(width, width, 3, bias: false, gain: false) + width + Conv(width, width, 3, bias: true, gain: true) + Conv(width, width, 1, bias: true, gain: true);
-            return inputs + Conv(2 * inputs + (readsMask ? 1 : 0), width, 3, bias: true, gain: false) + Conv(width, width, 1, bias: true, gain: true)
+            long Conv(long from, long to, long kernel, bool bias, bool gain)
+                => from * to * kernel * kernel + (bias ? to : 0) + (gain ? to : 0);
+            long block = width + Conv(width, width, 3, bias: false, gain: false) + width + Conv(width, width, 3, bias: true, gain: true)
+                + Conv(width, width, 1, bias: true, gain: true);
+            return inputs + Conv(2 * inputs + (readsMask ? 1 : 0), width, 3, bias: true, gain: false)
+                + Conv(width, width, 1, bias: true, gain: true)
                 + 4 * block + width + Conv(width, 2 * inputs, 1, bias: true, gain: true) + inputs;
         }
         Assert.Equal(3 * Net(1, 32, true) + 3 * Net(2, 64, false) + 4 * Net(2, 64, true), Train("image", 1).Parameters);
@@ -58,9 +62,11 @@ public sealed class TrainingLoadTests
     private static (long Parameters, long Steps) Train(string name, int most)
     {
         long parameters = 0, last = 0;
-        TrainingLoad.All.Single(load => load.Name == name).Train(torch.CPU, TrainingPrecision.Float32, count => parameters = count, step => (last = step) < most);
+        TrainingLoad.All.Single(load => load.Name == name)
+            .Train(torch.CPU, TrainingPrecision.Float32, count => parameters = count, step => (last = step) < most);
         return (parameters, last);
     }
 
-    private static TrainingArguments Read(params string[] arguments) => new(BenchmarkArguments.Parse(arguments, TrainingArguments.Help.Keys, []));
+    private static TrainingArguments Read(params string[] arguments)
+        => new(BenchmarkArguments.Parse(arguments, TrainingArguments.Help.Keys, []));
 }

@@ -67,7 +67,8 @@ public class CrossRuntimeTests(NodeRuntime node) : IClassFixture<NodeRuntime>
         Assert.Equal(expected.Length, found.Length);
         for (int i = 0; i < expected.Length; i++)
         {
-            Assert.True(float.IsNaN(expected[i]) ? float.IsNaN(found[i]) : Math.Abs((double)expected[i] - found[i]) <= Allowed(magnitudes[i], least),
+            Assert.True(float.IsNaN(expected[i]) ? float.IsNaN(found[i])
+                : Math.Abs((double)expected[i] - found[i]) <= Allowed(magnitudes[i], least),
                 $"Element {i} is {found[i]}, expected {expected[i]}.");
         }
     }

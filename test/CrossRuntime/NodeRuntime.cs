@@ -6,8 +6,8 @@ using RealNvp.ML.Tests.Eng;
 namespace RealNvp.ML.Tests.CrossRuntime;
 
 /// <summary>
-/// onnxruntime-web under Node. Packages are fetched once, as the lock says, into the ignored artifacts folder. Where node or npm is missing or packages
-/// cannot be fetched, tests are skipped and say why.
+/// onnxruntime-web under Node. Packages are fetched once, as the lock says, into the ignored artifacts folder. Where node or npm is missing
+/// or packages cannot be fetched, tests are skipped and say why.
 /// </summary>
 public sealed class NodeRuntime
 {
@@ -18,7 +18,9 @@ public sealed class NodeRuntime
 
     public NodeRuntime() => _problem = Prepare();
 
-    /// <summary>All outputs of a graph, flags as 0 and 1. The graph's optional inputs keep their defaults: this runtime refuses to override them.</summary>
+    /// <summary>
+    /// All outputs of a graph, flags as 0 and 1. The graph's optional inputs keep their defaults: this runtime refuses to override them.
+    /// </summary>
     internal Dictionary<string, float[]> Run(byte[] graph, string input, float[][] rows)
     {
         Assert.SkipWhen(_problem is not null, _problem ?? "");

@@ -5,14 +5,18 @@ using static TorchSharp.torch;
 
 namespace RealNvp.ML.Tests.Eng;
 
-/// <summary>Executables run a mended copy of libLibTorchSharp.so (eng/MendLibTorchSharp.targets), and torch loads and learns with it.</summary>
+/// <summary>
+/// Executables run a mended copy of libLibTorchSharp.so (eng/MendLibTorchSharp.targets), and torch loads and learns with it.
+/// </summary>
 public class MendTests
 {
     [Fact]
     public void The_mended_library_differs_by_the_weak_flag_alone()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux() && RuntimeInformation.ProcessArchitecture == Architecture.X64, "Only linux-x64 has libLibTorchSharp.so.");
-        var package = typeof(MendTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "TorchSharpPackage").Value!;
+        Assert.SkipUnless(OperatingSystem.IsLinux() && RuntimeInformation.ProcessArchitecture == Architecture.X64,
+            "Only linux-x64 has libLibTorchSharp.so.");
+        var package = typeof(MendTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+            .Single(a => a.Key == "TorchSharpPackage").Value!;
         var original = File.ReadAllBytes(Path.Combine(package, "runtimes", "linux-x64", "native", "libLibTorchSharp.so"));
         var mended = File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "libLibTorchSharp.so"));
 

@@ -69,7 +69,8 @@ public class CalibrationTests
     {
         Assert.Throws<ArgumentException>(() => new Calibration([1, float.NaN], 0.1));
         Assert.Throws<ArgumentException>(() => new Calibration([float.PositiveInfinity], 0.1));
-        Assert.Contains("1001", Assert.Throws<ArgumentException>(() => new Calibration(new float[1001], 0.1)).Message, StringComparison.Ordinal);
+        Assert.Contains("1001", Assert.Throws<ArgumentException>(() => new Calibration(new float[1001], 0.1)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]

@@ -54,7 +54,8 @@ public class GraphTests
         for (int seed = 0; seed < 30; seed++)
         {
             var steps = new RandomSteps(6, seed);
-            var model = new FlowModel(FlowShape.Vector(6), [steps.Standardization(), steps.Coupling(steps.Mask()), steps.Norm([1, 2]), steps.Coupling(steps.Mask())]);
+            var model = new FlowModel(FlowShape.Vector(6),
+                [steps.Standardization(), steps.Coupling(steps.Mask()), steps.Norm([1, 2]), steps.Coupling(steps.Mask())]);
             float[][] rows = FlowCases.Rows(6);
             Dictionary<string, float[]> results = GraphResults.Of(model.BuildDensityGraph(), "Features", rows);
             for (int i = 0; i < rows.Length; i++)
@@ -102,7 +103,8 @@ public class GraphTests
         Dictionary<string, float[]> full = GraphResults.Of(model.BuildDensityGraph(), "Features", rows);
         Dictionary<string, float[]> lean = GraphResults.Of(model.BuildDensityGraph(DensityOutputs.Latent), "Features", rows);
         string[] latents = model.IsMixture ? [] : ["Latent"];
-        Assert.Equal([.. latents, "LogLikelihood", "PValue", "PredictedLabel", "Score", "Typicality", "TypicalityPValue"], full.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal([.. latents, "LogLikelihood", "PValue", "PredictedLabel", "Score", "Typicality", "TypicalityPValue"],
+            full.Keys.Order(StringComparer.Ordinal));
         Assert.Equal([.. latents, "LogLikelihood"], lean.Keys.Order(StringComparer.Ordinal));
         for (int i = 0; i < rows.Length; i++)
         {
@@ -171,6 +173,7 @@ public class GraphTests
     private static void AssertNear(double expected, float found, double least, string where)
     {
         double tolerance = 1e-4 * Math.Max(Math.Max(1, least), Math.Abs(expected));
-        Assert.True(double.IsNaN(expected) ? float.IsNaN(found) : Math.Abs(expected - found) <= tolerance, $"Found {found}, expected {expected:R} +- {tolerance:G3} at {where}.");
+        Assert.True(double.IsNaN(expected) ? float.IsNaN(found) : Math.Abs(expected - found) <= tolerance,
+            $"Found {found}, expected {expected:R} +- {tolerance:G3} at {where}.");
     }
 }

@@ -37,7 +37,8 @@ public sealed class ImageGraphTests
         FlowModel model = s_flows[name];
         float[][] rows = Rows(model);
         Dictionary<string, float[]> found = GraphResults.Of(model.BuildDensityGraph(), "Features", rows);
-        Tolerance.LogLikelihoods([.. rows.Select(row => ReferenceFlow.LogLikelihood(model, row))], found["LogLikelihood"], model.InputShape.Size);
+        Tolerance.LogLikelihoods([.. rows.Select(row => ReferenceFlow.LogLikelihood(model, row))], found["LogLikelihood"],
+            model.InputShape.Size);
         if (!model.IsMixture)
             Tolerance.Values([.. rows.SelectMany(row => ReferenceFlow.Latent(model, row))], found["Latent"]);
     }
@@ -47,14 +48,16 @@ public sealed class ImageGraphTests
     {
         FlowModel model = s_flows[name];
         var random = new Random(8);
-        float[][] latents = [.. Enumerable.Range(0, 20).Select(_ => Enumerable.Range(0, model.InputShape.Size).Select(_ => (float)(6 * random.NextDouble() - 3)).ToArray())];
+        float[][] latents = [.. Enumerable.Range(0, 20)
+            .Select(_ => Enumerable.Range(0, model.InputShape.Size).Select(_ => (float)(6 * random.NextDouble() - 3)).ToArray())];
         List<(string, float[])> others = [("Temperature", [0.8f])];
         if (model.IsMixture)
             others.Add(("Member", [.. latents.Select((_, i) => (float)(i % model.Members.Length))]));
         float[] found = GraphResults.Of(model.BuildSamplingGraph(), "Latent", latents, [.. others])["Features"];
         double range = ((Logit)model.Steps[0]).Levels * (double)((Logit)model.Steps[0]).LevelWidth; // the unit of the column
         Tolerance.Values(
-            [.. latents.SelectMany((latent, i) => ReferenceFlow.Sample(model, latent, 0.8f, i % model.Members.Length)).Select(value => value / range)],
+            [.. latents.SelectMany((latent, i) => ReferenceFlow.Sample(model, latent, 0.8f, i % model.Members.Length))
+                .Select(value => value / range)],
             Array.ConvertAll(found, value => (float)(value / range)));
     }
 

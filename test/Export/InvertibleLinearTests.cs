@@ -25,7 +25,8 @@ public sealed class InvertibleLinearTests
         {
             for (int column = 0; column < size; column++)
             {
-                double product = Enumerable.Range(0, size).Sum(k => (double)linear.Matrix[row * size + k] * linear.Inverse[k * size + column]);
+                double product = Enumerable.Range(0, size)
+                    .Sum(k => (double)linear.Matrix[row * size + k] * linear.Inverse[k * size + column]);
                 Assert.Equal(row == column ? 1 : 0, product, 1e-4);
             }
         }
@@ -38,5 +39,6 @@ public sealed class InvertibleLinearTests
     [InlineData(2, new[] { 1, float.NaN, 2, 4 }, "finite")]
     [InlineData(1, new[] { float.Epsilon }, "overflows")]
     public void Other_matrices_are_refused(int features, float[] matrix, string reason)
-        => Assert.Contains(reason, Assert.Throws<FlowModelException>(() => new InvertibleLinear(features, [.. matrix])).Message, StringComparison.Ordinal);
+        => Assert.Contains(reason, Assert.Throws<FlowModelException>(() => new InvertibleLinear(features, [.. matrix])).Message,
+        StringComparison.Ordinal);
 }

@@ -13,5 +13,6 @@ public sealed class SinhArcsinhTests
     [InlineData(new[] { 1, float.PositiveInfinity }, new float[] { 0, 0 }, "positive")]
     [InlineData(new float[] { 1, 1 }, new[] { 0, float.NaN }, "finite")]
     public void Other_parameters_are_refused(float[] tail, float[] skew, string reason)
-        => Assert.Contains(reason, Assert.Throws<FlowModelException>(() => new SinhArcsinh([.. tail], [.. skew])).Message, StringComparison.Ordinal);
+        => Assert.Contains(reason, Assert.Throws<FlowModelException>(() => new SinhArcsinh([.. tail], [.. skew])).Message,
+        StringComparison.Ordinal);
 }

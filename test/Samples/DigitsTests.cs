@@ -51,5 +51,6 @@ public sealed class DigitsTests : IDisposable
         Assert.True(picture.Pixels.Distinct().Count() > 5, $"{name} shows nothing");
     }
 
-    private static double Number(string output, string pattern) => double.Parse(Regex.Match(output, pattern).Groups[1].Value, CultureInfo.InvariantCulture);
+    private static double Number(string output, string pattern)
+        => double.Parse(Regex.Match(output, pattern).Groups[1].Value, CultureInfo.InvariantCulture);
 }

@@ -22,7 +22,8 @@ public sealed class ReadmeSnippets : IDisposable
         using var inFolder = new CurrentFolder(_folder);
         Picture[] files = [.. Enumerable.Range(0, 40).Select(i =>
         {
-            byte[] pixels = [.. Enumerable.Range(0, 20 * 20 * 4).Select(j => j % 4 == 3 ? (byte)255 : (byte)TemporaryFolder.Noise(j % 4, i, j))];
+            byte[] pixels = [.. Enumerable.Range(0, 20 * 20 * 4)
+                .Select(j => j % 4 == 3 ? (byte)255 : (byte)TemporaryFolder.Noise(j % 4, i, j))];
             using MLImage image = MLImage.CreateFromPixels(20, 20, MLPixelFormat.Rgba32, pixels);
             image.Save($"{i}.png");
             return new Picture { ImagePath = Path.Combine(_folder, $"{i}.png") };
@@ -43,7 +44,8 @@ public sealed class ReadmeSnippets : IDisposable
         IDataView drawnImages = imageFlow.SampleImages(count: 100, seed: 1, temperature: 0.8f);           // a column of MLImage
         using MLImage grid = imageFlow.SampleGrid(rows: 4, columns: 8, magnification: 4);
         grid.SavePng("samples.png");
-        imageFlow.ExportSampler("larger.onnx", height: 32, width: 32);                                    // the flow is convolutional throughout
+        // the flow is convolutional throughout
+        imageFlow.ExportSampler("larger.onnx", height: 32, width: 32);
 
         Assert.InRange(bits.Mean, 0, 20);
         Assert.Equal(100, drawnImages.GetColumn<MLImage>("Image").Count());
@@ -90,7 +92,8 @@ public sealed class ReadmeSnippets : IDisposable
         var mlContext = new MLContext(seed: 1);
         IDataView normalRows = mlContext.Data.LoadFromEnumerable(readings); // or from files, databases, ...
 
-        IDataView newRows = mlContext.Data.LoadFromEnumerable(Readings(100, seed: 2).Append(new Reading { Temperature = 95, Pressure = 2, Flow = 3 }));
+        IDataView newRows = mlContext.Data.LoadFromEnumerable(Readings(100, seed: 2)
+            .Append(new Reading { Temperature = 95, Pressure = 2, Flow = 3 }));
 
         // README: train and score
         var pipeline = mlContext.Transforms.Concatenate("Features", "Temperature", "Pressure", "Flow")

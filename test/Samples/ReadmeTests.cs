@@ -3,17 +3,22 @@ using RealNvp.ML.Tests.Eng;
 
 namespace RealNvp.ML.Tests.Samples;
 
-/// <summary>What the README says in C# is compiled and run: every block stands, line for line, in ReadmeSnippets.cs, whose methods are tests.</summary>
+/// <summary>
+/// What the README says in C# is compiled and run: every block stands, line for line, in ReadmeSnippets.cs, whose methods are tests.
+/// </summary>
 public sealed class ReadmeTests
 {
-    private static readonly string s_snippets = Trimmed(File.ReadAllText(Path.Combine(Repository.Root, "test", "Samples", "ReadmeSnippets.cs")));
+    private static readonly string s_snippets =
+        Trimmed(File.ReadAllText(Path.Combine(Repository.Root, "test", "Samples", "ReadmeSnippets.cs")));
 
     public static IEnumerable<TheoryDataRow<string>> Blocks => Regex.Matches(Readme.Text, "```csharp\n(.*?)```", RegexOptions.Singleline)
-        .Select(match => new TheoryDataRow<string>(match.Groups[1].Value) { TestDisplayName = "README: " + match.Groups[1].Value.Split('\n')[0] });
+        .Select(match => new TheoryDataRow<string>(match.Groups[1].Value) { TestDisplayName = "README: "
+        + match.Groups[1].Value.Split('\n')[0] });
 
     [Theory]
     [MemberData(nameof(Blocks))]
-    public void Every_csharp_block_is_compiled_and_run(string block) => Assert.Contains(Trimmed(block), s_snippets, StringComparison.Ordinal);
+    public void Every_csharp_block_is_compiled_and_run(string block)
+        => Assert.Contains(Trimmed(block), s_snippets, StringComparison.Ordinal);
 
     [Fact]
     public void Every_file_and_picture_that_is_linked_exists()
@@ -24,5 +29,6 @@ public sealed class ReadmeTests
     }
 
     /// <summary>The lines that hold something, without their indentation.</summary>
-    private static string Trimmed(string text) => string.Join('\n', text.Split('\n').Select(line => line.Trim()).Where(line => line.Length > 0));
+    private static string Trimmed(string text)
+        => string.Join('\n', text.Split('\n').Select(line => line.Trim()).Where(line => line.Length > 0));
 }

@@ -8,7 +8,8 @@ internal sealed class Sample
 {
     private readonly string _assembly;
 
-    private Sample(string name) => _assembly = typeof(Sample).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == $"{name}Sample").Value!;
+    private Sample(string name) => _assembly = typeof(Sample).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+        .Single(a => a.Key == $"{name}Sample").Value!;
 
     public static Sample AnomalyDetection { get; } = new("AnomalyDetection");
 
@@ -22,5 +23,6 @@ internal sealed class Sample
     public string Folder => Path.GetDirectoryName(_assembly)!;
 
     /// <summary>Runs it as a process of its own.</summary>
-    public (int ExitCode, string Output, string Error) Run(params string[] arguments) => Repository.Dotnet(["exec", _assembly, .. arguments]);
+    public (int ExitCode, string Output, string Error) Run(params string[] arguments)
+        => Repository.Dotnet(["exec", _assembly, .. arguments]);
 }

@@ -76,13 +76,15 @@ public sealed class SampleTests(AnomalyDetectionRun run) : IClassFixture<Anomaly
         string missing = run.File("nothing.zip");
         var (exitCode, _, error) = Sample.Scoring.Run(missing);
         Assert.Equal(1, exitCode);
-        Assert.Equal($"There is no model at {missing}: run samples/AnomalyDetection first, or name the model.zip that it wrote.", error.Trim());
+        Assert.Equal($"There is no model at {missing}: run samples/AnomalyDetection first, or name the model.zip that it wrote.",
+            error.Trim());
     }
 
     [Fact]
     public void Scoring_carries_no_torch()
     {
-        string[] files = [.. Directory.EnumerateFiles(Sample.Scoring.Folder, "*", SearchOption.AllDirectories).Select(file => Path.GetFileName(file))];
+        string[] files = [.. Directory.EnumerateFiles(Sample.Scoring.Folder, "*", SearchOption.AllDirectories)
+            .Select(file => Path.GetFileName(file))];
         Assert.Contains("RealNvp.ML.Transforms.dll", files); // the folder is the right one
         Assert.DoesNotContain(files, file => Regex.IsMatch(file, "torch|c10|RealNvp.ML.Trainers", RegexOptions.IgnoreCase));
         string dependencies = File.ReadAllText(Path.Combine(Sample.Scoring.Folder, "Scoring.deps.json"));
@@ -99,7 +101,8 @@ public sealed class SampleTests(AnomalyDetectionRun run) : IClassFixture<Anomaly
     /// <summary>The text without its numbers and progress lines, which differ between machines.</summary>
     private static string Words(string text)
     {
-        string lines = string.Join('\n', text.Split('\n').Where(line => line.Length > 0 && !line.StartsWith("epoch", StringComparison.Ordinal)));
+        string lines = string.Join('\n',
+            text.Split('\n').Where(line => line.Length > 0 && !line.StartsWith("epoch", StringComparison.Ordinal)));
         return Regex.Replace(Regex.Replace(lines, @"-?\d[\d.,]*(E-?\d+)?", "#"), " +", " ");
     }
 }

@@ -24,7 +24,10 @@ public sealed class TrainImagesTests : IDisposable
         Assert.True(exitCode == 0, output + error);
 
         Assert.Contains("training the flow 'cifar10' on CIFAR-10;", output, StringComparison.Ordinal);
-        Assert.Equal(3, Regex.Count(output, @"^epoch +\d+\.\d/\d+\.\d  after \d+:\d\d  bits/dim \d\.\d{3}  validation \d\.\d{3}  \d+:\d\d left\r?$", RegexOptions.Multiline)); // one line each
+        // one line each
+        Assert.Equal(3, Regex.Count(output,
+            @"^epoch +\d+\.\d/\d+\.\d  after \d+:\d\d  bits/dim \d\.\d{3}  validation \d\.\d{3}  \d+:\d\d left\r?$",
+            RegexOptions.Multiline));
         Match result = Regex.Match(output, @"10 test images, which training has not seen: (\S+) \+- (\S+) bits per dimension");
         Assert.InRange(double.Parse(result.Groups[1].Value, CultureInfo.InvariantCulture), 6, 10); // of a fresh flow
         Assert.Contains("Nets of 2 maps and 1 residual block, where the preset has 64 and 8.", output, StringComparison.Ordinal);
@@ -74,10 +77,12 @@ public sealed class TrainImagesTests : IDisposable
         for (int i = 0; i < 60; i++)
         {
             int number = i;
-            _folder.Image($"images/{i:D2}.png", 28, 28, (channel, row, column) => (byte)(TemporaryFolder.Noise(channel, row + 99 * number, column) / 2 + 4 * row));
+            _folder.Image($"images/{i:D2}.png", 28, 28, (channel, row, column)
+                => (byte)(TemporaryFolder.Noise(channel, row + 99 * number, column) / 2 + 4 * row));
         }
         var (exitCode, output, error) = Sample.TrainImages.Run(
-            ["--data", Path.Combine(_folder.Root, "images"), "--preset", "small", "--epochs", "1", "--out", _folder.File("out"), .. s_narrow]);
+            ["--data", Path.Combine(_folder.Root, "images"), "--preset", "small", "--epochs", "1", "--out", _folder.File("out"),
+                .. s_narrow]);
         Assert.True(exitCode == 0, output + error);
         Assert.Contains("on image files, as 1 x 28 x 28, a random 10", output, StringComparison.Ordinal);
         int test = int.Parse(Regex.Match(output, @"(\d+) test images").Groups[1].Value, CultureInfo.InvariantCulture);

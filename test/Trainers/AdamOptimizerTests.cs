@@ -7,7 +7,8 @@ namespace RealNvp.ML.Tests.Trainers;
 /// <summary>The fused optimizer against AdamW written out (Loshchilov and Hutter, algorithm 2).</summary>
 public sealed class AdamOptimizerTests
 {
-    [Theory, InlineData(0, 0, 0), InlineData(0.1, 0, 0), InlineData(0, 0.5, 0), InlineData(0.1, 0.5, 0), InlineData(0, 0, 0.3), InlineData(0.1, 0.5, 0.3)]
+    [Theory, InlineData(0, 0, 0), InlineData(0.1, 0, 0), InlineData(0, 0.5, 0), InlineData(0.1, 0.5, 0), InlineData(0, 0, 0.3),
+        InlineData(0.1, 0.5, 0.3)]
     public void Steps_are_those_of_AdamW_with_a_penalty_on_gains_and_a_clipped_gradient(double decay, double clip, double penalty)
     {
         double[][] values = [[1, -2, 3], [0.5]];
@@ -37,7 +38,8 @@ public sealed class AdamOptimizerTests
                     values[i][j] *= 1 - rate * decay;
                     m[i][j] = 0.9 * m[i][j] + 0.1 * gradient;
                     v[i][j] = 0.999 * v[i][j] + 0.001 * gradient * gradient;
-                    values[i][j] -= rate * (m[i][j] / (1 - Math.Pow(0.9, step))) / (Math.Sqrt(v[i][j] / (1 - Math.Pow(0.999, step))) + 1e-8);
+                    values[i][j] -= rate * (m[i][j] / (1 - Math.Pow(0.9, step))) / (Math.Sqrt(v[i][j] / (1 - Math.Pow(0.999, step)))
+                        + 1e-8);
                     Assert.Equal(values[i][j], parameters[i][j].item<double>(), 1e-9);
                 }
             }

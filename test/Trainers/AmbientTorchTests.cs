@@ -17,7 +17,8 @@ public sealed class AmbientTorchTests
     {
         { "defaults", new() { Steps = 12 }, [4] },
         { "density", Small(RealNvpTrainer.Options.ForDensity()), [4] },
-        { "all else", new() { Steps = 12, Table = new() { BatchNorm = true, WeightNorm = true, Mixing = FeatureMixing.Rotation }, Optimizer = new() { AveragedWeights = 0.9 }, Members = 2, Memory = new() { ResidentLimit = 0 }, Trim = 0.1 }, [4] },
+        { "all else", new() { Steps = 12, Table = new() { BatchNorm = true, WeightNorm = true, Mixing = FeatureMixing.Rotation },
+            Optimizer = new() { AveragedWeights = 0.9 }, Members = 2, Memory = new() { ResidentLimit = 0 }, Trim = 0.1 }, [4] },
         { "image", new() { Steps = 4, Image = new() { Levels = 17, LevelWidth = 1, BaseWidth = 4, Blocks = 1, Scales = 2 } }, [1, 8, 8] },
     };
 
@@ -60,7 +61,8 @@ public sealed class AmbientTorchTests
     {
         int size = shape.Aggregate(1, (product, side) => product * side);
         var random = new Random(1);
-        IDataView data = Tables.Load(_ml, Enumerable.Range(0, 80).Select(_ => Enumerable.Range(0, size).Select(_ => (float)random.Next(17)).ToArray()), shape);
+        IDataView data = Tables.Load(_ml,
+            Enumerable.Range(0, 80).Select(_ => Enumerable.Range(0, size).Select(_ => (float)random.Next(17)).ToArray()), shape);
         using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(options).Fit(data);
         return [.. model.Transform(data).GetColumn<float>("Score")];
     }

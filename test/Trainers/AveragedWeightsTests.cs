@@ -54,7 +54,8 @@ public sealed class AveragedWeightsTests
         Each(values, (i, j) => Assert.Equal(First * start[j] + (1 - First) * values[i][j], parameters[i][j].item<double>(), 1e-12));
     }
 
-    private static TorchSharp.Modules.Parameter[] Parameters(double[][] values) => [.. values.Select(row => new TorchSharp.Modules.Parameter(tensor(row)))];
+    private static TorchSharp.Modules.Parameter[] Parameters(double[][] values)
+        => [.. values.Select(row => new TorchSharp.Modules.Parameter(tensor(row)))];
 
     private static void Move(TorchSharp.Modules.Parameter[] parameters, double[][] values, Random random)
     {

@@ -20,7 +20,8 @@ public sealed class CalibrationRateTests
         for (int seed = 0; seed < Seeds; seed++)
         {
             IDataView train = Tables.Load(ml, Tables.Gaussian(400, 3, seed)), fresh = Tables.Load(ml, Tables.Gaussian(500, 3, 1000 + seed));
-            var options = new RealNvpTrainer.Options { Table = new() { Couplings = 2, HiddenUnits = 8 }, Epochs = 3, CalibrationFraction = 0.25, Contamination = Contamination, Seed = seed };
+            var options = new RealNvpTrainer.Options { Table = new() { Couplings = 2, HiddenUnits = 8 }, Epochs = 3,
+                CalibrationFraction = 0.25, Contamination = Contamination, Seed = seed };
             using RealNvpTransformer model = ml.AnomalyDetection.Trainers.RealNvp(options).Fit(train);
             IDataView scored = model.Transform(fresh);
             flagged.Add(scored.GetColumn<bool>("PredictedLabel").Average(label => label ? 1.0 : 0));

@@ -16,7 +16,8 @@ public sealed class CheckpointTests
     public void A_killed_run_goes_on_to_the_same_weights(string kind, int kills)
     {
         Assert.SkipWhen(kind == TrainingProcess.WholeImage && Environment.GetEnvironmentVariable(WholeVariable) != "1",
-            $"The whole CIFAR-10 preset takes some ten minutes on one core: set {WholeVariable}=1. The same flow with narrow nets is tested always.");
+            $"The whole CIFAR-10 preset takes some ten minutes on one core: set {WholeVariable}=1. The same flow with narrow nets is "
+                + "tested always.");
         using var calm = new TemporaryFolder();
         using var stormy = new TemporaryFolder();
         string expected = TrainingProcess.Hash(TrainingProcess.Fit(kind, calm.Root));
@@ -31,7 +32,8 @@ public sealed class CheckpointTests
                 process.Kill();
             process.WaitForExit();
             bool killed = process.ExitCode == 128 + 9;
-            Assert.True(killed || (writing && process.ExitCode == 0), $"The run was not killed but ended, before kill {kill}. {process.StandardError.ReadToEnd()}");
+            Assert.True(killed || (writing && process.ExitCode == 0),
+                $"The run was not killed but ended, before kill {kill}. {process.StandardError.ReadToEnd()}");
             if (!writing || Directory.EnumerateFiles(stormy.Root, "*.tmp").Any())
                 continue;
             if (killed && luckless++ < 5)
@@ -52,10 +54,12 @@ public sealed class CheckpointTests
     public void The_end_of_a_run_is_kept_and_gives_the_model_again_without_a_step()
     {
         using var folder = new TemporaryFolder();
-        string expected = TrainingProcess.Hash(TrainingProcess.Fit(TrainingProcess.Table, folder.Root, options => options.Checkpoints = options.Checkpoints! with { Interval = 10_000 }));
+        string expected = TrainingProcess.Hash(TrainingProcess.Fit(TrainingProcess.Table, folder.Root, options
+            => options.Checkpoints = options.Checkpoints! with { Interval = 10_000 }));
         Assert.Equal(2, Directory.GetFiles(folder.Root).Length); // the ends of two members
         bool stepped = false;
-        Assert.Equal(expected, TrainingProcess.Hash(TrainingProcess.Fit(TrainingProcess.Table, folder.Root, options => options.Progress = new Receiver(_ => stepped = true))));
+        Assert.Equal(expected, TrainingProcess.Hash(TrainingProcess.Fit(TrainingProcess.Table, folder.Root, options
+            => options.Progress = new Receiver(_ => stepped = true))));
         Assert.False(stepped);
     }
 
@@ -72,7 +76,8 @@ public sealed class CheckpointTests
         File.WriteAllBytes(files[1], content);
         var log = new List<string>();
         Assert.Equal(expected, TrainingProcess.Hash(TrainingProcess.Fit(TrainingProcess.Table, folder.Root, log: log)));
-        Assert.Contains(log, message => message.Contains(Path.GetFileName(files[1]), StringComparison.Ordinal) && message.Contains("checksum", StringComparison.Ordinal));
+        Assert.Contains(log, message => message.Contains(Path.GetFileName(files[1]), StringComparison.Ordinal)
+            && message.Contains("checksum", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -150,10 +155,14 @@ public sealed class CheckpointTests
     {
         using var folder = new TemporaryFolder();
         TrainingProcess.Fit(TrainingProcess.Table, folder.Root);
-        string message = Assert.Throws<InvalidOperationException>(() => TrainingProcess.Fit(TrainingProcess.Table, folder.Root, options => options.Table = options.Table with { HiddenUnits = 8 })).Message;
+        string message = Assert.Throws<InvalidOperationException>(()
+            => TrainingProcess.Fit(TrainingProcess.Table, folder.Root, options
+            => options.Table = options.Table with { HiddenUnits = 8 })).Message;
         Assert.Contains("HiddenUnits: 16", message, StringComparison.Ordinal);
         Assert.Contains("HiddenUnits: 8", message, StringComparison.Ordinal);
-        message = Assert.Throws<InvalidOperationException>(() => TrainingProcess.Fit(TrainingProcess.Table, folder.Root, options => options.Checkpoints = options.Checkpoints! with { Resume = false })).Message;
+        message = Assert.Throws<InvalidOperationException>(()
+            => TrainingProcess.Fit(TrainingProcess.Table, folder.Root, options
+            => options.Checkpoints = options.Checkpoints! with { Resume = false })).Message;
         Assert.Contains("earlier run", message, StringComparison.Ordinal);
     }
 
@@ -182,10 +191,12 @@ public sealed class CheckpointTests
         Refused(["'rows.training: "], _ => { }, ml => Rows(ml, 2, 1));
         Refused(["'rows.validation: "], options => options.Validation = Rows(new MLContext(), 3, 1));
         Refused(["'rows.calibration: "], options => options.Calibration = Rows(new MLContext(), 3, 1));
-        Refused(["'design.Dequantize: true', this one 'design.Dequantize: false'"], options => options.Table = options.Table with { Dequantize = false });
+        Refused(["'design.Dequantize: true', this one 'design.Dequantize: false'"], options
+            => options.Table = options.Table with { Dequantize = false });
         Refused(["'plan.Dropout: 0.1', this one 'plan.Dropout: 0.25'"], options => options.Dropout = 0.25);
         // another number of lines
-        Refused(["'run.streamed: true', this one 'run.streamed: false'", "this one no 'run.shuffle_pool'"], options => options.Memory = new() { ResidentLimit = 1 << 20 });
+        Refused(["'run.streamed: true', this one 'run.streamed: false'", "this one no 'run.shuffle_pool'"], options
+            => options.Memory = new() { ResidentLimit = 1 << 20 });
         // and what does not shape it may change
         TrainingProcess.Fit(TrainingProcess.Table, folder.Root, options =>
         {

@@ -19,9 +19,11 @@ internal static class CollectedTrainings
     private static readonly Dictionary<string, Func<RealNvpTrainer.Options>> s_kinds = new()
     {
         ["table"] = () => Small(new()),
-        ["mixture"] = () => Small(new() { Members = 2, Optimizer = new() { AveragedWeights = 0.9 }, Table = new() { BatchNorm = true }, Trim = 0.1, Dropout = 0.1 }),
+        ["mixture"] = () => Small(new() { Members = 2, Optimizer = new() { AveragedWeights = 0.9 }, Table = new() { BatchNorm = true },
+            Trim = 0.1, Dropout = 0.1 }),
         ["density"] = () => Small(RealNvpTrainer.Options.ForDensity()),
-        ["streamed"] = () => Small(new() { Memory = new() { ResidentLimit = 0, ShufflePool = 50 }, Table = new() { Mixing = FeatureMixing.Rotation } }),
+        ["streamed"] = () => Small(new() { Memory = new() { ResidentLimit = 0, ShufflePool = 50 },
+            Table = new() { Mixing = FeatureMixing.Rotation } }),
         ["resumed"] = () => Small(new() { Checkpoints = new("newest") { Interval = 4, Resume = true } }),
         ["image"] = SmallImage,
     };
@@ -88,7 +90,8 @@ internal static class CollectedTrainings
     {
         var image = ImageFlowOptions.Small with { BaseWidth = 2, Blocks = 1, Levels = 17, HorizontalFlips = true };
         RealNvpTrainer.Options options = RealNvpTrainer.Options.ForImages(image);
-        (options.Epochs, options.Steps, options.BatchSize, options.Optimizer, options.Threads) = (null, 4, 16, new() { AveragedWeights = 0.9 }, 1);
+        (options.Epochs, options.Steps, options.BatchSize, options.Optimizer, options.Threads) =
+            (null, 4, 16, new() { AveragedWeights = 0.9 }, 1);
         return options;
     }
 

@@ -10,7 +10,8 @@ public sealed class DeviceRandomTests
     [Fact]
     public void Steps_and_seeds_have_seeds_of_their_own_on_a_gpu()
     {
-        long[] seeds = [.. Enumerable.Range(0, 100).SelectMany(seed => Enumerable.Range(-1, 100).Select(step => DeviceRandom.Mixed((ulong)seed, step)))];
+        long[] seeds = [.. Enumerable.Range(0, 100)
+            .SelectMany(seed => Enumerable.Range(-1, 100).Select(step => DeviceRandom.Mixed((ulong)seed, step)))];
         Assert.Equal(seeds.Length, seeds.Distinct().Count());
         Assert.All(seeds, seed => Assert.True(seed >= 0));
         Assert.InRange(seeds.Average(seed => (double)seed / long.MaxValue), 0.49, 0.51);
@@ -22,7 +23,8 @@ public sealed class DeviceRandomTests
         using DisposeScope scope = NewDisposeScope();
         using var random = new DeviceRandom(7, CPU);
         random.Begin(3);
-        Assert.Equal(randn(5, generator: new Generator(7)).data<float>().ToArray(), randn(5, generator: random.Generator).data<float>().ToArray());
+        Assert.Equal(randn(5, generator: new Generator(7)).data<float>().ToArray(),
+            randn(5, generator: random.Generator).data<float>().ToArray());
     }
 
     [Fact]

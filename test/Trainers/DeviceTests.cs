@@ -10,7 +10,8 @@ namespace RealNvp.ML.Tests.Trainers;
 /// <summary>The device to train on: named, missing, or there.</summary>
 public sealed class DeviceTests
 {
-    private const string Missing = "but libtorch sees no CUDA: reference TorchSharp-cuda-linux or TorchSharp-cuda-windows instead of TorchSharp-cpu, on a machine with an NVIDIA driver.";
+    private const string Missing = "but libtorch sees no CUDA: reference TorchSharp-cuda-linux or TorchSharp-cuda-windows instead of "
+        + "TorchSharp-cpu, on a machine with an NVIDIA driver.";
 
     [Theory]
     [InlineData("cuda", "CUDA device 0 was asked for, " + Missing + " Device \"cpu\" trains on the CPU.")]
@@ -19,12 +20,14 @@ public sealed class DeviceTests
     public void A_named_gpu_that_is_missing_is_an_error_whatever_the_context_falls_back_to(string device, string expected)
     {
         Assert.SkipWhen(torch.cuda.is_available(), "CUDA is there.");
-        Assert.Equal(expected, Assert.Throws<InvalidOperationException>(() => Fit(new MLContext(1) { FallbackToCpu = true }, device)).Message);
+        Assert.Equal(expected, Assert.Throws<InvalidOperationException>(()
+            => Fit(new MLContext(1) { FallbackToCpu = true }, device)).Message);
     }
 
     [Theory, InlineData("nonsense"), InlineData("cuda:-1"), InlineData("cuda:x"), InlineData("cpu:0"), InlineData("")]
     public void Another_name_is_refused(string device)
-        => Assert.Equal($"Device is '{device}', expected cpu, cuda or cuda:N.", Assert.Throws<ArgumentException>(() => Fit(new MLContext(1), device)).Message);
+        => Assert.Equal($"Device is '{device}', expected cpu, cuda or cuda:N.",
+        Assert.Throws<ArgumentException>(() => Fit(new MLContext(1), device)).Message);
 
     [Theory, InlineData(true), InlineData(false)]
     public void A_gpu_of_the_context_that_is_missing_is_replaced_with_a_message_or_refused(bool fallback)
@@ -42,7 +45,8 @@ public sealed class DeviceTests
         }
         else
         {
-            Assert.Equal(Sentence + " FallbackToCpu of the MLContext trains on the CPU instead.", Assert.Throws<InvalidOperationException>(() => Fit(ml, null)).Message);
+            Assert.Equal(Sentence + " FallbackToCpu of the MLContext trains on the CPU instead.",
+                Assert.Throws<InvalidOperationException>(() => Fit(ml, null)).Message);
         }
     }
 
@@ -54,7 +58,8 @@ public sealed class DeviceTests
         ml.Log += (_, e) => log.Add(e.RawMessage);
         using RealNvpTransformer model = Fit(ml, "cpu");
         Assert.Equal("cpu", model.Model.Metadata.Training["device"]);
-        Assert.DoesNotContain(log, message => message.Contains("libtorch sees", StringComparison.Ordinal)); // ONNX Runtime has a message of its own
+        // ONNX Runtime has a message of its own
+        Assert.DoesNotContain(log, message => message.Contains("libtorch sees", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -78,7 +83,8 @@ public sealed class DeviceTests
     }
 
     private static RealNvpTransformer Fit(MLContext ml, string? device)
-        => ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Device = device, Steps = 5, Table = new() { Couplings = 2, HiddenUnits = 4 } }).Fit(Rows(ml));
+        => ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Device = device, Steps = 5,
+        Table = new() { Couplings = 2, HiddenUnits = 4 } }).Fit(Rows(ml));
 
     private static IDataView Rows(MLContext ml) => Tables.Load(ml, Tables.Gaussian(50, 2, 1));
 }

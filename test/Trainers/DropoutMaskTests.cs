@@ -15,14 +15,16 @@ public sealed class DropoutMaskTests
         using DisposeScope scope = NewDisposeScope();
         var mask = new DropoutMask(share, new DeviceRandom(3, CPU));
         double[] values = [.. mask.Draw(empty(401, 501)).to(ScalarType.Float64).data<double>()];
-        Assert.All(values.Distinct(), value => Assert.True(value == 0 || Math.Abs(value - 1 / (1 - share)) < 1e-3 / (1 - share), $"{value}"));
+        Assert.All(values.Distinct(), value
+            => Assert.True(value == 0 || Math.Abs(value - 1 / (1 - share)) < 1e-3 / (1 - share), $"{value}"));
         double deviation = Math.Sqrt(share * (1 - share) / values.Length);
         Assert.Equal(share, values.Average(value => value == 0 ? 1.0 : 0.0), 5 * deviation);
         // four values come of one draw, a quarter of all values apart: they must not know of each other
         int apart = (values.Length + 3) / 4;
         foreach (int distance in new[] { 1, apart, 2 * apart, 3 * apart })
         {
-            double both = Enumerable.Range(0, values.Length - distance).Average(i => values[i] == 0 && values[i + distance] == 0 ? 1.0 : 0.0);
+            double both = Enumerable.Range(0, values.Length - distance)
+                .Average(i => values[i] == 0 && values[i + distance] == 0 ? 1.0 : 0.0);
             Assert.Equal(share * share, both, 7 * Math.Sqrt(share * share * (1 - share * share) / (values.Length - distance)));
         }
     }

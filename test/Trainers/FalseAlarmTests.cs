@@ -28,7 +28,8 @@ public sealed class FalseAlarmTests
             double a = Tables.Normal(random);
             return new[] { (float)(offset + spread * a), (float)(a + 0.3 * Tables.Normal(random)), (float)Tables.Normal(random) };
         })];
-        using RealNvpTransformer model = ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Steps = 60, Members = 2 }).Fit(Tables.Load(ml, rows));
+        using RealNvpTransformer model = ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Steps = 60, Members = 2 })
+            .Fit(Tables.Load(ml, rows));
         Assert.DoesNotContain(warnings, message => message.Contains("so sharp", StringComparison.Ordinal));
         float[] found = [.. model.Transform(Tables.Load(ml, model.Model.Probes.Rows.Chunk(3))).GetColumn<float>("LogLikelihood")];
         Assert.All(found, (value, i) => Assert.Equal(model.Model.Probes.LogLikelihoods[i], value, 1e-4));

@@ -40,7 +40,8 @@ public sealed class FaultTests
             {
                 Memory = new() { ResidentLimit = 0, ShufflePool = 100 }, Steps = 300,
                 Table = new() { Couplings = 4, HiddenUnits = 16, BatchNorm = true, TailBound = 0 }, BatchSize = 50,
-                Optimizer = new() { Decay = LearningRateDecay.None, AveragedWeights = 0.9 }, Patience = 0, Progress = new Receiver(progress => rate = progress.LearningRate),
+                Optimizer = new() { Decay = LearningRateDecay.None, AveragedWeights = 0.9 }, Patience = 0,
+                    Progress = new Receiver(progress => rate = progress.LearningRate),
             };
             IDataView rows = Stream(pass => faulty && pass == 5); // two passes before training, and two epochs
             using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(options).Fit(rows);
@@ -84,7 +85,8 @@ public sealed class FaultTests
     public void A_loop_whose_batches_are_never_numbers_gives_up()
     {
         string message = Assert.Throws<InvalidOperationException>(() => Run(new FaultyBatches(batch => batch >= 20))).Message;
-        Assert.Equal("Training failed: the loss was NaN at step 26 after 5 returns to the best model, the last with a learning rate of 2.93E-06. Look for extreme values in the data, or lower LearningRate.", message);
+        Assert.Equal("Training failed: the loss was NaN at step 26 after 5 returns to the best model, the last with a learning rate of "
+            + "2.93E-06. Look for extreme values in the data, or lower LearningRate.", message);
     }
 
     [Theory, InlineData(10, 0.1, true), InlineData(10, 0, true), InlineData(1e6, 0.1, null), InlineData(1e30, 0, null)]
@@ -92,10 +94,13 @@ public sealed class FaultTests
     {
         // benign tumours, thirty correlated columns
         TextLoader loader = _ml.Data.CreateTextLoader(
-            [new TextLoader.Column("Features", DataKind.Single, 0, 29), new TextLoader.Column("Class", DataKind.Single, 30)], ',', hasHeader: true);
-        IDataView rows = _ml.Data.FilterRowsByColumn(loader.Load(Path.Combine(Repository.Root, "samples", "data", "breast_cancer.csv")), "Class", lowerBound: 0.5);
+            [new TextLoader.Column("Features", DataKind.Single, 0, 29), new TextLoader.Column("Class", DataKind.Single, 30)], ',',
+                hasHeader: true);
+        IDataView rows = _ml.Data.FilterRowsByColumn(loader.Load(Path.Combine(Repository.Root, "samples", "data", "breast_cancer.csv")),
+            "Class", lowerBound: 0.5);
         RealNvpTrainer.Options Options(double rate, long steps)
-            => new() { LearningRate = rate, Steps = steps, ValidationFraction = validation, Table = new() { Couplings = 4, HiddenUnits = 32 } };
+            => new() { LearningRate = rate, Steps = steps, ValidationFraction = validation,
+            Table = new() { Couplings = 4, HiddenUnits = 32 } };
         bool ended = EndsWell(Options(learningRate, 300), Options(1e-30, 1), rows);
         Assert.Equal(survives ?? ended, ended);
         if (survives == true)
@@ -106,18 +111,23 @@ public sealed class FaultTests
     public void Images_survive_any_learning_rate_or_training_gives_up(double learningRate)
     {
         var random = new Random(1);
-        float[][] patterns = [.. Enumerable.Range(0, 4).Select(_ => Enumerable.Range(0, 16).Select(_ => (float)random.Next(1, 16)).ToArray())];
-        IDataView rows = Tables.Load(_ml, Enumerable.Range(0, 200).Select(i => Array.ConvertAll(patterns[i % 4], level => level + random.Next(-1, 2))));
+        float[][] patterns = [.. Enumerable.Range(0, 4)
+            .Select(_ => Enumerable.Range(0, 16).Select(_ => (float)random.Next(1, 16)).ToArray())];
+        IDataView rows = Tables.Load(_ml,
+            Enumerable.Range(0, 200).Select(i => Array.ConvertAll(patterns[i % 4], level => level + random.Next(-1, 2))));
         RealNvpTrainer.Options Options(double rate, long steps)
         {
-            RealNvpTrainer.Options options = RealNvpTrainer.Options.ForImages(new ImageFlowOptions { Shape = FlowShape.Image(1, 4, 4), Levels = 17, BaseWidth = 4, Blocks = 1 });
+            RealNvpTrainer.Options options = RealNvpTrainer.Options.ForImages(new ImageFlowOptions { Shape = FlowShape.Image(1, 4, 4),
+                Levels = 17, BaseWidth = 4, Blocks = 1 });
             (options.LearningRate, options.Steps, options.BatchSize, options.Threads) = (rate, steps, 32, 1);
             return options;
         }
         EndsWell(Options(learningRate, 150), Options(1e-30, 1), rows);
     }
 
-    /// <summary>Whether a fit gives a flow, which must then be finite and better than one that learned nothing, or fails, which it then must say.</summary>
+    /// <summary>
+    /// Whether a fit gives a flow, which must then be finite and better than one that learned nothing, or fails, which it then must say.
+    /// </summary>
     private bool EndsWell(RealNvpTrainer.Options options, RealNvpTrainer.Options untrained, IDataView rows)
     {
         float[] Likelihoods(RealNvpTrainer.Options options)
@@ -132,7 +142,8 @@ public sealed class FaultTests
         }
         catch (Exception e) when (e is InvalidOperationException or FlowParityException)
         {
-            Assert.Matches(e is FlowParityException ? "float32.* lower LearningRate" : "^Training failed: the loss was.* lower LearningRate", e.Message);
+            Assert.Matches(e is FlowParityException ? "float32.* lower LearningRate"
+                : "^Training failed: the loss was.* lower LearningRate", e.Message);
             return false;
         }
         Assert.All(found, value => Assert.True(float.IsFinite(value)));
@@ -143,14 +154,18 @@ public sealed class FaultTests
 
     private static (Flow Flow, TrainingOutcome Outcome, List<string> Warnings) Run(FaultyBatches batches, bool readsLate = false)
     {
-        var options = new RealNvpTrainer.Options { Steps = 60, Table = new() { Couplings = 2, HiddenUnits = 8, BatchNorm = true }, BatchSize = FaultyBatches.Rows, Noise = 0, Optimizer = new() { AveragedWeights = 0.9, Decay = LearningRateDecay.None }, Patience = 0, LearningRate = 3e-3 };
+        var options = new RealNvpTrainer.Options { Steps = 60, Table = new() { Couplings = 2, HiddenUnits = 8, BatchNorm = true },
+            BatchSize = FaultyBatches.Rows, Noise = 0, Optimizer = new() { AveragedWeights = 0.9, Decay = LearningRateDecay.None },
+            Patience = 0, LearningRate = 3e-3 };
         using var random = new DeviceRandom(1, CPU);
-        using DeviceRows rows = new WeightedRows([.. Rows(100, 1).SelectMany(row => row)], [.. Enumerable.Repeat(1f, 100)], 2).To(CPU, weighted: false);
+        using DeviceRows rows = new WeightedRows([.. Rows(100, 1).SelectMany(row => row)], [.. Enumerable.Repeat(1f, 100)], 2)
+            .To(CPU, weighted: false);
         ColumnFacts facts = new([0, 0], [1, 1], [0, 0], [0, 0]);
         FlowDesign design = options.Design(FlowShape.Vector(2));
         Flow flow = design.Build(facts, dropout: 0.1, seed: 1, random);
         var warnings = new List<string>();
-        using var loop = new TrainingLoop(design, options.Plan(design, 100), facts, flow, random, batches, new EvaluationRows(rows, rows, rows), readsLate)
+        using var loop = new TrainingLoop(design, options.Plan(design, 100), facts, flow, random, batches,
+            new EvaluationRows(rows, rows, rows), readsLate)
         {
             Warn = warnings.Add,
         };

@@ -17,7 +17,9 @@ public sealed class FlowFreezerTests
     private static readonly FlowShape s_shape = FlowShape.Image(1, 4, 4);
     private readonly List<string> _warnings = [];
 
-    /// <summary>Without a choice of probes 300 and 900 fail the parity check; 100 fails it where the logit is computed in float32 too.</summary>
+    /// <summary>
+    /// Without a choice of probes 300 and 900 fail the parity check; 100 fails it where the logit is computed in float32 too.
+    /// </summary>
     [Theory, InlineData(1, false), InlineData(300, true), InlineData(900, true)]
     public void A_sharp_density_has_probes_that_a_right_graph_passes_and_a_wrong_one_fails(double sharpness, bool warns)
     {
@@ -44,7 +46,8 @@ public sealed class FlowFreezerTests
         {
             double[] expected = ReferenceFlow.Latent(model, [.. model.Probes.Rows.AsSpan().Slice(row * 16, 16)]);
             for (int i = 0; i < 16; i++)
-                Assert.Equal(expected[i], model.Probes.Latents[row * 16 + i], 1e-5 * Math.Max(1, Math.Abs(expected[i]))); // weights are rounded to float32 once
+                // weights are rounded to float32 once
+                Assert.Equal(expected[i], model.Probes.Latents[row * 16 + i], 1e-5 * Math.Max(1, Math.Abs(expected[i])));
         }
         Assert.Contains(0f, model.Probes.Rows);
         Assert.Contains(255f, model.Probes.Rows);

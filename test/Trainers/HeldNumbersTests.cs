@@ -5,8 +5,8 @@ using TorchSharp;
 namespace RealNvp.ML.Tests.Trainers;
 
 /// <summary>
-/// What training computes never makes a number for one native call: TorchSharp does not keep it alive during the call, and over millions of steps a finalizer
-/// frees one in that moment.
+/// What training computes never makes a number for one native call: TorchSharp does not keep it alive during the call, and over millions of
+/// steps a finalizer frees one in that moment.
 /// </summary>
 public sealed class HeldNumbersTests
 {
@@ -20,16 +20,22 @@ public sealed class HeldNumbersTests
         Assert.Contains(makers, method => method.Name == "square");
         Assert.DoesNotContain(makers, method => method.Name == "mul");
         string[] found = [.. typeof(RealNvpTrainer).Assembly.GetTypes()
-            .SelectMany(type => type.GetMethods(BindingFlags.DeclaredOnly | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static))
-            .SelectMany(method => Calls(method).Where(call => makers.Contains(call) || IsConversion(call)).Select(call => $"{method.DeclaringType}.{method.Name} calls {call}"))];
+            .SelectMany(type => type.GetMethods(BindingFlags.DeclaredOnly | BindingFlags.Public | BindingFlags.NonPublic
+                | BindingFlags.Instance | BindingFlags.Static))
+            .SelectMany(method => Calls(method).Where(call => makers.Contains(call) || IsConversion(call))
+            .Select(call => $"{method.DeclaringType}.{method.Name} calls {call}"))];
         Assert.Empty(found);
     }
 
-    private static bool MakesNumbers(MethodBase method) => Calls(method).Any(call => IsConversion(call) || (call.DeclaringType == method.DeclaringType && call != method && Calls(call).Any(IsConversion)));
+    private static bool MakesNumbers(MethodBase method)
+        => Calls(method).Any(call => IsConversion(call)
+        || (call.DeclaringType == method.DeclaringType && call != method && Calls(call).Any(IsConversion)));
 
     private static bool IsConversion(MethodBase method) => method.DeclaringType == typeof(Scalar) && method.Name == "op_Implicit";
 
-    /// <summary>What follows a call's opcode and names a method; bytes that only look like that name none, or one that is not asked for.</summary>
+    /// <summary>
+    /// What follows a call's opcode and names a method; bytes that only look like that name none, or one that is not asked for.
+    /// </summary>
     private static IEnumerable<MethodBase> Calls(MethodBase method)
     {
         byte[] code = method.GetMethodBody()?.GetILAsByteArray() ?? [];
@@ -44,7 +50,8 @@ public sealed class HeldNumbersTests
     {
         try
         {
-            return method.Module.ResolveMethod(token, method.DeclaringType?.GetGenericArguments(), method.IsGenericMethod ? method.GetGenericArguments() : null);
+            return method.Module.ResolveMethod(token, method.DeclaringType?.GetGenericArguments(),
+                method.IsGenericMethod ? method.GetGenericArguments() : null);
         }
         catch (Exception e) when (e is ArgumentException or BadImageFormatException or MissingMethodException or TypeLoadException)
         {

@@ -81,7 +81,8 @@ public sealed class ImageFlowTests
     {
         using DisposeScope scope = NewDisposeScope();
         var flow = new Flow(
-            [new SqueezeModule(SqueezeOrder.Ordered, 1), new FactorOutModule(), new SqueezeModule(SqueezeOrder.Plain, 2), new FactorOutModule()], FlowShape.Image(1, 4, 4));
+            [new SqueezeModule(SqueezeOrder.Ordered, 1), new FactorOutModule(), new SqueezeModule(SqueezeOrder.Plain, 2),
+                new FactorOutModule()], FlowShape.Image(1, 4, 4));
         Tensor row = arange(16, dtype: ScalarType.Float64).reshape(1, 16);
         // the first level keeps 0 2 / 8 10 and 5 7 / 13 15 (top left, bottom right); 1 3 / 9 11 and 4 6 / 12 14 go first
         double[] expected = [0, 2, 8, 10, 5, 7, 13, 15, 1, 3, 9, 11, 4, 6, 12, 14];
@@ -95,8 +96,10 @@ public sealed class ImageFlowTests
         Flow flow = Fresh(FlowShape.Image(3, 8, 8), new ImageFlowOptions { Scales = 2, BaseWidth = 4, Blocks = 2, BatchNorm = false });
         FlowStep[] steps = [.. flow.Freeze()];
         Assert.Equal(
-            ["Logit", "CheckerboardCoupling", "CheckerboardCoupling", "CheckerboardCoupling", "Squeeze", "ChannelCoupling", "ChannelCoupling", "ChannelCoupling",
-                "Unsqueeze", "Squeeze", "FactorOut", "CheckerboardCoupling", "CheckerboardCoupling", "CheckerboardCoupling", "CheckerboardCoupling"],
+            ["Logit", "CheckerboardCoupling", "CheckerboardCoupling", "CheckerboardCoupling", "Squeeze", "ChannelCoupling",
+                "ChannelCoupling", "ChannelCoupling",
+                "Unsqueeze", "Squeeze", "FactorOut", "CheckerboardCoupling", "CheckerboardCoupling", "CheckerboardCoupling",
+                    "CheckerboardCoupling"],
             steps.Select(step => step.Kind));
         ImageCoupling[] couplings = [.. steps.OfType<ImageCoupling>()];
         Assert.Equal([4, 4, 4, 8, 8, 8, 8, 8, 8, 8], couplings.Select(coupling => coupling.Net.First.Outputs));
@@ -115,7 +118,8 @@ public sealed class ImageFlowTests
         Tensor rows = RandomRows(shape, 256, 1).to(ScalarType.Float32);
         (Tensor latent, Tensor logDet) = flow.forward(rows);
         (Tensor logits, Tensor expected) = new LogitModule(256, 1).forward(rows.reshape(-1, 1, 8, 8));
-        Assert.True(latent.sort(1).Values.equal(logits.flatten(1).sort(1).Values).all().item<bool>()); // the same values in the order of the scales
+        // the same values in the order of the scales
+        Assert.True(latent.sort(1).Values.equal(logits.flatten(1).sort(1).Values).all().item<bool>());
         Assert.True(logDet.allclose(expected));
     }
 
@@ -135,7 +139,8 @@ public sealed class ImageFlowTests
         Flow flow = Randomised("colour");
         flow.train();
         (-flow.LogLikelihood(RandomRows("colour"))).mean().backward();
-        Assert.All(flow.named_parameters(), pair => Assert.True(pair.parameter.grad is { } gradient && gradient.isfinite().all().item<bool>()
+        Assert.All(flow.named_parameters(), pair
+            => Assert.True(pair.parameter.grad is { } gradient && gradient.isfinite().all().item<bool>()
             && gradient.abs().max().item<double>() > 0, pair.name));
     }
 
@@ -225,10 +230,12 @@ public sealed class ImageFlowTests
         float[][] density = Graphs.Run(model.BuildDensityGraph(), "Features", rows, size, "LogLikelihood", "Latent");
         Tolerance.LogLikelihoods(logLikelihoods, density[0], size);
         Tolerance.Values(latents, density[1]);
-        float[] features = Graphs.Run(model.BuildSamplingGraph(), "Latent", [.. latents.Select(value => (float)value)], size, "Features")[0];
+        float[] features = Graphs.Run(model.BuildSamplingGraph(), "Latent", [.. latents.Select(value => (float)value)], size,
+            "Features")[0];
         Tensor expected = flow.Inverse(tensor(latents, [x.shape[0], size]).to(ScalarType.Float32).to(ScalarType.Float64));
         double spread = single.std().item<float>(); // the unit of the column
-        Tolerance.Values([.. (expected / spread).contiguous().data<double>()], Array.ConvertAll(features, value => (float)(value / spread)));
+        Tolerance.Values([.. (expected / spread).contiguous().data<double>()],
+            Array.ConvertAll(features, value => (float)(value / spread)));
     }
 
     private static void CheckLogDet(string name, Flow flow)
@@ -260,7 +267,8 @@ public sealed class ImageFlowTests
         return flow;
     }
 
-    private static Tensor RandomRows(string name) => RandomRows(s_flows[name].Shape, s_flows[name].Options.Levels, s_flows[name].Options.LevelWidth!.Value);
+    private static Tensor RandomRows(string name)
+        => RandomRows(s_flows[name].Shape, s_flows[name].Options.Levels, s_flows[name].Options.LevelWidth!.Value);
 
     private static Tensor RandomRows(FlowShape shape, int levels, float width, int count = 3)
         => (rand([count, shape.Size], dtype: ScalarType.Float64, generator: new Generator(3)) * levels).floor() * width;

@@ -23,7 +23,8 @@ public sealed class ImageTrainerTests
         Assert.True(model.Model.InputShape.IsImage);
         Assert.Equal(17, Assert.IsType<Logit>(model.Model.Steps[0]).Levels);
         Assert.Contains(model.Model.Steps, step => step is FactorOut);
-        // rows are noise of +-1 level about one of four images: log2(4 * 3^16) / 16 = 1.7 bits are the least possible, log2(17) = 4.1 those of no knowledge
+        // rows are noise of +-1 level about one of four images: log2(4 * 3^16) / 16 = 1.7 bits are the least possible, log2(17) = 4.1 those
+        // of no knowledge
         double least = (2 + 16 * Math.Log2(3)) / 16, found = model.BitsPerDimension(test).Mean;
         Assert.InRange(found, least - 0.01, 2.9);
         Assert.Contains(model.Model.Probes.Rows, value => value == 0);
@@ -34,7 +35,8 @@ public sealed class ImageTrainerTests
     public void The_width_of_a_level_is_told_from_the_rows(float width)
     {
         RealNvpTrainer.Options options = Tiny(new ImageFlowOptions { Levels = 17, BaseWidth = 2, Blocks = 1 });
-        using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(options).Fit(Load(Patterns(40, 1).Select(row => Array.ConvertAll(row, value => value * width)), 1, 4, 4));
+        using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(options)
+            .Fit(Load(Patterns(40, 1).Select(row => Array.ConvertAll(row, value => value * width)), 1, 4, 4));
         Assert.Equal(width, ((Logit)model.Model.Steps[0]).LevelWidth, 1e-7);
     }
 
@@ -43,8 +45,10 @@ public sealed class ImageTrainerTests
     {
         var log = new List<string>();
         _ml.Log += (_, e) => log.Add(e.RawMessage);
-        using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(Tiny(new ImageFlowOptions { BaseWidth = 2, Blocks = 1 })).Fit(Load(Patterns(40, 1), 1, 4, 4));
-        Assert.Contains(log, line => line.StartsWith("The largest pixel in column 'Features' is 16, of 256 levels from 0 to 255", StringComparison.Ordinal));
+        using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(Tiny(new ImageFlowOptions { BaseWidth = 2, Blocks = 1 }))
+            .Fit(Load(Patterns(40, 1), 1, 4, 4));
+        Assert.Contains(log, line => line.StartsWith("The largest pixel in column 'Features' is 16, of 256 levels from 0 to 255",
+            StringComparison.Ordinal));
     }
 
     [Fact]
@@ -52,7 +56,8 @@ public sealed class ImageTrainerTests
     {
         IDataView flat = Tables.Load(_ml, Patterns(40, 1));
         ImageFlowOptions image = new() { Levels = 17, BaseWidth = 2, Blocks = 1 };
-        using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(Tiny(image with { Shape = FlowShape.Image(1, 4, 4) })).Fit(flat);
+        using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(Tiny(image with { Shape = FlowShape.Image(1, 4, 4) }))
+            .Fit(flat);
         Assert.Equal(FlowShape.Image(1, 4, 4), model.Model.InputShape);
         Refused("has no height and width", flat, image);
         Refused("Image.Shape is 1x4x5", flat, image with { Shape = FlowShape.Image(1, 4, 5) });
@@ -73,14 +78,18 @@ public sealed class ImageTrainerTests
             Steps = 2,
             Progress = new Progress(_ => trained = true),
         };
-        string message = Assert.Throws<ArgumentException>(() => _ml.AnomalyDetection.Trainers.RealNvp(options).Fit(Tables.Load(_ml, rows))).Message;
-        Assert.Contains("'Bits' of bits per dimension needs discrete features, and value 1 of 'Features'", message, StringComparison.Ordinal);
+        string message = Assert.Throws<ArgumentException>(()
+            => _ml.AnomalyDetection.Trainers.RealNvp(options).Fit(Tables.Load(_ml, rows))).Message;
+        Assert.Contains("'Bits' of bits per dimension needs discrete features, and value 1 of 'Features'", message,
+            StringComparison.Ordinal);
         Assert.False(trained);
-        using RealNvpTransformer discrete = _ml.AnomalyDetection.Trainers.RealNvp(options).Fit(Tables.Load(_ml, [.. rows.Select(row => new[] { row[0], MathF.Round(9 * row[1]) })]));
+        using RealNvpTransformer discrete = _ml.AnomalyDetection.Trainers.RealNvp(options)
+            .Fit(Tables.Load(_ml, [.. rows.Select(row => new[] { row[0], MathF.Round(9 * row[1]) })]));
         Assert.True(discrete.Model.IsDiscrete);
     }
 
-    [Theory, InlineData(nameof(ImagePreset.Cifar10)), InlineData(nameof(ImagePreset.ImageNet32)), InlineData(nameof(ImagePreset.ImageNet64)), InlineData(nameof(ImagePreset.CelebA)), InlineData(nameof(ImagePreset.Lsun))]
+    [Theory, InlineData(nameof(ImagePreset.Cifar10)), InlineData(nameof(ImagePreset.ImageNet32)),
+        InlineData(nameof(ImagePreset.ImageNet64)), InlineData(nameof(ImagePreset.CelebA)), InlineData(nameof(ImagePreset.Lsun))]
     public void A_preset_trains_from_a_folder_of_images(string name)
     {
         using var folder = new TemporaryFolder();
@@ -106,7 +115,8 @@ public sealed class ImageTrainerTests
         (options.Precision, options.Steps, options.LearningRate, options.BatchSize) = (TrainingPrecision.BFloat16, 200, 5e-3, 32);
         var first = new List<double>();
         options.Progress = new Progress(progress => first.Add(progress.TrainingBitsPerDimension));
-        using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(options).Fit(Load(Patterns(200, 1), 1, 4, 4)); // parity is checked by Fit
+        // parity is checked by Fit
+        using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(options).Fit(Load(Patterns(200, 1), 1, 4, 4));
         Assert.True(first[^1] < first[0] - 0.3, $"{first[0]} to {first[^1]}");
     }
 
@@ -118,7 +128,8 @@ public sealed class ImageTrainerTests
     }
 
     private void Refused(string expected, IDataView data, ImageFlowOptions image)
-        => Assert.Contains(expected, Assert.ThrowsAny<ArgumentException>(() => _ml.AnomalyDetection.Trainers.RealNvp(Tiny(image)).Fit(data)).Message, StringComparison.Ordinal);
+        => Assert.Contains(expected, Assert.ThrowsAny<ArgumentException>(()
+        => _ml.AnomalyDetection.Trainers.RealNvp(Tiny(image)).Fit(data)).Message, StringComparison.Ordinal);
 
     /// <summary>One of four images of 4 x 4, each pixel moved by -1, 0 or 1 levels.</summary>
     private static IEnumerable<float[]> Patterns(int count, int seed)

@@ -24,7 +24,8 @@ public sealed class LearningRateScheduleTests
         var schedule = new LearningRateSchedule(Peak, 1000, LearningRateDecay.Cosine);
         foreach ((long step, double share) in new[] { (50L, 1.0), (50 + 950 / 3, double.NaN), (525, 0.5), (1000, 0) })
         {
-            double expected = double.IsNaN(share) ? Math.Pow(Math.Cos(Math.PI * (step - 50) / 950 / 2), 2) : share; // (1 + cos x) / 2 = cos^2(x / 2)
+            // (1 + cos x) / 2 = cos^2(x / 2)
+            double expected = double.IsNaN(share) ? Math.Pow(Math.Cos(Math.PI * (step - 50) / 950 / 2), 2) : share;
             Assert.Equal(Peak * expected, schedule.At(step), 1e-15);
         }
     }

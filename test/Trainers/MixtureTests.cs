@@ -43,11 +43,13 @@ public sealed class MixtureTests : IDisposable
     [Fact]
     public void There_is_no_latent_and_the_schema_is_what_the_estimator_promised()
     {
-        SchemaShape promised = _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Members = Members }).GetOutputSchema(MlNetInternals.ShapeOf(_data.Schema));
+        SchemaShape promised = _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Members = Members })
+            .GetOutputSchema(MlNetInternals.ShapeOf(_data.Schema));
         DataViewSchema schema = _mixture.GetOutputSchema(_data.Schema);
         Assert.Equal(promised.Select(column => column.Name), schema.Select(column => column.Name));
         Assert.DoesNotContain(schema, column => column.Name == "Latent");
-        Assert.Contains("mixture of 3 flows", Assert.Throws<InvalidOperationException>(() => _mixture.CreateSampler()).Message, StringComparison.Ordinal);
+        Assert.Contains("mixture of 3 flows", Assert.Throws<InvalidOperationException>(() => _mixture.CreateSampler()).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]

@@ -11,7 +11,8 @@ public sealed partial class NativeHeapTests
     [Fact]
     public void Glibc_takes_the_options_and_training_gives_memory_back()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux() && !RuntimeInformation.RuntimeIdentifier.Contains("musl", StringComparison.Ordinal), "only glibc has the options");
+        Assert.SkipUnless(OperatingSystem.IsLinux() && !RuntimeInformation.RuntimeIdentifier.Contains("musl", StringComparison.Ordinal),
+            "only glibc has the options");
         var heap = new NativeHeap();
         Assert.True(heap.IsHeld);
         nint[] blocks = [.. Enumerable.Range(0, 4096).Select(_ => Touched(64 << 10))]; // 256 MiB
@@ -45,7 +46,8 @@ public sealed partial class NativeHeapTests
             "only glibc has the options");
         var users = new HashSet<int>();
         TrainingProcess.Fit(TrainingProcess.Table, null, options =>
-            (options.Steps, options.Memory, options.Progress) = (10, new() { KeepNativeMemory = keep }, new Receiver(() => users.Add(NativeHeap.Users))));
+            (options.Steps, options.Memory, options.Progress) =
+                (10, new() { KeepNativeMemory = keep }, new Receiver(() => users.Add(NativeHeap.Users))));
         Assert.Equal([expected], users);
         Assert.Equal(0, NativeHeap.Users);
     }
@@ -83,5 +85,7 @@ public sealed partial class NativeHeapTests
         return block;
     }
 
-    private static long Resident() => long.Parse(File.ReadAllText("/proc/self/statm").Split(' ')[1], System.Globalization.CultureInfo.InvariantCulture) * Environment.SystemPageSize;
+    private static long Resident()
+        => long.Parse(File.ReadAllText("/proc/self/statm").Split(' ')[1],
+        System.Globalization.CultureInfo.InvariantCulture) * Environment.SystemPageSize;
 }

@@ -24,7 +24,9 @@ internal static class NumericalJacobian
         return linalg.slogdet(jacobian).Item2.item<double>();
     }
 
-    /// <summary>The same for a map that treats the rows of a batch each by itself: all offsets in one batch, which is much faster.</summary>
+    /// <summary>
+    /// The same for a map that treats the rows of a batch each by itself: all offsets in one batch, which is much faster.
+    /// </summary>
     public static double LogAbsDetOfRows(Func<Tensor, Tensor> map, Tensor point)
     {
         using DisposeScope scope = NewDisposeScope();

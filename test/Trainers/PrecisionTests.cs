@@ -29,7 +29,8 @@ public sealed class PrecisionTests
         (Tensor expectedY, Tensor expectedLogDet) = full.forward(x);
         Assert.Equal((ScalarType.Float32, ScalarType.Float32), (y.dtype, logDet.dtype));
 
-        // what conditions passes as it is; s and t are at most some hundredths off: each of three layers rounds to 8 bits, which is 1 part in 256
+        // what conditions passes as it is; s and t are at most some hundredths off: each of three layers rounds to 8 bits, which is 1 part
+        // in 256
         Assert.True(y.narrow(1, 0, 3).equal(x.narrow(1, 0, 3)).all().item<bool>());
         double error = (logDet - expectedLogDet).abs().max().item<float>(), size = expectedLogDet.abs().max().item<float>();
         Assert.True(size > 0.5, $"{size}");
@@ -43,7 +44,8 @@ public sealed class PrecisionTests
         Assert.True((slope.log().sum(1) - logDet).abs().max().item<float>() < 1e-4);
 
         logDet.sum().backward();
-        Assert.All(low.parameters(), parameter => Assert.Equal((ScalarType.Float32, ScalarType.Float32), (parameter.dtype, parameter.grad!.dtype)));
+        Assert.All(low.parameters(), parameter
+            => Assert.Equal((ScalarType.Float32, ScalarType.Float32), (parameter.dtype, parameter.grad!.dtype)));
         low.eval();
         full.eval();
         Assert.True(low.forward(x).Output.equal(full.forward(x).Output).all().item<bool>());
@@ -92,11 +94,14 @@ public sealed class PrecisionTests
         }
         double Nll(TrainingPrecision precision)
         {
-            var options = new RealNvpTrainer.Options { Precision = precision, Steps = 600, Table = new() { Couplings = 4, HiddenUnits = 32 }, Noise = 0, Dropout = 0 };
-            using RealNvpTransformer model = ml.AnomalyDetection.Trainers.RealNvp(options).Fit(Tables.Load(ml, Rows(2000, 1))); // Fit compares the graph with torch in double
+            var options = new RealNvpTrainer.Options { Precision = precision, Steps = 600,
+                Table = new() { Couplings = 4, HiddenUnits = 32 }, Noise = 0, Dropout = 0 };
+            // Fit compares the graph with torch in double
+            using RealNvpTransformer model = ml.AnomalyDetection.Trainers.RealNvp(options).Fit(Tables.Load(ml, Rows(2000, 1)));
             return model.Transform(Tables.Load(ml, Rows(2000, 2))).GetColumn<float>("Score").Average();
         }
-        double truth = Math.Log(2 * Math.PI) + 1 + Math.Log(0.3), full = Nll(TrainingPrecision.Float32), low = Nll(TrainingPrecision.BFloat16);
+        double truth = Math.Log(2 * Math.PI) + 1 + Math.Log(0.3), full = Nll(TrainingPrecision.Float32),
+            low = Nll(TrainingPrecision.BFloat16);
         Assert.NotEqual(full, low);
         Assert.InRange(low, truth - 0.1, full + 0.05);
     }

@@ -42,7 +42,8 @@ public sealed class RealNvpTrainerTests
         const int Cells = 400;
         double width = (To - From) / Cells;
         float Centre(int i) => (float)(From + (i + 0.5) * width);
-        IEnumerable<Row> grid = Enumerable.Range(0, Cells * Cells).Select(i => new Row { Features = [Centre(i % Cells), Centre(i / Cells)] });
+        IEnumerable<Row> grid = Enumerable.Range(0, Cells * Cells)
+            .Select(i => new Row { Features = [Centre(i % Cells), Centre(i / Cells)] });
         double integral = Scores(model, grid).Sum(score => Math.Exp(-score)) * width * width;
         Assert.InRange(integral, 0.99, 1.01);
     }
@@ -69,7 +70,8 @@ public sealed class RealNvpTrainerTests
     {
         var random = new Random(1);
         float[] values = [.. Enumerable.Range(0, 200).Select(_ => (float)(3 + 2 * Tables.Normal(random)))];
-        using RealNvpTransformer model = Fit(values.Select(value => new Row { Features = [value] }), new() { CalibrationFraction = 0, ValidationFraction = 0, Table = new() { TailBound = 0 } });
+        using RealNvpTransformer model = Fit(values.Select(value => new Row { Features = [value] }),
+            new() { CalibrationFraction = 0, ValidationFraction = 0, Table = new() { TailBound = 0 } });
         double mean = values.Average(value => (double)value), variance = values.Average(value => Math.Pow(value - mean, 2));
         float[] found = Scores(model, [new Row { Features = [7] }]);
         Assert.Equal(0.5 * Math.Pow(7 - mean, 2) / variance + 0.5 * Math.Log(2 * Math.PI * variance), found[0], 1e-4);
@@ -79,7 +81,8 @@ public sealed class RealNvpTrainerTests
     public void Every_feature_matters_whatever_their_number(int features)
     {
         var random = new Random(features);
-        IEnumerable<Row> rows = Enumerable.Range(0, 300).Select(_ => new Row { Features = [.. Enumerable.Range(0, features).Select(_ => (float)Tables.Normal(random))] });
+        IEnumerable<Row> rows = Enumerable.Range(0, 300)
+            .Select(_ => new Row { Features = [.. Enumerable.Range(0, features).Select(_ => (float)Tables.Normal(random))] });
         using RealNvpTransformer model = Fit(rows, new() { Table = new() { Couplings = 2 }, Epochs = 3 }, features);
         // two couplings transform every feature once: each latent differs from its standardised feature
         Assert.Equal(features, model.Model.Steps.OfType<Export.Steps.AffineCoupling>().Sum(coupling => coupling.Mask.Transformed.Length));
@@ -100,7 +103,8 @@ public sealed class RealNvpTrainerTests
     public void What_was_chosen_stands_between_the_couplings(FeatureMixing mixing, Type step, int count)
     {
         var random = new Random(1);
-        IEnumerable<Row> rows = Enumerable.Range(0, 100).Select(_ => new Row { Features = [(float)Tables.Normal(random), (float)Tables.Normal(random), (float)Tables.Normal(random)] });
+        IEnumerable<Row> rows = Enumerable.Range(0, 100)
+            .Select(_ => new Row { Features = [(float)Tables.Normal(random), (float)Tables.Normal(random), (float)Tables.Normal(random)] });
         using RealNvpTransformer model = Fit(rows, new() { Table = new() { Couplings = 4, Mixing = mixing }, Epochs = 1 });
         Assert.Equal(count, model.Model.Steps.Count(step.IsInstanceOfType));
         Type[] all = [typeof(Export.Steps.Permutation), typeof(Export.Steps.Rotation), typeof(Export.Steps.InvertibleLinear)];
@@ -111,10 +115,13 @@ public sealed class RealNvpTrainerTests
     public void A_bound_of_the_latent_makes_tails_heavier()
     {
         var random = new Random(2);
-        Row[] rows = [.. Enumerable.Range(0, 500).Select(_ => new Row { Features = [(float)Tables.Normal(random), (float)Tables.Normal(random)] })];
-        RealNvpTrainer.Options options = new() { Table = new() { Couplings = 2, TailBound = 0, Mixing = FeatureMixing.Permutation }, Epochs = 5, Seed = 1 };
+        Row[] rows = [.. Enumerable.Range(0, 500)
+            .Select(_ => new Row { Features = [(float)Tables.Normal(random), (float)Tables.Normal(random)] })];
+        RealNvpTrainer.Options options =
+            new() { Table = new() { Couplings = 2, TailBound = 0, Mixing = FeatureMixing.Permutation }, Epochs = 5, Seed = 1 };
         Row[] far = [new() { Features = [0, 0] }, new() { Features = [30, -30] }];
-        float Drop() { using RealNvpTransformer model = Fit(rows, options); float[] scores = Scores(model, far); return scores[1] - scores[0]; }
+        float Drop() { using RealNvpTransformer model = Fit(rows, options); float[] scores =
+            Scores(model, far); return scores[1] - scores[0]; }
         float normal = Drop();
         options.Table = options.Table with { LatentTailBound = 1.5 };
         float heavier = Drop();
@@ -156,7 +163,9 @@ public sealed class RealNvpTrainerTests
         double truth = latents[2000..].Average(z => z.Sum(LogDensity));
         double Gap(bool marginals)
         {
-            using RealNvpTransformer model = Fit(rows[..2000], new() { Table = new() { Couplings = 2, HiddenUnits = 16, Mixing = FeatureMixing.Permutation, SinhArcsinh = marginals }, Epochs = 30, Noise = 0, Dropout = 0, Seed = 1 });
+            using RealNvpTransformer model = Fit(rows[..2000],
+                new() { Table = new() { Couplings = 2, HiddenUnits = 16, Mixing = FeatureMixing.Permutation, SinhArcsinh = marginals },
+                Epochs = 30, Noise = 0, Dropout = 0, Seed = 1 });
             return truth + Scores(model, rows[2000..]).Average();
         }
         double with = Gap(true), without = Gap(false);
@@ -190,7 +199,8 @@ public sealed class RealNvpTrainerTests
         using RealNvpTransformer model = Fit(Moons(600, 1), new() { Table = new() { BatchNorm = true }, Epochs = 10 });
         Assert.Contains(model.Model.Steps, step => step is Export.Steps.BatchNorm);
         // Fit has compared 64 probes with torch in double; the training likelihood of the summary is torch's on other rows
-        double summary = double.Parse(model.Model.Metadata.Training["validation_log_likelihood"], System.Globalization.CultureInfo.InvariantCulture);
+        double summary = double.Parse(model.Model.Metadata.Training["validation_log_likelihood"],
+            System.Globalization.CultureInfo.InvariantCulture);
         double fresh = Scores(model, Moons(2000, 2)).Average(score => -score);
         Assert.InRange(fresh, summary - 0.5, summary + 0.5);
     }
@@ -212,12 +222,14 @@ public sealed class RealNvpTrainerTests
         using RealNvpTransformer model = Fit(Moons(300, 1), new() { Epochs = 50, Patience = 0, Progress = new Receiver(reports.Add) });
         Assert.True(reports.Count >= 2);
         Assert.Equal(reports[^1].Steps, reports[^1].Step);
-        Assert.All(reports, report => Assert.True(double.IsFinite(report.TrainingNll) && double.IsFinite(report.ValidationNll) && report.RowsPerSecond > 0));
+        Assert.All(reports, report => Assert.True(double.IsFinite(report.TrainingNll) && double.IsFinite(report.ValidationNll)
+            && report.RowsPerSecond > 0));
         Assert.Contains(messages, message => message.StartsWith("Training on 240 rows of 2 values", StringComparison.Ordinal));
         Assert.Equal("240", model.Model.Metadata.Training["rows"]);
         Assert.Equal("cpu", model.Model.Metadata.Training["device"]);
         string summary = model.Model.Summary();
-        Assert.All(["Standardization", "TailCompression    logarithmic beyond +-10", "Rotation", "AffineCoupling", "noise 0.05", "trim 0"], part => Assert.Contains(part, summary, StringComparison.Ordinal));
+        Assert.All(["Standardization", "TailCompression    logarithmic beyond +-10", "Rotation", "AffineCoupling", "noise 0.05", "trim 0"],
+            part => Assert.Contains(part, summary, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -234,7 +246,8 @@ public sealed class RealNvpTrainerTests
     public void Cancellation_stops_training()
     {
         using var source = new CancellationTokenSource();
-        var options = new RealNvpTrainer.Options { Epochs = 100_000, CancellationToken = source.Token, Progress = new Receiver(_ => source.Cancel()) };
+        var options = new RealNvpTrainer.Options { Epochs = 100_000, CancellationToken = source.Token,
+            Progress = new Receiver(_ => source.Cancel()) };
         Assert.Throws<OperationCanceledException>(() => Fit(Moons(300, 1), options));
     }
 
@@ -295,7 +308,8 @@ public sealed class RealNvpTrainerTests
     public void A_wrong_option_of_a_group_is_named_with_its_group()
     {
         void Refused(string found, RealNvpTrainer.Options options) => Assert.Contains($"{found}, expected",
-            Assert.Throws<ArgumentOutOfRangeException>(() => _ml.AnomalyDetection.Trainers.RealNvp(options)).Message, StringComparison.Ordinal);
+            Assert.Throws<ArgumentOutOfRangeException>(() => _ml.AnomalyDetection.Trainers.RealNvp(options)).Message,
+                StringComparison.Ordinal);
         Refused("Table.Couplings is 1", new() { Table = new() { Couplings = 1 } });
         Refused("Table.Mixing is 3", new() { Table = new() { Mixing = (FeatureMixing)3 } });
         Refused("Table.LatentTailBound is 0.5", new() { Table = new() { LatentTailBound = 0.5 } });
@@ -338,7 +352,8 @@ public sealed class RealNvpTrainerTests
     private RealNvpTransformer Fit(IEnumerable<Row> rows, RealNvpTrainer.Options options, int features = 0)
     {
         Row[] all = [.. rows];
-        return _ml.AnomalyDetection.Trainers.RealNvp(options).Fit(_ml.Data.LoadFromEnumerable(all, Row.Schema(all.Length > 0 ? all[0].Features.Length : Math.Max(2, features))));
+        return _ml.AnomalyDetection.Trainers.RealNvp(options)
+            .Fit(_ml.Data.LoadFromEnumerable(all, Row.Schema(all.Length > 0 ? all[0].Features.Length : Math.Max(2, features))));
     }
 
     private float[] Scores(RealNvpTransformer model, IEnumerable<Row> rows, int features = 0)

@@ -42,11 +42,14 @@ public sealed class RobustnessTests
                 int a = random.Next(6) + random.Next(6);
                 return new float[] { a, a / 2 + random.Next(3) };
             });
-            var options = new RealNvpTrainer.Options { Table = new() { Dequantize = dequantize }, Noise = dequantize ? 0 : 0.01, Dropout = dequantize ? 0.1 : 0, Epochs = dequantize ? 40 : 150 };
+            var options = new RealNvpTrainer.Options { Table = new() { Dequantize = dequantize }, Noise = dequantize ? 0 : 0.01,
+                Dropout = dequantize ? 0.1 : 0, Epochs = dequantize ? 40 : 150 };
             using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(options).Fit(Tables.Load(_ml, rows));
             Assert.Equal(dequantize, model.Model.Steps[0] is Dequantization);
-            IEnumerable<float[]> grid = Enumerable.Range(-1, 13).SelectMany(a => Enumerable.Range(-1, 11).Select(b => new float[] { a, b }));
-            return model.Transform(Tables.Load(_ml, grid)).GetColumn<float>("LogLikelihood").Sum(value => Math.Exp(value)); // bins of volume 1
+            IEnumerable<float[]> grid = Enumerable.Range(-1, 13)
+                .SelectMany(a => Enumerable.Range(-1, 11).Select(b => new float[] { a, b }));
+            // bins of volume 1
+            return model.Transform(Tables.Load(_ml, grid)).GetColumn<float>("LogLikelihood").Sum(value => Math.Exp(value));
         }
         Assert.InRange(Sum(dequantize: true), 0.85, 1.15);
         Assert.True(Sum(dequantize: false) > 2); // spikes at the grid's points
@@ -57,8 +60,10 @@ public sealed class RobustnessTests
     {
         var random = new Random(1);
         float[][] few = [.. Enumerable.Range(0, 30).Select(_ => new[] { random.NextSingle(), random.NextSingle(), random.NextSingle() })];
-        IEnumerable<float[]> rows = Enumerable.Range(0, 3000).Select(i => i % 20 == 0 ? [random.NextSingle(), random.NextSingle(), random.NextSingle()] : few[i % 30]);
-        using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Epochs = 60, Table = new() { Dequantize = false } }).Fit(Tables.Load(_ml, rows));
+        IEnumerable<float[]> rows = Enumerable.Range(0, 3000)
+            .Select(i => i % 20 == 0 ? [random.NextSingle(), random.NextSingle(), random.NextSingle()] : few[i % 30]);
+        using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Epochs = 60,
+            Table = new() { Dequantize = false } }).Fit(Tables.Load(_ml, rows));
         // noise of 0.05 standard deviations (0.29 for a uniform) bounds the density: -log(sqrt(2 pi) 0.05 * 0.29) = 3.3 per feature
         float[] likelihoods = [.. model.Transform(Tables.Load(_ml, few)).GetColumn<float>("LogLikelihood")];
         Assert.All(likelihoods, value => Assert.InRange(value, -5, 3 * 3.4));
@@ -70,16 +75,20 @@ public sealed class RobustnessTests
         static IEnumerable<float[]> Cauchy(int count, int seed)
         {
             var random = new Random(seed);
-            return Enumerable.Range(0, count).Select(_ => new[] { (float)Math.Tan(Math.PI * (random.NextDouble() - 0.5)), (float)Tables.Normal(random) });
+            return Enumerable.Range(0, count)
+                .Select(_ => new[] { (float)Math.Tan(Math.PI * (random.NextDouble() - 0.5)), (float)Tables.Normal(random) });
         }
-        static double True(float[] row) => -Math.Log(Math.PI * (1 + (double)row[0] * row[0])) - 0.5 * row[1] * row[1] - 0.5 * Math.Log(2 * Math.PI);
+        static double True(float[] row)
+            => -Math.Log(Math.PI * (1 + (double)row[0] * row[0])) - 0.5 * row[1] * row[1] - 0.5 * Math.Log(2 * Math.PI);
         var messages = new List<string>();
         _ml.Log += (_, e) => messages.Add(e.RawMessage);
-        using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Noise = 0, Dropout = 0 }).Fit(Tables.Load(_ml, Cauchy(3000, 1)));
+        using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Noise = 0, Dropout = 0 })
+            .Fit(Tables.Load(_ml, Cauchy(3000, 1)));
         Assert.DoesNotContain(messages, message => message.Contains("back to the best model", StringComparison.Ordinal));
         float[][] fresh = [.. Cauchy(3000, 2)];
         double found = model.Transform(Tables.Load(_ml, fresh)).GetColumn<float>("LogLikelihood").Average();
-        Assert.InRange(found, fresh.Average(True) - 0.75, fresh.Average(True) + 0.05); // standard deviations are dominated by a few rows: the rest is hard to resolve
+        // standard deviations are dominated by a few rows: the rest is hard to resolve
+        Assert.InRange(found, fresh.Average(True) - 0.75, fresh.Average(True) + 0.05);
     }
 
     [Fact]
@@ -91,7 +100,8 @@ public sealed class RobustnessTests
             IEnumerable<float[]> rows = Enumerable.Range(0, 1500).Select(i => i % 20 == 0
                 ? [6 + 0.2f * (float)Tables.Normal(random), -6 + 0.2f * (float)Tables.Normal(random)]
                 : new[] { (float)Tables.Normal(random), (float)Tables.Normal(random) });
-            using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Trim = trim, Epochs = 60 }).Fit(Tables.Load(_ml, rows));
+            using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Trim = trim, Epochs = 60 })
+                .Fit(Tables.Load(_ml, rows));
             return model.Transform(Tables.Load(_ml, [[6, -6]])).GetColumn<float>("Score").Single();
         }
         Assert.True(ScoreOfAnomalies(0.1) > ScoreOfAnomalies(0) + 10);

@@ -19,10 +19,12 @@ public sealed class StartOfTrainingTests
     /// Independent normals, which a standardisation alone fits: with so few rows every step makes validation worse, at last by thousands of
     /// nats.
     /// </summary>
-    [Theory, InlineData(100, 10, 1, 0.0), InlineData(150, 60, 1, 0.0), InlineData(100, 10, 2, 0.0), InlineData(100, 10, 1, 0.99), InlineData(20, 30, 1, 0.0)]
+    [Theory, InlineData(100, 10, 1, 0.0), InlineData(150, 60, 1, 0.0), InlineData(100, 10, 2, 0.0), InlineData(100, 10, 1, 0.99),
+        InlineData(20, 30, 1, 0.0)]
     public void Validation_is_never_worse_than_before_the_first_step(int rows, int features, int members, double averagedWeights)
     {
-        (double validation, double fresh, _) = Fit(rows, features, new() { Steps = 400, Members = members, Optimizer = new() { AveragedWeights = averagedWeights } });
+        (double validation, double fresh, _) =
+            Fit(rows, features, new() { Steps = 400, Members = members, Optimizer = new() { AveragedWeights = averagedWeights } });
         (double startValidation, double startFresh, _) = Fit(rows, features, new() { Steps = 1, LearningRate = 1e-9, Members = members });
         Assert.InRange(validation, startValidation - 1e-3, double.PositiveInfinity);
         Assert.InRange(fresh, startFresh - 0.15 * Math.Abs(startFresh), double.PositiveInfinity);
@@ -33,13 +35,15 @@ public sealed class StartOfTrainingTests
     {
         (_, _, float threshold) = Fit(100, 10, new() { Steps = 400, LearningRate = 0.03 });
         Assert.InRange(threshold, 15, 40);
-        Assert.Single(_warnings, message => message.Contains("Training did not make the validation rows more likely", StringComparison.Ordinal));
+        Assert.Single(_warnings, message => message.Contains("Training did not make the validation rows more "
+            + "likely", StringComparison.Ordinal));
     }
 
     [Fact]
     public void A_run_that_learns_is_not_told_off()
     {
-        using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Steps = 200 }).Fit(Tables.Load(_ml, Tables.Gaussian(1000, 4, 1)));
+        using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Steps = 200 })
+            .Fit(Tables.Load(_ml, Tables.Gaussian(1000, 4, 1)));
         Assert.DoesNotContain(_warnings, message => message.Contains("Training did not make", StringComparison.Ordinal));
         Assert.InRange(Number(model, "validation_log_likelihood"), -7.6, -6.6); // possible: -7.1; the standardisation alone has -8.9
     }
@@ -47,10 +51,12 @@ public sealed class StartOfTrainingTests
     private (double Validation, double Fresh, float Threshold) Fit(int rows, int features, RealNvpTrainer.Options options)
     {
         using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(options).Fit(Tables.Load(_ml, Normals(rows, features, 1)));
-        return (Number(model, "validation_log_likelihood"), model.Transform(Tables.Load(_ml, Normals(500, features, 2))).GetColumn<float>("LogLikelihood").Average(), model.Threshold);
+        return (Number(model, "validation_log_likelihood"),
+            model.Transform(Tables.Load(_ml, Normals(500, features, 2))).GetColumn<float>("LogLikelihood").Average(), model.Threshold);
     }
 
-    private static double Number(RealNvpTransformer model, string name) => double.Parse(model.Model.Metadata.Training[name], CultureInfo.InvariantCulture);
+    private static double Number(RealNvpTransformer model, string name)
+        => double.Parse(model.Model.Metadata.Training[name], CultureInfo.InvariantCulture);
 
     private static IEnumerable<float[]> Normals(int count, int features, int seed)
     {

@@ -18,7 +18,8 @@ public sealed class TensorBoardTests
         ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options
         {
             Steps = 100,
-            Table = new() { Couplings = 2, HiddenUnits = 8 }, Patience = 0, TensorBoardFolder = folder.Root, Progress = new Receiver(reports.Add),
+            Table = new() { Couplings = 2, HiddenUnits = 8 }, Patience = 0, TensorBoardFolder = folder.Root,
+                Progress = new Receiver(reports.Add),
         }).Fit(Tables.Load(ml, Tables.Gaussian(200, 3, 1))).Dispose();
 
         string file = Assert.Single(Directory.GetFiles(folder.Root, "*tfevents*", SearchOption.AllDirectories));
@@ -33,7 +34,8 @@ public sealed class TensorBoardTests
         }).ToDictionary();
         Assert.Equal(expected.OrderBy(pair => pair.Key), points.OrderBy(pair => pair.Key));
         double now = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
-        Assert.All(events[1..], e => Assert.InRange(e.Time, now - 600, now + 60)); // TorchSharp gives the first one, of the version, a time in ticks
+        // TorchSharp gives the first one, of the version, a time in ticks
+        Assert.All(events[1..], e => Assert.InRange(e.Time, now - 600, now + 60));
     }
 
     [Fact]
@@ -94,7 +96,9 @@ public sealed class TensorBoardTests
         return ~crc;
     }
 
-    /// <summary>Event: wall_time = 1, step = 2, file_version = 3, summary = 5; Summary: value = 1; Value: tag = 1, simple_value = 2.</summary>
+    /// <summary>
+    /// Event: wall_time = 1, step = 2, file_version = 3, summary = 5; Summary: value = 1; Value: tag = 1, simple_value = 2.
+    /// </summary>
     private static Event Parse(byte[] data)
     {
         var found = new Event(0, 0, null, null, float.NaN);
@@ -122,7 +126,8 @@ public sealed class TensorBoardTests
         for (int at = 0; at < data.Length;)
         {
             ulong key = Number(data, ref at);
-            int length = (key & 7) switch { 0 => 0, 1 => 8, 2 => (int)Number(data, ref at), 5 => 4, var kind => throw new InvalidDataException($"Wire type {kind}.") };
+            int length = (key & 7) switch { 0 => 0, 1 => 8, 2 => (int)Number(data, ref at), 5 => 4, var kind
+                => throw new InvalidDataException($"Wire type {kind}.") };
             byte[] content = (key & 7) == 0 ? BitConverter.GetBytes(Number(data, ref at)) : data[at..(at + length)];
             at += length;
             yield return ((int)(key >> 3), content);

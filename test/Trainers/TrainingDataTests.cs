@@ -35,7 +35,8 @@ public sealed class TrainingDataTests
     public void Weights_count_rows_as_often_in_mean_and_deviation()
     {
         (float[] Row, float Weight)[] rows = [([1, 10], 1), ([2, 20], 3), ([4, 50], 2)];
-        (double[] mean, double[] deviation) = ColumnStatistics.Of(new([.. rows.SelectMany(row => row.Row)], [.. rows.Select(row => row.Weight)], 2)).Result();
+        (double[] mean, double[] deviation) =
+            ColumnStatistics.Of(new([.. rows.SelectMany(row => row.Row)], [.. rows.Select(row => row.Weight)], 2)).Result();
         float[][] repeated = [.. rows.SelectMany(row => Enumerable.Repeat(row.Row, (int)row.Weight))];
         for (int j = 0; j < 2; j++)
         {
@@ -65,8 +66,11 @@ public sealed class TrainingDataTests
     public void A_wrong_weight_is_refused(float weight, string expected)
     {
         Weighted[] rows = [.. Enumerable.Range(0, 50).Select(i => new Weighted { Features = [i, i % 7], Weight = i == 20 ? weight : 1 })];
-        Assert.Contains(expected, Assert.Throws<ArgumentException>(() => Fit(rows, new() { ExampleWeightColumnName = "Weight" })).Message, StringComparison.Ordinal);
-        Assert.Contains("'Wait' is missing", Assert.Throws<ArgumentException>(() => Fit(rows, new() { ExampleWeightColumnName = "Wait" })).Message, StringComparison.Ordinal);
+        Assert.Contains(expected, Assert.Throws<ArgumentException>(() => Fit(rows, new() { ExampleWeightColumnName = "Weight" })).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("'Wait' is missing",
+            Assert.Throws<ArgumentException>(() => Fit(rows, new() { ExampleWeightColumnName = "Wait" })).Message,
+            StringComparison.Ordinal);
     }
 
     [Theory, InlineData(1), InlineData(10), InlineData(1000)]
@@ -77,12 +81,14 @@ public sealed class TrainingDataTests
         var rule = new SliceRule(1, 0.2, 0.1);
         int[] training = [.. Enumerable.Range(0, Rows).Where(row => rule.Of(row) == Slice.Training)];
         Assert.InRange(training.Length, 50, 85);
-        using var batches = new StreamedBatches(() => new TrainingSlicePass(source, rule), training.Length, 2, false, Batch, pool, 1, torch.CPU);
+        using var batches = new StreamedBatches(()
+            => new TrainingSlicePass(source, rule), training.Length, 2, false, Batch, pool, 1, torch.CPU);
         int whole = training.Length / Batch;
         int[] Epoch()
         {
             using DisposeScope scope = torch.NewDisposeScope();
-            return [.. Enumerable.Range(0, whole).SelectMany(_ => batches.Next().Rows.select(1, 0).data<float>().ToArray()).Select(value => (int)value)];
+            return [.. Enumerable.Range(0, whole).SelectMany(_ => batches.Next().Rows.select(1, 0).data<float>().ToArray())
+                .Select(value => (int)value)];
         }
         int[] first = Epoch(), second = Epoch();
         foreach (int[] epoch in new[] { first, second })
@@ -102,7 +108,8 @@ public sealed class TrainingDataTests
     {
         double Nll(long residentLimit)
         {
-            using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Memory = new() { ResidentLimit = residentLimit }, Steps = 600, Table = new() { Couplings = 4 } })
+            using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Memory =
+                new() { ResidentLimit = residentLimit }, Steps = 600, Table = new() { Couplings = 4 } })
                 .Fit(Tables.Load(_ml, Tables.Gaussian(2000, 3, 1)));
             return model.Transform(Tables.Load(_ml, Tables.Gaussian(2000, 3, 2))).GetColumn<float>("Score").Average();
         }
@@ -126,9 +133,12 @@ public sealed class TrainingDataTests
     [Fact]
     public void Rows_given_for_validation_and_calibration_are_what_is_used()
     {
-        IDataView data = Tables.Load(_ml, Tables.Gaussian(300, 2, 1)), validation = Tables.Load(_ml, Tables.Gaussian(77, 2, 2)), calibration = Tables.Load(_ml, Tables.Gaussian(55, 2, 3));
-        using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Calibration = calibration, Steps = 100 }).Fit(data, validation);
-        Assert.Equal(("300", "77", 55), (model.Model.Metadata.Training["rows"], model.Model.Metadata.Training["validation_rows"], model.Model.Calibration.Count));
+        IDataView data = Tables.Load(_ml, Tables.Gaussian(300, 2, 1)), validation = Tables.Load(_ml, Tables.Gaussian(77, 2, 2)),
+            calibration = Tables.Load(_ml, Tables.Gaussian(55, 2, 3));
+        using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Calibration = calibration,
+            Steps = 100 }).Fit(data, validation);
+        Assert.Equal(("300", "77", 55),
+            (model.Model.Metadata.Training["rows"], model.Model.Metadata.Training["validation_rows"], model.Model.Calibration.Count));
         float[] scores = [.. model.Transform(calibration).GetColumn<float>("Score").Order()];
         Assert.Equal<float>(scores, model.Model.Calibration.Scores);
     }
@@ -139,7 +149,8 @@ public sealed class TrainingDataTests
         var log = new List<string>();
         _ml.Log += (_, e) => log.Add(e.RawMessage);
         IDataView far = Tables.Load(_ml, Tables.Gaussian(100, 2, 2).Select(row => new[] { row[0] + 60, row[1] - 60 }));
-        using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Steps = 200 }).Fit(Tables.Load(_ml, Tables.Gaussian(300, 2, 1)), far);
+        using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Steps = 200 })
+            .Fit(Tables.Load(_ml, Tables.Gaussian(300, 2, 1)), far);
         Assert.Single(log, message => message.Contains("Evaluation has parted from training", StringComparison.Ordinal));
     }
 

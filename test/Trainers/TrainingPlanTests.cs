@@ -51,8 +51,10 @@ public sealed class TrainingPlanTests
     public void Small_images_get_smaller_batches_and_a_higher_rate(int side, int batch, double rate)
     {
         TrainingPlan plan = Plan(new RealNvpTrainer.Options(), 50_000, FlowShape.Image(3, side, side));
-        Assert.Equal((batch, 10_000L, rate, 100, 5e-5), (plan.BatchSize, plan.Steps, plan.LearningRate, plan.GradientClip, plan.GainPenalty));
+        Assert.Equal((batch, 10_000L, rate, 100, 5e-5),
+            (plan.BatchSize, plan.Steps, plan.LearningRate, plan.GradientClip, plan.GainPenalty));
     }
 
-    private static TrainingPlan Plan(RealNvpTrainer.Options options, long rows, FlowShape shape) => options.Plan(options.Design(shape), rows);
+    private static TrainingPlan Plan(RealNvpTrainer.Options options, long rows, FlowShape shape)
+        => options.Plan(options.Design(shape), rows);
 }

@@ -9,7 +9,9 @@ using RealNvp.ML.Transforms;
 
 namespace RealNvp.ML.Tests.Trainers;
 
-/// <summary>A training run in a process of its own, which can be killed. .NET runs <see cref="StartupHook"/> there instead of the tests.</summary>
+/// <summary>
+/// A training run in a process of its own, which can be killed. .NET runs <see cref="StartupHook"/> there instead of the tests.
+/// </summary>
 internal static class TrainingProcess
 {
     /// <summary>Tells the process what to train: a kind and the folder for checkpoints.</summary>
@@ -166,7 +168,9 @@ internal static class TrainingProcess
         return ml.Data.LoadFromEnumerable(Enumerable.Range(0, count).Select(_ =>
         {
             (double a, double b, double c) = (random.NextDouble(), random.NextDouble(), random.NextDouble());
-            float[] image = [.. Enumerable.Range(0, 3 * 32 * 32).Select(i => (float)Math.Floor(127.5 + 100 * Math.Sin(a * 6 + b * (i % 32) / 5 + c * (i / 32 % 32) / 5 + i / 1024) + 20 * random.NextDouble()))];
+            float[] image = [.. Enumerable.Range(0, 3 * 32 * 32)
+                .Select(i => (float)Math.Floor(127.5 + 100 * Math.Sin(a * 6 + b * (i % 32) / 5 + c * (i / 32 % 32) / 5 + i / 1024)
+                + 20 * random.NextDouble()))];
             return new WeightedRow { Features = image };
         }).ToArray(), schema);
     }

@@ -76,7 +76,8 @@ public class BatchingTests
         float[][] features = Flows.Rows(_model, count, 4);
         Mixed[] data = [.. Enumerable.Range(0, count).Select(i => new Mixed
         {
-            Features = features[i], Number = i, Flag = i % 3 == 0, Text = $"text {i}", Key = (uint)(i % 5), Date = new DateTime(2000, 1, 1).AddHours(i),
+            Features = features[i], Number = i, Flag = i % 3 == 0, Text = $"text {i}", Key = (uint)(i % 5),
+                Date = new DateTime(2000, 1, 1).AddHours(i),
             Wide = 0.5 * i, Variable = new float[i % 4], Words = [$"a{i}", "b"],
             Image = MLImage.CreateFromPixels(2, 1, MLPixelFormat.Rgba32, [(byte)i, 2, 3, 255, 5, 6, 7, 255]),
         })];
@@ -149,7 +150,8 @@ public class BatchingTests
     [Fact]
     public void Whole_pipelines_work_as_with_any_transformer()
     {
-        Parts[] data = [.. FeatureRow.Many(_model, 600).Select(row => new Parts { Id = row.Id, A = row.Features[..2], B = row.Features[2..] })];
+        Parts[] data = [.. FeatureRow.Many(_model, 600)
+            .Select(row => new Parts { Id = row.Id, A = row.Features[..2], B = row.Features[2..] })];
         IDataView source = _ml.Data.LoadFromEnumerable(data);
         using TransformerChain<ITransformer> chain = new(_ml.Transforms.Concatenate("Features", "A", "B")
             .Append(_ml.Transforms.ApplyRealNvp(_model)).Append(_ml.Transforms.CopyColumns("Copy", "Score")).Fit(source).ToArray());
@@ -167,7 +169,8 @@ public class BatchingTests
         Assert.All(shuffled, row => row.AssertFits(_model));
         Assert.Equal(rows.Select(row => row.Id), shuffled.Select(row => row.Id).Order());
         Assert.NotEqual(rows.Select(row => row.Id), shuffled.Select(row => row.Id));
-        Assert.Equal(rows.Where(row => row.Score < 20).Select(row => row.Id), ScoredRow.All(_ml, _ml.Data.FilterRowsByColumn(scored, "Score", upperBound: 20)).Select(row => row.Id));
+        Assert.Equal(rows.Where(row => row.Score < 20).Select(row => row.Id),
+            ScoredRow.All(_ml, _ml.Data.FilterRowsByColumn(scored, "Score", upperBound: 20)).Select(row => row.Id));
         foreach (DataOperationsCatalog.TrainTestData fold in _ml.Data.CrossValidationSplit(scored, 3))
         {
             ScoredRow[] part = ScoredRow.All(_ml, fold.TestSet);

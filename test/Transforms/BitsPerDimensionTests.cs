@@ -33,7 +33,8 @@ public sealed class BitsPerDimensionTests
         const int Draws = 2000;
         BitsPerDimensionEstimate found = flow.BitsPerDimension(ImageRow.View(_ml, model, rows), Draws, seed: 3);
         // what the draws tend to: the integral over the bin
-        double[] expected = [.. rows.Select(row => row.Average(value => Enumerable.Range(0, 1000).Average(i => LevelBits(model, value, (i + 0.5) / 1000))))];
+        double[] expected = [.. rows.Select(row
+            => row.Average(value => Enumerable.Range(0, 1000).Average(i => LevelBits(model, value, (i + 0.5) / 1000))))];
         Assert.Equal(expected.Average(), found.Mean, 0.01);
         double deviation = Math.Sqrt(expected.Sum(value => Math.Pow(value - expected.Average(), 2)) / (rows.Length - 1));
         Assert.Equal(deviation / Math.Sqrt(rows.Length), found.StandardError, 0.01);
@@ -70,7 +71,8 @@ public sealed class BitsPerDimensionTests
         FlowModel bytes = ImageFlows.Random(3, 4, 4, 256, 1), shares = ImageFlows.Random(3, 4, 4, 256, 1 / 255f);
         float[][] rows = ImageFlows.Rows(bytes, 12);
         using RealNvpTransformer one = Scorer(bytes), other = Scorer(shares);
-        IDataView data = ImageRow.View(_ml, bytes, rows), scaled = ImageRow.View(_ml, shares, rows.Select(row => Array.ConvertAll(row, value => value / 255)));
+        IDataView data = ImageRow.View(_ml, bytes, rows),
+            scaled = ImageRow.View(_ml, shares, rows.Select(row => Array.ConvertAll(row, value => value / 255)));
         Assert.Equal(one.BitsPerDimension(data).Mean, other.BitsPerDimension(scaled).Mean, 1e-4);
         float[] centres = [.. one.Transform(data).GetColumn<float>("Bits")], others = [.. other.Transform(scaled).GetColumn<float>("Bits")];
         for (int i = 0; i < rows.Length; i++)
@@ -115,7 +117,8 @@ public sealed class BitsPerDimensionTests
         {
             Assert.Throws<ArgumentException>(() => _ml.Transforms.ApplyRealNvp(model, s_columns)).Message,
             Assert.Throws<InvalidOperationException>(() => model.BitsPerDimension(1)).Message,
-            Assert.Throws<InvalidOperationException>(() => new RealNvpTransformer(_ml, model).BitsPerDimension(_ml.Data.LoadFromEnumerable(FeatureRow.Many(model, 3)))).Message,
+            Assert.Throws<InvalidOperationException>(()
+                => new RealNvpTransformer(_ml, model).BitsPerDimension(_ml.Data.LoadFromEnumerable(FeatureRow.Many(model, 3)))).Message,
         })
         {
             Assert.Contains("a Dequantization as its first step with a width above 0 for every feature", message, StringComparison.Ordinal);
@@ -139,10 +142,14 @@ public sealed class BitsPerDimensionTests
         }
         string message = Assert.Throws<ArgumentException>(() => flow.BitsPerDimension(ImageRow.View(_ml, model, [[0, 1, 2, 255]]))).Message;
         Assert.Contains("'Features' has a pixel of 255, expected 5 levels from 0 to 4", message, StringComparison.Ordinal);
-        Assert.Contains("pixel of -1,", Assert.Throws<ArgumentException>(() => flow.BitsPerDimension(ImageRow.View(_ml, model, [[0, 1, 2, -1]]))).Message, StringComparison.Ordinal);
+        Assert.Contains("pixel of -1,",
+            Assert.Throws<ArgumentException>(() => flow.BitsPerDimension(ImageRow.View(_ml, model, [[0, 1, 2, -1]]))).Message,
+            StringComparison.Ordinal);
         Assert.DoesNotContain(Told([[0, 1, 2, 3]]), line => line.Contains("pixel", StringComparison.Ordinal));
-        Assert.Contains(Told([[0, 0.25f, 2, 4]]), line => line.StartsWith("25 % of the pixels in column 'Features' lie between the 5 levels", StringComparison.Ordinal));
-        Assert.Contains(Told([[0, 1, 1, 1]]), line => line.StartsWith("The largest pixel in column 'Features' is 1, of 5 levels from 0 to 4", StringComparison.Ordinal));
+        Assert.Contains(Told([[0, 0.25f, 2, 4]]), line => line.StartsWith("25 % of the pixels in column 'Features' lie between the 5 "
+            + "levels", StringComparison.Ordinal));
+        Assert.Contains(Told([[0, 1, 1, 1]]), line => line.StartsWith("The largest pixel in column 'Features' is 1, of 5 levels from 0 "
+            + "to 4", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -154,7 +161,8 @@ public sealed class BitsPerDimensionTests
         string message = Assert.Throws<ArgumentException>(() => flow.BitsPerDimension(ImageRow.View(_ml, model, rows))).Message;
         Assert.Contains("2 of 4 rows", message, StringComparison.Ordinal);
         Assert.Contains("'Features'", message, StringComparison.Ordinal);
-        Assert.Contains("no row", Assert.Throws<ArgumentException>(() => flow.BitsPerDimension(ImageRow.View(_ml, model, []))).Message, StringComparison.Ordinal);
+        Assert.Contains("no row", Assert.Throws<ArgumentException>(() => flow.BitsPerDimension(ImageRow.View(_ml, model, []))).Message,
+            StringComparison.Ordinal);
         Assert.Throws<ArgumentOutOfRangeException>(() => flow.BitsPerDimension(ImageRow.View(_ml, model, rows), draws: 0));
         // as a column: NaN, and the others unharmed
         float[] bits = [.. flow.Transform(ImageRow.View(_ml, model, rows)).GetColumn<float>("Bits")];
@@ -204,14 +212,15 @@ public sealed class BitsPerDimensionTests
         double[] many = [.. Enumerable.Range(0, 20_000).SelectMany(row => Values(5, row, 0))];
         Array.Sort(many);
         double distance = many.Select((value, i) => Math.Abs(value - (i + 0.5) / many.Length)).Max();
-        Assert.True(distance * Math.Sqrt(many.Length) < 1.95, $"Kolmogorov-Smirnov {distance * Math.Sqrt(many.Length):F3}"); // exceeded once in a thousand seeds
+        // exceeded once in a thousand seeds
+        Assert.True(distance * Math.Sqrt(many.Length) < 1.95, $"Kolmogorov-Smirnov {distance * Math.Sqrt(many.Length):F3}");
     }
 
     private RealNvpTransformer Scorer(FlowModel model) => new(_ml, model, s_columns);
 
     /// <summary>
-    /// Bits of one value at a point of its bin, as a discrete probability would have them: the density of y = logit(p) is standard normal, so that of the
-    /// share x = (level + u) / k is N(y) (1 - 2 a) / (p (1 - p)), and a bin is 1 / k wide.
+    /// Bits of one value at a point of its bin, as a discrete probability would have them: the density of y = logit(p) is standard normal,
+    /// so that of the share x = (level + u) / k is N(y) (1 - 2 a) / (p (1 - p)), and a bin is 1 / k wide.
     /// </summary>
     private static double LevelBits(FlowModel model, float value, double u)
     {

@@ -19,7 +19,8 @@ public sealed class ContributionsTests
     {
         FlowModel flow = Flows.Random(FeatureRow.Size, named: true);
         _medians = Flows.Rows(flow, 1, seed: 99)[0];
-        _model = new FlowModel(flow.InputShape, flow.Steps, flow.Calibration, new FlowMetadata { FeatureNames = flow.Metadata.FeatureNames, FeatureMedians = [.. _medians] }, flow.Probes);
+        _model = new FlowModel(flow.InputShape, flow.Steps, flow.Calibration,
+            new FlowMetadata { FeatureNames = flow.Metadata.FeatureNames, FeatureMedians = [.. _medians] }, flow.Probes);
     }
 
     [Fact]
@@ -78,7 +79,8 @@ public sealed class ContributionsTests
     {
         int size = x.Length;
         double[] forward = [.. Enumerable.Range(0, size + 1).Select(k => Score([.. x.Select((value, j) => j < k ? _medians[j] : value)]))];
-        double[] backward = [.. Enumerable.Range(0, size + 1).Select(k => Score([.. x.Select((value, j) => j >= size - k ? _medians[j] : value)]))];
+        double[] backward = [.. Enumerable.Range(0, size + 1)
+            .Select(k => Score([.. x.Select((value, j) => j >= size - k ? _medians[j] : value)]))];
         return [.. Enumerable.Range(0, size).Select(j => (forward[j] - forward[j + 1] + backward[size - 1 - j] - backward[size - j]) / 2)];
     }
 }

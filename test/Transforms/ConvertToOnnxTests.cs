@@ -50,6 +50,7 @@ public sealed class ConvertToOnnxTests
         using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Steps = 3 }).Fit(data);
         IDataView scored = _ml.Data.Cache(_ml.Data.TakeRows(model.Transform(data), 50));
         Assert.Equal(50, scored.GetColumn<float>("Score").Count());
-        Assert.Contains("'Nowhere'", Assert.ThrowsAny<ArgumentException>(() => model.Transform(data).GetColumn<float>("Nowhere").Count()).Message, StringComparison.Ordinal);
+        Assert.Contains("'Nowhere'", Assert.ThrowsAny<ArgumentException>(()
+            => model.Transform(data).GetColumn<float>("Nowhere").Count()).Message, StringComparison.Ordinal);
     }
 }

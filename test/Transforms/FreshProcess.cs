@@ -7,8 +7,8 @@ using RealNvp.ML.Tests.Transforms;
 namespace RealNvp.ML.Tests.Transforms
 {
     /// <summary>
-    /// A second process that knows nothing of our library: .NET runs <see cref="StartupHook"/> there instead of the tests, which loads a saved model with
-    /// ML.NET alone and writes the scores of some rows.
+    /// A second process that knows nothing of our library: .NET runs <see cref="StartupHook"/> there instead of the tests, which loads a
+    /// saved model with ML.NET alone and writes the scores of some rows.
     /// </summary>
     internal static class FreshProcess
     {
@@ -52,7 +52,9 @@ namespace RealNvp.ML.Tests.Transforms
     }
 }
 
-/// <summary>What .NET runs before the entry point of a process where DOTNET_STARTUP_HOOKS names this assembly; the name is .NET's.</summary>
+/// <summary>
+/// What .NET runs before the entry point of a process where DOTNET_STARTUP_HOOKS names this assembly; the name is .NET's.
+/// </summary>
 internal static class StartupHook
 {
     public static void Initialize()

@@ -89,7 +89,8 @@ public class GaussianNoiseTests
 
         Array.Sort(values);
         double distance = values.Select((value, i) => Math.Abs(Distribution(value) - (i + 0.5) / n)).Max();
-        Assert.True(distance * Math.Sqrt(n) < 1.95, $"Kolmogorov-Smirnov {distance * Math.Sqrt(n):F3}"); // exceeded once in a thousand seeds
+        // exceeded once in a thousand seeds
+        Assert.True(distance * Math.Sqrt(n) < 1.95, $"Kolmogorov-Smirnov {distance * Math.Sqrt(n):F3}");
     }
 
     /// <summary>The normal distribution function by its series, good to 1e-12 for moderate x.</summary>

@@ -28,7 +28,8 @@ public sealed class ImagePictureTests : IDisposable
         byte[][] pixels = [.. Enumerable.Range(0, Count).Select(_ => Enumerable.Range(0, 4 * Height * Width)
             .Select(i => i % 4 == 3 ? (byte)255 : (byte)random.Next(256)).ToArray())];
         // every other one in the other order of colours
-        MLImage[] images = [.. pixels.Select((image, i) => MLImage.CreateFromPixels(Width, Height, i % 2 == 0 ? MLPixelFormat.Rgba32 : MLPixelFormat.Bgra32, image))];
+        MLImage[] images = [.. pixels.Select((image, i)
+            => MLImage.CreateFromPixels(Width, Height, i % 2 == 0 ? MLPixelFormat.Rgba32 : MLPixelFormat.Bgra32, image))];
         using MLImage grid = ImageGrid.Compose(images, Columns, margin, magnification);
         Color[,] found = SaveAndRead(grid, "grid.png");
         int stepY = Height * magnification + margin, stepX = Width * magnification + margin;
@@ -37,13 +38,15 @@ public sealed class ImagePictureTests : IDisposable
         {
             for (int x = 0; x < found.GetLength(1); x++)
             {
-                int row = (y - margin) / stepY, column = (x - margin) / stepX, inY = (y - margin) % stepY, inX = (x - margin) % stepX, number = Columns * row + column;
+                int row = (y - margin) / stepY, column = (x - margin) / stepX, inY = (y - margin) % stepY, inX = (x - margin) % stepX,
+                    number = Columns * row + column;
                 Color expected = new(255, 255, 255);
                 if (y >= margin && x >= margin && inY < Height * magnification && inX < Width * magnification && number < Count)
                 {
                     byte[] image = pixels[number];
                     int at = 4 * (inY / magnification * Width + inX / magnification);
-                    expected = number % 2 == 0 ? new(image[at], image[at + 1], image[at + 2]) : new(image[at + 2], image[at + 1], image[at]);
+                    expected = number % 2 == 0 ? new(image[at], image[at + 1], image[at + 2])
+                        : new(image[at + 2], image[at + 1], image[at]);
                 }
                 Assert.Equal(expected, found[y, x]);
             }
@@ -53,9 +56,11 @@ public sealed class ImagePictureTests : IDisposable
     [Fact]
     public void Grids_refuse_what_they_cannot_lay_out()
     {
-        MLImage small = MLImage.CreateFromPixels(1, 2, MLPixelFormat.Rgba32, new byte[8]), other = MLImage.CreateFromPixels(2, 2, MLPixelFormat.Rgba32, new byte[16]);
+        MLImage small = MLImage.CreateFromPixels(1, 2, MLPixelFormat.Rgba32, new byte[8]),
+            other = MLImage.CreateFromPixels(2, 2, MLPixelFormat.Rgba32, new byte[16]);
         string Message(Action action) => Assert.Throws<ArgumentException>(action).Message;
-        Assert.Contains("Image 1 is 2 x 2 pixels, the ones before it are 1 x 2", Message(() => ImageGrid.Compose([small, other], 2)), StringComparison.Ordinal);
+        Assert.Contains("Image 1 is 2 x 2 pixels, the ones before it are 1 x 2", Message(() => ImageGrid.Compose([small, other], 2)),
+            StringComparison.Ordinal);
         Assert.Contains("no image", Message(() => ImageGrid.Compose([], 2)), StringComparison.Ordinal);
         Assert.Contains("40002 x 80002", Message(() => ImageGrid.Compose([small], 2, 1, 40_000)), StringComparison.Ordinal);
         Assert.Contains("'grid.jpg'", Message(() => small.SavePng("grid.jpg")), StringComparison.Ordinal);
@@ -102,7 +107,9 @@ public sealed class ImagePictureTests : IDisposable
         // phi = pi/8, phi' = 3 pi/8, from the double-precision flow; single pixels may lie at the edge of a bin
         double[][] z = [.. rows[..4].Select(row => ReferenceFlow.Latent(_model, row))];
         double phi = Math.PI / 8, phi2 = 3 * Math.PI / 8;
-        float[] latent = [.. z[0].Select((_, i) => (float)(Math.Cos(phi) * (Math.Cos(phi2) * z[0][i] + Math.Sin(phi2) * z[1][i]) + Math.Sin(phi) * (Math.Cos(phi2) * z[2][i] + Math.Sin(phi2) * z[3][i])))];
+        float[] latent = [.. z[0].Select((_, i)
+            => (float)(Math.Cos(phi) * (Math.Cos(phi2) * z[0][i] + Math.Sin(phi2) * z[1][i])
+            + Math.Sin(phi) * (Math.Cos(phi2) * z[2][i] + Math.Sin(phi2) * z[3][i])))];
         AssertCell([.. ReferenceFlow.Sample(_model, latent).Select(value => (float)value)], found, 1, 3, tolerance: 1);
     }
 
@@ -115,7 +122,8 @@ public sealed class ImagePictureTests : IDisposable
             new GaussianNoise(1).Fill(i, corners.AsSpan(i * Size, Size));
         float[] points = LatentManifold.Interpolate(corners, 4);
         for (int point = 0; point < 16; point++)
-            Assert.Equal(1, points.AsSpan(point * Size, Size).ToArray().Sum(value => (double)value * value) / Size, 0.1); // 5 standard errors and what is left of the products
+            // 5 standard errors and what is left of the products
+            Assert.Equal(1, points.AsSpan(point * Size, Size).ToArray().Sum(value => (double)value * value) / Size, 0.1);
         float[] units = LatentManifold.Interpolate([1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1], 7);
         for (int point = 0; point < 49; point++)
             Assert.Equal(1, units.AsSpan(4 * point, 4).ToArray().Sum(value => value * value), 1e-6);
@@ -142,13 +150,20 @@ public sealed class ImagePictureTests : IDisposable
     {
         using RealNvpTransformer flow = new(_ml, _model), mixture = new(_ml, ImageFlows.Mixture()), vectors = new(_ml, Flows.Random());
         float[][] rows = ImageFlows.Rows(_model, 3);
-        IDataView few = ImageRow.View(_ml, _model, rows), broken = ImageRow.View(_ml, _model, [rows[0], [.. rows[1][1..], float.NaN], rows[2], rows[0]]);
-        Assert.Contains("3 rows in the view, expected 4", Assert.Throws<ArgumentException>(() => flow.Manifold(few)).Message, StringComparison.Ordinal);
-        Assert.Contains("Row 1 of the column 'Features'", Assert.Throws<ArgumentException>(() => flow.Manifold(broken)).Message, StringComparison.Ordinal);
-        Assert.Contains("3 rows in the view, expected 5", Assert.Throws<ArgumentException>(() => flow.Reconstructions(few, 5)).Message, StringComparison.Ordinal);
-        Assert.Contains("mixture of 2 flows", Assert.Throws<InvalidOperationException>(() => mixture.Manifold(few)).Message, StringComparison.Ordinal);
-        Assert.Contains("not over images", Assert.Throws<InvalidOperationException>(() => vectors.Reconstructions(few)).Message, StringComparison.Ordinal);
-        Assert.Contains("not over images", Assert.Throws<InvalidOperationException>(() => vectors.SampleGrid(1, 1)).Message, StringComparison.Ordinal);
+        IDataView few = ImageRow.View(_ml, _model, rows),
+            broken = ImageRow.View(_ml, _model, [rows[0], [.. rows[1][1..], float.NaN], rows[2], rows[0]]);
+        Assert.Contains("3 rows in the view, expected 4", Assert.Throws<ArgumentException>(() => flow.Manifold(few)).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("Row 1 of the column 'Features'", Assert.Throws<ArgumentException>(() => flow.Manifold(broken)).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("3 rows in the view, expected 5", Assert.Throws<ArgumentException>(() => flow.Reconstructions(few, 5)).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("mixture of 2 flows", Assert.Throws<InvalidOperationException>(() => mixture.Manifold(few)).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("not over images", Assert.Throws<InvalidOperationException>(() => vectors.Reconstructions(few)).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("not over images", Assert.Throws<InvalidOperationException>(() => vectors.SampleGrid(1, 1)).Message,
+            StringComparison.Ordinal);
         Assert.Throws<ArgumentOutOfRangeException>(() => flow.Manifold(few, side: 1));
         Assert.Throws<ArgumentOutOfRangeException>(() => flow.Manifold(ImageRow.View(_ml, ImageFlows.Random(), [new float[16]])));
         Assert.Throws<ArgumentOutOfRangeException>(() => flow.Reconstructions(few, 0));
@@ -159,14 +174,16 @@ public sealed class ImagePictureTests : IDisposable
     private sealed record Color(int Red, int Green, int Blue);
 
     /// <summary>Requires the levels of a colour image of 256 levels of width 1, 4 x 6, in one cell of a picture.</summary>
-    private static void AssertCell(float[] row, Color[,] picture, int cellRow, int cellColumn, int margin = 1, int magnification = 1, int tolerance = 0)
+    private static void AssertCell(float[] row, Color[,] picture, int cellRow, int cellColumn, int margin = 1, int magnification = 1,
+        int tolerance = 0)
     {
         for (int y = 0; y < 4 * magnification; y++)
         {
             for (int x = 0; x < 6 * magnification; x++)
             {
                 int at = y / magnification * 6 + x / magnification;
-                Color found = picture[margin + cellRow * (4 * magnification + margin) + y, margin + cellColumn * (6 * magnification + margin) + x];
+                Color found = picture[margin + cellRow * (4 * magnification + margin) + y,
+                    margin + cellColumn * (6 * magnification + margin) + x];
                 foreach ((int channel, int value) in ((int, int)[])[(0, found.Red), (1, found.Green), (2, found.Blue)])
                     Assert.InRange(value - Math.Clamp(Math.Floor(row[24 * channel + at] + 0.5), 0, 255), -tolerance, tolerance);
             }

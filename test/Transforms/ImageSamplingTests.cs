@@ -21,7 +21,8 @@ public sealed class ImageSamplingTests
     {
         FlowModel model = ImageFlows.Random(channels, 4, 6, levels, levelWidth);
         using RealNvpTransformer flow = new(_ml, model, batchSize: 7);
-        IDataView samples = flow.Sample(20, seed: 2, temperature: 1.2f), images = flow.SampleImages(20, seed: 2, temperature: 1.2f, outputColumnName: "Picture");
+        IDataView samples = flow.Sample(20, seed: 2, temperature: 1.2f),
+            images = flow.SampleImages(20, seed: 2, temperature: 1.2f, outputColumnName: "Picture");
         Assert.Equal(new VectorDataViewType(NumberDataViewType.Single, channels, 4, 6), samples.Schema["Features"].Type);
         var type = Assert.IsType<ImageDataViewType>(Assert.Single(images.Schema).Type);
         Assert.Equal((4, 6), (type.Height, type.Width));
@@ -80,8 +81,10 @@ public sealed class ImageSamplingTests
         FlowModel model = ImageFlows.Random(1, 4, 4, 256, 1);
         using RealNvpTransformer flow = new(_ml, model);
         IDataView images = flow.SampleImages(5, seed: 4);
-        IDataView pixels = _ml.Transforms.ExtractPixels("Pixels", "Image", ImagePixelExtractingEstimator.ColorBits.Red).Fit(images).Transform(images);
-        Assert.Equal(Pixels(images, "Image").Select(image => image.Where((_, i) => i % 4 == 0)), pixels.GetColumn<float[]>("Pixels").Select(row => row.Select(value => (byte)value)));
+        IDataView pixels = _ml.Transforms.ExtractPixels("Pixels", "Image", ImagePixelExtractingEstimator.ColorBits.Red).Fit(images)
+            .Transform(images);
+        Assert.Equal(Pixels(images, "Image").Select(image => image.Where((_, i) => i % 4 == 0)),
+            pixels.GetColumn<float[]>("Pixels").Select(row => row.Select(value => (byte)value)));
     }
 
     [Fact]
@@ -107,7 +110,8 @@ public sealed class ImageSamplingTests
     public void Mixtures_have_pictures_too()
     {
         using RealNvpTransformer flow = new(_ml, ImageFlows.Mixture());
-        Assert.Equal([.. flow.Sample(9, 5).GetColumn<float[]>("Features").Select(row => Expected(row, 1, 17, 1))], Pixels(flow.SampleImages(9, 5), "Image"));
+        Assert.Equal([.. flow.Sample(9, 5).GetColumn<float[]>("Features").Select(row => Expected(row, 1, 17, 1))],
+            Pixels(flow.SampleImages(9, 5), "Image"));
     }
 
     [Fact]
@@ -121,7 +125,8 @@ public sealed class ImageSamplingTests
         }
         Assert.Contains("over 5 values, not over images", Message(Flows.Random()), StringComparison.Ordinal);
         Assert.Contains("2x4x4, of 2 channels", Message(ImageFlows.Random(2)), StringComparison.Ordinal);
-        Assert.Contains("a Logit as its first step", Message(new FlowModel(FlowShape.Image(1, 2, 2), [new Squeeze(SqueezeOrder.Plain)])), StringComparison.Ordinal);
+        Assert.Contains("a Logit as its first step", Message(new FlowModel(FlowShape.Image(1, 2, 2), [new Squeeze(SqueezeOrder.Plain)])),
+            StringComparison.Ordinal);
         using RealNvpTransformer good = new(_ml, ImageFlows.Random());
         Assert.Throws<ArgumentOutOfRangeException>(() => good.SampleImages(1, temperature: float.NaN));
         Assert.Throws<ArgumentOutOfRangeException>(() => good.SampleImages(-1));
@@ -143,7 +148,8 @@ public sealed class ImageSamplingTests
     private static byte[] Expected(float[] row, int channels, int levels, float levelWidth)
     {
         int pixels = row.Length / channels;
-        byte Shade(float value) => (byte)Math.Round(255.0 / (levels - 1) * Math.Clamp(Math.Floor(value / (double)levelWidth + 0.5), 0, levels - 1), MidpointRounding.AwayFromZero);
+        byte Shade(float value) => (byte)Math.Round(255.0 / (levels - 1) * Math.Clamp(Math.Floor(value / (double)levelWidth + 0.5), 0,
+            levels - 1), MidpointRounding.AwayFromZero);
         return [.. Enumerable.Range(0, pixels).SelectMany(i => (byte[])
             [Shade(row[i]), Shade(row[channels == 1 ? i : pixels + i]), Shade(row[channels == 1 ? i : 2 * pixels + i]), 255])];
     }

@@ -93,10 +93,12 @@ public sealed class ImageSizeTests
             byte[] written = File.ReadAllBytes(path);
             float[] rows = Graphs.Run(written, "Latent", new float[2 * 180], 180, "Features")[0];
             Assert.Equal(2 * 180, rows.Length);
-            Dictionary<string, string> metadata = ML.Export.Onnx.ModelProto.Parser.ParseFrom(written).MetadataProps.ToDictionary(pair => pair.Key, pair => pair.Value);
+            Dictionary<string, string> metadata =
+                ML.Export.Onnx.ModelProto.Parser.ParseFrom(written).MetadataProps.ToDictionary(pair => pair.Key, pair => pair.Value);
             Assert.Equal("3x6x10", metadata["realnvp.input_shape"]);
             Assert.Equal("16", metadata["realnvp.parity.round_trips"]);
-            Assert.InRange(double.Parse(metadata["realnvp.parity.round_trip.max_rms_error.Latent"], System.Globalization.CultureInfo.InvariantCulture), 1e-9, 1e-3);
+            Assert.InRange(double.Parse(metadata["realnvp.parity.round_trip.max_rms_error.Latent"],
+                System.Globalization.CultureInfo.InvariantCulture), 1e-9, 1e-3);
             // a transformer of that size writes the same
             using RealNvpTransformer large = flow.WithImageSize(6, 10);
             large.ExportSampler(path);
@@ -121,7 +123,8 @@ public sealed class ImageSizeTests
         int last = Array.FindLastIndex(steps, step => step is ImageBatchNorm);
         var norm = (ImageBatchNorm)steps[last];
         steps[last] = new ImageBatchNorm(norm.Mask, norm.Scale, norm.Shift.SetItem(0, norm.Shift[0] + 0.2f));
-        Assert.Throws<FlowParityException>(() => FlowParity.CheckRoundTrip(large, new FlowModel(large.InputShape, steps).BuildSamplingGraph()));
+        Assert.Throws<FlowParityException>(()
+            => FlowParity.CheckRoundTrip(large, new FlowModel(large.InputShape, steps).BuildSamplingGraph()));
     }
 
     [Fact]
@@ -160,8 +163,10 @@ public sealed class ImageSizeTests
     public void Sizes_that_do_not_fit_are_refused_with_the_nearest_that_do(int height, int width, string expected)
     {
         using RealNvpTransformer flow = new(_ml, _model);
-        Assert.Contains(expected, Assert.Throws<FlowModelException>(() => flow.WithImageSize(height, width)).Message, StringComparison.Ordinal);
-        Assert.Contains(expected, Assert.Throws<FlowModelException>(() => flow.ExportSampler("never.onnx", height, width)).Message, StringComparison.Ordinal);
+        Assert.Contains(expected, Assert.Throws<FlowModelException>(() => flow.WithImageSize(height, width)).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(expected, Assert.Throws<FlowModelException>(() => flow.ExportSampler("never.onnx", height, width)).Message,
+            StringComparison.Ordinal);
         Assert.False(File.Exists("never.onnx"));
     }
 
@@ -172,7 +177,8 @@ public sealed class ImageSizeTests
         Assert.Equal(2, _model.ImageSizeUnit);
         Assert.Equal(4, new FlowModel(FlowShape.Image(1, 8, 8), [.. steps.Scale(1), .. steps.Scale(2)]).ImageSizeUnit);
         Assert.Equal(1, ImageFlows.LogitAlone(1, 3, 3, 4, 1).ImageSizeUnit);
-        Assert.Contains("no image size", Assert.Throws<FlowModelException>(() => Flows.Random().WithImageSize(4, 4)).Message, StringComparison.Ordinal);
+        Assert.Contains("no image size", Assert.Throws<FlowModelException>(() => Flows.Random().WithImageSize(4, 4)).Message,
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -196,8 +202,10 @@ public sealed class ImageSizeTests
         }
         // a pixel that comes back a fifth of a level off
         FlowModel damaged = new(model.InputShape, model.Steps, model.Calibration, model.Metadata,
-            new ProbeSet(model.Probes.Rows.SetItem(500, model.Probes.Rows[500] + 0.2f * levelWidth), model.Probes.LogLikelihoods, model.Probes.Latents));
-        FlowParityException error = Assert.Throws<FlowParityException>(() => FlowParity.CheckSampling(damaged, damaged.BuildSamplingGraph()));
+            new ProbeSet(model.Probes.Rows.SetItem(500, model.Probes.Rows[500] + 0.2f * levelWidth), model.Probes.LogLikelihoods,
+                model.Probes.Latents));
+        FlowParityException error = Assert.Throws<FlowParityException>(()
+            => FlowParity.CheckSampling(damaged, damaged.BuildSamplingGraph()));
         Assert.Equal(500 / 192, error.Row);
         FlowParity.Check(ImageFlows.Mixture(), TestContext.Current.CancellationToken);
     }

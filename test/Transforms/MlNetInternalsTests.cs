@@ -6,7 +6,10 @@ using RealNvp.ML.Transforms.MlNet;
 
 namespace RealNvp.ML.Tests.Transforms;
 
-/// <summary>The canary: fails first where a new version of ML.NET changes what <see cref="MlNetInternals"/> relies on. Saving and loading: <see cref="PersistenceTests"/>.</summary>
+/// <summary>
+/// The canary: fails first where a new version of ML.NET changes what <see cref="MlNetInternals"/> relies on. Saving and loading: <see
+/// cref="PersistenceTests"/>.
+/// </summary>
 public class MlNetInternalsTests
 {
     [Fact]
@@ -43,7 +46,8 @@ public class MlNetInternalsTests
     [Fact]
     public void Loaders_are_announced_and_within_their_limits()
     {
-        object[] attributes = [.. typeof(RealNvpTransformer).Assembly.GetCustomAttributes(false).Where(attribute => attribute.GetType().Name == "LoadableClassAttribute")];
+        object[] attributes = [.. typeof(RealNvpTransformer).Assembly.GetCustomAttributes(false)
+            .Where(attribute => attribute.GetType().Name == "LoadableClassAttribute")];
         Assert.Equal(3, attributes.Length); // the runtime drops them silently without access to ML.NET's internals
         Assert.True(RealNvpTransformer.LoaderSignature.Length <= 24 && RealNvpSampler.LoaderSignature.Length <= 24);
     }

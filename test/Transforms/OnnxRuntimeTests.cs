@@ -20,7 +20,8 @@ public class OnnxRuntimeTests
         List<string> messages = [];
         ml.Log += (_, e) => messages.Add(e.Message);
         using RealNvpTransformer transformer = new(ml, _model);
-        Assert.All(ScoredRow.All(ml, transformer.Transform(ml.Data.LoadFromEnumerable(FeatureRow.Many(_model, 20)))), row => row.AssertFits(_model));
+        Assert.All(ScoredRow.All(ml, transformer.Transform(ml.Data.LoadFromEnumerable(FeatureRow.Many(_model, 20)))), row
+            => row.AssertFits(_model));
         Assert.Contains(messages, message => message.Contains("Microsoft.ML.OnnxRuntime.Gpu", StringComparison.Ordinal));
     }
 
@@ -31,7 +32,8 @@ public class OnnxRuntimeTests
         var ml = new MLContext { GpuDeviceId = 0, FallbackToCpu = false };
         using RealNvpTransformer transformer = new(ml, _model);
         IDataView scored = transformer.Transform(ml.Data.LoadFromEnumerable(FeatureRow.Many(_model, 20)));
-        Assert.Contains("Microsoft.ML.OnnxRuntime.Gpu", Assert.Throws<InvalidOperationException>(() => scored.GetColumn<float>("Score").First()).Message, StringComparison.Ordinal);
+        Assert.Contains("Microsoft.ML.OnnxRuntime.Gpu",
+            Assert.Throws<InvalidOperationException>(() => scored.GetColumn<float>("Score").First()).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -45,7 +47,8 @@ public class OnnxRuntimeTests
     }
 
     [Theory]
-    [InlineData("/src/bridge.cc:2043 : FAIL : Failed to load x.so with error: libcublasLt.so.13: no such file\n", "libcublasLt.so.13: no such file")]
+    [InlineData("/src/bridge.cc:2043 : FAIL : Failed to load x.so with error: libcublasLt.so.13: no such file\n",
+        "libcublasLt.so.13: no such file")]
     [InlineData("invalid device ordinal.", "invalid device ordinal")]
     public void Reason_names_what_is_missing_without_the_places_in_the_source_of_ONNX_Runtime(string message, string reason)
         => Assert.Equal(reason, ExecutionProvider.Reason(message));

@@ -47,11 +47,13 @@ public sealed class PersistenceTests : IDisposable
     public void Saved_pipeline_loads_in_a_fresh_process_without_registration()
     {
         IDataView data = _ml.Data.LoadFromEnumerable(FreshProcess.Rows);
-        ITransformer chain = _ml.Transforms.CopyColumns("Raw", "Features").Append(_ml.Transforms.ApplyRealNvp(_model)).Append(_ml.Transforms.CopyColumns("Copy", "Score")).Fit(data);
+        ITransformer chain = _ml.Transforms.CopyColumns("Raw", "Features").Append(_ml.Transforms.ApplyRealNvp(_model))
+            .Append(_ml.Transforms.CopyColumns("Copy", "Score")).Fit(data);
         _ml.Model.Save(chain, data.Schema, _path);
         string[] lines = FreshProcess.Load(_path);
         Assert.Equal("ColumnCopyingTransformer RealNvpTransformer ColumnCopyingTransformer", lines[0]);
-        Assert.Equal(chain.Transform(data).GetColumn<float>("Score"), lines[1..].Select(line => float.Parse(line, CultureInfo.InvariantCulture)));
+        Assert.Equal(chain.Transform(data).GetColumn<float>("Score"),
+            lines[1..].Select(line => float.Parse(line, CultureInfo.InvariantCulture)));
     }
 
     [Fact]
@@ -139,5 +141,6 @@ public sealed class PersistenceTests : IDisposable
         public MLImage Image { get; set; } = null!;
     }
 
-    private static ITransformer Single(ITransformer loaded) => loaded is TransformerChain<ITransformer> chain ? Assert.Single(chain) : loaded;
+    private static ITransformer Single(ITransformer loaded)
+        => loaded is TransformerChain<ITransformer> chain ? Assert.Single(chain) : loaded;
 }

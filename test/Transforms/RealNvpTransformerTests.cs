@@ -62,7 +62,8 @@ public class RealNvpTransformerTests
         Array.Fill(data[1].Features, float.MinValue);
         Array.Fill(data[2].Features, float.Epsilon);
         using RealNvpTransformer transformer = new(_ml, _model);
-        Assert.All(ScoredRow.All(_ml, transformer.Transform(_ml.Data.LoadFromEnumerable(data))), row => Assert.True(float.IsFinite(row.Score)));
+        Assert.All(ScoredRow.All(_ml, transformer.Transform(_ml.Data.LoadFromEnumerable(data))), row
+            => Assert.True(float.IsFinite(row.Score)));
     }
 
     [Fact]
@@ -79,9 +80,11 @@ public class RealNvpTransformerTests
             using var session = new InferenceSession(path, quiet);
             Assert.Equal("64", session.ModelMetadata.CustomMetadataMap["realnvp.parity.probes"]);
             Assert.Contains("realnvp.parity.max_error.LogLikelihood", session.ModelMetadata.CustomMetadataMap.Keys);
-            using OrtValue features = OrtValue.CreateTensorValueFromMemory(data.SelectMany(row => row.Features).ToArray(), [data.Length, FeatureRow.Size]);
+            using OrtValue features = OrtValue.CreateTensorValueFromMemory(data.SelectMany(row => row.Features).ToArray(),
+                [data.Length, FeatureRow.Size]);
             using var options = new RunOptions();
-            using IDisposableReadOnlyCollection<OrtValue> outputs = session.Run(options, ["Features"], [features], ["Score", "PredictedLabel", "PValue"]);
+            using IDisposableReadOnlyCollection<OrtValue> outputs =
+                session.Run(options, ["Features"], [features], ["Score", "PredictedLabel", "PValue"]);
             for (int i = 0; i < rows.Length; i++)
             {
                 float score = outputs[0].GetTensorDataAsSpan<float>()[i];
@@ -129,7 +132,8 @@ public class RealNvpTransformerTests
         Assert.Equal(Describe(promised), Describe(MlNetInternals.ShapeOf(transformer.Transform(data).Schema)));
 
         DataViewSchema schema = transformer.GetOutputSchema(data.Schema);
-        Assert.Equal(["Id", "Features", "Score", "PredictedLabel", "LogLikelihood", "PValue", "Typicality", "TypicalityPValue", "Latent"], schema.Select(column => column.Name));
+        Assert.Equal(["Id", "Features", "Score", "PredictedLabel", "LogLikelihood", "PValue", "Typicality", "TypicalityPValue", "Latent"],
+            schema.Select(column => column.Name));
         Assert.Equal(new VectorDataViewType(NumberDataViewType.Single, FeatureRow.Size), schema["Latent"].Type);
     }
 
@@ -159,10 +163,12 @@ public class RealNvpTransformerTests
     public void The_flow_is_found_in_a_chain_and_missed_where_there_is_none()
     {
         IDataView data = _ml.Data.LoadFromEnumerable(FeatureRow.Many(_model, 3));
-        ITransformer chain = _ml.Transforms.CopyColumns("Copy", "Id").Append(_ml.Transforms.ApplyRealNvp(_model)).Append(_ml.Transforms.CopyColumns("S", "Score")).Fit(data);
+        ITransformer chain = _ml.Transforms.CopyColumns("Copy", "Id").Append(_ml.Transforms.ApplyRealNvp(_model))
+            .Append(_ml.Transforms.CopyColumns("S", "Score")).Fit(data);
         using RealNvpTransformer found = chain.FindRealNvp();
         Assert.Equal(_model.Calibration.Threshold, found.Threshold);
-        Assert.Contains("0 flows", Assert.Throws<ArgumentException>(() => _ml.Transforms.CopyColumns("Copy", "Id").Fit(data).FindRealNvp()).Message, StringComparison.Ordinal);
+        Assert.Contains("0 flows", Assert.Throws<ArgumentException>(()
+            => _ml.Transforms.CopyColumns("Copy", "Id").Fit(data).FindRealNvp()).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -201,7 +207,8 @@ public class RealNvpTransformerTests
         foreach (string name in new[] { "Score", "PredictedLabel" })
         {
             DataViewSchema.Annotations expected = theirs.Schema[name].Annotations, found = ours.Schema[name].Annotations;
-            foreach (DataViewSchema.Column annotation in expected.Schema.Where(column => column.Name.StartsWith("Score", StringComparison.Ordinal)))
+            foreach (DataViewSchema.Column annotation in expected.Schema.Where(column
+                => column.Name.StartsWith("Score", StringComparison.Ordinal)))
             {
                 Assert.Equal(annotation.Type, found.Schema[annotation.Name].Type);
                 if (annotation.Type == TextDataViewType.Instance)
@@ -234,7 +241,8 @@ public class RealNvpTransformerTests
         Refuses<SixFeatures>(["'Features'", "6 values", "Vector<Single, 5>"]);
 
         // an estimator refuses what shapes can tell, before anything is fitted
-        Assert.Throws<ArgumentOutOfRangeException>(() => _ml.Transforms.CopyColumns("Copy", "Features").Append(_ml.Transforms.ApplyRealNvp(_model))
+        Assert.Throws<ArgumentOutOfRangeException>(()
+            => _ml.Transforms.CopyColumns("Copy", "Features").Append(_ml.Transforms.ApplyRealNvp(_model))
             .Fit(_ml.Data.LoadFromEnumerable(new[] { new DoubleFeatures() })));
     }
 
@@ -243,10 +251,13 @@ public class RealNvpTransformerTests
     {
         FlowModel model = ImageFlows.Random(1, 4, 4, 17, 1), larger = ImageFlows.Random(1, 8, 8, 17, 1);
         using RealNvpTransformer transformer = new(_ml, model);
-        string Refused(FlowModel of) => Assert.Throws<ArgumentOutOfRangeException>(() => transformer.Transform(ImageRow.View(_ml, of, []))).Message;
-        Assert.Contains("is Vector<Single, 1, 8, 8>, of 64 values (ResizeImages changes images to fit the flow, WithImageSize the flow to fit images)", Refused(larger), StringComparison.Ordinal);
+        string Refused(FlowModel of) => Assert.Throws<ArgumentOutOfRangeException>(()
+            => transformer.Transform(ImageRow.View(_ml, of, []))).Message;
+        Assert.Contains("is Vector<Single, 1, 8, 8>, of 64 values (ResizeImages changes images to fit the flow, WithImageSize the flow "
+            + "to fit images)", Refused(larger), StringComparison.Ordinal);
         Assert.Contains("Expected: Vector<Single, 1, 4, 4>, or its 16 values flat.", Refused(larger), StringComparison.Ordinal);
-        Assert.DoesNotContain("WithImageSize", Refused(ImageFlows.Random(3, 4, 4, 17, 1)), StringComparison.Ordinal); // its channels stay what they are
+        // its channels stay what they are
+        Assert.DoesNotContain("WithImageSize", Refused(ImageFlows.Random(3, 4, 4, 17, 1)), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -255,7 +266,8 @@ public class RealNvpTransformerTests
         FlowModel other = Flows.Random(seed: 5);
         IDataView data = _ml.Data.LoadFromEnumerable(FeatureRow.Many(_model, 20));
         var names = new RealNvpColumns { Score = "Score2", PredictedLabel = "Label2", LogLikelihood = "LL2", PValue = "P2", Latent = "Z2" };
-        TransformerChain<RealNvpTransformer> chain = _ml.Transforms.ApplyRealNvp(_model).Append(_ml.Transforms.ApplyRealNvp(other, names)).Fit(data);
+        TransformerChain<RealNvpTransformer> chain = _ml.Transforms.ApplyRealNvp(_model).Append(_ml.Transforms.ApplyRealNvp(other, names))
+            .Fit(data);
         using (chain)
         {
             IDataView scored = chain.Transform(data);

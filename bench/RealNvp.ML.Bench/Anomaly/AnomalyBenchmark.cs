@@ -7,8 +7,8 @@ using RealNvp.ML.Bench.Running;
 namespace RealNvp.ML.Bench.Anomaly;
 
 /// <summary>
-/// Ranks the anomalies of public sets by the flow's score, on the very splits of published tables, and beside ML.NET's own detector. Raw features go in
-/// and the trainer's defaults are used: nothing is chosen per set.
+/// Ranks the anomalies of public sets by the flow's score, on the very splits of published tables, and beside ML.NET's own detector. Raw
+/// features go in and the trainer's defaults are used: nothing is chosen per set.
 /// </summary>
 internal sealed class AnomalyBenchmark : Benchmark
 {
@@ -36,22 +36,27 @@ internal sealed class AnomalyBenchmark : Benchmark
         double minutes = Stopwatch.GetElapsedTime(start).TotalMinutes;
 
         SetResult[] results = [.. sets
-            .Where(set => set.Splits.All(split => log.Find(set.Keys[flow.Name], split.Seed) is not null && log.Find(set.Keys[pca.Name], split.Seed) is not null))
-            .Select(set => new SetResult(set.Set, Measured(log, set, flow), Measured(log, set, pca), Diagnosis.Of(set.Data, set.Splits[0])))];
+            .Where(set => set.Splits.All(split
+            => log.Find(set.Keys[flow.Name], split.Seed) is not null && log.Find(set.Keys[pca.Name], split.Seed) is not null))
+            .Select(set => new SetResult(set.Set, Measured(log, set, flow), Measured(log, set, pca),
+            Diagnosis.Of(set.Data, set.Splits[0])))];
         int fits = sets.Sum(set => set.Splits.Count);
         context.Report.Add(string.Create(CultureInfo.InvariantCulture,
-            $"Protocol {arguments.Protocol}, {sets.Length} sets, {fits} fits, of which {fits - done} were taken from an earlier run; the others took {minutes:F1} minutes, {arguments.Workers} side by side, one thread each."));
+            $"Protocol {arguments.Protocol}, {sets.Length} sets, {fits} fits, of which {fits - done} were taken from an earlier run; the "
+                + $"others took {minutes:F1} minutes, {arguments.Workers} side by side, one thread each."));
         context.Report.Add(arguments.Experiment.IsDefault
             ? $"The trainer's defaults: {Experiment.Describe(arguments.Experiment.Options())}."
             : $"**An experiment, not a result:** the trainer's defaults but for {arguments.Experiment}. No figures.");
         if (results.Sum(result => result.Pca.Sum(run => run.NonFinite)) is > 0 and int lost)
-            context.Report.Add($"RandomizedPca gave no finite score to {lost} rows; its figures leave them out, as ML.NET's own evaluation does.");
+            context.Report.Add($"RandomizedPca gave no finite score to {lost} rows; its figures leave them out, as ML.NET's own "
+                + "evaluation does.");
         var report = new AnomalyReport(arguments.Protocol, results, folder.Published, folder.Sets);
         report.AddTables(context.Report);
         if (arguments.Csv is { } csv)
             MeasurementTable.Write(csv, arguments.Protocol, results);
 
-        string[] wrong = [.. failures, .. results.Where(result => result.NonFinite > 0).Select(result => $"{result.Set}: {result.NonFinite} test rows have no finite score.")];
+        string[] wrong = [.. failures, .. results.Where(result => result.NonFinite > 0).Select(result => $"{result.Set}: "
+            + $"{result.NonFinite} test rows have no finite score.")];
         if (wrong.Length > 0)
             throw new BenchmarkFailedException(string.Join('\n', wrong));
         if (arguments.Experiment.IsDefault)
@@ -63,7 +68,8 @@ internal sealed class AnomalyBenchmark : Benchmark
         if (arguments.Sets is not { } names)
             return folder.Sets;
         return names.FirstOrDefault(name => !folder.Sets.Contains(name)) is { } unknown
-            ? throw new BenchmarkFailedException($"There is no set '{unknown}' with a split for {arguments.Protocol}. There are {string.Join(", ", folder.Sets)}.")
+            ? throw new BenchmarkFailedException($"There is no set '{unknown}' with a split for {arguments.Protocol}. There are "
+            + $"{string.Join(", ", folder.Sets)}.")
             : [.. folder.Sets.Where(names.Contains)];
     }
 
@@ -102,7 +108,8 @@ internal sealed class AnomalyBenchmark : Benchmark
                 outcome = " FAILED,";
             }
             lock (showing)
-                progress.Show(string.Create(CultureInfo.InvariantCulture, $"{name}:{outcome} {Stopwatch.GetElapsedTime(start).TotalSeconds:F1} s"), ++finished, open.Length);
+                progress.Show(string.Create(CultureInfo.InvariantCulture,
+                    $"{name}:{outcome} {Stopwatch.GetElapsedTime(start).TotalSeconds:F1} s"), ++finished, open.Length);
         });
         return (open.Length, failures);
     }

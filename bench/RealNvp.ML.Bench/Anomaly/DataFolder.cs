@@ -58,7 +58,8 @@ internal sealed class DataFolder
 
     /// <summary>Changes when the set or its splits do.</summary>
     public string Fingerprint(string set)
-        => string.Concat(new[] { SetPath(set), SplitPath(set) }.Select(path => Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(path)))));
+        => string.Concat(new[] { SetPath(set), SplitPath(set) }.Select(path
+        => Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(path)))));
 
     private static StreamReader Open(string path) => new(new GZipStream(File.OpenRead(path), CompressionMode.Decompress));
 

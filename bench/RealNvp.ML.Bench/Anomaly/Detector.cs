@@ -27,7 +27,8 @@ internal abstract class Detector
             double fitSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
             start = Stopwatch.GetTimestamp();
             float[] scores = [.. model.Transform(testRows).GetColumn<float>("Score")];
-            return new DetectorRun(scores, (model as RealNvpTransformer)?.Model.Calibration, fitSeconds, Stopwatch.GetElapsedTime(start).TotalSeconds);
+            return new DetectorRun(scores, (model as RealNvpTransformer)?.Model.Calibration, fitSeconds,
+                Stopwatch.GetElapsedTime(start).TotalSeconds);
         }
         finally
         {

@@ -1,6 +1,8 @@
 namespace RealNvp.ML.Bench.Anomaly;
 
-/// <summary>Traits of a set's training rows that make a likelihood rank badly: a density over discrete or repeated rows has no honest height.</summary>
+/// <summary>
+/// Traits of a set's training rows that make a likelihood rank badly: a density over discrete or repeated rows has no honest height.
+/// </summary>
 /// <param name="Rows">All rows of the set.</param>
 /// <param name="Training">Training rows of the first split.</param>
 /// <param name="Features">The length of a row.</param>

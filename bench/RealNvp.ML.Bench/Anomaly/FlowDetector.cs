@@ -15,7 +15,9 @@ internal sealed class FlowDetector(Experiment experiment) : Detector
     /// <inheritdoc/>
     /// <remarks>Builds are deterministic: a module's identity is that of its source.</remarks>
     public override string Fingerprint => string.Join(' ',
-        [Experiment.Describe(experiment.Options()), .. new[] { typeof(FlowModel), typeof(RealNvpTransformer), typeof(RealNvpTrainer) }.Select(type => $"{type.Module.ModuleVersionId}")]);
+        [Experiment.Describe(experiment.Options()),
+            .. new[] { typeof(FlowModel), typeof(RealNvpTransformer), typeof(RealNvpTrainer) }.Select(type
+            => $"{type.Module.ModuleVersionId}")]);
 
     /// <inheritdoc/>
     protected override ITransformer Fit(MLContext ml, IDataView rows, int seed)

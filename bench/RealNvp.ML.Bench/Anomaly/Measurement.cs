@@ -12,15 +12,14 @@ namespace RealNvp.ML.Bench.Anomaly;
 /// <param name="Auroc">Percent, over the rows with a finite score; NaN where these lack anomalies or normal rows.</param>
 /// <param name="Aupr">Percent, over the same rows.</param>
 /// <param name="TypicalityAuroc">Percent, of |score - mean held-out score|; NaN but for a flow.</param>
-/// <param name="Shift">
-/// The median score of the fresh normal rows less the mean held-out score, in standard deviations of the held-out scores; NaN but for a flow. Far from 0 the
-/// test rows called normal are not like the training rows.
-/// </param>
+/// <param name="Shift"> The median score of the fresh normal rows less the mean held-out score, in standard deviations of the held-out
+/// scores; NaN but for a flow. Far from 0 the test rows called normal are not like the training rows. </param>
 /// <param name="NonFinite">Test rows without a finite score.</param>
 /// <param name="FitSeconds">On one thread, while other fits ran beside it.</param>
 /// <param name="ScoreSeconds">For all test rows.</param>
 internal sealed record Measurement(
-    string Detector, string Set, int Seed, string Key, double Auroc, double Aupr, double TypicalityAuroc, double Shift, int NonFinite, double FitSeconds, double ScoreSeconds)
+    string Detector, string Set, int Seed, string Key, double Auroc, double Aupr, double TypicalityAuroc, double Shift, int NonFinite,
+        double FitSeconds, double ScoreSeconds)
     : IMeasurement
 {
     /// <inheritdoc/>
@@ -39,7 +38,8 @@ internal sealed record Measurement(
         return new Measurement(detector.Name, set, seed, key,
             ranks ? 100 * RankMetrics.Auroc(scores, labels) : double.NaN,
             ranks ? 100 * RankMetrics.AveragePrecision(scores, labels) : double.NaN,
-            ranks && run.Calibration is { } calibration ? 100 * RankMetrics.Auroc(Array.ConvertAll(scores, calibration.Typicality), labels) : double.NaN,
+            ranks && run.Calibration is { } calibration ? 100 * RankMetrics.Auroc(Array.ConvertAll(scores, calibration.Typicality), labels)
+                : double.NaN,
             NormalShift(scores, labels, run.Calibration),
             anomalies.Length - finite.Length, run.FitSeconds, run.ScoreSeconds);
     }

@@ -30,7 +30,8 @@ internal sealed class PublishedResults
     }
 
     /// <summary>One result, or null where it was not published.</summary>
-    public double? Value(string metric, string algorithm, string set) => _values.TryGetValue((metric, algorithm, set), out double value) ? value : null;
+    public double? Value(string metric, string algorithm, string set)
+        => _values.TryGetValue((metric, algorithm, set), out double value) ? value : null;
 
     /// <summary>The mean over sets, or null where one of them is missing: means over different sets do not compare.</summary>
     public double? Mean(string metric, string algorithm, IReadOnlyCollection<string> sets)

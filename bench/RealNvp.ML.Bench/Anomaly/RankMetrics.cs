@@ -1,10 +1,14 @@
 namespace RealNvp.ML.Bench.Anomaly;
 
-/// <summary>How well scores rank anomalies above normal rows. Rows with equal scores count as one step, so that their order in the file cannot matter.</summary>
+/// <summary>
+/// How well scores rank anomalies above normal rows. Rows with equal scores count as one step, so that their order in the file cannot
+/// matter.
+/// </summary>
 internal static class RankMetrics
 {
     /// <summary>
-    /// Area under the ROC curve, 0 to 1: the chance that an anomaly scores above a normal row, a tie counting half (the Mann-Whitney statistic).
+    /// Area under the ROC curve, 0 to 1: the chance that an anomaly scores above a normal row, a tie counting half (the Mann-Whitney
+    /// statistic).
     /// </summary>
     /// <exception cref="ArgumentException">Lengths differ, a score is NaN, or one of the two kinds of rows is missing.</exception>
     public static double Auroc(ReadOnlySpan<float> scores, ReadOnlySpan<bool> anomalies)
@@ -21,8 +25,8 @@ internal static class RankMetrics
     }
 
     /// <summary>
-    /// Average precision, 0 to 1: the precision at each distinct score, weighted by the recall gained there. The step-wise sum of scikit-learn, not the
-    /// trapezoid, which is too high.
+    /// Average precision, 0 to 1: the precision at each distinct score, weighted by the recall gained there. The step-wise sum of
+    /// scikit-learn, not the trapezoid, which is too high.
     /// </summary>
     /// <exception cref="ArgumentException">Lengths differ, a score is NaN, or one of the two kinds of rows is missing.</exception>
     public static double AveragePrecision(ReadOnlySpan<float> scores, ReadOnlySpan<bool> anomalies)

@@ -17,6 +17,7 @@ internal sealed record SetResult(string Set, IReadOnlyList<Measurement> Flow, IR
     public static double Deviation(IReadOnlyList<Measurement> measurements, Func<Measurement, double> metric)
     {
         double mean = Mean(measurements, metric);
-        return measurements.Count < 2 ? double.NaN : Math.Sqrt(measurements.Average(measurement => Math.Pow(metric(measurement) - mean, 2)));
+        return measurements.Count < 2 ? double.NaN
+            : Math.Sqrt(measurements.Average(measurement => Math.Pow(metric(measurement) - mean, 2)));
     }
 }

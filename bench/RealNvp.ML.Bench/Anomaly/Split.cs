@@ -14,8 +14,8 @@ internal sealed record Split(int Seed, int[] Train, int[] Test)
     private const int EverySeed = -1;
 
     /// <summary>
-    /// The splits of the first <paramref name="count"/> seeds of a file, in its order, or fewer where it has fewer. A file that only has rows for every
-    /// seed gives the same split <paramref name="count"/> times, for trainer seeds from 0 on.
+    /// The splits of the first <paramref name="count"/> seeds of a file, in its order, or fewer where it has fewer. A file that only has
+    /// rows for every seed gives the same split <paramref name="count"/> times, for trainer seeds from 0 on.
     /// </summary>
     /// <exception cref="InvalidDataException">A line is not what it should be.</exception>
     public static IReadOnlyList<Split> Read(TextReader reader, int count)
@@ -43,7 +43,8 @@ internal sealed record Split(int Seed, int[] Train, int[] Test)
         Parts shared = parts.GetValueOrDefault(EverySeed) ?? new Parts([], []);
         return seeds.Count == 0
             ? [.. Enumerable.Range(0, count).Select(seed => new Split(seed, [.. shared.Train], [.. shared.Test]))]
-            : [.. seeds.Take(count).Select(seed => new Split(seed, [.. shared.Train, .. parts[seed].Train], [.. shared.Test, .. parts[seed].Test]))];
+            : [.. seeds.Take(count).Select(seed
+            => new Split(seed, [.. shared.Train, .. parts[seed].Train], [.. shared.Test, .. parts[seed].Test]))];
     }
 
     private sealed record Parts(List<int> Train, List<int> Test)

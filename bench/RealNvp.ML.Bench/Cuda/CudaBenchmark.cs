@@ -21,7 +21,8 @@ internal sealed class CudaBenchmark : Benchmark
         var arguments = new CudaArguments(context.Arguments);
         var box = new TimeBox(arguments.Seconds);
         context.Report.Add("""
-            Each rate is from the median time of a call. With device memory rows and results stay on the device; with arrays both are copied,
+            Each rate is from the median time of a call. With device memory rows and results stay on the device; with arrays both are
+            copied,
             as a pipeline does. All compute in float32; the line with TF32, whose matrix products are rounded, says what ONNX Runtime's own
             default would do. Only a log-likelihood is asked for (for sampling, the rows). PyTorch waits for the device after each call, as
             ONNX Runtime does. Results may differ by 1e-4 max(1, |value|, D), for sampling by 1e-4 max(1, |value|); 4,096 rows are compared.

@@ -28,8 +28,10 @@ internal sealed class DensityArguments
     /// <exception cref="BenchmarkFailedException">One is missing or has no usable value.</exception>
     public DensityArguments(BenchmarkArguments arguments)
     {
-        Folder = Path.Combine(arguments.Data ?? throw new BenchmarkFailedException("--data is missing: the folder that holds density/*.csv.gz."), "density");
-        Sets = arguments["--sets"]?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [.. PublishedDensities.All.Keys];
+        Folder = Path.Combine(arguments.Data ?? throw new BenchmarkFailedException("--data is missing: the folder that holds "
+            + "density/*.csv.gz."), "density");
+        Sets = arguments["--sets"]?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+            ?? [.. PublishedDensities.All.Keys];
         if (Sets.FirstOrDefault(set => !PublishedDensities.All.ContainsKey(set)) is { } unknown)
             throw new BenchmarkFailedException($"There is no set '{unknown}'. There are {string.Join(", ", PublishedDensities.All.Keys)}.");
         Folds = Math.Min(arguments.Count("--folds") ?? DensitySet.Folds, DensitySet.Folds);

@@ -7,8 +7,8 @@ using RealNvp.ML.Bench.Running;
 namespace RealNvp.ML.Bench.Density;
 
 /// <summary>
-/// Fits public tables by the protocol of RNADE (Uria, Murray, Larochelle, NIPS 2013): ten folds, each normalised by its training rows, one set of options for
-/// all sets.
+/// Fits public tables by the protocol of RNADE (Uria, Murray, Larochelle, NIPS 2013): ten folds, each normalised by its training rows, one
+/// set of options for all sets.
 /// </summary>
 internal sealed class DensityBenchmark : Benchmark
 {
@@ -37,11 +37,14 @@ internal sealed class DensityBenchmark : Benchmark
         double minutes = Stopwatch.GetElapsedTime(start).TotalMinutes;
 
         DensityResult[] results = [.. sets.Select(set => new DensityResult(set,
-            [.. Enumerable.Range(0, arguments.Folds).Select(fold => log.Find(DensityFit.KeyOf(set, experiment), fold)).OfType<DensityFit>()]))];
+            [.. Enumerable.Range(0, arguments.Folds)
+                .Select(fold => log.Find(DensityFit.KeyOf(set, experiment), fold)).OfType<DensityFit>()]))];
         int fits = sets.Length * arguments.Folds;
         context.Report.Add(string.Create(CultureInfo.InvariantCulture,
-            $"{sets.Length} sets, {fits} fits, of which {fits - done} were taken from an earlier run; the others took {minutes:F1} minutes, {Math.Min(arguments.Workers, fits)} side by side, one thread each."));
-        context.Report.Add((experiment.IsDefault ? "One set of options for all: " : $"**An experiment, not a result:** {experiment}. No test figures. ") + Experiment.Describe(experiment.Options()) + ".");
+            $"{sets.Length} sets, {fits} fits, of which {fits - done} were taken from an earlier run; the others took {minutes:F1} "
+                + $"minutes, {Math.Min(arguments.Workers, fits)} side by side, one thread each."));
+        context.Report.Add((experiment.IsDefault ? "One set of options for all: "
+            : $"**An experiment, not a result:** {experiment}. No test figures. ") + Experiment.Describe(experiment.Options()) + ".");
         var report = new DensityReport(results);
         report.AddTables(context.Report, experiment.IsDefault);
         if (failures.Count > 0)
@@ -51,7 +54,8 @@ internal sealed class DensityBenchmark : Benchmark
     }
 
     /// <summary>Fits what the log lacks, and says how many folds that were and what went wrong.</summary>
-    private static (int Done, IReadOnlyCollection<string> Failures) Measure(Progress progress, DensitySet[] sets, DensityArguments arguments, MeasurementLog<DensityFit> log)
+    private static (int Done, IReadOnlyCollection<string> Failures) Measure(Progress progress, DensitySet[] sets,
+        DensityArguments arguments, MeasurementLog<DensityFit> log)
     {
         // fold by fold, so that an interrupted run has some of every set
         (DensitySet Set, int Fold)[] open = [.. Enumerable.Range(0, arguments.Folds).SelectMany(fold => sets.Select(set => (set, fold)))
@@ -68,7 +72,8 @@ internal sealed class DensityBenchmark : Benchmark
                 DensityFit fit = DensityFit.Of(job.Set, job.Fold, arguments.Experiment);
                 log.Add(fit);
                 outcome = string.Create(CultureInfo.InvariantCulture,
-                    $"training {fit.Training:F3}, validation {fit.Validation:F3}, test {fit.Single:F3}, mixture {fit.Mixture:F3} nats, {fit.Steps} steps, {fit.Seconds:F0} s");
+                    $"training {fit.Training:F3}, validation {fit.Validation:F3}, test {fit.Single:F3}, mixture {fit.Mixture:F3} nats, "
+                        + $"{fit.Steps} steps, {fit.Seconds:F0} s");
             }
             catch (Exception e)
             {

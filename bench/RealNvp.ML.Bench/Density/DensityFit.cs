@@ -30,7 +30,8 @@ namespace RealNvp.ML.Bench.Density;
 /// <param name="Steps">Optimizer steps of all members.</param>
 /// <param name="Seconds">Of the fit, on one thread, while others may have run beside it.</param>
 internal sealed record DensityFit(
-    string Set, int Fold, string Key, int TestRows, int CopiedRows, double Single, double SingleWithoutCopies, double SingleLowest, double Mixture, double MixtureWithoutCopies, double MixtureLowest,
+    string Set, int Fold, string Key, int TestRows, int CopiedRows, double Single, double SingleWithoutCopies, double SingleLowest,
+        double Mixture, double MixtureWithoutCopies, double MixtureLowest,
     double Training, double Validation, long Steps, double Seconds) : IMeasurement
 {
     /// <inheritdoc/>
@@ -45,10 +46,14 @@ internal sealed record DensityFit(
         return options;
     }
 
-    /// <summary>What a fit of a set under these options is filed under. Builds are deterministic: a module's identity is that of its source.</summary>
-    public static string KeyOf(DensitySet set, Experiment experiment) => Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join(' ',
+    /// <summary>
+    /// What a fit of a set under these options is filed under. Builds are deterministic: a module's identity is that of its source.
+    /// </summary>
+    public static string KeyOf(DensitySet set, Experiment experiment)
+        => Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join(' ',
         [set.Name, set.Fingerprint, $"{experiment.IsDefault}", Experiment.Describe(experiment.Options()),
-            .. new[] { typeof(FlowModel), typeof(RealNvpTransformer), typeof(RealNvpTrainer) }.Select(type => $"{type.Module.ModuleVersionId}")]))))[..16];
+            .. new[] { typeof(FlowModel), typeof(RealNvpTransformer), typeof(RealNvpTrainer) }.Select(type
+            => $"{type.Module.ModuleVersionId}")]))))[..16];
 
     /// <summary>Fits a fold, and scores its test rows unless this is an experiment.</summary>
     public static DensityFit Of(DensitySet set, int fold, Experiment experiment)
@@ -71,13 +76,16 @@ internal sealed record DensityFit(
                 mixture = Means(model, test, data.Copies);
         }
         double Fact(string name) => double.Parse(model.Model.Metadata.Training[name], CultureInfo.InvariantCulture);
-        return new DensityFit(set.Name, fold, KeyOf(set, experiment), data.Test.Length, data.Copies.Count(copy => copy), single.Item1, single.Item2, single.Item3,
-            mixture.Item1, mixture.Item2, mixture.Item3, Fact("training_log_likelihood"), Fact("validation_log_likelihood"), (long)Fact("steps"), seconds);
+        return new DensityFit(set.Name, fold, KeyOf(set, experiment), data.Test.Length, data.Copies.Count(copy => copy), single.Item1,
+            single.Item2, single.Item3,
+            mixture.Item1, mixture.Item2, mixture.Item3, Fact("training_log_likelihood"), Fact("validation_log_likelihood"),
+                (long)Fact("steps"), seconds);
     }
 
     private static (double All, double WithoutCopies, double Lowest) Means(RealNvpTransformer model, IDataView rows, bool[] copies)
     {
         float[] values = [.. model.Transform(rows).GetColumn<float>("LogLikelihood")];
-        return (values.Average(value => (double)value), values.Where((_, row) => !copies[row]).Average(value => (double)value), values.Min());
+        return (values.Average(value => (double)value), values.Where((_, row) => !copies[row]).Average(value => (double)value),
+            values.Min());
     }
 }

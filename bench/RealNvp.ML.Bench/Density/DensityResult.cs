@@ -13,5 +13,6 @@ internal sealed record DensityResult(DensitySet Set, IReadOnlyList<DensityFit> F
     public double Lowest(Func<DensityFit, double> value) => Fits.Select(value).DefaultIfEmpty(double.NaN).Min();
 
     /// <summary>The standard deviation over folds.</summary>
-    public double Deviation(Func<DensityFit, double> value) => Math.Sqrt(Fits.Sum(fit => Math.Pow(value(fit) - Mean(value), 2)) / (Fits.Count - 1));
+    public double Deviation(Func<DensityFit, double> value)
+        => Math.Sqrt(Fits.Sum(fit => Math.Pow(value(fit) - Mean(value), 2)) / (Fits.Count - 1));
 }

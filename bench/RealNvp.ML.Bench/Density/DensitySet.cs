@@ -14,7 +14,8 @@ internal sealed class DensitySet
     private readonly double[][] _rows;
     private readonly int[] _folds;
 
-    private DensitySet(string name, double[][] rows, int[] folds, string fingerprint) => (Name, _rows, _folds, Fingerprint) = (name, rows, folds, fingerprint);
+    private DensitySet(string name, double[][] rows, int[] folds, string fingerprint)
+        => (Name, _rows, _folds, Fingerprint) = (name, rows, folds, fingerprint);
 
     /// <summary>The name of the set.</summary>
     public string Name { get; }
@@ -44,24 +45,30 @@ internal sealed class DensitySet
         while (reader.ReadLine() is { } line)
         {
             string[] cells = line.Split(',');
-            double[] values = [.. cells.Select(cell => double.TryParse(cell, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) ? value : double.NaN)];
+            double[] values = [.. cells.Select(cell
+                => double.TryParse(cell, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) ? value : double.NaN)];
             if (values.Length != header.Length || !values.All(double.IsFinite) || values[^1] is < 0 or >= Folds || values[^1] % 1 != 0)
-                throw new BenchmarkFailedException($"Line {rows.Count + 2} of '{path}' is '{line}', expected {header.Length - 1} numbers and a fold from 0 to {Folds - 1}.");
+                throw new BenchmarkFailedException($"Line {rows.Count + 2} of '{path}' is '{line}', expected {header.Length - 1} numbers "
+                    + $"and a fold from 0 to {Folds - 1}.");
             rows.Add(values[..^1]);
             folds.Add((int)values[^1]);
         }
         return new DensitySet(name, [.. rows], [.. folds], Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(path))));
     }
 
-    /// <summary>One fold for the test and the others to train on, normalised by the mean and the population standard deviation of the latter.</summary>
+    /// <summary>
+    /// One fold for the test and the others to train on, normalised by the mean and the population standard deviation of the latter.
+    /// </summary>
     public DensityFold Fold(int fold)
     {
         double[][] train = [.. _rows.Where((_, row) => _folds[row] != fold)], test = [.. _rows.Where((_, row) => _folds[row] == fold)];
         double[] mean = [.. Enumerable.Range(0, Features).Select(feature => train.Average(row => row[feature]))];
-        double[] deviation = [.. Enumerable.Range(0, Features).Select(feature => Math.Sqrt(train.Average(row => Math.Pow(row[feature] - mean[feature], 2))))];
+        double[] deviation = [.. Enumerable.Range(0, Features)
+            .Select(feature => Math.Sqrt(train.Average(row => Math.Pow(row[feature] - mean[feature], 2))))];
         float[] Normalised(double[] row) => [.. row.Select((value, feature) => (float)((value - mean[feature]) / deviation[feature]))];
         HashSet<string> known = [.. train.Select(Text)];
-        return new DensityFold(Array.ConvertAll(train, Normalised), Array.ConvertAll(test, Normalised), Array.ConvertAll(test, row => known.Contains(Text(row))));
+        return new DensityFold(Array.ConvertAll(train, Normalised), Array.ConvertAll(test, Normalised),
+            Array.ConvertAll(test, row => known.Contains(Text(row))));
     }
 
     private static string Text(double[] row) => string.Join(',', row.Select(value => value.ToString("R", CultureInfo.InvariantCulture)));

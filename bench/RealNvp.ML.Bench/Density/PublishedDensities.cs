@@ -1,8 +1,9 @@
 namespace RealNvp.ML.Bench.Density;
 
 /// <summary>
-/// Mean test log-likelihoods of others, in nats, on normalised columns: from the paper of RNADE (Uria, Murray, Larochelle, NIPS 2013), whose own folds are not
-/// known, and of its ensembles of deep models (Uria, Murray, Larochelle, ICML 2014). The last two are of our folds, computed once.
+/// Mean test log-likelihoods of others, in nats, on normalised columns: from the paper of RNADE (Uria, Murray, Larochelle, NIPS 2013),
+/// whose own folds are not known, and of its ensembles of deep models (Uria, Murray, Larochelle, ICML 2014). The last two are of our folds,
+/// computed once.
 /// </summary>
 internal sealed record PublishedDensities(double Mfa, double RnadeMog, double RnadeMol, double DeepRnade, double Gaussian, double Mixture10)
 {

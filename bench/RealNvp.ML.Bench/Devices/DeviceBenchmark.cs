@@ -43,11 +43,13 @@ internal sealed class DeviceBenchmark : Benchmark
         {
             throw new BenchmarkFailedException(e.Message);
         }
-        context.Report.Add($"libtorch {torch.__version__}, CUDA {(torch.cuda.is_available() ? $"with {torch.cuda.device_count()} device(s)" : "not available")}, "
-            + $"cuDNN {(torch.cuda.is_cudnn_available() ? "available" : "not available")}.");
+        context.Report.Add($"libtorch {torch.__version__}, CUDA "
+            + $"{(torch.cuda.is_available() ? $"with {torch.cuda.device_count()} device(s)" : "not available")}, cuDNN "
+            + $"{(torch.cuda.is_cudnn_available() ? "available" : "not available")}.");
         var table = new MarkdownTable("Check", "", "s", "found");
         string only = context.Arguments["--only"] ?? "";
-        (string Name, Func<string> Check)[] checks = [.. new DeviceChecks(device).All.Where(check => check.Name.Contains(only, StringComparison.OrdinalIgnoreCase))];
+        (string Name, Func<string> Check)[] checks = [.. new DeviceChecks(device).All.Where(check
+            => check.Name.Contains(only, StringComparison.OrdinalIgnoreCase))];
         context.Report.Add(table);
         int passed = 0, failed = 0, left = 0;
         foreach ((string name, Func<string> check) in checks)
@@ -65,7 +67,8 @@ internal sealed class DeviceBenchmark : Benchmark
                 (found, word) = (check(), "passed");
                 passed++;
             }
-            catch (Exception e) when (e is InvalidOperationException or ArgumentException or ExternalException or IOException or NotSupportedException)
+            catch (Exception e) when (e is InvalidOperationException or ArgumentException or ExternalException
+            or IOException or NotSupportedException)
             {
                 (found, word) = ($"{e.GetType().Name}: {e.Message.ReplaceLineEndings(" ")}", "FAILED");
                 failed++;

@@ -31,7 +31,9 @@ internal sealed class DeviceChecks
             ("TF32", () => Table("tf32", new() { Precision = TrainingPrecision.TensorFloat32 })),
             ("bfloat16", () => Table("bf16", new() { Precision = TrainingPrecision.BFloat16 })),
             ("bfloat16 images", () => Image(TrainingPrecision.BFloat16)),
-            ("a mixture, batch norm, averaged weights", () => Table("mixture", new() { Members = 2, Table = new() { BatchNorm = true }, Optimizer = new() { AveragedWeights = 0.99 } })),
+            ("a mixture, batch norm, averaged weights",
+                () => Table("mixture", new() { Members = 2, Table = new() { BatchNorm = true },
+                Optimizer = new() { AveragedWeights = 0.99 } })),
             ("learned linear maps, tails, weight norm, trimming", () => Table("density", Density())),
             ("streamed rows", () => Table("streamed", new() { Memory = new() { ResidentLimit = 1 << 16, ShufflePool = 2048 } })),
             ("the GPU of the MLContext", OfTheContext),
@@ -69,17 +71,21 @@ internal sealed class DeviceChecks
         double here = scored.Average(), truth = Enumerable.Range(TrainingRows, HeldOutRows).Average(row => _truth.LogLikelihood(row));
         // batch norm takes its last statistics from more rows after the last validation, and a mixture is more than the mean of its members
         bool comparable = options.Members == 1 && !options.Table.BatchNorm;
-        Require(Math.Abs(there - here) <= 1e-4 * Math.Max(Math.Abs(here), WarpedGaussian.Features) || !comparable, $"{there:F5} nats on the device, {here:F5} by the saved model");
+        Require(Math.Abs(there - here) <= 1e-4 * Math.Max(Math.Abs(here), WarpedGaussian.Features) || !comparable,
+            $"{there:F5} nats on the device, {here:F5} by the saved model");
         Require(here > WarpedGaussian.GaussianLogLikelihood, $"{here:F3} nats, a Gaussian has {WarpedGaussian.GaussianLogLikelihood:F3}");
-        Require(flow.Model.Metadata.Training["device"].StartsWith(_device, StringComparison.Ordinal), $"trained on {flow.Model.Metadata.Training["device"]}");
-        return string.Create(CultureInfo.InvariantCulture, $"held out {there:F4} nats on the device, {here:F4} by the saved model on a CPU (possible {truth:F3})");
+        Require(flow.Model.Metadata.Training["device"].StartsWith(_device, StringComparison.Ordinal),
+            $"trained on {flow.Model.Metadata.Training["device"]}");
+        return string.Create(CultureInfo.InvariantCulture,
+            $"held out {there:F4} nats on the device, {here:F4} by the saved model on a CPU (possible {truth:F3})");
     }
 
     private string Image(TrainingPrecision precision)
     {
         var ml = new MLContext(1);
         (Digit[] train, Digit[] test) = Digits.Load(Digits.Path);
-        RealNvpTrainer.Options options = RealNvpTrainer.Options.ForImages(new ImageFlowOptions { Scales = 2, BaseWidth = 16, Blocks = 2, Levels = Digits.Levels });
+        RealNvpTrainer.Options options =
+            RealNvpTrainer.Options.ForImages(new ImageFlowOptions { Scales = 2, BaseWidth = 16, Blocks = 2, Levels = Digits.Levels });
         (options.Device, options.Seed, options.Steps, options.Precision) = (_device, 1, ImageSteps, precision);
         using RealNvpTransformer flow = ml.AnomalyDetection.Trainers.RealNvp(options).Fit(Digits.View(ml, train));
         IDataView images = Digits.View(ml, test);
@@ -99,7 +105,8 @@ internal sealed class DeviceChecks
         string folder = Directory.CreateTempSubdirectory("realnvp-device-").FullName;
         try
         {
-            RealNvpTrainer.Options Options(string name) => new() { Steps = Steps, Checkpoints = new(Path.Combine(folder, name)) { Interval = 50 }, Dropout = 0.1 };
+            RealNvpTrainer.Options Options(string name)
+                => new() { Steps = Steps, Checkpoints = new(Path.Combine(folder, name)) { Interval = 50 }, Dropout = 0.1 };
             var ml = new MLContext(1);
             IDataView heldOut = _truth.View(ml, TrainingRows, HeldOutRows);
             double[] whole;
@@ -128,7 +135,8 @@ internal sealed class DeviceChecks
             using RealNvpTransformer again = Fit(ml, resumed, heldOut);
             double difference = whole.Zip(LogLikelihoods(again.Transform(heldOut)), (a, b) => Math.Abs(a - b)).Max();
             Require(difference < (IsGpu ? 0.5 : 1e-9), $"log-likelihoods differ by up to {difference:G3} nats");
-            return string.Create(CultureInfo.InvariantCulture, $"log-likelihoods of a run in one piece and of one in two differ by at most {difference:G3} nats");
+            return string.Create(CultureInfo.InvariantCulture,
+                $"log-likelihoods of a run in one piece and of one in two differ by at most {difference:G3} nats");
         }
         finally
         {
@@ -172,7 +180,8 @@ internal sealed class DeviceChecks
     private string Memory()
     {
         var used = new List<double>();
-        RealNvpTrainer.Options options = new() { Steps = 800, Optimizer = new() { AveragedWeights = 0.999 }, Table = new() { BatchNorm = true }, Patience = 0 };
+        RealNvpTrainer.Options options =
+            new() { Steps = 800, Optimizer = new() { AveragedWeights = 0.999 }, Table = new() { BatchNorm = true }, Patience = 0 };
         options.Progress = new Receiver(_ => used.Add(IsGpu ? GpuMemory.UsedMiB() : ProcessMemory.Resident / (1024.0 * 1024)));
         Fit(new MLContext(1), options, null).Dispose();
         (double early, double late) = (used[used.Count / 4], used[^1]);
@@ -205,9 +214,11 @@ internal sealed class DeviceChecks
         }
     }
 
-    private static double[] LogLikelihoods(IDataView scored) => [.. scored.GetColumn<float>("LogLikelihood").Select(value => (double)value)];
+    private static double[] LogLikelihoods(IDataView scored)
+        => [.. scored.GetColumn<float>("LogLikelihood").Select(value => (double)value)];
 
-    private static double Number(RealNvpTransformer flow, string key) => double.Parse(flow.Model.Metadata.Training[key], CultureInfo.InvariantCulture);
+    private static double Number(RealNvpTransformer flow, string key)
+        => double.Parse(flow.Model.Metadata.Training[key], CultureInfo.InvariantCulture);
 
     private static void Require(bool holds, string found)
     {

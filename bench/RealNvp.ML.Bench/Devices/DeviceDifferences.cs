@@ -26,7 +26,8 @@ internal sealed class DeviceDifferences(string device)
         const int Features = 12;
         using var random = new DeviceRandom(1, CPU);
         float[] Every(float value) => Enumerable.Repeat(value, Features).ToArray();
-        var options = new RealNvpTrainer.Options { Table = new() { Couplings = 4, SinhArcsinh = true, Mixing = FeatureMixing.Linear, BatchNorm = true, WeightNorm = true, LatentTailBound = 8 } };
+        var options = new RealNvpTrainer.Options { Table = new() { Couplings = 4, SinhArcsinh = true, Mixing = FeatureMixing.Linear,
+            BatchNorm = true, WeightNorm = true, LatentTailBound = 8 } };
         using Flow flow = options.Design(FlowShape.Vector(Features))
             .Build(new ColumnFacts(Every(1), Every(2), Every(0), Every(1)), dropout: 0, seed: 1, random);
         return Compare(flow, generator => randn([Rows, Features], generator: generator), Features);
@@ -50,7 +51,8 @@ internal sealed class DeviceDifferences(string device)
         using var generator = new Generator(2, CPU);
         flow.eval();
         foreach (Tensor parameter in flow.parameters())
-            parameter.addcmul_(rand(parameter.shape, generator: generator).sub_(0.5), ones_like(parameter), 0.1); // a fresh flow is nearly the identity
+            // a fresh flow is nearly the identity
+            parameter.addcmul_(rand(parameter.shape, generator: generator).sub_(0.5), ones_like(parameter), 0.1);
         Tensor rows = draw(generator);
         flow.to(ScalarType.Float64);
         Tensor exact = flow.LogLikelihood(rows.to(ScalarType.Float64));
@@ -62,7 +64,8 @@ internal sealed class DeviceDifferences(string device)
         Tensor back = flow.Inverse(latent).cpu();
         double difference = Largest(logLikelihood.cpu().to(ScalarType.Float64), exact, features), roundTrip = Largest(back, rows, 1);
         string found = string.Create(CultureInfo.InvariantCulture,
-            $"log-likelihoods differ by {difference:G2} of max(1, |value|, D), rows from their latents by {roundTrip:G2} of max(1, |value|)");
+            $"log-likelihoods differ by {difference:G2} of max(1, |value|, D), "
+                + $"rows from their latents by {roundTrip:G2} of max(1, |value|)");
         // the way back amplifies the roundings of the way there; it is held to ten times as much
         return difference <= Tolerance && roundTrip <= 10 * Tolerance ? found : throw new NotSupportedException(found);
     }

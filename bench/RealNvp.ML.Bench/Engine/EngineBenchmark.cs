@@ -2,7 +2,9 @@ using RealNvp.ML.Bench.Running;
 
 namespace RealNvp.ML.Bench.Engine;
 
-/// <summary>What a training engine that is left alone must do: stream what does not fit into memory, and need no more memory late than early.</summary>
+/// <summary>
+/// What a training engine that is left alone must do: stream what does not fit into memory, and need no more memory late than early.
+/// </summary>
 internal sealed class EngineBenchmark : Benchmark
 {
     /// <inheritdoc/>

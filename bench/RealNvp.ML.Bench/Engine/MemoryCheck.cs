@@ -15,7 +15,8 @@ internal static class MemoryCheck
     /// <exception cref="BenchmarkFailedException">It does.</exception>
     public static void Run(BenchmarkContext context, long steps)
     {
-        var table = new MarkdownTable("Rows", "Steps", "Tensors when warm", "at the end", "most", "MiB when warm", "at the end", "most", "Seconds");
+        var table = new MarkdownTable("Rows", "Steps", "Tensors when warm", "at the end", "most", "MiB when warm", "at the end", "most",
+            "Seconds");
         var failures = new List<string>();
         foreach (bool streamed in new[] { false, true })
         {
@@ -26,15 +27,18 @@ internal static class MemoryCheck
                 progress => context.Progress.Show($"memory: rows {name}", (int)progress.Step, (int)progress.Steps));
             IReadOnlyList<MemoryWatch.Reading> warm = watch.Warm;
             table.Add(name, Whole(steps), Whole(warm[0].Tensors), Whole(warm[^1].Tensors), Whole(warm.Max(reading => reading.Tensors)),
-                Whole(warm[0].Resident >> 20), Whole(warm[^1].Resident >> 20), Whole(warm.Max(reading => reading.Resident) >> 20), Whole(Stopwatch.GetElapsedTime(start).TotalSeconds));
+                Whole(warm[0].Resident >> 20), Whole(warm[^1].Resident >> 20), Whole(warm.Max(reading => reading.Resident) >> 20),
+                    Whole(Stopwatch.GetElapsedTime(start).TotalSeconds));
             if (watch.Growth() is { } growth)
                 failures.Add($"Rows {name}: {growth}");
         }
         context.Report.Add($"""
             ## Memory
 
-            {Whole(steps)} optimizer steps on {Rows} rows, with averaged weights, a plateau schedule, batch norm, learned linear maps, learned marginals and trimming. Live tensors and resident
-            memory are read after each of the evaluations; the first fifth of the readings is warm-up. Fails where a later reading has more tensors than the first one after
+            {Whole(steps)} optimizer steps on {Rows} rows, with averaged weights, a plateau schedule, batch norm, learned linear maps,
+            learned marginals and trimming. Live tensors and resident
+            memory are read after each of the evaluations; the first fifth of the readings is warm-up. Fails where a later reading has
+            more tensors than the first one after
             it, or where the middle of the last quarter of the resident sizes is more than 3 % and 24 MiB above that of the first.
             """);
         context.Report.Add(table);

@@ -29,7 +29,8 @@ internal static class MemoryRun
             {
                 each?.Invoke(progress);
                 if (watch.Readings.Count == 0)
-                    CollectGarbage(); // of the construction: later it would hide a growth by as much. None is collected on purpose after this.
+                    // of the construction: later it would hide a growth by as much. None is collected on purpose after this.
+                    CollectGarbage();
                 watch.Add(new(progress.Step, torch.Tensor.TotalCount, ProcessMemory.Resident));
             }),
         }).Fit(rows).Dispose();

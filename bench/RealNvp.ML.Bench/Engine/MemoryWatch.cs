@@ -25,8 +25,8 @@ internal sealed class MemoryWatch
     public void Add(Reading reading) => _readings.Add(reading);
 
     /// <summary>
-    /// Why memory did not stay flat, or null where it did: no later reading may have more live tensors than the first warm one, and the middle of the last
-    /// quarter of the warm readings may not be above the middle of their first quarter by more than 3 % and 24 MiB.
+    /// Why memory did not stay flat, or null where it did: no later reading may have more live tensors than the first warm one, and the
+    /// middle of the last quarter of the warm readings may not be above the middle of their first quarter by more than 3 % and 24 MiB.
     /// </summary>
     public string? Growth()
     {
@@ -35,10 +35,12 @@ internal sealed class MemoryWatch
         if (quarter == 0)
             throw new InvalidOperationException($"{_readings.Count} readings are too few, expected 5 or more.");
         if (warm.FirstOrDefault(reading => reading.Tensors > warm[0].Tensors) is { } more)
-            return string.Create(CultureInfo.InvariantCulture, $"{warm[0].Tensors} live tensors at step {warm[0].Step} became {more.Tensors} at step {more.Step}.");
+            return string.Create(CultureInfo.InvariantCulture,
+                $"{warm[0].Tensors} live tensors at step {warm[0].Step} became {more.Tensors} at step {more.Step}.");
         long first = Median(warm.Take(quarter)), last = Median(warm.TakeLast(quarter));
         if (last > first * (1 + Share) + Slack)
-            return string.Create(CultureInfo.InvariantCulture, $"{first >> 20} MiB of resident memory in the first quarter became {last >> 20} MiB in the last.");
+            return string.Create(CultureInfo.InvariantCulture,
+                $"{first >> 20} MiB of resident memory in the first quarter became {last >> 20} MiB in the last.");
         return null;
     }
 

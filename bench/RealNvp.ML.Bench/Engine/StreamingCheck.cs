@@ -9,7 +9,10 @@ using RealNvp.ML.Transforms;
 
 namespace RealNvp.ML.Bench.Engine;
 
-/// <summary>Trains on rows that are made while they are read, in an epoch that sees all of them, and compares the flow with the density that made them.</summary>
+/// <summary>
+/// Trains on rows that are made while they are read, in an epoch that sees all of them, and compares the flow with the density that made
+/// them.
+/// </summary>
 internal static class StreamingCheck
 {
     private const long MostMemory = 2L << 30;
@@ -34,7 +37,8 @@ internal static class StreamingCheck
             Patience = 0,
             Memory = new()
             {
-                ResidentLimit = Math.Min(new MemoryOptions().ResidentLimit, rows * WarpedGaussian.Features * sizeof(float) / 2), // smaller sets too
+                // smaller sets too
+                ResidentLimit = Math.Min(new MemoryOptions().ResidentLimit, rows * WarpedGaussian.Features * sizeof(float) / 2),
             },
             Progress = new Receiver(progress =>
             {
@@ -56,10 +60,14 @@ internal static class StreamingCheck
         context.Report.Add($"""
             ## Streaming
 
-            {Whole(rows)} rows of {WarpedGaussian.Features} values ({Whole(rows * WarpedGaussian.Features * sizeof(float) / (1 << 20))} MiB as float32) are made while an `IDataView` cursor reads
-            them and are never in memory together. Training reads them three times: to count them, for statistics and the held-out slices, and for one epoch, in which every
-            training row is in a batch once: {Whole(last.Steps)} steps of {BatchSize} rows ({model.Model.Metadata.Training["rows"]} training rows), on one thread, all other options but noise and
-            dropout (0) as they are by default. The rows are a bent and rotated normal distribution, so that the true density is known. Fails above {MostMemory >> 20} MiB, and {MostGap} nats below the truth.
+            {Whole(rows)} rows of {WarpedGaussian.Features} values ({Whole(rows * WarpedGaussian.Features * sizeof(float) / (1 << 20))}
+            MiB as float32) are made while an `IDataView` cursor reads
+            them and are never in memory together. Training reads them three times: to count them, for statistics and the held-out slices,
+            and for one epoch, in which every
+            training row is in a batch once: {Whole(last.Steps)} steps of {BatchSize} rows ({model.Model.Metadata.Training["rows"]}
+            training rows), on one thread, all other options but noise and
+            dropout (0) as they are by default. The rows are a bent and rotated normal distribution, so that the true density is known.
+            Fails above {MostMemory >> 20} MiB, and {MostGap} nats below the truth.
             """);
         var table = new MarkdownTable("Measured", "Value", "Unit");
         table.Add("peak resident memory of the process", Whole(peak >> 20), "MiB");
@@ -71,12 +79,15 @@ internal static class StreamingCheck
         table.Add("the epoch", Report.Number(trained / training), "rows/s");
         table.Add("the whole fit", Whole(seconds), "s");
         context.Report.Add(table);
-        context.Report.Add(new Figure("engine.streaming.peak_memory", peak >> 20, "MiB", MostMemory >> 20, "the most that is allowed", (double)MostMemory / peak));
-        context.Report.Add(new Figure("engine.streaming.log_likelihood", found, "nats", truth, "the density that made the rows", Math.Exp(found - truth)));
+        context.Report.Add(new Figure("engine.streaming.peak_memory", peak >> 20, "MiB", MostMemory >> 20, "the most that is allowed",
+            (double)MostMemory / peak));
+        context.Report.Add(new Figure("engine.streaming.log_likelihood", found, "nats", truth, "the density that made the rows",
+            Math.Exp(found - truth)));
         if (peak > MostMemory)
             throw new BenchmarkFailedException($"The peak of resident memory is {peak >> 20} MiB, expected at most {MostMemory >> 20}.");
         if (!(found > truth - MostGap))
-            throw new BenchmarkFailedException($"The log-likelihood of fresh rows is {Three(found)}, expected at least {Three(truth - MostGap)}.");
+            throw new BenchmarkFailedException($"The log-likelihood of fresh rows is {Three(found)}, expected at least "
+                + $"{Three(truth - MostGap)}.");
     }
 
     private static string Three(double value) => value.ToString("F3", CultureInfo.InvariantCulture);

@@ -5,8 +5,8 @@ using RealNvp.ML.Transforms.Noise;
 namespace RealNvp.ML.Bench.Engine;
 
 /// <summary>
-/// Rows of ten values whose density is known, made while they are read. Of a standard normal z every odd place is bent by the one before it, v = z / 2 + u^2 / 2, and
-/// the result is rotated. The bend has the log-determinant 5 log(1/2), the rotation none.
+/// Rows of ten values whose density is known, made while they are read. Of a standard normal z every odd place is bent by the one before
+/// it, v = z / 2 + u^2 / 2, and the result is rotated. The bend has the log-determinant 5 log(1/2), the rotation none.
 /// </summary>
 internal sealed class WarpedGaussian
 {
@@ -18,8 +18,11 @@ internal sealed class WarpedGaussian
     private readonly GaussianNoise _noise = new(seed: 20);
     private readonly (double Cosine, double Sine)[] _turns = [.. Enumerable.Range(1, 3 * Features).Select(i => (Math.Cos(i), Math.Sin(i)))];
 
-    /// <summary>The mean log-likelihood of the normal distribution with the true mean and covariance: what can be had without the bend.</summary>
-    public static double GaussianLogLikelihood => -0.5 * Features * (Math.Log(2 * Math.PI) + 1) - 0.25 * Features * Math.Log(Width * Width + 0.5);
+    /// <summary>
+    /// The mean log-likelihood of the normal distribution with the true mean and covariance: what can be had without the bend.
+    /// </summary>
+    public static double GaussianLogLikelihood
+        => -0.5 * Features * (Math.Log(2 * Math.PI) + 1) - 0.25 * Features * Math.Log(Width * Width + 0.5);
 
     /// <summary>Rows from a number on, without ever holding them: every enumeration makes them again.</summary>
     public IDataView View(MLContext ml, long first, long count)

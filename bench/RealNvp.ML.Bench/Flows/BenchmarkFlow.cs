@@ -6,9 +6,9 @@ using RealNvp.ML.Export.Steps;
 namespace RealNvp.ML.Bench.Flows;
 
 /// <summary>
-/// A flow of the form that training yields, with random weights: what running it costs does not depend on what it has learned. The shapes are those of
-/// the trainer: standardisation, tail compression, then pairs of couplings over the halves of a random order, each of one trunk with two heads and followed
-/// by its batch norm.
+/// A flow of the form that training yields, with random weights: what running it costs does not depend on what it has learned. The shapes
+/// are those of the trainer: standardisation, tail compression, then pairs of couplings over the halves of a random order, each of one
+/// trunk with two heads and followed by its batch norm.
 /// </summary>
 /// <param name="Features">The length of a row, D.</param>
 /// <param name="Couplings">The number of couplings.</param>

@@ -6,8 +6,8 @@ using RealNvp.ML.Trainers;
 namespace RealNvp.ML.Bench.Flows;
 
 /// <summary>
-/// Trainer options other than those that a subcommand reports, as <c>Members=4,Mixing=Linear</c>, those of tables and of the optimizer by their
-/// own names. Such a run chooses defaults; it is not a result, so its report says what it is and it yields no figures.
+/// Trainer options other than those that a subcommand reports, as <c>Members=4,Mixing=Linear</c>, those of tables and of the optimizer by
+/// their own names. Such a run chooses defaults; it is not a result, so its report says what it is and it yields no figures.
 /// </summary>
 internal sealed class Experiment
 {
@@ -40,11 +40,13 @@ internal sealed class Experiment
 
     /// <summary>Every option that can change a result, in words.</summary>
     public static string Describe(RealNvpTrainer.Options options)
-        => string.Join(", ", s_choices.Select(choice => string.Create(CultureInfo.InvariantCulture, $"{choice.Name} = {choice.Get(options) ?? "null"}")));
+        => string.Join(", ", s_choices.Select(choice => string.Create(CultureInfo.InvariantCulture, $"{choice.Name} = "
+        + $"{choice.Get(options) ?? "null"}")));
 
     /// <inheritdoc/>
     public override string ToString()
-        => string.Join(", ", _changes.Select(change => string.Create(CultureInfo.InvariantCulture, $"{change.Choice.Name} = {change.Value}")));
+        => string.Join(", ", _changes.Select(change => string.Create(CultureInfo.InvariantCulture, $"{change.Choice.Name} = "
+        + $"{change.Value}")));
 
     private static IEnumerable<Choice> Choices()
     {
@@ -74,7 +76,8 @@ internal sealed class Experiment
         try
         {
             string text = pair.Length == 2 ? pair[1] : "";
-            return (choice, type.IsEnum ? Enum.Parse(type, text, ignoreCase: true) : Convert.ChangeType(text, type, CultureInfo.InvariantCulture));
+            return (choice, type.IsEnum ? Enum.Parse(type, text, ignoreCase: true)
+                : Convert.ChangeType(text, type, CultureInfo.InvariantCulture));
         }
         catch (Exception e) when (e is FormatException or OverflowException or ArgumentException or InvalidCastException)
         {

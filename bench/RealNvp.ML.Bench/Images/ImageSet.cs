@@ -17,7 +17,8 @@ internal sealed record ImageSet(string Name, (int Channels, int Height, int Widt
     public int Dimensions => Shape.Channels * Shape.Height * Shape.Width;
 
     /// <summary>Reads a set, or its first images.</summary>
-    /// <exception cref="BenchmarkFailedException">A file is missing or not the set's, or there are too few training images for the baselines.</exception>
+    /// <exception cref="BenchmarkFailedException">A file is missing or not the set's, or there are too few training images for the
+    /// baselines.</exception>
     public static ImageSet Read(string name, ImagesArguments arguments)
     {
         var ml = new MLContext();
@@ -37,7 +38,8 @@ internal sealed record ImageSet(string Name, (int Channels, int Height, int Widt
             };
             return set.Train.Length > set.Dimensions
                 ? set
-                : throw new BenchmarkFailedException($"{name} has {set.Train.Length} training images, expected more than its {set.Dimensions} dimensions: a baseline fits a full covariance.");
+                : throw new BenchmarkFailedException($"{name} has {set.Train.Length} training images, expected more than its "
+                + $"{set.Dimensions} dimensions: a baseline fits a full covariance.");
         }
         catch (Exception e) when (e is IOException or InvalidDataException)
         {
@@ -49,7 +51,8 @@ internal sealed record ImageSet(string Name, (int Channels, int Height, int Widt
     public IDataView View(MLContext ml, float[][] rows)
     {
         var schema = SchemaDefinition.Create(typeof(Row));
-        schema[nameof(Row.Features)].ColumnType = new VectorDataViewType(NumberDataViewType.Single, Shape.Channels, Shape.Height, Shape.Width);
+        schema[nameof(Row.Features)].ColumnType =
+            new VectorDataViewType(NumberDataViewType.Single, Shape.Channels, Shape.Height, Shape.Width);
         return ml.Data.LoadFromEnumerable(rows.Select(row => new Row { Features = row }), schema);
     }
 
@@ -57,7 +60,8 @@ internal sealed record ImageSet(string Name, (int Channels, int Height, int Widt
     {
         (Digit[] train, Digit[] test) = Digits.Load(path);
         return new("digits", (1, Digits.Side, Digits.Side), Digits.Levels,
-            [.. train.Take(arguments.Train).Select(digit => digit.Features)], [.. test.Take(arguments.Test).Select(digit => digit.Features)]);
+            [.. train.Take(arguments.Train).Select(digit => digit.Features)],
+                [.. test.Take(arguments.Test).Select(digit => digit.Features)]);
     }
 
     private static float[][] Rows(IDataView view, int most) => [.. view.GetColumn<float[]>(nameof(Row.Features)).Take(most)];

@@ -14,7 +14,8 @@ internal sealed class ImagesArguments
     public static readonly IReadOnlyDictionary<string, string> Help = new Dictionary<string, string>
     {
         ["--sets"] = $"some of {string.Join(',', Known)}; the first two by default",
-        ["--seeds"] = "flows per set, of seeds 1 to N; by default 3 of the small digits and 1 of the others, which take a hundred times as long",
+        ["--seeds"] = "flows per set, of seeds 1 to N; by default 3 of the small digits and 1 of the others, which take a hundred times "
+            + "as long",
         ["--train"] = $"at most the first N training images; {DefaultTrain} by default, and figures for no fewer",
         ["--test"] = $"at most the first N test images; {DefaultTest} by default, and figures for no fewer",
         ["--steps"] = "training steps, instead of as many as the trainer chooses; no figures",
@@ -26,8 +27,10 @@ internal sealed class ImagesArguments
     /// <exception cref="BenchmarkFailedException">One is missing or has no usable value.</exception>
     public ImagesArguments(BenchmarkArguments arguments)
     {
-        Data = arguments.Data ?? throw new BenchmarkFailedException("--data is missing: the folder with samples/digits.csv.gz and images/.");
-        Sets = arguments["--sets"]?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Distinct().ToArray() ?? Known[..2];
+        Data = arguments.Data ?? throw new BenchmarkFailedException("--data is missing: the folder with samples/digits.csv.gz and "
+            + "images/.");
+        Sets = arguments["--sets"]?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Distinct().ToArray()
+            ?? Known[..2];
         if (Sets.Length == 0 || Sets.Except(Known).Any())
             throw new BenchmarkFailedException($"--sets is '{arguments["--sets"]}', expected some of {string.Join(',', Known)}.");
         _seeds = arguments.Count("--seeds");
@@ -54,7 +57,9 @@ internal sealed class ImagesArguments
     /// <summary>Training steps, or null for the trainer's choice.</summary>
     public int? Steps { get; }
 
-    /// <summary>What is less than in a measurement, in words; null where nothing is. Such a run is an experiment and yields no figures.</summary>
+    /// <summary>
+    /// What is less than in a measurement, in words; null where nothing is. Such a run is an experiment and yields no figures.
+    /// </summary>
     public string? Experiment
     {
         get

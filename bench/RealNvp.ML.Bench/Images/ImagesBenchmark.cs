@@ -10,8 +10,8 @@ using RealNvp.ML.Transforms;
 namespace RealNvp.ML.Bench.Images;
 
 /// <summary>
-/// Held-out bits per dimension of image flows, beside densities that need no flow. The trainer chooses everything by the images' shape; only the number of
-/// levels is said.
+/// Held-out bits per dimension of image flows, beside densities that need no flow. The trainer chooses everything by the images' shape;
+/// only the number of levels is said.
 /// </summary>
 internal sealed class ImagesBenchmark : Benchmark
 {
@@ -39,20 +39,26 @@ internal sealed class ImagesBenchmark : Benchmark
         {
             context.Progress.Show($"{set.Name}: baselines", 0, 1);
             var simple = SimpleModels.Measure(set.Train, set.Test, set.Levels, Draws, NoiseSeed);
-            ImageRun[] runs = [.. Enumerable.Range(1, arguments.Seeds(set.Name)).Select(seed => Measure(context.Progress, set, seed, arguments.Steps))];
+            ImageRun[] runs = [.. Enumerable.Range(1, arguments.Seeds(set.Name))
+                .Select(seed => Measure(context.Progress, set, seed, arguments.Steps))];
             double mean = runs.Average(run => run.Bits.Mean);
             table.Add(
-                [set.Name, $"{set.Shape.Channels} x {set.Shape.Height} x {set.Shape.Width}, {set.Levels} levels", Whole(set.Train.Length), Whole(set.Test.Length),
-                 Three(mean), Three(runs.Average(run => run.Bits.StandardError)), string.Join(", ", runs.Select(run => Three(run.Bits.Mean))), Three(simple.Histograms), Three(simple.Gaussian),
+                [set.Name, $"{set.Shape.Channels} x {set.Shape.Height} x {set.Shape.Width}, {set.Levels} levels", Whole(set.Train.Length),
+                    Whole(set.Test.Length),
+                 Three(mean), Three(runs.Average(run => run.Bits.StandardError)),
+                     string.Join(", ", runs.Select(run => Three(run.Bits.Mean))), Three(simple.Histograms), Three(simple.Gaussian),
                  Whole(runs.Average(run => run.FitSeconds)), Whole(runs.Average(run => run.EvaluationSeconds))]);
             if (arguments.Experiment is null)
-                context.Report.Add(new Figure($"images.{set.Name}.bits_per_dim", mean, "bits/dim", simple.Best, $"{simple.BestName}, same images", simple.Best / mean));
+                context.Report.Add(new Figure($"images.{set.Name}.bits_per_dim", mean, "bits/dim", simple.Best,
+                    $"{simple.BestName}, same images", simple.Best / mean));
         }
         if (arguments.Experiment is { } experiment)
             context.Report.Add($"**An experiment, not a result:** {experiment}. No figures.");
         context.Report.Add($"""
-            Bits per dimension of the first test images, lower is better, with {Draws} draws of dequantisation noise each; the mean of the flows and each
-            by itself. The standard error is of one flow's mean, from the spread of the test images. The training images are the first ones of their set; the trainer takes
+            Bits per dimension of the first test images, lower is better, with {Draws} draws of dequantisation noise each; the mean of the
+            flows and each
+            by itself. The standard error is of one flow's mean, from the spread of the test images. The training images are the first
+            ones of their set; the trainer takes
             its validation and calibration images from them, the baselines fit all. {Training(arguments.Steps)}
             """);
         context.Report.Add(table);

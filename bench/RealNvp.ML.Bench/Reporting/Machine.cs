@@ -7,7 +7,8 @@ internal static class Machine
 {
     /// <summary>Processor, cores, system and runtime in one line.</summary>
     public static string Describe()
-        => $"{Processor()}, {Environment.ProcessorCount} logical cores, {RuntimeInformation.OSDescription}, {RuntimeInformation.FrameworkDescription}";
+        => $"{Processor()}, {Environment.ProcessorCount} logical cores, {RuntimeInformation.OSDescription}, "
+        + $"{RuntimeInformation.FrameworkDescription}";
 
     private static string Processor()
     {

@@ -21,10 +21,13 @@ internal sealed class MarkdownTable(params string[] header)
         {
             text.Append('|');
             for (int column = 0; column < widths.Length; column++)
-                text.Append(' ').Append(column == 0 ? _rows[i][column].PadRight(widths[column]) : _rows[i][column].PadLeft(widths[column])).Append(" |");
+                text.Append(' ').Append(column == 0 ? _rows[i][column].PadRight(widths[column]) : _rows[i][column].PadLeft(widths[column]))
+                    .Append(" |");
             text.AppendLine();
             if (i == 0)
-                text.Append('|').AppendJoin('|', widths.Select((width, column) => column == 0 ? new string('-', width + 2) : new string('-', width + 1) + ':')).AppendLine("|");
+                text.Append('|').AppendJoin('|',
+                    widths.Select((width, column) => column == 0 ? new string('-', width + 2) : new string('-', width + 1) + ':'))
+                    .AppendLine("|");
         }
         return text.ToString();
     }

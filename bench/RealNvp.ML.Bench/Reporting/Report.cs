@@ -36,7 +36,8 @@ internal sealed class Report(string name, string question)
         {
             var table = new MarkdownTable("Figure", "Value", "Baseline", "Unit", "Ratio", "Baseline is");
             foreach (Figure figure in _figures)
-                table.Add($"`{figure.Name}`", Number(figure.Value), Number(figure.Baseline), figure.Unit, Number(figure.Ratio), figure.BaselineName);
+                table.Add($"`{figure.Name}`", Number(figure.Value), Number(figure.Baseline), figure.Unit, Number(figure.Ratio),
+                    figure.BaselineName);
             text.Append(table);
         }
         return text.ToString();

@@ -44,7 +44,9 @@ internal sealed class BenchmarkArguments
           --rounds N        time each contender N times
         """;
 
-    /// <summary>Reads the options: the common ones, and those in <paramref name="own"/>, of which <paramref name="flags"/> have no value.</summary>
+    /// <summary>
+    /// Reads the options: the common ones, and those in <paramref name="own"/>, of which <paramref name="flags"/> have no value.
+    /// </summary>
     /// <exception cref="ArgumentException">An option is unknown or has no usable value.</exception>
     public static BenchmarkArguments Parse(ReadOnlySpan<string> args, IEnumerable<string> own, IReadOnlyCollection<string> flags)
     {

@@ -3,8 +3,8 @@ using System.Diagnostics;
 namespace RealNvp.ML.Bench.Running;
 
 /// <summary>
-/// Times contenders in turn, round after round, so that whatever else the machine does meets all of them: the ratio of two rates of one round is
-/// steadier than either, and its median steadier still.
+/// Times contenders in turn, round after round, so that whatever else the machine does meets all of them: the ratio of two rates of one
+/// round is steadier than either, and its median steadier still.
 /// </summary>
 internal sealed class Contest
 {
@@ -14,7 +14,9 @@ internal sealed class Contest
     /// <summary>A warm-up call is so much shorter than a timed one.</summary>
     private const int WarmUpShare = 25;
 
-    /// <summary>Worker threads of ONNX Runtime spin for a while behind a call; they shall not do so in the time of the next contender.</summary>
+    /// <summary>
+    /// Worker threads of ONNX Runtime spin for a while behind a call; they shall not do so in the time of the next contender.
+    /// </summary>
     private const int SettleMilliseconds = 5;
 
     private readonly Dictionary<string, double[]> _rates;

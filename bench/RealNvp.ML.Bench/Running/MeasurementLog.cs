@@ -47,7 +47,8 @@ internal sealed class MeasurementLog<T> where T : class, IMeasurement
     {
         _found[(measurement.Key, measurement.Part)] = measurement;
         lock (_writing)
-            File.AppendAllText(_path, "\n" + JsonSerializer.Serialize(measurement, s_json)); // the break comes first: a torn line spoils no other
+            // the break comes first: a torn line spoils no other
+            File.AppendAllText(_path, "\n" + JsonSerializer.Serialize(measurement, s_json));
     }
 
     private static T? Parse(string line)

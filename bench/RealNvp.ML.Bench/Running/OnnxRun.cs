@@ -4,8 +4,8 @@ using RealNvp.ML.Transforms.Onnx;
 namespace RealNvp.ML.Bench.Running;
 
 /// <summary>
-/// ONNX Runtime as fast as it can be called: tensors of a fixed batch size over memory that is pinned once, nothing allocated per run. Session options
-/// are those of the library for a small flow (one thread within a call), so that only what stands around it differs.
+/// ONNX Runtime as fast as it can be called: tensors of a fixed batch size over memory that is pinned once, nothing allocated per run.
+/// Session options are those of the library for a small flow (one thread within a call), so that only what stands around it differs.
 /// </summary>
 internal sealed class OnnxRun : IDisposable
 {

@@ -4,7 +4,8 @@ using TorchSharp;
 namespace RealNvp.ML.Bench.Running;
 
 /// <summary>
-/// Runs jobs side by side, each on one thread: batches of tabular flows are too small to share, so two fits of one thread beat one fit of two.
+/// Runs jobs side by side, each on one thread: batches of tabular flows are too small to share, so two fits of one thread beat one fit of
+/// two.
 /// </summary>
 internal static class Workers
 {

@@ -30,12 +30,14 @@ internal sealed class SamplingBenchmark : Benchmark
     public override void Run(BenchmarkContext context)
     {
         context.Report.Add($"""
-            Rounds of random order, in batches of {Batch} with the same session options; medians of rates, and medians of the ratios within each round.
+            Rounds of random order, in batches of {Batch} with the same session options; medians of rates, and medians of the ratios
+            within each round.
             The raw run draws no noise: it copies each batch from memory.
             """);
         Contest standard = Measure(context, BenchmarkFlow.Standard);
         Measure(context, BenchmarkFlow.Large);
-        context.Report.Add(new Figure("sampling.vs_raw_ort", standard.Rate(Sample), "rows/s", standard.Rate(Raw), Raw, standard.Ratio(Sample, Raw)));
+        context.Report.Add(new Figure("sampling.vs_raw_ort", standard.Rate(Sample), "rows/s", standard.Rate(Raw), Raw,
+            standard.Ratio(Sample, Raw)));
     }
 
     private static Contest Measure(BenchmarkContext context, BenchmarkFlow flow)

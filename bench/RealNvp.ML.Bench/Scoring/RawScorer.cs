@@ -5,7 +5,8 @@ using RealNvp.ML.Bench.Running;
 namespace RealNvp.ML.Bench.Scoring;
 
 /// <summary>
-/// The graph without a pipeline: what remains for the library to lose. Only LogLikelihood and Latent are read; label and p-value are left out in its favour.
+/// The graph without a pipeline: what remains for the library to lose. Only LogLikelihood and Latent are read; label and p-value are left
+/// out in its favour.
 /// </summary>
 internal sealed class RawScorer : IDisposable
 {

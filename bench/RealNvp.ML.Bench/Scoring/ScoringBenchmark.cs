@@ -9,7 +9,9 @@ using RealNvp.ML.Transforms.Onnx;
 
 namespace RealNvp.ML.Bench.Scoring;
 
-/// <summary>Rows per second through a scoring pipeline, beside ML.NET's own way to run the same graph and beside ONNX Runtime without ML.NET.</summary>
+/// <summary>
+/// Rows per second through a scoring pipeline, beside ML.NET's own way to run the same graph and beside ONNX Runtime without ML.NET.
+/// </summary>
 internal sealed class ScoringBenchmark : Benchmark
 {
     private const string Transform = "RealNvpTransformer.Transform, all 5 outputs read";
@@ -44,7 +46,8 @@ internal sealed class ScoringBenchmark : Benchmark
             return;
         }
         context.Report.Add($"""
-            All read the same rows from ML.NET's cache, in rounds of random order; medians of rates, and medians of the ratios within each round.
+            All read the same rows from ML.NET's cache, in rounds of random order; medians of rates, and medians of the ratios within each
+            round.
             Ours and raw ONNX Runtime work in batches of {Batch} with the same session options; ApplyOnnxModel works row by row.
             """);
         Contest standard = Measure(context, BenchmarkFlow.Standard);
@@ -69,7 +72,8 @@ internal sealed class ScoringBenchmark : Benchmark
         byte[] lean = model.BuildDensityGraph(DensityOutputs.Latent);
         using RealNvpTransformer transformer = ml.Transforms.ApplyRealNvp(model).Fit(data);
         using var stock = new StockScorer(ml, lean, data, "LogLikelihood", "Latent");
-        using var stockDecision = new StockScorer(ml, model.BuildDensityGraph(), data, "LogLikelihood", "Score", "PredictedLabel", "PValue", "Latent");
+        using var stockDecision = new StockScorer(ml, model.BuildDensityGraph(), data, "LogLikelihood", "Score", "PredictedLabel",
+            "PValue", "Latent");
         using var raw = new RawScorer(lean, flow.Features, Batch, data);
         IDataView scored = transformer.Transform(data);
 

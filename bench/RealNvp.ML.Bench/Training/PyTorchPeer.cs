@@ -63,7 +63,8 @@ internal sealed class PyTorchPeer : IDisposable
     }
 
     /// <summary>Trains, and says how many seconds that took by its own clock.</summary>
-    public double Seconds(int steps) => double.Parse(Ask(string.Create(CultureInfo.InvariantCulture, $"train {steps}")), CultureInfo.InvariantCulture);
+    public double Seconds(int steps)
+        => double.Parse(Ask(string.Create(CultureInfo.InvariantCulture, $"train {steps}")), CultureInfo.InvariantCulture);
 
     /// <summary>The most memory that it had reserved on the GPU since it was loaded, in MiB; 0 on a CPU.</summary>
     public double ReservedMiB() => double.Parse(Ask("memory"), CultureInfo.InvariantCulture);
@@ -80,7 +81,8 @@ internal sealed class PyTorchPeer : IDisposable
     {
         const string libraries = "/usr/lib";
         return Directory.Exists(libraries)
-            ? Directory.EnumerateDirectories(libraries, "*-linux-gnu").SelectMany(folder => Directory.EnumerateDirectories(folder, "openblas-*"))
+            ? Directory.EnumerateDirectories(libraries, "*-linux-gnu")
+            .SelectMany(folder => Directory.EnumerateDirectories(folder, "openblas-*"))
                 .Select(folder => Path.Combine(folder, "libopenblas.so.0")).FirstOrDefault(File.Exists)
             : null;
     }

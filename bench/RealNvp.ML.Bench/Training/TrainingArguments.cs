@@ -33,7 +33,8 @@ internal sealed class TrainingArguments
         Python = arguments["--python"] ?? "/usr/bin/python3";
         Threads = arguments.Count("--threads") ?? Environment.ProcessorCount;
         Seconds = arguments.Count("--seconds") ?? int.MaxValue;
-        Loads = Some(arguments, "--loads", TrainingLoad.All.ToDictionary(load => load.Name), TrainingLoad.All.Where(load => load.ByDefault));
+        Loads = Some(arguments, "--loads", TrainingLoad.All.ToDictionary(load => load.Name),
+            TrainingLoad.All.Where(load => load.ByDefault));
         Precisions = Some(arguments, "--precisions", s_precisions, [TrainingPrecision.Float32]);
         DeviceName = arguments["--device"] ?? "cpu";
         try

@@ -35,19 +35,25 @@ internal sealed class TrainingBenchmark : Benchmark
         bool gpu = arguments.Device.type != DeviceType.CPU;
         int rounds = context.Arguments.Rounds ?? DefaultRounds;
         context.Report.Add(string.Create(CultureInfo.InvariantCulture, $"""
-            The trainer's own loop (forward, backward, clipping, Adam, watching the loss) on {arguments.Device}, and the same flow in PyTorch with as many parameters, the same
-            batches and the same clipping, in turns; {rounds} turns each, medians of the rates, and the median of the ratios of neighbouring turns. RealNvp.ML has
-            {arguments.Threads} thread(s); PyTorch as many or one, and whichever of its ways to run Adam{(gpu ? " and to lay images out in memory" : "")} is fastest.
+            The trainer's own loop (forward, backward, clipping, Adam, watching the loss) on {arguments.Device}, and the same flow in
+            PyTorch with as many parameters, the same
+            batches and the same clipping, in turns; {rounds} turns each, medians of the rates, and the median of the ratios of
+            neighbouring turns. RealNvp.ML has
+            {arguments.Threads} thread(s); PyTorch as many or one, and whichever of its ways to run
+            Adam{(gpu ? " and to lay images out in memory" : "")} is fastest.
             """));
-        var table = new MarkdownTable(["Load", "", "precision", "parameters", "RealNvp.ML, steps/s", "PyTorch, steps/s", "RealNvp.ML is so many times as fast",
+        var table = new MarkdownTable(["Load", "", "precision", "parameters", "RealNvp.ML, steps/s", "PyTorch, steps/s",
+            "RealNvp.ML is so many times as fast",
             "native calls that yield tensors, per step",
-            .. gpu ? ["MiB of GPU memory that RealNvp.ML added (its context first of all)", "that PyTorch reserved"] : Array.Empty<string>(),
+            .. gpu ? ["MiB of GPU memory that RealNvp.ML added (its context first of all)", "that PyTorch reserved"]
+            : Array.Empty<string>(),
             "PyTorch is", "PyTorch tried, steps/s"]);
         context.Report.Add(table);
         var clock = Stopwatch.StartNew();
         var failures = new List<string>();
         using var peer = new PyTorchPeer(arguments.Python);
-        foreach ((TrainingLoad load, TrainingPrecision precision) in arguments.Loads.SelectMany(load => arguments.Precisions.Select(precision => (load, precision))))
+        foreach ((TrainingLoad load, TrainingPrecision precision) in arguments.Loads.SelectMany(load
+            => arguments.Precisions.Select(precision => (load, precision))))
         {
             if (clock.Elapsed.TotalSeconds > arguments.Seconds)
             {
@@ -69,7 +75,8 @@ internal sealed class TrainingBenchmark : Benchmark
             throw new BenchmarkFailedException(string.Join(Environment.NewLine, failures));
     }
 
-    private static void Measure(BenchmarkContext context, TrainingArguments arguments, TrainingLoad load, TrainingPrecision precision, PyTorchPeer peer,
+    private static void Measure(BenchmarkContext context, TrainingArguments arguments, TrainingLoad load, TrainingPrecision precision,
+        PyTorchPeer peer,
         int rounds, MarkdownTable table)
     {
         using var threads = new TorchThreads(arguments.Threads);
@@ -84,8 +91,10 @@ internal sealed class TrainingBenchmark : Benchmark
         long made = (TensorsMade() - madeBefore) / steps;
         double ratio = Contest.Median([.. ours.Zip(theirs, (our, their) => our / their)]);
         string Whole(double value) => value.ToString("N0", CultureInfo.InvariantCulture);
-        table.Add([load.Name, load.Description, word, Whole(peer.Parameters), Report.Number(Contest.Median(ours)), Report.Number(Contest.Median(theirs)),
-            ratio.ToString("F2", CultureInfo.InvariantCulture), Whole(made), .. gpu ? [Whole(after - before), Whole(peer.ReservedMiB())] : Array.Empty<string>(),
+        table.Add([load.Name, load.Description, word, Whole(peer.Parameters), Report.Number(Contest.Median(ours)),
+            Report.Number(Contest.Median(theirs)),
+            ratio.ToString("F2", CultureInfo.InvariantCulture), Whole(made),
+                .. gpu ? [Whole(after - before), Whole(peer.ReservedMiB())] : Array.Empty<string>(),
             peer.Name, peer.Tried]);
         string name = $"training.{load.Name}{(gpu ? ".gpu" : "")}{(precision == TrainingPrecision.Float32 ? "" : "." + word)}";
         context.Report.Add(new Figure(name, Contest.Median(ours), "steps/s", Contest.Median(theirs), peer.Name, ratio));
@@ -96,10 +105,12 @@ internal sealed class TrainingBenchmark : Benchmark
     /// libtorch.
     /// </summary>
     private static long TensorsMade()
-        => DisposeScopeManager.Statistics.TensorStatistics.CreatedInScopeCount + DisposeScopeManager.Statistics.TensorStatistics.CreatedOutsideScopeCount;
+        => DisposeScopeManager.Statistics.TensorStatistics.CreatedInScopeCount
+        + DisposeScopeManager.Statistics.TensorStatistics.CreatedOutsideScopeCount;
 
     /// <summary>Rates in steps per second, by turn.</summary>
-    private static (double[] Ours, double[] Theirs) TakeTurns(Progress progress, TrainingLoad load, TrainingArguments arguments, TrainingPrecision precision,
+    private static (double[] Ours, double[] Theirs) TakeTurns(Progress progress, TrainingLoad load, TrainingArguments arguments,
+        TrainingPrecision precision,
         PyTorchPeer peer, int rounds, Action<long> done)
     {
         var ours = new List<double>();
@@ -112,7 +123,8 @@ internal sealed class TrainingBenchmark : Benchmark
             parameters =>
             {
                 if (parameters != peer.Parameters)
-                    throw new BenchmarkFailedException($"The flows are not the same: {Us} trains {parameters} parameters, PyTorch {peer.Parameters}.");
+                    throw new BenchmarkFailedException($"The flows are not the same: {Us} trains {parameters} parameters, PyTorch "
+                        + $"{peer.Parameters}.");
                 start = Stopwatch.GetTimestamp();
             },
             steps =>

@@ -21,7 +21,8 @@ namespace RealNvp.ML.Bench.Training;
 /// <param name="Steps">The steps of a turn.</param>
 /// <param name="ByDefault">Whether a CPU trains it fast enough to be measured unasked.</param>
 /// <param name="Options">What the trainer is told.</param>
-internal sealed record TrainingLoad(string Name, string Description, FlowShape Shape, int Levels, int Steps, bool ByDefault, RealNvpTrainer.Options Options)
+internal sealed record TrainingLoad(string Name, string Description, FlowShape Shape, int Levels, int Steps, bool ByDefault,
+    RealNvpTrainer.Options Options)
 {
     private const int Rows = 4096;
 
@@ -32,10 +33,12 @@ internal sealed record TrainingLoad(string Name, string Description, FlowShape S
             new()
             {
                 BatchSize = 256,
-                Table = new() { Couplings = 6, HiddenLayers = 3, HiddenUnits = 128, TailBound = 0, Mixing = FeatureMixing.Permutation }, Dropout = 0, Noise = 0,
+                Table = new() { Couplings = 6, HiddenLayers = 3, HiddenUnits = 128, TailBound = 0, Mixing = FeatureMixing.Permutation },
+                    Dropout = 0, Noise = 0,
                 Optimizer = new() { GradientClip = 5 * Math.Sqrt(30) },
             }),
-        new("image", "1 x 8 x 8, 2 scales, 10 couplings, 4 residual blocks of 32 maps, batches of 64", FlowShape.Image(1, 8, 8), 17, 10, true, Images(17)),
+        new("image", "1 x 8 x 8, 2 scales, 10 couplings, 4 residual blocks of 32 maps, batches of 64", FlowShape.Image(1, 8, 8), 17, 10,
+            true, Images(17)),
         new("image32", "3 x 32 x 32, otherwise the same", FlowShape.Image(3, 32, 32), 256, 10, false, Images(256)),
     ];
 
@@ -52,12 +55,14 @@ internal sealed record TrainingLoad(string Name, string Description, FlowShape S
         using var random = new DeviceRandom(1, device);
         using DeviceRows rows = Draw(device);
         FlowDesign design = Options.Design(Shape);
-        TrainingPlan plan = Options.Plan(design, Rows) with { EvaluationInterval = int.MaxValue, Decay = LearningRateDecay.None, LearningRate = 1e-3 };
+        TrainingPlan plan = Options.Plan(design, Rows) with { EvaluationInterval = int.MaxValue, Decay = LearningRateDecay.None,
+            LearningRate = 1e-3 };
         using Flow flow = design.Build(Facts(), plan.Dropout, seed: 1, random);
         flow.to(device);
         started(flow.parameters().Sum(parameter => parameter.numel()));
         using var stop = new CancellationTokenSource();
-        using var loop = new TrainingLoop(design, plan, Facts(), flow, random, new ResidentBatches(rows, plan.BatchSize, random), new EvaluationRows(rows, null, null))
+        using var loop = new TrainingLoop(design, plan, Facts(), flow, random, new ResidentBatches(rows, plan.BatchSize, random),
+            new EvaluationRows(rows, null, null))
         {
             Stepped = loop =>
             {

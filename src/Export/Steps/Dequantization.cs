@@ -28,8 +28,8 @@ public sealed class Dequantization : FlowStep
 
     /// <inheritdoc/>
     public override string Describe()
-        => $"{Widths.Count(width => width > 0)} of {Widths.Length} features are discrete; "
-            + "uniform noise in training, the bin's centre in scoring";
+        => $"{Widths.Count(width => width > 0)} of {Widths.Length} features are discrete; uniform noise in training, the bin's centre in "
+        + "scoring";
 
     internal override void EmitDensity(DensityState state) { }
 

@@ -33,7 +33,7 @@ internal abstract record FlowDesign
     public abstract bool LooksForCopies { get; }
 
     /// <summary>What a training of so many rows has by default.</summary>
-    public abstract TrainingDefaults Defaults(long rows);
+    public abstract TrainingDefaults DefaultsOf(long rows);
 
     /// <summary>A fresh flow, on the CPU.</summary>
     /// <param name="facts">What is known of the columns.</param>

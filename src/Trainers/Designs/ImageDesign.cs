@@ -66,7 +66,7 @@ internal sealed record ImageDesign : FlowDesign
     public override bool LooksForCopies => false;
 
     /// <inheritdoc/>
-    public override TrainingDefaults Defaults(long rows)
+    public override TrainingDefaults DefaultsOf(long rows)
     {
         bool small = Math.Max(Shape.Dimensions[1], Shape.Dimensions[2]) <= SmallSide;
         return new()
@@ -87,8 +87,8 @@ internal sealed record ImageDesign : FlowDesign
     public override ColumnFacts Facts(WeightedRows training, ColumnStatistics? statistics, ColumnNames column, Action<string> warn)
     {
         float width = LevelWidth ?? PixelLevels.Width(training.Values, Levels);
-        var levels = new LevelCheck(
-            column.Name, new(Levels, width), "set Image.Levels and Image.LevelWidth, or the scale of ExtractPixels");
+        var levels = new LevelCheck(column.Name, new(Levels, width),
+            "set Image.Levels and Image.LevelWidth, or the scale of ExtractPixels");
         levels.Add(training.Values);
         foreach (string warning in levels.Warnings())
             warn(warning);

@@ -58,7 +58,7 @@ internal sealed record TableDesign : FlowDesign
     public override bool LooksForCopies => true;
 
     /// <inheritdoc/>
-    public override TrainingDefaults Defaults(long rows) => new()
+    public override TrainingDefaults DefaultsOf(long rows) => new()
     {
         BatchSize = rows < 5_000 ? 128 : rows < 50_000 ? 256 : 512,
         Dropout = 0.1,

@@ -78,7 +78,7 @@ namespace RealNvp.ML.Transforms.MlNet
             uint needed = (uint)Member(header, "ModelVerReadable");
             return needed <= layout.Version ? Reader(context) : throw new InvalidDataException(
                 $"The saved {layout.LoaderSignature} is of layout {needed:X8}, and this version of RealNvp.ML reads up to "
-                + $"{layout.Version:X8}: the file is newer. Load it with the version that saved it, or a later one.");
+                    + $"{layout.Version:X8}: the file is newer. Load it with the version that saved it, or a later one.");
 
             static object Member(object owner, string name)
                 => owner.GetType().GetField(name, BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic)!.GetValue(owner)!;

@@ -21,7 +21,7 @@ public sealed class FlowParityException : Exception
     internal FlowParityException(int row, double rootMeanSquare, double tolerance)
         : base(string.Create(CultureInfo.InvariantCulture,
             $"Latent {row} comes back from its own sample with a root mean square error of {rootMeanSquare:G3}, allowed are "
-            + $"{tolerance:G3}: the sampling graph and the density graph are not each other's inverse."))
+                + $"{tolerance:G3}: the sampling graph and the density graph are not each other's inverse."))
     {
         Output = "Latent";
         Row = row;

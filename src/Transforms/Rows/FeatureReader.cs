@@ -24,7 +24,7 @@ internal sealed class FeatureReader(DataViewRow source, DataViewSchema.Column co
     /// </summary>
     public static string? WrongLength(DataViewSchema.Column column, long row, int found, int expected) => found == expected ? null
         : $"Row {row} of column '{column.Name}', which is {column.Type}, gave "
-            + $"{(found == 0 ? "null or an empty vector" : $"a vector of {found} values")}, expected {expected} values.";
+        + $"{(found == 0 ? "null or an empty vector" : $"a vector of {found} values")}, expected {expected} values.";
 
     /// <summary>Copies one row of a matrix into a vector.</summary>
     public static void CopyRow(float[] rows, int row, int size, ref VBuffer<float> value)

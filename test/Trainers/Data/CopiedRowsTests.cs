@@ -25,25 +25,30 @@ public sealed class CopiedRowsTests
         IEnumerable<float[]> rows = [.. Enumerable.Range(0, devices)
             .Select(_ => new[] { (float)Tables.Normal(random), random.Next(3), (float)Tables.Normal(random) })
             .SelectMany(row => Enumerable.Repeat(row, copies))];
-        using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Steps = 3, Memory = new() { ResidentLimit = residentLimit } }).Fit(Tables.Load(_ml, rows));
+        using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Steps = 3,
+            Memory = new() { ResidentLimit = residentLimit } }).Fit(Tables.Load(_ml, rows));
         Assert.Equal(told, _warnings.Any(IsOfCopies));
         if (told)
-            Assert.Contains(_warnings, message => message.Contains("Validation and Calibration", StringComparison.Ordinal) && message.Contains(" % of the held-out rows", StringComparison.Ordinal));
+            Assert.Contains(_warnings, message => message.Contains("Validation and Calibration", StringComparison.Ordinal)
+                && message.Contains(" % of the held-out rows", StringComparison.Ordinal));
     }
 
     [Fact]
     public void Categories_and_whole_numbers_repeat_by_nature()
     {
         var random = new Random(1);
-        IEnumerable<float[]> rows = [.. Enumerable.Range(0, 3000).Select(_ => new[] { random.Next(2), random.Next(30) * 0.25f, (float)(random.Next(2) * 5) })];
-        using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Steps = 3 }).Fit(Tables.Load(_ml, rows));
+        IEnumerable<float[]> rows = [.. Enumerable.Range(0, 3000)
+            .Select(_ => new[] { random.Next(2), random.Next(30) * 0.25f, (float)(random.Next(2) * 5) })];
+        using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Steps = 3 })
+            .Fit(Tables.Load(_ml, rows));
         Assert.DoesNotContain(_warnings, IsOfCopies);
     }
 
     [Theory, InlineData(1, true), InlineData(2, false)]
     public void A_single_feature_is_told_to_be_a_Gaussian(int features, bool told)
     {
-        using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Steps = 3 }).Fit(Tables.Load(_ml, Tables.Gaussian(100, features, 1)));
+        using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Steps = 3 })
+            .Fit(Tables.Load(_ml, Tables.Gaussian(100, features, 1)));
         Assert.Equal(told, _warnings.Any(message => message.Contains("a single Gaussian", StringComparison.Ordinal)));
     }
 

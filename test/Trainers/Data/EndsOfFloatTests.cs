@@ -18,8 +18,10 @@ public sealed class EndsOfFloatTests
     public void A_spread_without_an_inverse_counts_as_constant_and_is_told(double spread, bool tooFine)
     {
         using RealNvpTransformer model = Fit((_, random) => spread * Tables.Normal(random));
-        Assert.Equal(tooFine, _warnings.Any(message => message.Contains("count as constant", StringComparison.Ordinal) && message.Contains("value 0", StringComparison.Ordinal)));
-        Assert.All(model.Transform(Rows((_, random) => spread * Tables.Normal(random))).GetColumn<float>("Score"), score => Assert.True(float.IsFinite(score)));
+        Assert.Equal(tooFine, _warnings.Any(message => message.Contains("count as "
+            + "constant", StringComparison.Ordinal) && message.Contains("value 0", StringComparison.Ordinal)));
+        Assert.All(model.Transform(Rows((_, random) => spread * Tables.Normal(random))).GetColumn<float>("Score"), score
+            => Assert.True(float.IsFinite(score)));
     }
 
     [Theory, InlineData(0), InlineData(1e9), InlineData(1e12), InlineData(1e38)]
@@ -30,11 +32,13 @@ public sealed class EndsOfFloatTests
             Assert.All(model.Sample(5000, 1, temperature).GetColumn<float[]>("Features"), row => Assert.True(row.All(float.IsFinite)));
     }
 
-    private RealNvpTransformer Fit(Func<int, Random, double> first) => _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Steps = 60 }).Fit(Rows(first));
+    private RealNvpTransformer Fit(Func<int, Random, double> first)
+        => _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Steps = 60 }).Fit(Rows(first));
 
     private IDataView Rows(Func<int, Random, double> first)
     {
         var random = new Random(1);
-        return Tables.Load(_ml, [.. Enumerable.Range(0, 500).Select(i => new[] { (float)first(i, random), (float)Tables.Normal(random), (float)Tables.Normal(random) })]);
+        return Tables.Load(_ml, [.. Enumerable.Range(0, 500)
+            .Select(i => new[] { (float)first(i, random), (float)Tables.Normal(random), (float)Tables.Normal(random) })]);
     }
 }

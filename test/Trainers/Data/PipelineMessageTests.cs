@@ -23,7 +23,8 @@ public sealed class PipelineMessageTests
     [InlineData("Nowhere", "is missing; there are A, D,")]
     public void A_wrong_column_is_explained_alike(string column, string expected)
     {
-        IEstimator<ITransformer> keys = _ml.Transforms.Conversion.MapValueToKey("Key", "Color").Append(_ml.Transforms.Conversion.MapValueToKey("Keys", "Colors"));
+        IEstimator<ITransformer> keys = _ml.Transforms.Conversion.MapValueToKey("Key", "Color")
+            .Append(_ml.Transforms.Conversion.MapValueToKey("Keys", "Colors"));
         IDataView data = keys.Fit(Rows()).Transform(Rows());
         string alone = Message(() => Trainer(column).Fit(data)), piped = Message(() => keys.Append(Trainer(column)).Fit(Rows()));
         Assert.Contains($"'{column}' {expected}", alone, StringComparison.Ordinal);
@@ -36,14 +37,16 @@ public sealed class PipelineMessageTests
     {
         string missing = Message(() => _ml.Transforms.Concatenate("Features", "A", "B", "Missing").Append(Trainer("Features")).Fit(Rows()));
         Assert.Contains("has 0 usable rows, expected at least 4", missing, StringComparison.Ordinal);
-        Assert.Contains("left out are 100 that have a NaN or infinite feature ('Missing' in 100 rows, 'B' in 10 rows)", missing, StringComparison.Ordinal);
+        Assert.Contains("left out are 100 that have a NaN or infinite feature ('Missing' in 100 rows, 'B' in 10 rows)", missing,
+            StringComparison.Ordinal);
 
         string unnamed = Message(() => Trainer("Features").Fit(Tables.Load(_ml, [[1, float.NaN], [2, float.NaN], [3, 4]])));
         Assert.Contains("has 1 usable rows, expected at least 4", unnamed, StringComparison.Ordinal);
         Assert.Contains("(value 1 in 2 rows)", unnamed, StringComparison.Ordinal);
 
         RealNvpTrainer weighted = _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { ExampleWeightColumnName = "Weight" });
-        Assert.Contains("left out are 100 of weight 0", Message(() => _ml.Transforms.Concatenate("Features", "A", "A").Append(weighted).Fit(Rows())), StringComparison.Ordinal);
+        Assert.Contains("left out are 100 of weight "
+            + "0", Message(() => _ml.Transforms.Concatenate("Features", "A", "A").Append(weighted).Fit(Rows())), StringComparison.Ordinal);
 
         IDataView right = Tables.Load(_ml, Tables.Gaussian(50, 2, 1)), wrong = Tables.Load(_ml, [[1, float.NaN], [2, float.NaN]]);
         Assert.Contains("Validation has no usable rows in column 'Features', expected at least 1; left out are 2 that",
@@ -56,7 +59,8 @@ public sealed class PipelineMessageTests
 
     private IDataView Rows() => _ml.Data.LoadFromEnumerable(Enumerable.Range(0, 100).Select(i => new Reading
     {
-        A = i, B = i % 10 == 0 ? float.PositiveInfinity : i % 7, D = i, Doubles = [i, 1], Unsized = [i, 1], UnsizedDoubles = [i], Color = i % 2 == 0 ? "red" : "blue", Colors = ["red", "blue"],
+        A = i, B = i % 10 == 0 ? float.PositiveInfinity : i % 7, D = i, Doubles = [i, 1], Unsized = [i, 1], UnsizedDoubles = [i],
+            Color = i % 2 == 0 ? "red" : "blue", Colors = ["red", "blue"],
     }).ToArray());
 
     private sealed class Reading

@@ -39,10 +39,12 @@ public sealed class StretchedColumnTests
             })]);
         }
         using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp().Fit(Rows(2000, 1, codes: true));
-        double Flagged(bool broken) => model.Transform(Rows(500, 2, broken)).GetColumn<bool>("PredictedLabel").Average(flagged => flagged ? 1.0 : 0);
+        double Flagged(bool broken) => model.Transform(Rows(500, 2, broken)).GetColumn<bool>("PredictedLabel")
+            .Average(flagged => flagged ? 1.0 : 0);
         Assert.InRange(Flagged(broken: true), least, 1);
         Assert.InRange(Flagged(broken: false), 0, 0.12);
-        string warning = Assert.Single(_warnings, message => message.Contains("standard deviation and quartiles disagree", StringComparison.Ordinal));
+        string warning = Assert.Single(_warnings, message
+            => message.Contains("standard deviation and quartiles disagree", StringComparison.Ordinal));
         Assert.Contains("value 0 (standard deviation", warning, StringComparison.Ordinal);
         Assert.DoesNotContain("value 1", warning, StringComparison.Ordinal);
         if (every == 400)
@@ -55,9 +57,11 @@ public sealed class StretchedColumnTests
         IDataView Rows(int count, int seed, Func<int, Random, float> first)
         {
             var random = new Random(seed);
-            return Tables.Load(_ml, [.. Enumerable.Range(0, count).Select(i => new[] { first(i, random), (float)Tables.Normal(random), (float)Tables.Normal(random) })]);
+            return Tables.Load(_ml, [.. Enumerable.Range(0, count)
+                .Select(i => new[] { first(i, random), (float)Tables.Normal(random), (float)Tables.Normal(random) })]);
         }
-        using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp().Fit(Rows(2000, 1, (i, random) => i % 50 == 7 ? 1e6f : (float)Tables.Normal(random)));
+        using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp()
+            .Fit(Rows(2000, 1, (i, random) => i % 50 == 7 ? 1e6f : (float)Tables.Normal(random)));
         float[] Scores(Func<int, Random, float> first) => [.. model.Transform(Rows(400, 2, first)).GetColumn<float>("Score").Order()];
         float[] normal = Scores((_, random) => (float)Tables.Normal(random));
         double Auroc(float[] odd) => odd.Average(score => (double)normal.Count(other => other < score) / normal.Length);
@@ -73,7 +77,8 @@ public sealed class StretchedColumnTests
         // normal; exponential; flags, of which one is rare; counts that are mostly zero
         float[][] rows = [.. Enumerable.Range(0, 3000).Select(_ => new[]
         {
-            (float)Tables.Normal(random), (float)-Math.Log(1 - random.NextDouble()), random.Next(2), random.Next(100) == 0 ? 1 : 0, random.Next(5) == 0 ? random.Next(6) : 0,
+            (float)Tables.Normal(random), (float)-Math.Log(1 - random.NextDouble()), random.Next(2), random.Next(100) == 0 ? 1 : 0,
+                random.Next(5) == 0 ? random.Next(6) : 0,
         })];
         var table = new WeightedRows([.. rows.SelectMany(row => row)], [.. Enumerable.Repeat(1f, 3000)], 5);
         ColumnFacts facts = ColumnFacts.OfTable(table, dequantize: true);
@@ -89,7 +94,8 @@ public sealed class StretchedColumnTests
         var random = new Random(1);
         float[] rows = [.. Enumerable.Range(0, 1000).SelectMany(i => new[]
         {
-            i % 100 == 0 ? int.MaxValue : 10 + random.NextSingle(), i % 100 == 0 ? float.MaxValue : random.Next(3), i < 900 ? 1e6f : (float)Tables.Normal(random),
+            i % 100 == 0 ? int.MaxValue : 10 + random.NextSingle(), i % 100 == 0 ? float.MaxValue : random.Next(3),
+                i < 900 ? 1e6f : (float)Tables.Normal(random),
         })];
         // most rows of the third column weigh next to nothing
         var table = new WeightedRows(rows, [.. Enumerable.Range(0, 1000).Select(i => i < 900 ? 1e-5f : 1f)], 3);

@@ -31,7 +31,8 @@ public sealed class VectorLengthTests
     [Fact]
     public void A_custom_mapping_that_fills_too_little_is_refused()
     {
-        IDataView data = _ml.Transforms.CustomMapping<Reading, Mapped>((from, to) => to.Mapped2 = from.Features![..1], null).Fit(Rows(100, 2)).Transform(Rows(100, 2));
+        IDataView data = _ml.Transforms.CustomMapping<Reading,
+            Mapped>((from, to) => to.Mapped2 = from.Features![..1], null).Fit(Rows(100, 2)).Transform(Rows(100, 2));
         var error = Assert.ThrowsAny<ArgumentException>(() => _ml.AnomalyDetection.Trainers.RealNvp("Mapped2").Fit(data));
         Assert.Contains("Row 0 of column 'Mapped2'", error.Message, StringComparison.Ordinal);
     }

@@ -79,7 +79,8 @@ public sealed class Cifar10Tests : IDisposable
     public void Published_channel_means_come_out_of_the_files()
     {
         string folder = SharedImages.Require("cifar10-train-3.bin.gz");
-        string[] parts = [.. Enumerable.Range(1, 5).Select(part => Path.Combine(folder, $"cifar10-train-{part}.bin.gz")).Where(File.Exists)];
+        string[] parts = [.. Enumerable.Range(1, 5).Select(part => Path.Combine(folder, $"cifar10-train-{part}.bin.gz"))
+            .Where(File.Exists)];
         long[] sums = new long[3];
         int rows = 0;
         foreach (float[] features in _ml.Data.LoadCifar10(parts).GetColumn<float[]>("Features"))
@@ -114,7 +115,8 @@ public sealed class Cifar10Tests : IDisposable
 
     private void Read(string path) => _ = _ml.Data.LoadCifar10(path).GetColumn<uint>("Label").ToArray();
 
-    private static void AssertDamaged(InvalidDataException error, params string[] parts) => Assert.All(parts, part => Assert.Contains(part, error.Message));
+    private static void AssertDamaged(InvalidDataException error, params string[] parts)
+        => Assert.All(parts, part => Assert.Contains(part, error.Message));
 }
 
 /// <summary>Image data beside the checkout, where it is there.</summary>

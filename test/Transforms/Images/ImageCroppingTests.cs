@@ -20,7 +20,8 @@ public sealed class ImageCroppingTests : IDisposable
             // a part that touches no edge where that is possible, read through the crop's own rectangle
             _folder.Image("image.png", height, width, TemporaryFolder.Noise);
             float[] actual = Features(ImageCrop.Rectangle(1, 2, height - 2, width - 3), target, target);
-            double side = Math.Min(height - 2, width - 3), y0 = 1 + (height - 2 - side) / 2, x0 = 2 + (width - 3 - side) / 2, scale = side / target;
+            double side = Math.Min(height - 2, width - 3), y0 = 1 + (height - 2 - side) / 2, x0 = 2 + (width - 3 - side) / 2,
+                scale = side / target;
             for (int i = 0; i < actual.Length; i++)
             {
                 (int channel, int row, int column) = (i / (target * target), i / target % target, i % target);
@@ -29,7 +30,8 @@ public sealed class ImageCroppingTests : IDisposable
                 {
                     for (int x = 2; x < width - 1; x++)
                     {
-                        double weight = Triangle(y + 0.5, y0 + (row + 0.5) * scale, scale) * Triangle(x + 0.5, x0 + (column + 0.5) * scale, scale);
+                        double weight = Triangle(y + 0.5, y0 + (row + 0.5) * scale, scale) * Triangle(x + 0.5, x0 + (column + 0.5) * scale,
+                            scale);
                         sum += weight * TemporaryFolder.Noise(channel, y, x);
                         total += weight;
                     }
@@ -56,7 +58,8 @@ public sealed class ImageCroppingTests : IDisposable
     public void Random_places_depend_on_seed_and_row_alone_and_fill_the_image()
     {
         _folder.Image("image.png", 9, 12, TemporaryFolder.Noise);
-        float[][] places = [.. from top in Enumerable.Range(0, 3) from left in Enumerable.Range(0, 6) select TemporaryFolder.Planar(3, 7, 7, TemporaryFolder.Noise, top, left)];
+        float[][] places = [.. from top in Enumerable.Range(0, 3) from left in Enumerable.Range(0, 6) select TemporaryFolder.Planar(3, 7,
+            7, TemporaryFolder.Noise, top, left)];
         string[] paths = [.. Enumerable.Repeat(Path.Combine(_folder.Root, "image.png"), 400)];
         int[] first = Places(0, data => data);
         Assert.DoesNotContain(-1, first);
@@ -71,10 +74,13 @@ public sealed class ImageCroppingTests : IDisposable
 
         int[] Places(int seed, Func<IDataView, IDataView> select)
         {
-            IDataView files = select(_ml.Data.LoadFromEnumerable(paths.Select((path, i) => new NumberedFile { ImagePath = path, Number = i })));
-            IDataView data = _ml.Transforms.LoadImageFeatures(new ImagePreset(3, 7, 7) { Crop = ImageCrop.Random(9, seed) }).Fit(files).Transform(files);
+            IDataView files = select(_ml.Data.LoadFromEnumerable(paths.Select((path, i)
+                => new NumberedFile { ImagePath = path, Number = i })));
+            IDataView data = _ml.Transforms.LoadImageFeatures(new ImagePreset(3, 7, 7) { Crop = ImageCrop.Random(9, seed) }).Fit(files)
+                .Transform(files);
             _numbers = [.. data.GetColumn<float>("Number")];
-            return [.. data.GetColumn<float[]>("Features").Select(features => Array.FindIndex(places, place => place.AsSpan().SequenceEqual(features)))];
+            return [.. data.GetColumn<float[]>("Features")
+                .Select(features => Array.FindIndex(places, place => place.AsSpan().SequenceEqual(features)))];
         }
     }
 
@@ -103,14 +109,16 @@ public sealed class ImageCroppingTests : IDisposable
             ITransformer loaded = new MLContext().Model.Load(saved, out _);
             float[][] expected = [.. model.Transform(files).GetColumn<float[]>("Features")];
             Assert.Equal(expected, loaded.Transform(files).GetColumn<float[]>("Features"));
-            using PredictionEngine<NumberedFile, FeaturesOfFile> engine = _ml.Model.CreatePredictionEngine<NumberedFile, FeaturesOfFile>(loaded);
+            using PredictionEngine<NumberedFile, FeaturesOfFile> engine = _ml.Model.CreatePredictionEngine<NumberedFile,
+                FeaturesOfFile>(loaded);
             Assert.Equal(expected[0], engine.Predict(new NumberedFile { ImagePath = path }).Features);
             ImageCroppingTransformer cropping = Find(loaded)!;
             Assert.Equal((crop, 16, 12), (cropping.Crop, cropping.Height, cropping.Width));
         }
 
         static ImageCroppingTransformer? Find(ITransformer model)
-            => model as ImageCroppingTransformer ?? (model as IEnumerable<ITransformer>)?.Select(Find).FirstOrDefault(found => found is not null);
+            => model as ImageCroppingTransformer
+            ?? (model as IEnumerable<ITransformer>)?.Select(Find).FirstOrDefault(found => found is not null);
     }
 
     [Fact]
@@ -119,8 +127,10 @@ public sealed class ImageCroppingTests : IDisposable
         string path = _folder.Image("image.png", 10, 12, TemporaryFolder.Noise);
         IDataView files = _ml.Data.LoadFromEnumerable([new NumberedFile { ImagePath = path }]);
         IDataView images = _ml.Transforms.LoadImages("Image", null, "ImagePath").Fit(files).Transform(files);
-        IEstimator<ITransformer> pipeline = _ml.Transforms.ExtractImageFeatures(new ImagePreset(3, 5, 5) { Crop = ImageCrop.Rectangle(2, 3, 5, 5) });
-        Assert.Equal(TemporaryFolder.Planar(3, 5, 5, TemporaryFolder.Noise, 2, 3), pipeline.Fit(images).Transform(images).GetColumn<float[]>("Features").Single());
+        IEstimator<ITransformer> pipeline =
+            _ml.Transforms.ExtractImageFeatures(new ImagePreset(3, 5, 5) { Crop = ImageCrop.Rectangle(2, 3, 5, 5) });
+        Assert.Equal(TemporaryFolder.Planar(3, 5, 5, TemporaryFolder.Noise, 2, 3),
+            pipeline.Fit(images).Transform(images).GetColumn<float[]>("Features").Single());
         ImageCroppingEstimator cropping = _ml.Transforms.CropImages("Part", 5, 4, inputColumnName: "Image");
         IDataView parts = cropping.Fit(images).Transform(images);
         Assert.Equal((5, 4), parts.Schema["Part"].Type is ImageDataViewType type ? (type.Height, type.Width) : default);
@@ -129,14 +139,19 @@ public sealed class ImageCroppingTests : IDisposable
     [Fact]
     public void Wrong_crops_and_columns_are_refused()
     {
-        Assert.Contains("smaller side is 20", Assert.Throws<ArgumentOutOfRangeException>(() => _ml.Transforms.CropImages("Image", 16, 24, ImageCrop.Random(20))).Message);
-        Assert.Contains("Top = -1", Assert.Throws<ArgumentOutOfRangeException>(() => _ml.Transforms.CropImages("Image", 8, 8, ImageCrop.Rectangle(-1, 0, 8, 8))).Message);
+        Assert.Contains("smaller side is 20",
+            Assert.Throws<ArgumentOutOfRangeException>(() => _ml.Transforms.CropImages("Image", 16, 24, ImageCrop.Random(20))).Message);
+        Assert.Contains("Top = -1", Assert.Throws<ArgumentOutOfRangeException>(()
+            => _ml.Transforms.CropImages("Image", 8, 8, ImageCrop.Rectangle(-1, 0, 8, 8))).Message);
         Assert.Contains("0 x 8", Assert.Throws<ArgumentOutOfRangeException>(() => _ml.Transforms.CropImages("Image", 0, 8)).Message);
         IDataView files = _ml.Data.LoadFromEnumerable([new NumberedFile()]);
-        Assert.Contains("'Image' is missing", Assert.Throws<ArgumentOutOfRangeException>(() => _ml.Transforms.CropImages("Image", 8, 8).Fit(files)).Message);
-        Assert.Contains("Expected: an image", Assert.Throws<ArgumentOutOfRangeException>(() => _ml.Transforms.CropImages("ImagePath", 8, 8).Fit(files)).Message);
+        Assert.Contains("'Image' is missing",
+            Assert.Throws<ArgumentOutOfRangeException>(() => _ml.Transforms.CropImages("Image", 8, 8).Fit(files)).Message);
+        Assert.Contains("Expected: an image",
+            Assert.Throws<ArgumentOutOfRangeException>(() => _ml.Transforms.CropImages("ImagePath", 8, 8).Fit(files)).Message);
         using PredictionEngine<NumberedFile, FeaturesOfFile> engine
-            = _ml.Model.CreatePredictionEngine<NumberedFile, FeaturesOfFile>(_ml.Transforms.LoadImageFeatures(ImagePreset.Cifar10).Fit(files));
+            = _ml.Model.CreatePredictionEngine<NumberedFile,
+                FeaturesOfFile>(_ml.Transforms.LoadImageFeatures(ImagePreset.Cifar10).Fit(files));
         Assert.Contains("row 0 is missing", Assert.Throws<InvalidDataException>(() => engine.Predict(new NumberedFile())).Message);
     }
 

@@ -22,7 +22,8 @@ public sealed class ImageFolderTests : IDisposable
         Assert.Equal(3, data.GetRowCount());
         Assert.Equal(["ImagePath", "Features"], data.Schema.Select(column => column.Name));
         Assert.Equal("Vector<Single, 3, 6, 5>", data.Schema["Features"].Type.ToString());
-        Assert.Equal(["B.PNG.png", "a/z.png", "b.png"], data.GetColumn<string>("ImagePath").Select(path => Path.GetRelativePath(_folder.Root, path).Replace('\\', '/')));
+        Assert.Equal(["B.PNG.png", "a/z.png", "b.png"],
+            data.GetColumn<string>("ImagePath").Select(path => Path.GetRelativePath(_folder.Root, path).Replace('\\', '/')));
         float[][] features = [.. data.GetColumn<float[]>("Features")];
         Assert.Equal(TemporaryFolder.Planar(3, 6, 5, TemporaryFolder.Noise, top: 50), features[0]);
         Assert.Equal(TemporaryFolder.Planar(3, 6, 5, TemporaryFolder.Noise, top: 100), features[1]);
@@ -43,8 +44,10 @@ public sealed class ImageFolderTests : IDisposable
     public void Png_of_one_grey_channel_reads()
     {
         // 2 x 2, 8 bits, colour type 0: 0 80 / 160 255
-        File.WriteAllBytes(_folder.File("tiny.png"), Convert.FromBase64String("iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAAAAABX3VL4AAAADklEQVR4nGNgCGBY8B8AA4UB8Nm1qigAAAAASUVORK5CYII="));
-        Assert.Equal([0f, 80, 160, 255], _ml.Data.LoadImageFolder(_folder.Root, 2, 2, grayscale: true).GetColumn<float[]>("Features").Single());
+        File.WriteAllBytes(_folder.File("tiny.png"),
+            Convert.FromBase64String("iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAAAAABX3VL4AAAADklEQVR4nGNgCGBY8B8AA4UB8Nm1qigAAAAASUVORK5CYII="));
+        Assert.Equal([0f, 80, 160, 255],
+            _ml.Data.LoadImageFolder(_folder.Root, 2, 2, grayscale: true).GetColumn<float[]>("Features").Single());
     }
 
     [Fact]
@@ -52,14 +55,17 @@ public sealed class ImageFolderTests : IDisposable
     {
         _folder.Image("face.png", 218, 178, TemporaryFolder.Noise);
         IDataView data = _ml.Data.LoadImageFolder(_folder.Root, ImagePreset.CelebA with { Height = 148, Width = 148 });
-        Assert.Equal(TemporaryFolder.Planar(3, 148, 148, TemporaryFolder.Noise, top: 40, left: 15), data.GetColumn<float[]>("Features").Single());
-        Assert.Equal("Vector<Single, 3, 64, 64>", _ml.Data.LoadImageFolder(_folder.Root, ImagePreset.CelebA).Schema["Features"].Type.ToString());
+        Assert.Equal(TemporaryFolder.Planar(3, 148, 148, TemporaryFolder.Noise, top: 40, left: 15),
+            data.GetColumn<float[]>("Features").Single());
+        Assert.Equal("Vector<Single, 3, 64, 64>",
+            _ml.Data.LoadImageFolder(_folder.Root, ImagePreset.CelebA).Schema["Features"].Type.ToString());
     }
 
     [Fact]
     public void Missing_or_empty_folder_is_named()
     {
-        Assert.Contains("nowhere", Assert.Throws<DirectoryNotFoundException>(() => _ml.Data.LoadImageFolder(_folder.File("nowhere"), 8, 8)).Message);
+        Assert.Contains("nowhere", Assert.Throws<DirectoryNotFoundException>(()
+            => _ml.Data.LoadImageFolder(_folder.File("nowhere"), 8, 8)).Message);
         Assert.Contains(_folder.Root, Assert.Throws<FileNotFoundException>(() => _ml.Data.LoadImageFolder(_folder.Root, 8, 8)).Message);
     }
 
@@ -77,9 +83,11 @@ public sealed class ImageFolderTests : IDisposable
     [Theory, InlineData(".png"), InlineData(".jpg")]
     public void File_that_ends_early_or_is_damaged_is_named(string extension)
     {
-        string whole = _folder.Image("a" + extension, 64, 64, (channel, row, column) => (byte)(row < 60 ? 128 + TemporaryFolder.Noise(channel, row, column) / 2 : 0));
+        string whole = _folder.Image("a" + extension, 64, 64, (channel, row, column)
+            => (byte)(row < 60 ? 128 + TemporaryFolder.Noise(channel, row, column) / 2 : 0));
         byte[] content = File.ReadAllBytes(whole);
-        string[] Read() => [.. _ml.Data.LoadImageFolder(_folder.Root, 8, 8).GetColumn<float[]>("Features").Select(values => $"{values.Average():F0}")];
+        string[] Read() => [.. _ml.Data.LoadImageFolder(_folder.Root, 8, 8).GetColumn<float[]>("Features")
+            .Select(values => $"{values.Average():F0}")];
         Assert.Single(Read()); // an image may end black
         string broken = _folder.File("b" + extension);
         foreach (int length in new[] { content.Length / 2, content.Length * 3 / 4 })
@@ -101,7 +109,8 @@ public sealed class ImageFolderTests : IDisposable
     public void Image_smaller_than_the_rectangle_is_named_with_both_sizes()
     {
         _folder.Image("small.png", 188, 162, TemporaryFolder.Noise);
-        string message = Assert.Throws<InvalidDataException>(() => _ml.Data.LoadImageFolder(_folder.Root, ImagePreset.CelebA).GetColumn<float[]>("Features").ToArray()).Message;
+        string message = Assert.Throws<InvalidDataException>(()
+            => _ml.Data.LoadImageFolder(_folder.Root, ImagePreset.CelebA).GetColumn<float[]>("Features").ToArray()).Message;
         Assert.Contains("small.png' in row 0 has 188 rows and 162 columns", message);
         Assert.Contains("at least 188 rows and 163 columns", message);
     }

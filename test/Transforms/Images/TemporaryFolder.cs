@@ -30,9 +30,11 @@ internal sealed class TemporaryFolder : IDisposable
     }
 
     /// <summary>Levels without a pattern, the same for the same arguments.</summary>
-    public static byte Noise(int channel, int row, int column) => (byte)(((uint)(channel * 73856093) ^ (uint)(row * 19349663) ^ (uint)(column * 83492791)) * 2654435761u >> 24);
+    public static byte Noise(int channel, int row, int column)
+        => (byte)(((uint)(channel * 73856093) ^ (uint)(row * 19349663) ^ (uint)(column * 83492791)) * 2654435761u >> 24);
 
     /// <summary>What an image file must become where nothing is scaled: planar, from a place on.</summary>
     public static float[] Planar(int channels, int height, int width, Func<int, int, int, byte> level, int top = 0, int left = 0)
-        => [.. Enumerable.Range(0, channels * height * width).Select(i => (float)level(i / (height * width), top + i / width % height, left + i % width))];
+        => [.. Enumerable.Range(0, channels * height * width)
+        .Select(i => (float)level(i / (height * width), top + i / width % height, left + i % width))];
 }

@@ -4,16 +4,16 @@ using static TorchSharp.torch;
 namespace RealNvp.ML.Bench.Images.Baselines;
 
 /// <summary>
-/// One Gaussian with full covariance over the logits of dequantised pixels: what a flow without couplings could reach. With u uniform, a level k of L
-/// is the point x = (k + u) / L, and y = logit(p), p = 0.05 + 0.9 x (paper, section 4.1).
+/// One Gaussian with full covariance over the logits of dequantised pixels: what a flow without couplings could reach. With u uniform, a
+/// level k of L is the point x = (k + u) / L, and y = logit(p), p = 0.05 + 0.9 x (paper, section 4.1).
 /// </summary>
 internal static class LogitGaussian
 {
     private const double Alpha = 0.05;
 
     /// <summary>
-    /// Bits per dimension of test rows under the Gaussian that fits training rows: -(log p(y) + sum log |dy/dx| - D log L) / (D log 2), averaged over the
-    /// rows and over draws of u. In double precision.
+    /// Bits per dimension of test rows under the Gaussian that fits training rows: -(log p(y) + sum log |dy/dx| - D log L) / (D log 2),
+    /// averaged over the rows and over draws of u. In double precision.
     /// </summary>
     /// <param name="train">Rows of whole levels, from 0 to below <paramref name="levels"/>; more than there are dimensions.</param>
     /// <param name="test">Rows of the same.</param>
@@ -25,7 +25,8 @@ internal static class LogitGaussian
     {
         int dimensions = train[0].Length;
         if (train.Length <= dimensions)
-            throw new ArgumentException($"{train.Length} training rows, expected more than the {dimensions} dimensions: the covariance would be singular.", nameof(train));
+            throw new ArgumentException($"{train.Length} training rows, expected more than the {dimensions} dimensions: the covariance "
+                + "would be singular.", nameof(train));
         using IDisposable inference = inference_mode();
         using DisposeScope scope = NewDisposeScope();
         using var random = new Generator((ulong)seed);

@@ -1,6 +1,8 @@
 namespace RealNvp.ML.Bench.Images.Baselines;
 
-/// <summary>Images whose pixels know nothing of each other: one histogram of levels per pixel, every level counted once more than it occurs.</summary>
+/// <summary>
+/// Images whose pixels know nothing of each other: one histogram of levels per pixel, every level counted once more than it occurs.
+/// </summary>
 internal static class PixelHistograms
 {
     /// <summary>Bits per dimension of test rows under the histograms of training rows. Exact: nothing is dequantised.</summary>

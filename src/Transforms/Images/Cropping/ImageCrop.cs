@@ -69,8 +69,8 @@ internal sealed record RectangleCrop(int Top, int Left, int Height, int Width) :
         => image.Height >= Top + Height && image.Width >= Left + Width ? ImageWindow.Centered(Top, Left, new(Height, Width), target) : null;
 
     internal override string Requirement
-        => $"at least {Top + Height} rows and {Left + Width} columns, for the crop of rows {Top}-{Top + Height - 1} "
-            + $"and columns {Left}-{Left + Width - 1}";
+        => $"at least {Top + Height} rows and {Left + Width} columns, for the crop of rows {Top}-{Top + Height - 1} and columns "
+        + $"{Left}-{Left + Width - 1}";
 
     internal override void Check(ImageSize target)
     {

@@ -81,6 +81,6 @@ internal sealed class Cifar10Files
         => new($"'{path}' is no CIFAR-10: record {record} has the label {label}. Expected: 0 to 9.");
 
     private static InvalidDataException Damaged(string path, long length)
-        => new($"'{path}' has {length} bytes{(RecordFile.IsCompressed(path) ? " decompressed" : "")}."
-            + $" Expected for CIFAR-10: a multiple of {RecordSize}, not 0.");
+        => new($"'{path}' has {length} bytes{(RecordFile.IsCompressed(path) ? " decompressed" : "")}. Expected for CIFAR-10: a multiple "
+        + $"of {RecordSize}, not 0.");
 }

@@ -19,8 +19,8 @@ internal static class IdxHeader
         if (read < header.Length || header[0] != 0 || header[1] != 0 || header[2] != 8 || header[3] != dimensions)
         {
             throw new InvalidDataException(
-                $"'{file.FilePath}' begins with {Convert.ToHexString(header, 0, read)}."
-                + $" Expected: 000008{dimensions:X2}, an IDX file of unsigned bytes in {dimensions} dimensions, and its sizes.");
+                $"'{file.FilePath}' begins with {Convert.ToHexString(header, 0, read)}. Expected: 000008{dimensions:X2}, an IDX file of "
+                    + $"unsigned bytes in {dimensions} dimensions, and its sizes.");
         }
         int[] sizes = [.. Enumerable.Range(0, dimensions).Select(i => BinaryPrimitives.ReadInt32BigEndian(header.AsSpan(4 + 4 * i)))];
         return sizes[0] > 0

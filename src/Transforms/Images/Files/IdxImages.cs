@@ -56,7 +56,7 @@ internal sealed class IdxImages
     }
 
     private InvalidDataException Damaged(long? length) => new(
-        $"'{_path}' has {(length is { } bytes ? $"{bytes}" : $"more than {ExpectedLength}")} bytes"
-        + $"{(RecordFile.IsCompressed(_path) ? " decompressed" : "")}."
-        + $" Expected for {Count} images of {Height} x {Width}: {ExpectedLength}.");
+        $"'{_path}' has {(length is { } bytes ? $"{bytes}" : $"more than {ExpectedLength}")} "
+            + $"bytes{(RecordFile.IsCompressed(_path) ? " decompressed" : "")}. Expected for {Count} images of {Height} x {Width}: "
+            + $"{ExpectedLength}.");
 }

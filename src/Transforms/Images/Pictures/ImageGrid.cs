@@ -40,7 +40,7 @@ public static class ImageGrid
         {
             throw new ArgumentException(
                 $"The grid would be {totalWidth} x {totalHeight} pixels; a side may have {LongestSide}, all together "
-                + $"{Array.MaxLength / 4}.", nameof(images));
+                    + $"{Array.MaxLength / 4}.", nameof(images));
         }
 
         var rgba = new byte[4 * totalHeight * totalWidth];

@@ -33,8 +33,8 @@ internal sealed class LevelImage
         if (_channels is not (1 or 3))
         {
             throw new InvalidOperationException(
-                $"A picture has 1 channel (grey) or 3 (red, green, blue); the flow's images are {model.InputShape}, "
-                + $"of {_channels} channels.");
+                $"A picture has 1 channel (grey) or 3 (red, green, blue); the flow's images are {model.InputShape}, of {_channels} "
+                    + "channels.");
         }
         _levels = model.IsDiscrete && Levels.Of(model) is { } levels
             ? levels
