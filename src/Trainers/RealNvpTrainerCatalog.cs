@@ -31,7 +31,7 @@ public static class RealNvpTrainerCatalog
         int? seed = null)
         => RealNvp(catalog, new RealNvpTrainer.Options
         {
-            Columns = RealNvpColumns.Default with { Features = featureColumnName },
+            FeatureColumnName = featureColumnName,
             Table = new() { Couplings = couplings, HiddenUnits = hiddenUnits },
             Contamination = contamination,
             Seed = seed,

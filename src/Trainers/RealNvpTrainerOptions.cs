@@ -21,7 +21,12 @@ public sealed partial class RealNvpTrainer
     /// </summary>
     public sealed class Options
     {
-        /// <summary>The names of the columns that are read and added.</summary>
+        /// <summary>
+        /// The feature column, a known-size vector of <see cref="float"/>, or an image as ExtractPixels gives it; "Features" by default.
+        /// </summary>
+        public string FeatureColumnName = "Features";
+
+        /// <summary>The names of the columns that the transformer adds; ML.NET's own by default.</summary>
         public RealNvpColumns Columns = RealNvpColumns.Default;
 
         /// <summary>
@@ -195,7 +200,7 @@ public sealed partial class RealNvpTrainer
         internal Options Checked()
         {
             var copy = (Options)MemberwiseClone();
-            copy.Columns = (Columns ?? RealNvpColumns.Default).Checked();
+            copy.Columns = ((Columns ?? RealNvpColumns.Default) with { Features = FeatureColumnName }).Checked();
             copy.Table ??= new();
             copy.Optimizer ??= new();
             copy.Memory ??= new();

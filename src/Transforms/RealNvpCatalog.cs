@@ -14,6 +14,7 @@ public static class RealNvpCatalog
     /// <param name="catalog">The transforms catalog.</param>
     /// <param name="model">The flow, for example from <see cref="FlowModel.Load(string)"/>.</param>
     /// <param name="featureColumnName">The input: known-size vector of <see cref="float"/>.</param>
+    /// <param name="columns">The names of the added columns, for several flows in one pipeline; null for ML.NET's.</param>
     /// <param name="batchSize">
     /// Rows per batch, null chooses: a source whose rows come slowly may want fewer, for a batch is read ahead.
     /// </param>
@@ -23,20 +24,12 @@ public static class RealNvpCatalog
     ///     .Append(mlContext.Transforms.ApplyRealNvp(FlowModel.Load("flow.rnvp")));
     /// </code>
     /// </example>
-    public static RealNvpScoringEstimator ApplyRealNvp(
-        this TransformsCatalog catalog, FlowModel model, string featureColumnName = "Features", int? batchSize = null)
-        => ApplyRealNvp(catalog, model, new RealNvpColumns { Features = featureColumnName }, batchSize);
-
-    /// <summary>As the other overload, with every column named: for several flows in one pipeline.</summary>
-    /// <param name="catalog">The transforms catalog.</param>
-    /// <param name="model">The flow.</param>
-    /// <param name="columns">The names of the input and of the added columns.</param>
-    /// <param name="batchSize">Rows per batch; null chooses.</param>
-    public static RealNvpScoringEstimator ApplyRealNvp(
-        this TransformsCatalog catalog, FlowModel model, RealNvpColumns columns, int? batchSize = null)
+    public static RealNvpScoringEstimator ApplyRealNvp(this TransformsCatalog catalog, FlowModel model,
+        string featureColumnName = "Features", RealNvpColumns? columns = null, int? batchSize = null)
     {
         ArgumentNullException.ThrowIfNull(catalog);
-        ArgumentNullException.ThrowIfNull(columns);
+        ArgumentNullException.ThrowIfNull(featureColumnName);
+        columns = (columns ?? RealNvpColumns.Default) with { Features = featureColumnName };
         return new(MlNetInternals.EnvironmentOf(catalog), model, columns, batchSize);
     }
 
@@ -44,11 +37,12 @@ public static class RealNvpCatalog
     /// <param name="catalog">The transforms catalog.</param>
     /// <param name="modelPath">A file written by <see cref="FlowModel.Save(string)"/>.</param>
     /// <param name="featureColumnName">The input: known-size vector of <see cref="float"/>.</param>
+    /// <param name="columns">The names of the added columns; null for ML.NET's.</param>
     /// <param name="batchSize">Rows per batch; null chooses.</param>
     /// <exception cref="FlowModelException">The file is not a flow, or is damaged.</exception>
-    public static RealNvpScoringEstimator ApplyRealNvp(
-        this TransformsCatalog catalog, string modelPath, string featureColumnName = "Features", int? batchSize = null)
-        => ApplyRealNvp(catalog, FlowModel.Load(modelPath), featureColumnName, batchSize);
+    public static RealNvpScoringEstimator ApplyRealNvp(this TransformsCatalog catalog, string modelPath,
+        string featureColumnName = "Features", RealNvpColumns? columns = null, int? batchSize = null)
+        => ApplyRealNvp(catalog, FlowModel.Load(modelPath), featureColumnName, columns, batchSize);
 
     /// <summary>
     /// The flow inside a model, for example one that <c>mlContext.Model.Load</c> gave: to sample, to export, or to set another threshold.

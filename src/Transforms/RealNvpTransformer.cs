@@ -135,11 +135,11 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     /// The same flow with other columns, for example with contributions. It shares this transformer's sessions and must be disposed too;
     /// either may be disposed first.
     /// </summary>
-    /// <param name="columns">The names of the columns to read and to add.</param>
+    /// <param name="columns">The names of the columns to add.</param>
     public RealNvpTransformer WithColumns(RealNvpColumns columns)
     {
         ArgumentNullException.ThrowIfNull(columns);
-        return new(_host, Model, _runtime, columns, Threshold, _batchSize);
+        return new(_host, Model, _runtime, columns with { Features = FeatureColumnName }, Threshold, _batchSize);
     }
 
     /// <summary>

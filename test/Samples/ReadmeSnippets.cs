@@ -158,7 +158,7 @@ public sealed class ReadmeSnippets : IDisposable
 
         // README: explain
         var explaining = mlContext.Transforms.Concatenate("Features", "Temperature", "Pressure", "Flow")
-            .Append(mlContext.Transforms.ApplyRealNvp(flow.Model, new RealNvpColumns { Contributions = "Contributions" }));
+            .Append(mlContext.Transforms.ApplyRealNvp(flow.Model, columns: new() { Contributions = "Contributions" }));
         float[] shares = explaining.Fit(newRows).Transform(newRows).GetColumn<float[]>("Contributions").Last();
 
         Assert.Equal(3, shares.Length);

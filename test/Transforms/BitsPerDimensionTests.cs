@@ -115,7 +115,7 @@ public sealed class BitsPerDimensionTests
         FlowModel model = Flows.Random();
         foreach (string message in new[]
         {
-            Assert.Throws<ArgumentException>(() => _ml.Transforms.ApplyRealNvp(model, s_columns)).Message,
+            Assert.Throws<ArgumentException>(() => _ml.Transforms.ApplyRealNvp(model, columns: s_columns)).Message,
             Assert.Throws<InvalidOperationException>(() => model.BitsPerDimension(1)).Message,
             Assert.Throws<InvalidOperationException>(()
                 => new RealNvpTransformer(_ml, model).BitsPerDimension(_ml.Data.LoadFromEnumerable(FeatureRow.Many(model, 3)))).Message,
@@ -178,7 +178,7 @@ public sealed class BitsPerDimensionTests
         Assert.DoesNotContain(plain.GetOutputSchema(data.Schema), column => column.Name.Contains("Bits", StringComparison.Ordinal));
         using RealNvpTransformer flow = plain.WithColumns(s_columns);
         Assert.Equal(NumberDataViewType.Single, flow.GetOutputSchema(data.Schema)["Bits"].Type);
-        SchemaShape promised = _ml.Transforms.ApplyRealNvp(model, s_columns).GetOutputSchema(MlNetInternals.ShapeOf(data.Schema));
+        SchemaShape promised = _ml.Transforms.ApplyRealNvp(model, columns: s_columns).GetOutputSchema(MlNetInternals.ShapeOf(data.Schema));
         Assert.Equal(MlNetInternals.ShapeOf(flow.Transform(data).Schema).Select(column => (column.Name, column.Kind, column.ItemType)),
             promised.Select(column => (column.Name, column.Kind, column.ItemType)));
 

@@ -27,7 +27,8 @@ public sealed class ContributionsTests
     public void Contributions_are_the_mean_of_both_orders_of_replacement()
     {
         FeatureRow[] rows = [.. FeatureRow.Many(_model, 20)];
-        using RealNvpTransformer transformer = _ml.Transforms.ApplyRealNvp(_model, s_columns).Fit(_ml.Data.LoadFromEnumerable(rows));
+        using RealNvpTransformer transformer = _ml.Transforms.ApplyRealNvp(_model, columns: s_columns)
+            .Fit(_ml.Data.LoadFromEnumerable(rows));
         float[][] found = [.. transformer.Transform(_ml.Data.LoadFromEnumerable(rows)).GetColumn<float[]>("Contributions")];
         for (int i = 0; i < rows.Length; i++)
         {
@@ -44,7 +45,8 @@ public sealed class ContributionsTests
         FeatureRow[] rows = [.. FeatureRow.Many(_model, 3)];
         rows[1].Features = [.. rows[1].Features];
         rows[1].Features[2] = float.NaN;
-        using RealNvpTransformer transformer = _ml.Transforms.ApplyRealNvp(_model, s_columns).Fit(_ml.Data.LoadFromEnumerable(rows));
+        using RealNvpTransformer transformer = _ml.Transforms.ApplyRealNvp(_model, columns: s_columns)
+            .Fit(_ml.Data.LoadFromEnumerable(rows));
         float[][] found = [.. transformer.Transform(_ml.Data.LoadFromEnumerable(rows)).GetColumn<float[]>("Contributions")];
         Assert.All(found[1], value => Assert.True(float.IsNaN(value)));
         Assert.All(found[0].Concat(found[2]), value => Assert.True(float.IsFinite(value)));
@@ -60,7 +62,7 @@ public sealed class ContributionsTests
         VBuffer<ReadOnlyMemory<char>> names = default;
         explained.GetOutputSchema(data.Schema)["Contributions"].GetSlotNames(ref names);
         Assert.Equal(_model.Metadata.FeatureNames, names.DenseValues().Select(name => name.ToString()));
-        SchemaShape promised = _ml.Transforms.ApplyRealNvp(_model, s_columns).GetOutputSchema(MlNetInternals.ShapeOf(data.Schema));
+        SchemaShape promised = _ml.Transforms.ApplyRealNvp(_model, columns: s_columns).GetOutputSchema(MlNetInternals.ShapeOf(data.Schema));
         Assert.Equal(promised.Select(column => column.Name), explained.GetOutputSchema(data.Schema).Select(column => column.Name));
     }
 
@@ -69,7 +71,7 @@ public sealed class ContributionsTests
     {
         FlowModel bare = Flows.Random(FeatureRow.Size);
         IDataView data = _ml.Data.LoadFromEnumerable(FeatureRow.Many(bare, 3));
-        using RealNvpTransformer transformer = _ml.Transforms.ApplyRealNvp(bare, s_columns).Fit(data);
+        using RealNvpTransformer transformer = _ml.Transforms.ApplyRealNvp(bare, columns: s_columns).Fit(data);
         Assert.Throws<InvalidOperationException>(() => transformer.Transform(data).GetColumn<float[]>("Contributions").Count());
     }
 

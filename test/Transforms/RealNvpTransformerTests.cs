@@ -266,7 +266,8 @@ public class RealNvpTransformerTests
         FlowModel other = Flows.Random(seed: 5);
         IDataView data = _ml.Data.LoadFromEnumerable(FeatureRow.Many(_model, 20));
         var names = new RealNvpColumns { Score = "Score2", PredictedLabel = "Label2", LogLikelihood = "LL2", PValue = "P2", Latent = "Z2" };
-        TransformerChain<RealNvpTransformer> chain = _ml.Transforms.ApplyRealNvp(_model).Append(_ml.Transforms.ApplyRealNvp(other, names))
+        TransformerChain<RealNvpTransformer> chain = _ml.Transforms.ApplyRealNvp(_model)
+            .Append(_ml.Transforms.ApplyRealNvp(other, columns: names))
             .Fit(data);
         using (chain)
         {
@@ -279,8 +280,9 @@ public class RealNvpTransformerTests
                 Assert.Equal(-Flows.Evaluate(other, rows[i]).LogLikelihood, second[i], 0.01);
             }
         }
-        Assert.Throws<ArgumentException>(() => _ml.Transforms.ApplyRealNvp(_model, new RealNvpColumns { Score = "X", PValue = "X" }));
-        Assert.Throws<ArgumentException>(() => _ml.Transforms.ApplyRealNvp(_model, new RealNvpColumns { Score = " " }));
+        Assert.Throws<ArgumentException>(()
+            => _ml.Transforms.ApplyRealNvp(_model, columns: new RealNvpColumns { Score = "X", PValue = "X" }));
+        Assert.Throws<ArgumentException>(() => _ml.Transforms.ApplyRealNvp(_model, columns: new RealNvpColumns { Score = " " }));
     }
 
     [Fact]

@@ -4,7 +4,7 @@ using RealNvp.ML.Transforms.Scoring;
 namespace RealNvp.ML.Transforms;
 
 /// <summary>
-/// The names of the columns that a flow reads and adds; ML.NET's own by default. Rename the added ones where several flows stand in one
+/// The names of the columns that a flow adds; ML.NET's own by default. Rename the added ones where several flows stand in one
 /// pipeline: a later column hides an earlier one of the same name.
 /// </summary>
 public sealed record RealNvpColumns
@@ -12,8 +12,8 @@ public sealed record RealNvpColumns
     /// <summary>ML.NET's names.</summary>
     public static RealNvpColumns Default { get; } = new();
 
-    /// <summary>The input: known-size vector of <see cref="float"/>.</summary>
-    public string Features { get; init; } = "Features";
+    /// <summary>The input, which goes by a name of its own where columns are given.</summary>
+    internal string Features { get; init; } = "Features";
 
     /// <summary>
     /// -LogLikelihood, <see cref="float"/>: higher is more anomalous, unbounded, may be negative; finite for every finite row.
