@@ -12,6 +12,7 @@ internal static class Report
     /// <summary>How well malignant rows are told from fresh benign ones.</summary>
     public static void Detection(RealNvpTransformer flow, ScoredRow[] scored, AnomalyDetectionMetrics metrics, AnomalyDetectionMetrics pca)
     {
+        Calibration held = flow.Model.Calibration;
         Console.WriteLine($"""
 
             {scored.Count(row => row.Label == 0)} fresh benign rows and {scored.Count(row => row.Label == 1)} malignant ones
@@ -20,8 +21,7 @@ internal static class Report
               RandomizedPca, best of 10 tries   {pca.AreaUnderRocCurve:F3}   {pca.DetectionRateAtFalsePositiveCount:P1}
               rows without a finite score: {scored.Count(row => !float.IsFinite(row.Score))}
 
-            threshold {flow.Threshold:F1} nats, from {flow.Model.Calibration.Count} held-out rows for a contamination of
-            {flow.Model.Calibration.Contamination:P0}
+            threshold {flow.Threshold:F1} nats, from {held.Count} held-out rows for a contamination of {held.Contamination:P0}
               fresh benign rows flagged  {ScoredRow.Flagged(scored, label: 0),6:P1}
               malignant rows flagged     {ScoredRow.Flagged(scored, label: 1),6:P1}
             """);
@@ -30,7 +30,7 @@ internal static class Report
     /// <summary>Whether the saved model scores as the one in memory.</summary>
     public static void Reload(ScoredRow[] before, ScoredRow[] after)
         => Console.WriteLine("\nsaved and loaded again, scores differ by at most "
-        + $"{before.Zip(after, (a, b) => Math.Abs(a.Score - b.Score)).Max()}");
+            + $"{before.Zip(after, (a, b) => Math.Abs(a.Score - b.Score)).Max()}");
 
     /// <summary>Real rows beside rows that the flow made up.</summary>
     public static void Samples(float[][] real, float[][] drawn)
