@@ -1,4 +1,5 @@
 using Microsoft.ML.Data;
+using RealNvp.ML.Export;
 using RealNvp.ML.Transforms;
 
 namespace RealNvp.ML.Samples;

@@ -8,11 +8,11 @@ internal sealed class DensityGraph : FlowGraph
 {
     private DensityGraph(FlowModel model) : base(model, "density", "Features") { }
 
-    public static byte[] Build(FlowModel model, DensityOutputs outputs, IReadOnlyDictionary<string, string>? parity, float threshold)
+    public static byte[] Build(FlowModel model, DensityOutputs outputs, float threshold)
     {
         var graph = new DensityGraph(model);
         graph.Add(outputs, threshold);
-        return graph.ToModel("Real NVP density: the log-likelihood of rows, in nats and in the units of the input.", parity);
+        return graph.ToModel("Real NVP density: the log-likelihood of rows, in nats and in the units of the input.");
     }
 
     private void Add(DensityOutputs outputs, float threshold)

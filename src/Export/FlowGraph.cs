@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Text.Json;
+using Google.Protobuf;
 using RealNvp.ML.Export.Onnx;
 using RealNvp.ML.Export.Steps;
 
@@ -35,7 +36,19 @@ internal abstract class FlowGraph
         return [.. fused];
     }
 
-    protected byte[] ToModel(string description, IReadOnlyDictionary<string, string>? parity)
+    /// <summary>
+    /// A graph with facts about its parity among its metadata. Only appended: what was checked stays byte for byte, for messages that
+    /// follow each other are one.
+    /// </summary>
+    public static byte[] WithParity(byte[] graph, IReadOnlyDictionary<string, string> facts)
+    {
+        var more = new ModelProto();
+        foreach ((string key, string value) in facts)
+            more.MetadataProps.Add(new StringStringEntryProto { Key = "realnvp.parity." + key, Value = value });
+        return [.. graph, .. more.ToByteArray()];
+    }
+
+    protected byte[] ToModel(string description)
     {
         var metadata = new SortedDictionary<string, string>(StringComparer.Ordinal)
         {
@@ -49,8 +62,6 @@ internal abstract class FlowGraph
             metadata["realnvp.feature_names"] = JsonSerializer.Serialize(Model.Metadata.FeatureNames.ToArray());
         foreach ((string key, string value) in Model.Metadata.Training)
             metadata["realnvp.training." + key] = value;
-        foreach ((string key, string value) in parity ?? ImmutableDictionary<string, string>.Empty)
-            metadata["realnvp.parity." + key] = value;
         return Nodes.ToModel(description, metadata);
     }
 }

@@ -167,20 +167,16 @@ public sealed class FlowModel
 
     /// <summary>As the other overload, with a choice of outputs.</summary>
     /// <param name="outputs">Which outputs the graph has.</param>
-    /// <param name="parity">Facts about parity checks to store in the graph's metadata.</param>
     /// <param name="threshold">The default of the input <c>Threshold</c>; null for the calibrated one.</param>
-    internal byte[] BuildDensityGraph(DensityOutputs outputs, IReadOnlyDictionary<string, string>? parity = null, float? threshold = null)
-        => DensityGraph.Build(this, outputs, parity, threshold ?? Calibration.Threshold);
+    internal byte[] BuildDensityGraph(DensityOutputs outputs, float? threshold = null)
+        => DensityGraph.Build(this, outputs, threshold ?? Calibration.Threshold);
 
     /// <summary>
     /// The sampling graph as ONNX (opset 17, IR 8). Inputs <c>Latent</c> [N, size], <c>Temperature</c> [1] (default 1; multiplies the
     /// latent) and, for mixtures, <c>Member</c> [N, 1] (float32, the index of the member that each row is drawn from). Output
     /// <c>Features</c> [N, size] in the units of the training column.
     /// </summary>
-    public byte[] BuildSamplingGraph() => BuildSamplingGraph(null);
-
-    /// <summary>As the other overload, with facts about parity checks to store in the graph's metadata.</summary>
-    internal byte[] BuildSamplingGraph(IReadOnlyDictionary<string, string>? parity) => SamplingGraph.Build(this, parity);
+    public byte[] BuildSamplingGraph() => SamplingGraph.Build(this);
 
     // ---- the file
 

@@ -14,7 +14,7 @@ internal sealed class SamplingGraph : FlowGraph
         Nodes.OptionalInput("Temperature", 1);
     }
 
-    public static byte[] Build(FlowModel model, IReadOnlyDictionary<string, string>? parity)
+    public static byte[] Build(FlowModel model)
     {
         var graph = new SamplingGraph(model);
         // every member is computed and one picked per row: members are few and small
@@ -26,7 +26,7 @@ internal sealed class SamplingGraph : FlowGraph
         }
         graph.Nodes.Name("Features", features);
         graph.Nodes.Output("Features", false, Batch, model.InputShape.Size);
-        return graph.ToModel("Real NVP sampling: standard normal latents to rows in the units of the training column.", parity);
+        return graph.ToModel("Real NVP sampling: standard normal latents to rows in the units of the training column.");
     }
 
     private string AddMember(int member)

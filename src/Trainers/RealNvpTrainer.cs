@@ -112,15 +112,13 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
         CancellationToken cancellation = settings.CancellationOfTheEnd;
         FlowModel model = FlowFreezer.Freeze(run.Flows, shape, metadata, settings.Seed, Warn, Tell, cancellation);
         Tell($"Scoring {calibrationRows} calibration rows.");
-        using var runtime = new FlowRuntime(_host, model, typeof(RealNvpTransformer)); // its session is the transformer's too
+        using var runtime = new FlowRuntime(_host, model, typeof(RealNvpTransformer)); // its sessions are the transformer's too
         model = Calibrator.Calibrate(runtime, model, data.Calibration, settings.Contamination, cancellation);
         Tell("Checking the graphs against the probe rows.");
         RequireParity(model, settings.CheckpointFolder, () =>
         {
             FlowParity.CheckDensity(runtime, model, cancellation);
-            // not every pipeline samples: this session goes again
-            using var sampling = new FlowRuntime(_host, model, typeof(RealNvpTransformer));
-            FlowParity.CheckSampling(sampling, model, cancellation);
+            FlowParity.CheckSampling(runtime, model, cancellation);
         });
         cancellation.ThrowIfCancellationRequested();
         if (run.Unsaved is { } e)

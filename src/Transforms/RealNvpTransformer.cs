@@ -289,18 +289,18 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
             temperature, asImages, _batchSize);
 
     /// <summary>
-    /// Writes the density graph with score, label and p-value to an ONNX file, after its exact bytes have given the trained flow's results
-    /// on the stored probe rows; the errors stand in the file's metadata. The graph's input <c>Threshold</c> defaults to
+    /// Writes the density graph with score, label and p-value to an ONNX file, after this very graph has given the trained flow's results on
+    /// the stored probe rows; the errors are added to the file's metadata. The graph's input <c>Threshold</c> defaults to
     /// <see cref="Threshold"/>.
     /// </summary>
     /// <exception cref="FlowParityException">The graph disagrees with the trained flow. Nothing is written.</exception>
-    public void ExportDensity(string path) => Export(
-        path, parity => Model.BuildDensityGraph(DensityOutputs.Decision, parity, Threshold),
-        (model, graph) => FlowParity.CheckDensity(model, graph, Threshold));
+    public void ExportDensity(string path)
+        => Export(path, Model.BuildDensityGraph(DensityOutputs.Decision, Threshold), graph
+        => FlowParity.CheckDensity(Model, graph, Threshold));
 
     /// <summary>
-    /// Writes the sampling graph to an ONNX file, after its exact bytes have given the stored probe rows back from the trained flow's
-    /// latents; the errors stand in the file's metadata.
+    /// Writes the sampling graph to an ONNX file, after this very graph has given the stored probe rows back from the trained flow's latents;
+    /// the errors are added to the file's metadata.
     /// </summary>
     /// <remarks>
     /// An image flow from <see cref="WithImageSize"/> has no probes: its graph is checked as <see cref="ExportSampler(string, int, int)"/>
@@ -308,8 +308,8 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     /// </remarks>
     /// <exception cref="FlowParityException">The graph disagrees with the trained flow. Nothing is written.</exception>
     public void ExportSampler(string path)
-        => Export(path, Model.BuildSamplingGraph,
-            Model.InputShape.IsImage && Model.Probes.Count == 0 ? FlowParity.CheckRoundTrip : FlowParity.CheckSampling);
+        => Export(path, Model.BuildSamplingGraph(), graph => Model.InputShape.IsImage && Model.Probes.Count == 0
+            ? FlowParity.CheckRoundTrip(Model, graph) : FlowParity.CheckSampling(Model, graph));
 
     /// <summary>
     /// Writes the sampling graph of images of another size to an ONNX file, after the graph of the trained size has given the stored probe
@@ -332,7 +332,7 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     {
         FlowModel model = Model.WithImageSize(height, width);
         FlowParity.CheckSampling(Model, Model.BuildSamplingGraph());
-        Export(path, model.BuildSamplingGraph, (_, graph) => FlowParity.CheckRoundTrip(model, graph));
+        Export(path, model.BuildSamplingGraph(), graph => FlowParity.CheckRoundTrip(model, graph));
     }
 
     /// <summary>
@@ -379,15 +379,11 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
             batchSize == FlowRuntime.DefaultBatchSize ? null : batchSize);
     }
 
-    private void Export(
-        string path, Func<IReadOnlyDictionary<string, string>?, byte[]> build,
-        Func<FlowModel, byte[], IReadOnlyDictionary<string, string>> check)
+    private void Export(string path, byte[] graph, Func<byte[], IReadOnlyDictionary<string, string>> check)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         _runtime.ThrowIfDisposed();
-        byte[] graph = build(check(Model, build(null)));
-        check(Model, graph); // the very bytes that are written
-        AtomicFile.Write(path, graph);
+        AtomicFile.Write(path, FlowGraph.WithParity(graph, check(graph)));
     }
 
     /// <summary>The same transformer without a hold on the sessions: disposing it leaves this one as it is.</summary>
