@@ -289,9 +289,9 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
             temperature, asImages, _batchSize);
 
     /// <summary>
-    /// Writes the density graph with score, label and p-value to an ONNX file, after this very graph has given the trained flow's results on
-    /// the stored probe rows; the errors are added to the file's metadata. The graph's input <c>Threshold</c> defaults to
-    /// <see cref="Threshold"/>.
+    /// Writes the density graph with score, label and p-value to an ONNX file, after this very graph has given the trained flow's results
+    /// on the stored probe rows; the errors are added to the file's metadata. The graph's input <c>Threshold</c> defaults to <see
+    /// cref="Threshold"/>.
     /// </summary>
     /// <exception cref="FlowParityException">The graph disagrees with the trained flow. Nothing is written.</exception>
     public void ExportDensity(string path)
@@ -299,8 +299,8 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
         => FlowParity.CheckDensity(Model, graph, Threshold));
 
     /// <summary>
-    /// Writes the sampling graph to an ONNX file, after this very graph has given the stored probe rows back from the trained flow's latents;
-    /// the errors are added to the file's metadata.
+    /// Writes the sampling graph to an ONNX file, after this very graph has given the stored probe rows back from the trained flow's
+    /// latents; the errors are added to the file's metadata.
     /// </summary>
     /// <remarks>
     /// An image flow from <see cref="WithImageSize"/> has no probes: its graph is checked as <see cref="ExportSampler(string, int, int)"/>
