@@ -73,7 +73,8 @@ public sealed class PublicizeTypes : Task
             int typeRefSize = CodedIndexSize(2, Module, ModuleRef, AssemblyRef, TypeRef) + 2 * _stringIndexSize;
             _typeDefs = position + _rowCounts[Module] * moduleSize + _rowCounts[TypeRef] * typeRefSize;
             // flags, name, namespace, base type, first field, first method
-            _typeDefSize = 4 + 2 * _stringIndexSize + CodedIndexSize(2, TypeDef, TypeRef, TypeSpec) + IndexSize(Field) + IndexSize(MethodDef);
+            _typeDefSize = 4 + 2 * _stringIndexSize + CodedIndexSize(2, TypeDef, TypeRef, TypeSpec) + IndexSize(Field)
+                + IndexSize(MethodDef);
         }
 
         public IEnumerable<int> TypeDefRows() => Enumerable.Range(0, _rowCounts[TypeDef]).Select(i => _typeDefs + i * _typeDefSize);
@@ -117,7 +118,8 @@ public sealed class PublicizeTypes : Task
 
         private int IndexSize(int table) => _rowCounts[table] > 0xFFFF ? 4 : 2;
 
-        private int CodedIndexSize(int tagBits, params int[] tables) => tables.Any(table => _rowCounts[table] >= 1 << (16 - tagBits)) ? 4 : 2;
+        private int CodedIndexSize(int tagBits, params int[] tables)
+            => tables.Any(table => _rowCounts[table] >= 1 << (16 - tagBits)) ? 4 : 2;
 
         private string String(int at) => Text(_strings + (_stringIndexSize == 4 ? Int32(at) : UInt16(at)));
 

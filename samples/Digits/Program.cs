@@ -5,7 +5,7 @@ using System.Globalization;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
-using RealNvp.ML.Bench.Images.Baselines;
+using RealNvp.ML.Baselines;
 using RealNvp.ML.Samples;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Transforms;

@@ -1,4 +1,4 @@
-using RealNvp.ML.Bench.Images.Baselines;
+using RealNvp.ML.Baselines;
 using RealNvp.ML.Transforms;
 
 namespace RealNvp.ML.Samples;

@@ -1,6 +1,6 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
-using RealNvp.ML.Bench.Anomaly;
+using RealNvp.ML.Baselines;
 
 namespace RealNvp.ML.Samples;
 

@@ -4,7 +4,7 @@ using Microsoft.ML.Data;
 namespace RealNvp.ML.Samples;
 
 /// <summary>The breast cancer data (README.md beside this file): one column for each feature, and <see cref="Class"/>.</summary>
-internal static class BreastCancer
+public static class BreastCancer
 {
     /// <summary>0 for malignant, 1 for benign.</summary>
     public const string Class = "Class";

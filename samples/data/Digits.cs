@@ -6,7 +6,7 @@ using Microsoft.ML.Data;
 namespace RealNvp.ML.Samples;
 
 /// <summary>The handwritten digits (README.md beside this file): images of 8 x 8 pixels and 17 levels.</summary>
-internal static class Digits
+public static class Digits
 {
     /// <summary>The levels of a pixel: 0, no ink, to 16.</summary>
     public const int Levels = 17;
@@ -55,7 +55,7 @@ internal static class Digits
 }
 
 /// <summary>One image.</summary>
-internal sealed class Digit
+public sealed class Digit
 {
     /// <summary>Levels, row by row from the top.</summary>
     public float[] Features { get; set; } = [];

@@ -1,3 +1,4 @@
+using RealNvp.ML.Baselines;
 using RealNvp.ML.Bench.Anomaly;
 
 namespace RealNvp.ML.Tests.Bench;

@@ -1,4 +1,4 @@
-using RealNvp.ML.Bench.Images.Baselines;
+using RealNvp.ML.Baselines;
 
 namespace RealNvp.ML.Tests.Bench;
 

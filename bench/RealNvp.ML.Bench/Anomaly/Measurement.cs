@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using RealNvp.ML.Baselines;
 using RealNvp.ML.Bench.Running;
 using RealNvp.ML.Export;
 

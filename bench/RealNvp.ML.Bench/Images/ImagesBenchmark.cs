@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Microsoft.ML;
-using RealNvp.ML.Bench.Images.Baselines;
+using RealNvp.ML.Baselines;
 using RealNvp.ML.Bench.Reporting;
 using RealNvp.ML.Bench.Running;
 using RealNvp.ML.Trainers;

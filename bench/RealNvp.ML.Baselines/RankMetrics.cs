@@ -1,10 +1,10 @@
-namespace RealNvp.ML.Bench.Anomaly;
+namespace RealNvp.ML.Baselines;
 
 /// <summary>
 /// How well scores rank anomalies above normal rows. Rows with equal scores count as one step, so that their order in the file cannot
 /// matter.
 /// </summary>
-internal static class RankMetrics
+public static class RankMetrics
 {
     /// <summary>
     /// Area under the ROC curve, 0 to 1: the chance that an anomaly scores above a normal row, a tie counting half (the Mann-Whitney

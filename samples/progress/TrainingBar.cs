@@ -8,7 +8,7 @@ namespace RealNvp.ML.Samples;
 /// Shows a training's progress as a bar, or line by line where the output is no terminal, in bits per dimension where that is defined, and
 /// keeps it for the chart.
 /// </summary>
-internal sealed class TrainingBar : IProgress<TrainingProgress>
+public sealed class TrainingBar : IProgress<TrainingProgress>
 {
     private const int LinesWithoutTerminal = 8;
 

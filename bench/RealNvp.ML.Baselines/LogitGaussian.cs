@@ -1,13 +1,13 @@
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace RealNvp.ML.Bench.Images.Baselines;
+namespace RealNvp.ML.Baselines;
 
 /// <summary>
 /// One Gaussian with full covariance over the logits of dequantised pixels: what a flow without couplings could reach. With u uniform, a
 /// level k of L is the point x = (k + u) / L, and y = logit(p), p = 0.05 + 0.9 x (paper, section 4.1).
 /// </summary>
-internal static class LogitGaussian
+public static class LogitGaussian
 {
     private const double Alpha = 0.05;
 

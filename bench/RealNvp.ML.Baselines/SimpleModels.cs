@@ -1,9 +1,9 @@
-namespace RealNvp.ML.Bench.Images.Baselines;
+namespace RealNvp.ML.Baselines;
 
 /// <summary>What the simplest densities reach on the rows that a flow was trained and measured on.</summary>
 /// <param name="Histograms">Bits per dimension of <see cref="PixelHistograms"/>.</param>
 /// <param name="Gaussian">Bits per dimension of <see cref="LogitGaussian"/>.</param>
-internal sealed record SimpleModels(double Histograms, double Gaussian)
+public sealed record SimpleModels(double Histograms, double Gaussian)
 {
     /// <summary>The names in reports.</summary>
     public const string HistogramsName = "histogram of each pixel", GaussianName = "full-covariance Gaussian of logits";

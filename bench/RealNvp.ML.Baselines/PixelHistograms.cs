@@ -1,9 +1,9 @@
-namespace RealNvp.ML.Bench.Images.Baselines;
+namespace RealNvp.ML.Baselines;
 
 /// <summary>
 /// Images whose pixels know nothing of each other: one histogram of levels per pixel, every level counted once more than it occurs.
 /// </summary>
-internal static class PixelHistograms
+public static class PixelHistograms
 {
     /// <summary>Bits per dimension of test rows under the histograms of training rows. Exact: nothing is dequantised.</summary>
     /// <param name="train">Rows of whole levels, from 0 to below <paramref name="levels"/>.</param>
