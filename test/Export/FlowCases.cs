@@ -21,7 +21,7 @@ internal static class FlowCases
             = () => Trained(6, steps => Enumerable.Range(0, 4).SelectMany(_ => WithNorm(steps, steps.Mask(), other: false))),
         ["batch norm over other positions"]
             = () => Trained(6, steps => Enumerable.Range(0, 4).SelectMany(_ => WithNorm(steps, steps.Mask(), other: true))),
-        ["two batch norms behind a coupling"] = () => Trained(5, steps => Enumerable.Range(0, 3).SelectMany(i =>
+        ["two batch norms after a coupling"] = () => Trained(5, steps => Enumerable.Range(0, 3).SelectMany(i =>
         {
             CouplingMask mask = steps.Alternating(i % 2 == 0);
             return (FlowStep[])[steps.Coupling(mask), steps.Norm(mask.Transformed), steps.Norm(mask.Transformed)];
@@ -53,7 +53,7 @@ internal static class FlowCases
         ["mixture of one feature"] = () => Mixture(1, 2),
     };
 
-    /// <summary>A flow of random steps in random order behind standardisation and tail compression.</summary>
+    /// <summary>A flow of random steps in random order after standardisation and tail compression.</summary>
     public static FlowModel Any(int seed)
     {
         int features = 1 + seed % 9;

@@ -203,7 +203,7 @@ public class FlowModelFileTests
             Refused(Checkerboard, step => step.Numbers["blocks"] = blocks);
         foreach (double flag in new[] { -1, 0.5, double.NaN })
             Refused(Checkerboard, step => step.Numbers["reads_mask"] = flag);
-        Refused(Checkerboard, step => step.Numbers["reads_mask"] = 0); // the layer behind has an input for it
+        Refused(Checkerboard, step => step.Numbers["reads_mask"] = 0); // the next layer has an input for it
         int[][] wrong = [[], [4, 3], [4, 3, 3, 5], [4, 3, 1, 9], [-4, 3, 3, -3], [int.MaxValue, int.MaxValue, 3, 3], [1 << 30, 4, 1, 1]];
         foreach (int[] dims in wrong)
         {

@@ -74,7 +74,7 @@ public sealed class ImageGraphTests
         }
     }
 
-    /// <summary>Steps behind a logit; the latents of their inputs are then spread as in a real flow.</summary>
+    /// <summary>Steps after a logit; the latents of their inputs are then spread as in a real flow.</summary>
     private static FlowModel Flow(int channels, int height, int width, params FlowStep[] steps)
         => new(FlowShape.Image(channels, height, width), [new Logit(17, 1), .. steps]);
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Microsoft.ML;
+using RealNvp.ML.Bench.Engine;
 using RealNvp.ML.Tests.Transforms.Images;
 using RealNvp.ML.Trainers;
 
@@ -331,10 +332,5 @@ public sealed class CheckpointTests
                 source.Cancel();
         });
         return source.Token;
-    }
-
-    private sealed class Receiver(Action<TrainingProgress> action) : IProgress<TrainingProgress>
-    {
-        public void Report(TrainingProgress value) => action(value);
     }
 }

@@ -1,5 +1,6 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using RealNvp.ML.Bench.Engine;
 using RealNvp.ML.Export;
 using RealNvp.ML.Tests.Eng;
 using RealNvp.ML.Trainers;
@@ -179,7 +180,7 @@ public sealed class FaultTests
         return Enumerable.Range(0, count).Select(_ => new[] { 0.01f * (float)Tables.Normal(random), 0.01f * (float)Tables.Normal(random) });
     }
 
-    /// <summary>The same rows in every pass, but for one value that is out of all bounds where a pass is faulty.</summary>
+    /// <summary>The same rows in every pass, except for one value that is out of all bounds where a pass is faulty.</summary>
     private IDataView Stream(Func<int, bool> isFaulty)
     {
         int passes = 0;
@@ -224,10 +225,5 @@ public sealed class FaultTests
     private sealed class Row
     {
         public float[] Features { get; set; } = [];
-    }
-
-    private sealed class Receiver(Action<TrainingProgress> receive) : IProgress<TrainingProgress>
-    {
-        public void Report(TrainingProgress value) => receive(value);
     }
 }

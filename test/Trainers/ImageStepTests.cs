@@ -218,7 +218,7 @@ public sealed class ImageStepTests
         step.eval();
         Assert.False(training.allclose(step.forward(x).Output, 1e-2, 1e-2));
         step.RefreshStatistics(x);
-        Assert.True(training.allclose(step.forward(x).Output, 1e-2, 1e-2)); // but for the factor n / (n - 1) of running variances
+        Assert.True(training.allclose(step.forward(x).Output, 1e-2, 1e-2)); // except for the factor n / (n - 1) of running variances
         Assert.False(step.training);
     }
 

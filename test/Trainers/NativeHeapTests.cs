@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using RealNvp.ML.Bench.Engine;
 using RealNvp.ML.Trainers.Native;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Trainers.Training;
@@ -50,11 +51,6 @@ public sealed partial class NativeHeapTests
                 (10, new() { KeepNativeMemory = keep }, new Receiver(() => users.Add(NativeHeap.Users))));
         Assert.Equal([expected], users);
         Assert.Equal(0, NativeHeap.Users);
-    }
-
-    private sealed class Receiver(Action action) : IProgress<TrainingProgress>
-    {
-        public void Report(TrainingProgress value) => action();
     }
 
     /// <summary>How many of so many blocks of a mebibyte come from the system, each by itself.</summary>

@@ -1,5 +1,6 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using RealNvp.ML.Bench.Engine;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Transforms;
 
@@ -397,10 +398,5 @@ public sealed class RealNvpTrainerTests
         public float[] Unsized { get; set; } = [1, 2];
 
         public float Scalar { get; set; }
-    }
-
-    private sealed class Receiver(Action<TrainingProgress> receive) : IProgress<TrainingProgress>
-    {
-        public void Report(TrainingProgress value) => receive(value);
     }
 }

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 using Microsoft.ML;
+using RealNvp.ML.Bench.Engine;
 using RealNvp.ML.Tests.Transforms.Images;
 using RealNvp.ML.Trainers;
 
@@ -147,9 +148,4 @@ public sealed class TensorBoardTests
     }
 
     private sealed record Event(double Time, long Step, string? Version, string? Tag, float Value);
-
-    private sealed class Receiver(Action<TrainingProgress> receive) : IProgress<TrainingProgress>
-    {
-        public void Report(TrainingProgress value) => receive(value);
-    }
 }

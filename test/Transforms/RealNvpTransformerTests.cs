@@ -203,7 +203,7 @@ public class RealNvpTransformerTests
         IDataView data = _ml.Data.LoadFromEnumerable(FeatureRow.Many(_model, 30));
         using RealNvpTransformer transformer = new(_ml, _model);
         IDataView theirs = _ml.AnomalyDetection.Trainers.RandomizedPca(rank: 2, ensureZeroMean: false).Fit(data).Transform(data);
-        IDataView ours = transformer.Transform(theirs); // behind theirs: a set of its own
+        IDataView ours = transformer.Transform(theirs); // after theirs: a set of its own
         foreach (string name in new[] { "Score", "PredictedLabel" })
         {
             DataViewSchema.Annotations expected = theirs.Schema[name].Annotations, found = ours.Schema[name].Annotations;

@@ -46,7 +46,7 @@ internal sealed class AnomalyBenchmark : Benchmark
                 + $"others took {minutes:F1} minutes, {arguments.Workers} side by side, one thread each."));
         context.Report.Add(arguments.Experiment.IsDefault
             ? $"The trainer's defaults: {Experiment.Describe(arguments.Experiment.Options())}."
-            : $"**An experiment, not a result:** the trainer's defaults but for {arguments.Experiment}. No figures.");
+            : $"**An experiment, not a result:** the trainer's defaults except for {arguments.Experiment}. No figures.");
         if (results.Sum(result => result.Pca.Sum(run => run.NonFinite)) is > 0 and int lost)
             context.Report.Add($"RandomizedPca gave no finite score to {lost} rows; its figures leave them out, as ML.NET's own "
                 + "evaluation does.");

@@ -15,7 +15,7 @@ internal sealed class Contest
     private const int WarmUpShare = 25;
 
     /// <summary>
-    /// Worker threads of ONNX Runtime spin for a while behind a call; they shall not do so in the time of the next contender.
+    /// Worker threads of ONNX Runtime spin for a while after a call; they shall not do so in the time of the next contender.
     /// </summary>
     private const int SettleMilliseconds = 5;
 

@@ -43,7 +43,7 @@ internal sealed class RawScorer : IDisposable
         return sum;
     }
 
-    /// <summary>Rows that lie in memory one behind the other, as no pipeline has them.</summary>
+    /// <summary>Rows that lie in memory one after the other, as no pipeline has them.</summary>
     public double FromArrays(int rows)
     {
         double sum = 0;

@@ -20,7 +20,7 @@ namespace RealNvp.ML.Bench.Training;
 /// <param name="Levels">Of a pixel.</param>
 /// <param name="Steps">The steps of a turn.</param>
 /// <param name="ByDefault">Whether a CPU trains it fast enough to be measured unasked.</param>
-/// <param name="Options">What the trainer is told.</param>
+/// <param name="Options">The trainer's options.</param>
 internal sealed record TrainingLoad(string Name, string Description, FlowShape Shape, int Levels, int Steps, bool ByDefault,
     RealNvpTrainer.Options Options)
 {

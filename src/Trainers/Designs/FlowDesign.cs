@@ -11,7 +11,7 @@ namespace RealNvp.ML.Trainers.Designs;
 
 /// <summary>
 /// What a flow over a column consists of, and how its rows are treated in training, with every choice made but those that only rows can
-/// tell: <see cref="Facts"/> are what they tell. Whatever differs between tables and images is told apart here.
+/// tell: <see cref="Facts"/> are what they tell. Whatever differs between tables and images is here.
 /// </summary>
 internal abstract record FlowDesign
 {

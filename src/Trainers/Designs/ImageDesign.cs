@@ -38,7 +38,7 @@ internal sealed record ImageDesign : FlowDesign
     /// <summary>The number of levels of a pixel.</summary>
     public required int Levels { get; init; }
 
-    /// <summary>The distance of two levels in the column's units; null is told from the rows, by <see cref="Facts"/>.</summary>
+    /// <summary>The distance of two levels in the column's units; null leaves it to the rows, by <see cref="Facts"/>.</summary>
     public required float? LevelWidth { get; init; }
 
     /// <summary>How far the logit keeps levels from 0 and 1.</summary>

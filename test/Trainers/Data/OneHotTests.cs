@@ -5,7 +5,7 @@ using RealNvp.ML.Transforms;
 
 namespace RealNvp.ML.Tests.Trainers;
 
-/// <summary>A category that training never had, a row of zeros behind a one-hot encoder, stands out by default.</summary>
+/// <summary>A category that training never had, a row of zeros after a one-hot encoder, stands out by default.</summary>
 [Trait("Area", "DataAsItIs")]
 public sealed class OneHotTests
 {

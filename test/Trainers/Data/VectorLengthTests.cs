@@ -53,7 +53,7 @@ public sealed class VectorLengthTests
         Assert.Contains($"gave {found}, expected 2 values", message, StringComparison.Ordinal);
     }
 
-    /// <summary>Rows of two values, but for row 57: null where its length is 0.</summary>
+    /// <summary>Rows of two values, except for row 57: null where its length is 0.</summary>
     private IDataView Rows(int count, int length)
     {
         var random = new Random(1);

@@ -1,6 +1,6 @@
 namespace RealNvp.ML.Transforms.Images.Files;
 
-/// <summary>A row of the data view behind an image folder.</summary>
+/// <summary>A row of the data view of an image folder.</summary>
 internal sealed class ImageFile
 {
     private static readonly string[] _extensions = [".png", ".jpg", ".jpeg", ".bmp"];

@@ -6,7 +6,7 @@ namespace RealNvp.ML.Transforms.Images.Files;
 
 /// <summary>
 /// The rows of another view, whose errors about images come as they are. ML.NET reads images ahead in threads of its own, and hides
-/// what goes wrong there behind "Splitter/consolidator worker encountered exception while consuming source data".
+/// what goes wrong there under the message "Splitter/consolidator worker encountered exception while consuming source data".
 /// </summary>
 internal sealed class ImageFolderView(IDataView source) : IDataView
 {

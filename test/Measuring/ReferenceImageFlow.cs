@@ -2,7 +2,7 @@ using RealNvp.ML.Export;
 using RealNvp.ML.Export.Nets;
 using RealNvp.ML.Export.Steps;
 
-namespace RealNvp.ML.Tests.Exports;
+namespace RealNvp.ML.Tests.Measuring;
 
 /// <summary>
 /// A frozen image flow computed from the formulas of its steps, pixel by pixel in double precision, in both directions. Images are

@@ -1,6 +1,6 @@
 using Microsoft.ML.OnnxRuntime;
 
-namespace RealNvp.ML.Tests;
+namespace RealNvp.ML.Tests.Measuring;
 
 /// <summary>Runs ONNX bytes directly, without any of our own runtime code.</summary>
 internal static class Graphs

@@ -2,7 +2,7 @@ using RealNvp.ML.Trainers.Flows.Steps;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace RealNvp.ML.Tests.Trainers;
+namespace RealNvp.ML.Tests.Measuring;
 
 /// <summary>Training statistics for tests, held so that a batch norm is a fixed map.</summary>
 internal static class ImageStatistics

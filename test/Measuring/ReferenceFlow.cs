@@ -2,7 +2,7 @@ using RealNvp.ML.Export;
 using RealNvp.ML.Export.Nets;
 using RealNvp.ML.Export.Steps;
 
-namespace RealNvp.ML.Tests.Exports;
+namespace RealNvp.ML.Tests.Measuring;
 
 /// <summary>
 /// A frozen flow computed from the formulas of its steps, value by value in double precision, in both directions. It shares nothing with

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace RealNvp.ML.Tests;
+namespace RealNvp.ML.Tests.Measuring;
 
 /// <summary>
 /// Until disposed of, a culture that writes 1.234,5 and has other signs too, as Germany, Turkey and Sweden have them. Made by hand, so

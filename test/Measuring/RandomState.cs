@@ -2,7 +2,7 @@ using RealNvp.ML.Trainers.Flows.Steps;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace RealNvp.ML.Tests.Trainers;
+namespace RealNvp.ML.Tests.Measuring;
 
 /// <summary>Random, non-trivial parameters and running statistics for a module under test.</summary>
 internal static class RandomState

@@ -1,7 +1,7 @@
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace RealNvp.ML.Tests.Trainers;
+namespace RealNvp.ML.Tests.Measuring;
 
 /// <summary>Log-determinants by central finite differences in double: independent of any analytic formula.</summary>
 internal static class NumericalJacobian

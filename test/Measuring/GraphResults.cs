@@ -1,7 +1,7 @@
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 
-namespace RealNvp.ML.Tests.Exports;
+namespace RealNvp.ML.Tests.Measuring;
 
 /// <summary>Runs ONNX bytes and gives every output, flags as 0 and 1.</summary>
 internal static class GraphResults

@@ -1,4 +1,4 @@
-namespace RealNvp.ML.Tests;
+namespace RealNvp.ML.Tests.Measuring;
 
 /// <summary>The one tolerance of the project: what different runtimes may differ by.</summary>
 internal static class Tolerance

@@ -1,7 +1,7 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 
-namespace RealNvp.ML.Tests.Trainers;
+namespace RealNvp.ML.Tests.Measuring;
 
 /// <summary>Made-up tables, and their way into ML.NET.</summary>
 internal static class Tables

@@ -2,7 +2,7 @@ using RealNvp.ML.Export;
 using RealNvp.ML.Export.Steps;
 using RealNvp.ML.Tests.Exports;
 
-namespace RealNvp.ML.Tests;
+namespace RealNvp.ML.Tests.Measuring;
 
 /// <summary>Image flows with random, non-trivial weights, made without libtorch.</summary>
 internal static class ImageFlows

@@ -3,7 +3,7 @@ using RealNvp.ML.Export;
 using RealNvp.ML.Export.Nets;
 using RealNvp.ML.Export.Steps;
 
-namespace RealNvp.ML.Tests;
+namespace RealNvp.ML.Tests.Measuring;
 
 /// <summary>
 /// Flows with random, non-trivial weights, made without libtorch, and the same flows computed in double precision by plain loops.

@@ -3,7 +3,7 @@ using RealNvp.ML.Export;
 using RealNvp.ML.Export.Nets;
 using RealNvp.ML.Export.Steps;
 
-namespace RealNvp.ML.Tests.Exports;
+namespace RealNvp.ML.Tests.Measuring;
 
 /// <summary>Steps with random parameters, none of them trivial, over vectors of <paramref name="features"/> values.</summary>
 internal sealed class RandomSteps(int features, int seed)

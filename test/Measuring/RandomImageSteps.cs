@@ -3,7 +3,7 @@ using RealNvp.ML.Export;
 using RealNvp.ML.Export.Nets;
 using RealNvp.ML.Export.Steps;
 
-namespace RealNvp.ML.Tests.Exports;
+namespace RealNvp.ML.Tests.Measuring;
 
 /// <summary>Steps of image flows with random parameters, none of them trivial.</summary>
 internal sealed class RandomImageSteps(int seed)
@@ -21,7 +21,7 @@ internal sealed class RandomImageSteps(int seed)
             : new ChannelCoupling(mask, net, gain, shiftFirst);
     }
 
-    /// <summary>The batch norm behind it.</summary>
+    /// <summary>The batch norm after it.</summary>
     public ImageBatchNorm Norm(ImageMask mask, int channels)
     {
         int normed = mask.IsCheckerboard() ? channels : channels / 2;
