@@ -48,7 +48,7 @@ public sealed partial class NativeHeapTests
         var users = new HashSet<int>();
         TrainingProcess.Fit(TrainingProcess.Table, null, options =>
             (options.Steps, options.Memory, options.Progress) =
-                (10, new() { KeepNativeMemory = keep }, new Receiver(() => users.Add(NativeHeap.Users))));
+                (10, new() { KeepNativeMemory = keep }, new Receiver(_ => users.Add(NativeHeap.Users))));
         Assert.Equal([expected], users);
         Assert.Equal(0, NativeHeap.Users);
     }
