@@ -42,6 +42,24 @@ public static class RankMetrics
         return sum / found;
     }
 
+    /// <summary>
+    /// Recall at a rate of false alarms, 0 to 1: the share of anomalies above the lowest threshold that flags at most this share of the
+    /// normal rows.
+    /// </summary>
+    /// <exception cref="ArgumentException">Lengths differ, a score is NaN, or one of the two kinds of rows is missing.</exception>
+    public static double Recall(ReadOnlySpan<float> scores, ReadOnlySpan<bool> anomalies, double falseAlarms)
+    {
+        long normal = anomalies.Count(false), allowed = (long)Math.Floor(falseAlarms * normal), found = 0, flagged = 0;
+        foreach ((int hits, int misses) in Steps(scores, anomalies))
+        {
+            flagged += misses;
+            if (flagged > allowed)
+                break;
+            found += hits;
+        }
+        return (double)found / (anomalies.Length - normal);
+    }
+
     /// <summary>Anomalies and normal rows at each distinct score, from the highest score down.</summary>
     private static List<(int Hits, int Misses)> Steps(ReadOnlySpan<float> scores, ReadOnlySpan<bool> anomalies)
     {

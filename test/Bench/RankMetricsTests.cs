@@ -33,6 +33,14 @@ public sealed class RankMetricsTests
         Assert.Equal(precision, RankMetrics.AveragePrecision(scores, anomalies), 1e-12);
     }
 
+    [Theory]
+    [InlineData(new float[] { 9, 8, 7, 6, 5, 4 }, "101010", 0.34, 2 / 3.0)] // one false alarm of three is allowed: 8
+    [InlineData(new float[] { 9, 8, 7, 6, 5, 4 }, "101010", 0.33, 1 / 3.0)] // none is
+    [InlineData(new float[] { 9, 9, 7, 6 }, "1010", 0.4, 0)] // a tie with a normal row flags both
+    [InlineData(new float[] { 9, 8, 1, 1 }, "1100", 0, 1)]
+    public void Recall_counts_what_lies_above_the_last_threshold_allowed(float[] scores, string labels, double falseAlarms, double expected)
+        => Assert.Equal(expected, RankMetrics.Recall(scores, [.. labels.Select(label => label == '1')], falseAlarms), 1e-12);
+
     [Fact]
     public void Match_their_definitions_on_coarse_scores_in_any_order()
     {

@@ -15,7 +15,8 @@ public partial class HouseTests
 
     [Fact]
     public void Lines_have_at_most_140_columns()
-        => Assert.Empty(new[] { "src", "test", "bench", "samples", "eng" }.SelectMany(folder => Sources(Path.Combine(Repository.Root, folder)))
+        => Assert.Empty(new[] { "src", "test", "bench", "samples", "eng" }
+            .SelectMany(folder => Sources(Path.Combine(Repository.Root, folder)))
             .SelectMany(file => File.ReadLines(file).Select((line, i) => (Place: $"{Path.GetFileName(file)}:{i + 1}", line.Length))
                 .Where(line => line.Length > 140)));
 

@@ -7,8 +7,8 @@ using RealNvp.ML.Bench.Running;
 namespace RealNvp.ML.Bench.Anomaly;
 
 /// <summary>
-/// Ranks the anomalies of public sets by the flow's score, on the very splits of published tables, and beside ML.NET's own detector. Raw
-/// features go in and the trainer's defaults are used: nothing is chosen per set.
+/// Ranks the anomalies of public sets by the flow's score, on the very splits of published tables, and beside
+/// detectors that this run fits itself. Raw features go in and the trainer's defaults are used: nothing is chosen per set.
 /// </summary>
 internal sealed class AnomalyBenchmark : Benchmark
 {
@@ -27,19 +27,24 @@ internal sealed class AnomalyBenchmark : Benchmark
         var arguments = new AnomalyArguments(context.Arguments);
         var folder = new DataFolder(arguments.Data, arguments.Protocol);
         var flow = new FlowDetector(arguments.Experiment);
-        var pca = new RandomizedPcaDetector();
+        Detector[] detectors =
+        [
+            flow, new NeighboursDetector("kNN", takesMean: false), new NeighboursDetector("DTE-NP", takesMean: true),
+                new GaussianDetector(),
+            new LargestDeviationDetector(), new RandomizedPcaDetector(),
+        ];
         var log = new MeasurementLog<Measurement>(arguments.Runs);
-        SetJobs[] sets = [.. Chosen(folder, arguments).Select(set => new SetJobs(folder, set, arguments, [flow, pca]))];
+        SetJobs[] sets = [.. Chosen(folder, arguments).Select(set => new SetJobs(folder, set, arguments, detectors))];
 
         long start = Stopwatch.GetTimestamp();
-        (int done, IReadOnlyCollection<string> failures) = Measure(context.Progress, sets, [flow, pca], log, arguments.Workers);
+        (int done, IReadOnlyCollection<string> failures) = Measure(context.Progress, sets, detectors, log, arguments.Workers);
         double minutes = Stopwatch.GetElapsedTime(start).TotalMinutes;
 
         SetResult[] results = [.. sets
-            .Where(set => set.Splits.All(split
-            => log.Find(set.Keys[flow.Name], split.Seed) is not null && log.Find(set.Keys[pca.Name], split.Seed) is not null))
-            .Select(set => new SetResult(set.Set, Measured(log, set, flow), Measured(log, set, pca),
-            Diagnosis.Of(set.Data, set.Splits[0])))];
+            .Where(set => set.Splits.All(split => detectors.All(detector => log.Find(set.Keys[detector.Name], split.Seed) is not null)))
+            .Select(set => new SetResult(set.Set,
+            detectors.ToDictionary(detector => detector.Name, detector => Measured(log, set, detector)),
+                Diagnosis.Of(set.Data, set.Splits[0])))];
         int fits = sets.Sum(set => set.Splits.Count);
         context.Report.Add(string.Create(CultureInfo.InvariantCulture,
             $"Protocol {arguments.Protocol}, {sets.Length} sets, {fits} fits, of which {fits - done} were taken from an earlier run; the "
@@ -47,10 +52,16 @@ internal sealed class AnomalyBenchmark : Benchmark
         context.Report.Add(arguments.Experiment.IsDefault
             ? $"The trainer's defaults: {Experiment.Describe(arguments.Experiment.Options())}."
             : $"**An experiment, not a result:** the trainer's defaults except for {arguments.Experiment}. No figures.");
-        if (results.Sum(result => result.Pca.Sum(run => run.NonFinite)) is > 0 and int lost)
-            context.Report.Add($"RandomizedPca gave no finite score to {lost} rows; its figures leave them out, as ML.NET's own "
-                + "evaluation does.");
-        var report = new AnomalyReport(arguments.Protocol, results, folder.Published, folder.Sets);
+        foreach (Detector detector in detectors.Skip(1))
+        {
+            if (results.Sum(result => result.Runs[detector.Name].Sum(run => run.NonFinite)) is > 0 and int lost)
+            {
+                context.Report.Add($"{detector.Name} gave no finite score to {lost} rows; its figures leave them out, as ML.NET's own "
+                    + "evaluation does.");
+            }
+        }
+        var report = new AnomalyReport(arguments.Protocol, [.. detectors.Select(detector => detector.Name)], results, folder.Published,
+            folder.Sets);
         report.AddTables(context.Report);
         if (arguments.Csv is { } csv)
             MeasurementTable.Write(csv, arguments.Protocol, results);

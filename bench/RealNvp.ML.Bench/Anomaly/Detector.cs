@@ -1,12 +1,6 @@
-using System.Diagnostics;
-using Microsoft.ML;
-using Microsoft.ML.Data;
-using RealNvp.ML.Bench.Flows;
-using RealNvp.ML.Transforms;
-
 namespace RealNvp.ML.Bench.Anomaly;
 
-/// <summary>Something that learns from rows without labels and scores others through ML.NET: higher is more anomalous.</summary>
+/// <summary>Something that learns from rows without labels and scores others: higher is more anomalous.</summary>
 internal abstract class Detector
 {
     /// <summary>What results are filed under.</summary>
@@ -16,26 +10,5 @@ internal abstract class Detector
     public abstract string Fingerprint { get; }
 
     /// <summary>Learns from some rows and scores others.</summary>
-    public DetectorRun Run(float[][] train, float[][] test, int seed)
-    {
-        var ml = new MLContext(seed);
-        IDataView trainRows = Tables.Cached(ml, train), testRows = Tables.Cached(ml, test);
-        long start = Stopwatch.GetTimestamp();
-        ITransformer model = Fit(ml, trainRows, seed);
-        try
-        {
-            double fitSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
-            start = Stopwatch.GetTimestamp();
-            float[] scores = [.. model.Transform(testRows).GetColumn<float>("Score")];
-            return new DetectorRun(scores, (model as RealNvpTransformer)?.Model.Calibration, fitSeconds,
-                Stopwatch.GetElapsedTime(start).TotalSeconds);
-        }
-        finally
-        {
-            (model as IDisposable)?.Dispose();
-        }
-    }
-
-    /// <summary>Learns from the column Features.</summary>
-    protected abstract ITransformer Fit(MLContext ml, IDataView rows, int seed);
+    public abstract DetectorRun Run(float[][] train, float[][] test, int seed);
 }

@@ -7,10 +7,13 @@ using RealNvp.ML.Transforms;
 namespace RealNvp.ML.Bench.Anomaly;
 
 /// <summary>The flow, with the trainer's defaults and a seed, unless an experiment says otherwise.</summary>
-internal sealed class FlowDetector(Experiment experiment) : Detector
+internal sealed class FlowDetector(Experiment experiment) : MlNetDetector
 {
+    /// <summary>Its name.</summary>
+    public const string FileName = "RealNvp";
+
     /// <inheritdoc/>
-    public override string Name => "RealNvp";
+    public override string Name => FileName;
 
     /// <inheritdoc/>
     /// <remarks>Builds are deterministic: a module's identity is that of its source.</remarks>

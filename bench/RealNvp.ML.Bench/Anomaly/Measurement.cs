@@ -12,6 +12,7 @@ namespace RealNvp.ML.Bench.Anomaly;
 /// <param name="Key">Changes when the data, the options or the code do.</param>
 /// <param name="Auroc">Percent, over the rows with a finite score; NaN where these lack anomalies or normal rows.</param>
 /// <param name="Aupr">Percent, over the same rows.</param>
+/// <param name="Recall">Percent of the anomalies that are found where 1 % of the normal rows are flagged, over the same rows.</param>
 /// <param name="TypicalityAuroc">Percent, of |score - mean held-out score|; NaN except for a flow.</param>
 /// <param name="Shift"> The median score of the fresh normal rows less the mean held-out score, in standard deviations of the held-out
 /// scores; NaN except for a flow. Far from 0 the test rows called normal are not like the training rows. </param>
@@ -19,7 +20,8 @@ namespace RealNvp.ML.Bench.Anomaly;
 /// <param name="FitSeconds">On one thread, while other fits ran beside it.</param>
 /// <param name="ScoreSeconds">For all test rows.</param>
 internal sealed record Measurement(
-    string Detector, string Set, int Seed, string Key, double Auroc, double Aupr, double TypicalityAuroc, double Shift, int NonFinite,
+    string Detector, string Set, int Seed, string Key, double Auroc, double Aupr, double Recall, double TypicalityAuroc, double Shift,
+        int NonFinite,
         double FitSeconds, double ScoreSeconds)
     : IMeasurement
 {
@@ -39,6 +41,7 @@ internal sealed record Measurement(
         return new Measurement(detector.Name, set, seed, key,
             ranks ? 100 * RankMetrics.Auroc(scores, labels) : double.NaN,
             ranks ? 100 * RankMetrics.AveragePrecision(scores, labels) : double.NaN,
+            ranks ? 100 * RankMetrics.Recall(scores, labels, falseAlarms: 0.01) : double.NaN,
             ranks && run.Calibration is { } calibration ? 100 * RankMetrics.Auroc(Array.ConvertAll(scores, calibration.Typicality), labels)
                 : double.NaN,
             NormalShift(scores, labels, run.Calibration),

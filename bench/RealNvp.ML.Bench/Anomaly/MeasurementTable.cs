@@ -8,10 +8,11 @@ internal static class MeasurementTable
     /// <summary>Writes one line per detector, set and seed.</summary>
     public static void Write(string path, string protocol, IEnumerable<SetResult> results)
     {
-        IEnumerable<string> lines = results.SelectMany(result => result.Flow.Concat(result.Pca))
+        IEnumerable<string> lines = results.SelectMany(result => result.Runs.Values.SelectMany(runs => runs))
             .Select(run => string.Create(CultureInfo.InvariantCulture,
-            $"{protocol},{run.Set},{run.Seed},{run.Detector},{run.Auroc:F4},{run.Aupr:F4},{run.NonFinite},"
-                + $"{run.FitSeconds:F3},{run.ScoreSeconds:F3}"));
-        File.WriteAllLines(path, ["protocol,set,seed,detector,auroc,aupr,rows_without_finite_score,fit_seconds,score_seconds", .. lines]);
+                $"{protocol},{run.Set},{run.Seed},{run.Detector},{run.Auroc:F4},{run.Aupr:F4},{run.Recall:F4},"
+                    + $"{run.NonFinite},{run.FitSeconds:F3},{run.ScoreSeconds:F3}"));
+        File.WriteAllLines(path,
+            ["protocol,set,seed,detector,auroc,aupr,recall_at_1_percent,rows_without_finite_score,fit_seconds,score_seconds", .. lines]);
     }
 }

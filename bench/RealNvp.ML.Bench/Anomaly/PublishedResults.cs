@@ -7,7 +7,7 @@ internal sealed class PublishedResults
 {
     /// <summary>The algorithms that tables show, with the names that readers know them by.</summary>
     public static readonly IReadOnlyList<(string Algorithm, string Name)> Shown =
-        [("KNN", "kNN"), ("DTE-NP", "DTE-NP"), ("LOF", "LOF"), ("IForest", "IForest"), ("PCA", "PCA"), ("OCSVM", "OCSVM")];
+        [("kNN", "kNN"), ("DTE-NP", "DTE-NP"), ("LOF", "LOF"), ("IForest", "IForest"), ("GMM", "GMM"), ("PCA", "PCA"), ("OCSVM", "OCSVM")];
 
     /// <summary>Nothing is known.</summary>
     public static readonly PublishedResults None = new([]);
@@ -24,14 +24,14 @@ internal sealed class PublishedResults
         {
             string[] cells = line.Split(',');
             if (cells.Length >= 5 && cells[0] == protocol)
-                values[(cells[3], cells[2], cells[1])] = double.Parse(cells[4], CultureInfo.InvariantCulture);
+                values[(cells[3], cells[2].ToUpperInvariant(), cells[1])] = double.Parse(cells[4], CultureInfo.InvariantCulture);
         }
         return new PublishedResults(values);
     }
 
-    /// <summary>One result, or null where it was not published.</summary>
+    /// <summary>One result, whatever the case of the algorithm's letters, or null where it was not published.</summary>
     public double? Value(string metric, string algorithm, string set)
-        => _values.TryGetValue((metric, algorithm, set), out double value) ? value : null;
+        => _values.TryGetValue((metric, algorithm.ToUpperInvariant(), set), out double value) ? value : null;
 
     /// <summary>The mean over sets, or null where one of them is missing: means over different sets do not compare.</summary>
     public double? Mean(string metric, string algorithm, IReadOnlyCollection<string> sets)

@@ -12,7 +12,7 @@ namespace RealNvp.ML.Bench.Anomaly;
 /// The rank is half the features and at most ML.NET's default of 20. With all of them nothing is left over: scores are rounding errors,
 /// some of them NaN.
 /// </remarks>
-internal sealed class RandomizedPcaDetector : Detector
+internal sealed class RandomizedPcaDetector : MlNetDetector
 {
     private const int MaxRank = 20;
 

@@ -2,11 +2,13 @@ namespace RealNvp.ML.Bench.Anomaly;
 
 /// <summary>All seeds of a set.</summary>
 /// <param name="Set">Its name.</param>
-/// <param name="Flow">The flow's measurements, one per seed.</param>
-/// <param name="Pca">The baseline's, of the same splits.</param>
+/// <param name="Runs">By detector, of the same splits: one measurement per seed.</param>
 /// <param name="Diagnosis">What its training rows are like.</param>
-internal sealed record SetResult(string Set, IReadOnlyList<Measurement> Flow, IReadOnlyList<Measurement> Pca, Diagnosis Diagnosis)
+internal sealed record SetResult(string Set, IReadOnlyDictionary<string, IReadOnlyList<Measurement>> Runs, Diagnosis Diagnosis)
 {
+    /// <summary>The flow's.</summary>
+    public IReadOnlyList<Measurement> Flow => Runs[FlowDetector.FileName];
+
     /// <summary>Test rows to which the flow gave no finite score, over all seeds.</summary>
     public int NonFinite => Flow.Sum(measurement => measurement.NonFinite);
 
