@@ -288,6 +288,14 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
         => new(_host, Model, _runtime, latentColumnName ?? _columns.Latent, outputColumnName ?? (asImages ? "Image" : _columns.Features),
             temperature, asImages, _batchSize);
 
+    /// <summary>A monitor of whether what is scored is still like the rows that calibrated the flow.</summary>
+    /// <param name="falseAlarmRate">The chance that it ever speaks up without cause, above 0 and below 1.</param>
+    /// <param name="window">Rows that are looked at together, at least 20.</param>
+    /// <exception cref="InvalidOperationException">The flow was not calibrated.</exception>
+    public DriftMonitor CreateDriftMonitor(double falseAlarmRate = 0.01, int window = 500) => Model.Calibration.Count > 0
+        ? new(Model.Calibration.Count, falseAlarmRate, window)
+        : throw new InvalidOperationException("The flow has no calibration rows to compare with: train it with a CalibrationFraction.");
+
     /// <summary>
     /// Writes the density graph with score, label and p-value to an ONNX file, after this very graph has given the trained flow's results
     /// on the stored probe rows; the errors are added to the file's metadata. The graph's input <c>Threshold</c> defaults to <see

@@ -103,6 +103,12 @@ namespace RealNvp.ML.Transforms.MlNet
         /// <summary>The environment that <c>mlContext.Data</c> works in.</summary>
         public static IHostEnvironment EnvironmentOf(DataOperationsCatalog catalog) => CatalogEnvironment(catalog);
 
+        /// <summary>The transforms of the MLContext that a catalog such as <c>mlContext.AnomalyDetection</c> is of.</summary>
+        public static TransformsCatalog TransformsOf(TrainCatalogBase catalog) => NewTransforms(EnvironmentOf(catalog));
+
+        [UnsafeAccessor(UnsafeAccessorKind.Constructor)]
+        private static extern TransformsCatalog NewTransforms(IHostEnvironment environment);
+
         /// <summary>The GPU that the MLContext behind <paramref name="environment"/> was set to, or null for CPU.</summary>
         [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "get_GpuDeviceId")]
         public static extern int? GpuDeviceId([UnsafeAccessorType(EnvironmentType)] object environment);
