@@ -162,6 +162,34 @@ public sealed class CoresTests : IDisposable
     }
 
     [Fact]
+    public void Readers_that_keep_the_cores_busy_by_themselves_get_hardly_a_helper()
+    {
+        RealNvpCores.Max = 2;
+        using var map = new SlowMap();
+        IDataView view = map.Transform(_ml.Data.LoadFromEnumerable(Numbers(2000)));
+        var failures = new ConcurrentQueue<Exception>();
+        Thread[] readers = [.. Enumerable.Range(0, 4).Select(_ => new Thread(() =>
+        {
+            try
+            {
+                Assert.Equal(Numbers(2000).Select(row => 2 * row.Number), view.GetColumn<int>("Twice"));
+            }
+            catch (Exception e)
+            {
+                failures.Enqueue(e);
+            }
+        }))];
+        foreach (Thread reader in readers)
+            reader.Start();
+        foreach (Thread reader in readers)
+            reader.Join();
+        Assert.Empty(failures);
+        int byReaders = map.Threads.Count(readers.Select(reader => reader.ManagedThreadId).Contains);
+        Assert.InRange(map.Threads.Count - byReaders, 0, map.Threads.Count / 8);
+        Assert.InRange(map.MostAtOnce, 2, 5);
+    }
+
+    [Fact]
     public void One_core_computes_on_the_readers_thread_and_reads_one_batch_ahead()
     {
         RealNvpCores.Max = 1;

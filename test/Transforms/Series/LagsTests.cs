@@ -94,6 +94,22 @@ public sealed class LagsTests
     }
 
     [Fact]
+    public void Rows_stay_in_order_for_a_reader_that_would_have_them_shuffled()
+    {
+        IDataView source = _ml.Data.Cache(Load(Reading.Many(100)));
+        Assert.True(source.CanShuffle);
+        IDataView view = _ml.Transforms.Lags("Before", ["Heat"], [1]).Fit(source).Transform(source);
+        using DataViewRowCursor cursor = view.GetRowCursor(view.Schema, new Random(1));
+        ValueGetter<int> getter = cursor.GetGetter<int>(view.Schema["Id"]);
+        for (int row = 1; cursor.MoveNext(); row++)
+        {
+            int id = 0;
+            getter(ref id);
+            Assert.Equal(row, id);
+        }
+    }
+
+    [Fact]
     public void Rows_are_skipped_too_where_only_other_columns_are_read()
     {
         IDataView view = Lags(Reading.Many(50), ["Heat"], [5], "Machine");
