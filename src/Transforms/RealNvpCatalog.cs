@@ -16,7 +16,8 @@ public static class RealNvpCatalog
     /// <param name="featureColumnName">The input: known-size vector of <see cref="float"/>.</param>
     /// <param name="columns">The names of the added columns, for several flows in one pipeline; null for ML.NET's.</param>
     /// <param name="batchSize">
-    /// Rows per batch, null chooses: a source whose rows come slowly may want fewer, for a batch is read ahead.
+    /// Rows per batch, null chooses: a source whose rows come slowly may want fewer, for a batch is read ahead. Below 256 no more than this
+    /// one batch is.
     /// </param>
     /// <example>
     /// <code>

@@ -37,9 +37,10 @@ namespace RealNvp.ML.Transforms;
 /// | `Contributions` | Vector of Single | Where named in <see cref="RealNvpColumns"/>: what each feature adds to the score. |
 /// | `Latent` | Vector of Single | The row in latent space, where training rows are standard normal. Not for a mixture of flows. |
 ///
-/// Only what a reader asks for is computed. Cursors read ahead by one batch. Transformers may be used by many threads at once; a
-/// `PredictionEngine`, as always, by one. Disposing an engine disposes the transformer too, unless it was made with
-/// `OwnsTransformer = false`.
+/// Only what a reader asks for is computed. Cursors read ahead by one batch, and where a reader goes on by several, which idle cores
+/// compute side by side (<see cref="RealNvpCores"/>); rows come in order, and an error of the source comes at its row. Transformers may be
+/// used by many threads at once; a `PredictionEngine`, as always, by one. Disposing an engine disposes the transformer too, unless it was
+/// made with `OwnsTransformer = false`.
 /// ]]></format>
 /// </remarks>
 /// <example>
@@ -76,7 +77,7 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
 
     /// <summary>A transformer that shares sessions which are there already.</summary>
     internal RealNvpTransformer(IHost host, FlowModel model, FlowRuntime others, RealNvpColumns columns)
-        : this(host.Register(LoaderSignature), model, others, columns, model.Calibration.Threshold, FlowRuntime.DefaultBatchSize) { }
+        : this(host.Register(LoaderSignature), model, others, columns, model.Calibration.Threshold, batchSize: null) { }
 
     /// <param name="host">Says which GPU to use, and takes messages.</param>
     /// <param name="model">The flow.</param>

@@ -53,6 +53,33 @@ public sealed class ReadmeSnippets : IDisposable
     }
 
     [Fact]
+    public void Series()
+    {
+        var mlContext = new MLContext(seed: 1);
+        var random = new Random(1);
+        var load = new double[2];
+        IDataView readings = mlContext.Data.LoadFromEnumerable(Enumerable.Range(0, 1200).Select(i =>
+        {
+            int machine = i % 2;
+            load[machine] = 0.9 * load[machine] + random.NextDouble() - 0.5;
+            return new MachineReading
+            {
+                Machine = $"machine {machine}", Temperature = (float)(60 + 5 * load[machine]), Pressure = (float)(2 + load[machine]),
+            };
+        }).ToArray());
+
+        // docs/series.md
+        var pipeline = mlContext.Transforms.Lags("Before", ["Temperature", "Pressure"], lags: [1, 2, 3], groupColumnName: "Machine")
+            .Append(mlContext.Transforms.Concatenate("Features", "Temperature", "Pressure", "Before"))
+            .Append(mlContext.AnomalyDetection.Trainers.RealNvp(new() { Steps = 200 }));
+        using var model = pipeline.Fit(readings);
+        IDataView scored = model.Transform(readings); // without the first three rows of each machine
+
+        Assert.Equal(1200 - 2 * 3, scored.GetColumn<float>("Score").Count());
+        Assert.Equal("Before.Temperature-1", model.LastTransformer.Model.Metadata.FeatureNames[2]);
+    }
+
+    [Fact]
     public void Long_runs()
     {
         using var inFolder = new CurrentFolder(_folder);
@@ -244,6 +271,13 @@ public sealed class ReadmeSnippets : IDisposable
         public float Score { get; set; }
         public float PValue { get; set; }
         public bool PredictedLabel { get; set; }
+    }
+
+    private sealed class MachineReading
+    {
+        public string Machine { get; set; } = "";
+        public float Temperature { get; set; }
+        public float Pressure { get; set; }
     }
 
     private sealed class Picture

@@ -4,16 +4,21 @@ using RealNvp.ML.Tests.Eng;
 namespace RealNvp.ML.Tests.Samples;
 
 /// <summary>
-/// What the README says in C# is compiled and run: every block stands, line for line, in ReadmeSnippets.cs, whose methods are tests.
+/// What the README and docs say in C# is compiled and run: every block stands, line for line, in ReadmeSnippets.cs, whose methods are
+/// tests.
 /// </summary>
 public sealed class ReadmeTests
 {
     private static readonly string s_snippets =
         Trimmed(File.ReadAllText(Path.Combine(Repository.Root, "test", "Samples", "ReadmeSnippets.cs")));
 
-    public static IEnumerable<TheoryDataRow<string>> Blocks => Regex.Matches(Readme.Text, "```csharp\n(.*?)```", RegexOptions.Singleline)
-        .Select(match => new TheoryDataRow<string>(match.Groups[1].Value) { TestDisplayName = "README: "
-        + match.Groups[1].Value.Split('\n')[0] });
+    public static IEnumerable<TheoryDataRow<string>> Blocks
+        => from path in Directory.GetFiles(Path.Combine(Repository.Root, "docs"), "*.md", SearchOption.AllDirectories)
+               .Append(Path.Combine(Repository.Root, "README.md"))
+           from Match match in Regex.Matches(
+               File.ReadAllText(path).ReplaceLineEndings("\n"), "```csharp\n(.*?)```", RegexOptions.Singleline)
+           let block = match.Groups[1].Value
+           select new TheoryDataRow<string>(block) { TestDisplayName = $"{Path.GetFileName(path)}: {block.Split('\n')[0]}" };
 
     [Theory]
     [MemberData(nameof(Blocks))]

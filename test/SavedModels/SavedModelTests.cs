@@ -47,6 +47,7 @@ public sealed class SavedModelTests
     public void Write_saved_models()
     {
         Write("pipeline-1.zip", new());
+        Write("lags-1.zip", new());
         Write("mixture-1.rnvp", new() { Members = 2, Table = new() { Mixing = FeatureMixing.Permutation, BatchNorm = true } });
         var density = RealNvpTrainer.Options.ForDensity();
         density.Table = density.Table with { Couplings = 4, BatchNorm = true, WeightNorm = true };
@@ -63,9 +64,10 @@ public sealed class SavedModelTests
         float[][] rows = [.. options.Image is null ? Measurements(300) : Pictures(200)];
         IDataView data = View(file, rows);
         IEstimator<ITransformer> trainer = _ml.AnomalyDetection.Trainers.RealNvp(options);
-        ITransformer fitted = (IsPipeline(file)
-            ? _ml.Transforms.Concatenate("Features", "A", "B", "C", "D").Append(trainer)
-            : trainer).Fit(data);
+        ITransformer fitted = (!IsPipeline(file) ? trainer : file.StartsWith("lags")
+            ? _ml.Transforms.Lags("Before", ["A", "B"], [1, 2]).Append(_ml.Transforms.Concatenate("Features", "A", "B", "Before"))
+                .Append(trainer)
+            : _ml.Transforms.Concatenate("Features", "A", "B", "C", "D").Append(trainer)).Fit(data);
         if (IsPipeline(file)) _ml.Model.Save(fitted, data.Schema, PathOf(file));
         else fitted.FindRealNvp().Model.Save(PathOf(file));
         File.WriteAllText(PathOf(file) + ".json", JsonSerializer.Serialize(Run(file, rows[..5])));

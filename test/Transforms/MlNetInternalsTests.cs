@@ -48,7 +48,8 @@ public class MlNetInternalsTests
     {
         object[] attributes = [.. typeof(RealNvpTransformer).Assembly.GetCustomAttributes(false)
             .Where(attribute => attribute.GetType().Name == "LoadableClassAttribute")];
-        Assert.Equal(3, attributes.Length); // the runtime drops them silently without access to ML.NET's internals
-        Assert.True(RealNvpTransformer.LoaderSignature.Length <= 24 && RealNvpSampler.LoaderSignature.Length <= 24);
+        Assert.Equal(4, attributes.Length); // the runtime drops them silently without access to ML.NET's internals
+        Assert.True(RealNvpTransformer.LoaderSignature.Length <= 24 && RealNvpSampler.LoaderSignature.Length <= 24
+            && LagsTransformer.LoaderSignature.Length <= 24);
     }
 }

@@ -9,16 +9,19 @@ using RealNvp.ML.Transforms.Onnx;
 
 namespace RealNvp.ML.Bench.Scoring;
 
-/// <summary>How scoring grows with the cores it may use: one cursor per core, beside ONNX Runtime's two ways to use as many.</summary>
+/// <summary>
+/// How scoring grows with the cores it may use: through one cursor and through one per core, beside ONNX Runtime's two ways to use as many.
+/// </summary>
 internal sealed class ScoringByCores(BenchmarkContext context)
 {
+    private const string One = "RealNvpTransformer.Transform, one cursor";
     private const string Cursors = "RealNvpTransformer.Transform, a cursor per core";
     private const string Calls = "raw ONNX Runtime, a call per core";
     private const string Threads = "raw ONNX Runtime, all cores in one call";
-    private const int Batch = FlowRuntime.DefaultBatchSize, LargeBatch = 16 * Batch, Rows = 40 * Batch;
+    private const int Batch = FlowRuntime.DefaultBatchSize, LargeBatch = 16 * Batch, Rows = 400 * Batch;
     private const int Rounds = 5, DefaultSeconds = 60;
 
-    private static readonly string[] s_ways = [Cursors, Calls, Threads];
+    private static readonly string[] s_ways = [One, Cursors, Calls, Threads];
 
     /// <summary>Measures, and adds what was found.</summary>
     /// <param name="counts">The numbers of cores.</param>
@@ -30,8 +33,9 @@ internal sealed class ScoringByCores(BenchmarkContext context)
             throw new BenchmarkFailedException($"--cores is '{string.Join(',', counts)}', but {allowed.Length} cores can be chosen here.");
         double seconds = context.Arguments.Count("--seconds") ?? DefaultSeconds;
         context.Report.Add($"""
-            Threads are kept to so many cores, physical ones before their second threads. A cursor or call per core works in batches of
-            {Batch}, one call on all cores in batches of {LargeBatch}; {Rounds} rounds, medians.
+            Threads are kept to so many cores, physical ones before their second threads, except those that compute for one cursor: they
+            are no more than the cores. A call per core works in batches of {Batch}, one call on all cores in batches of {LargeBatch};
+            {Rounds} rounds, medians.
             """);
         if (counts.Except(measured).ToArray() is { Length: > 0 } missing)
             context.Report.Add($"Left out: {string.Join(", ", missing)} cores, for the machine has {allowed.Length}.");
@@ -57,7 +61,7 @@ internal sealed class ScoringByCores(BenchmarkContext context)
                 context.Progress.Show($"scoring {flow} on {count} cores", round + 1, Rounds + 1);
                 foreach (string way in s_ways)
                 {
-                    double rate = ParallelWork.Rate(cores, slice, ways.Of(way));
+                    double rate = Cores.Limited(way == One ? count : 1, () => ParallelWork.Rate(cores, slice, ways.Of(way)));
                     if (round >= 0)
                         rates[(way, count)][round] = rate;
                 }
@@ -74,7 +78,7 @@ internal sealed class ScoringByCores(BenchmarkContext context)
         if (flow != BenchmarkFlow.Standard)
             return;
         int most = counts[^1];
-        double ours = Rate(Cursors, most), theirs = Math.Max(Rate(Calls, most), Rate(Threads, most));
+        double ours = Math.Max(Rate(One, most), Rate(Cursors, most)), theirs = Math.Max(Rate(Calls, most), Rate(Threads, most));
         string baseline = $"raw ONNX Runtime on as many cores, {most}";
         context.Report.Add(new Figure("scoring.cores.vs_raw_ort", ours, "rows/s", theirs, baseline, ours / theirs));
 
@@ -110,7 +114,8 @@ internal sealed class ScoringByCores(BenchmarkContext context)
             }
             _work = new()
             {
-                [Cursors] = [.. scored.Select(view => (Func<int>)(() => double.IsNaN(ScoredReader.Read(view, Rows)) ? 0 : Rows))],
+                [One] = [Read(scored[0])],
+                [Cursors] = [.. scored.Select(Read)],
                 [Calls] = [.. _runs.Select(run => Work(run, Batch))],
                 [Threads] = [Work(_large, LargeBatch)],
             };
@@ -125,6 +130,8 @@ internal sealed class ScoringByCores(BenchmarkContext context)
             _large.Dispose();
             _transformer.Dispose();
         }
+
+        private static Func<int> Read(IDataView scored) => () => double.IsNaN(ScoredReader.Read(scored, Rows)) ? 0 : Rows;
 
         private static Func<int> Work(OnnxRun run, int batch) => () =>
         {

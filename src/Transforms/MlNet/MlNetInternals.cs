@@ -150,6 +150,21 @@ namespace RealNvp.ML.Transforms.MlNet
         [UnsafeAccessor(UnsafeAccessorKind.StaticMethod, Name = "Create")]
         private static extern SchemaShape CreateShape(SchemaShape? type, DataViewSchema schema);
 
+        // ---- views
+
+        /// <summary>Whether a view, or one that it is made of, is the result of ML.NET's ShuffleRows.</summary>
+        public static bool IsShuffled(IDataView view)
+        {
+            for (IDataView? at = view; at is not null;)
+            {
+                if (at.GetType().Name == "RowShufflingTransformer")
+                    return true;
+                Type? transform = Array.Find(at.GetType().GetInterfaces(), type => type.Name == "IDataTransform");
+                at = transform?.GetProperty("Source")!.GetValue(at) as IDataView;
+            }
+            return false;
+        }
+
         // ---- conversion to ONNX
 
         /// <summary>

@@ -20,6 +20,7 @@ internal sealed class OnnxSession
     /// </exception>
     public OnnxSession(byte[] graph, ExecutionProvider provider, int threads)
     {
+        TakesOneCore = threads == 1 && !provider.IsCuda;
         _session = OnnxLibrary.Call(() =>
         {
             using SessionOptions options = CreateOptions(threads);
@@ -27,6 +28,9 @@ internal sealed class OnnxSession
             return new InferenceSession(graph, options);
         });
     }
+
+    /// <summary>Whether a call runs on the thread that makes it, and on no other.</summary>
+    public bool TakesOneCore { get; }
 
     /// <summary>The options of every session; the caller disposes them.</summary>
     /// <param name="threads">Threads within one call; 0 for all cores.</param>

@@ -1,4 +1,6 @@
 using Microsoft.ML;
+using Microsoft.ML.Data;
+using Microsoft.ML.Transforms.Image;
 
 namespace RealNvp.ML.Transforms.Rows;
 
@@ -44,6 +46,16 @@ internal sealed class ActiveColumns
     /// <summary>The input's columns that must be read: those given out, and those of the computation where something is computed.</summary>
     public IEnumerable<DataViewSchema.Column> Upstream
         => _input.Where(column => _active[column.Index] || (AnyAdded && InputIndex(column) >= 0));
+
+    /// <summary>About how many values of 4 bytes a row holds that is read ahead: what bounds the memory of batches.</summary>
+    public long ValuesPerRow() => 1 + Upstream.Sum(column => column.Type switch
+    {
+        ImageDataViewType { Height: > 0 } image => (long)image.Height * image.Width,
+        ImageDataViewType => 1 << 18, // of unknown size
+        VectorDataViewType { Size: > 0 } vector => vector.Size,
+        VectorDataViewType => 1 << 10,
+        _ => 1,
+    });
 
     /// <summary>Whether a column was asked for.</summary>
     public bool Contains(DataViewSchema.Column column) => _active[InRange(column)];

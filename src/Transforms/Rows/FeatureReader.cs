@@ -3,8 +3,8 @@ using Microsoft.ML.Data;
 
 namespace RealNvp.ML.Transforms.Rows;
 
-/// <summary>Reads a vector column row by row into a matrix.</summary>
-internal sealed class FeatureReader(DataViewRow source, DataViewSchema.Column column, int size, float[] rows)
+/// <summary>Reads a vector column row by row into a matrix, which begins at an offset.</summary>
+internal sealed class FeatureReader(DataViewRow source, DataViewSchema.Column column, int size, float[] rows, int offset = 0)
 {
     private readonly ValueGetter<VBuffer<float>> _getter = source.GetGetter<VBuffer<float>>(column);
     private VBuffer<float> _value;
@@ -15,7 +15,7 @@ internal sealed class FeatureReader(DataViewRow source, DataViewSchema.Column co
         _getter(ref _value);
         if (WrongLength(column, source.Position, _value.Length, size) is { } problem)
             throw new InvalidOperationException(problem);
-        _value.CopyTo(rows.AsSpan(row * size, size));
+        _value.CopyTo(rows.AsSpan(offset + row * size, size));
     }
 
     /// <summary>

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Runtime.ExceptionServices;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 
@@ -5,13 +7,14 @@ namespace RealNvp.ML.Transforms.Rows;
 
 /// <summary>
 /// One batch of rows that were read ahead: the columns that pass through, the inputs and what is computed from them, all in memory of its
-/// own. Computed as a whole at the first read of an added column.
+/// own. Computed as a whole: by a helper where there is one, else at the first read of an added column.
 /// </summary>
 internal sealed class RowBatch : IBatchPosition, IDisposable
 {
     private readonly DataViewRowCursor _source;
     private readonly ActiveColumns _columns;
     private readonly BatchWorker _worker;
+    private readonly BatchHelpers _helpers;
     private readonly ColumnBuffer?[] _buffers; // by column index; none for inputs, which the worker holds
     private readonly ColumnBuffer[] _passed;
     private readonly ValueGetter<DataViewRowId> _idGetter;
@@ -20,13 +23,17 @@ internal sealed class RowBatch : IBatchPosition, IDisposable
     private readonly long[] _batches;
     private int _row = -1;
     private int _count;
-    private bool _computed;
+    private volatile bool _computed; // written last by whoever computes
+    private ExceptionDispatchInfo? _fault;
 
     /// <summary>An empty batch for rows of <paramref name="source"/>, which stays its cursor's.</summary>
-    public RowBatch(RowMap map, int capacity, ActiveColumns columns, DataViewRowCursor source)
+    public RowBatch(
+        RowMap map, int capacity, ActiveColumns columns, DataViewRowCursor source, BatchHelpers helpers, int index)
     {
         _source = source;
         _columns = columns;
+        _helpers = helpers;
+        (Capacity, Index) = (capacity, index);
         _worker = map.CreateWorker(capacity, columns.Added);
         _worker.Open(source, columns.Inputs);
         _buffers = new ColumnBuffer?[columns.Output.Count];
@@ -38,6 +45,30 @@ internal sealed class RowBatch : IBatchPosition, IDisposable
         _positions = new long[capacity];
         _batches = new long[capacity];
     }
+
+    /// <summary>The most rows that it holds.</summary>
+    public int Capacity { get; }
+
+    /// <summary>Its number among the batches of its cursor.</summary>
+    public int Index { get; }
+
+    /// <summary>Whether somebody computes it at the moment. The helpers' own, under their lock.</summary>
+    public bool IsInWork { get; set; }
+
+    /// <summary>Whether an added column was read since the batch was filled.</summary>
+    public bool WasAskedFor { get; private set; }
+
+    /// <summary>What the last reading of the source took.</summary>
+    public TimeSpan ReadingTime { get; private set; }
+
+    /// <summary>What the last computation took.</summary>
+    public TimeSpan ComputingTime { get; private set; }
+
+    /// <summary>Whether there is no row.</summary>
+    public bool IsEmpty => _count == 0;
+
+    /// <summary>Whether the source threw after the rows that are here.</summary>
+    public bool HasFault => _fault is not null;
 
     /// <inheritdoc/>
     public int Row => _row >= 0 ? _row : throw new InvalidOperationException("The cursor stands on no row: call MoveNext first.");
@@ -51,25 +82,37 @@ internal sealed class RowBatch : IBatchPosition, IDisposable
     /// <summary>The source's own batch that the current row is of.</summary>
     public long SourceBatch => _row < 0 ? 0 : _batches[_row];
 
-    /// <summary>Reads the next rows of the source in place of those that are here, and stands before the first of them.</summary>
-    /// <returns>Whether there were as many as asked for: otherwise the source has ended.</returns>
+    /// <summary>
+    /// Reads the next rows of the source in place of those that are here, and stands before the first of them. Where the source throws,
+    /// the rows before are whole, and what it threw waits after them.
+    /// </summary>
+    /// <returns>Whether there were as many as asked for: otherwise the source has ended or has thrown.</returns>
     public bool Read(int most)
     {
-        // until the batch is whole it is empty: an exception from the source leaves no half of one
         Clear();
+        WasAskedFor = false;
+        long start = Stopwatch.GetTimestamp();
         int count = 0;
-        while (count < most && _source.MoveNext())
+        try
         {
-            _positions[count] = _source.Position;
-            _batches[count] = _source.Batch;
-            _idGetter(ref _ids[count]);
-            _worker.Take(count, _ids[count]);
-            foreach (ColumnBuffer buffer in _passed)
-                buffer.Take(count);
-            count++;
+            for (; count < most && _source.MoveNext(); count++)
+                Take(count);
         }
+        catch (Exception e)
+        {
+            _fault = ExceptionDispatchInfo.Capture(e);
+        }
+        ReadingTime = Stopwatch.GetElapsedTime(start);
         _count = count;
         return count == most;
+    }
+
+    /// <summary>What the source threw after the rows that are here, once.</summary>
+    public ExceptionDispatchInfo? TakeFault()
+    {
+        ExceptionDispatchInfo? fault = _fault;
+        _fault = null;
+        return fault;
     }
 
     /// <summary>Goes on to the next row of the batch; after the last one the batch is empty.</summary>
@@ -88,12 +131,19 @@ internal sealed class RowBatch : IBatchPosition, IDisposable
     public int Computed()
     {
         int row = Row;
+        WasAskedFor = true;
         if (!_computed)
-        {
-            _worker.Run(_count);
-            _computed = true;
-        }
+            ComputeHere();
         return row;
+    }
+
+    /// <summary>Computes the rows that are here, on any thread, one at a time.</summary>
+    public void Compute()
+    {
+        long start = Stopwatch.GetTimestamp();
+        _worker.Run(_count);
+        ComputingTime = Stopwatch.GetElapsedTime(start);
+        _computed = true;
     }
 
     /// <summary>A getter of the current row's value in a column that was asked for.</summary>
@@ -112,5 +162,35 @@ internal sealed class RowBatch : IBatchPosition, IDisposable
         _worker.Dispose();
     }
 
-    private void Clear() => (_row, _count, _computed) = (-1, 0, false);
+    private void ComputeHere()
+    {
+        _helpers.Finish(this);
+        if (_computed)
+            return;
+        RealNvpCores.Enter();
+        try
+        {
+            Compute();
+        }
+        finally
+        {
+            RealNvpCores.Leave();
+        }
+    }
+
+    private void Take(int row)
+    {
+        _positions[row] = _source.Position;
+        _batches[row] = _source.Batch;
+        _idGetter(ref _ids[row]);
+        _worker.Take(row, _ids[row]);
+        foreach (ColumnBuffer buffer in _passed)
+            buffer.Take(row);
+    }
+
+    private void Clear()
+    {
+        _helpers.Withdraw(this);
+        (_row, _count, _computed) = (-1, 0, false);
+    }
 }

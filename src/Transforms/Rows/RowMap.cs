@@ -9,15 +9,12 @@ namespace RealNvp.ML.Transforms.Rows;
 /// </summary>
 /// <remarks>
 /// This room is the one engine of rows: <see cref="RowView"/> makes a view of a map and a source, <see cref="BatchCursor"/> reads ahead and
-/// computes batch by batch, <see cref="InPlaceCursor"/> computes the row where it stands. It knows nothing of flows.
+/// has batches computed on idle cores, <see cref="InPlaceCursor"/> computes the row where it stands. It knows nothing of flows.
 /// </remarks>
 internal abstract class RowMap
 {
-    /// <summary>Rows per batch of a cursor; null: row by row as they are read, and nothing is read ahead.</summary>
-    public virtual int? RowsPerBatch => null;
-
-    /// <summary>Rows of a cursor's first batch: few, so that a reader of a few rows does not wait for many.</summary>
-    public virtual int FirstBatch => 16;
+    /// <summary>The batches of a cursor; null: row by row as they are read, and nothing is read ahead.</summary>
+    public virtual BatchPlan? Batches => null;
 
     /// <summary>The columns that are read, in the order that workers take them.</summary>
     /// <exception cref="ArgumentOutOfRangeException">One is missing or of another type.</exception>

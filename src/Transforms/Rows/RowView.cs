@@ -38,8 +38,8 @@ internal sealed class RowView(RowMap map, IDataView source) : IDataView
     {
         try
         {
-            return columns.AnyAdded && map.RowsPerBatch is { } capacity
-                ? new BatchCursor(map, capacity, columns, cursor)
+            return columns.AnyAdded && map.Batches is { } plan
+                ? new BatchCursor(map, plan, columns, cursor)
                 : new InPlaceCursor(map, columns, cursor);
         }
         catch

@@ -13,14 +13,14 @@ internal sealed class DrawingMap(FlowRuntime runtime, FlowModel model, string ou
     float temperature, int? batchSize, LevelImage? images, int seed)
     : SamplingMap(runtime, model, outputColumnName, temperature, batchSize, images)
 {
-    /// <summary>A whole batch: the noise is at hand, and the same rows stand in the same batches for every number of cursors.</summary>
-    public override int FirstBatch => RowsPerBatch!.Value;
+    /// <summary>All of one size: the noise is at hand, and the same rows stand in the same batches for every number of cursors.</summary>
+    public override BatchPlan? Batches => base.Batches! with { First = RowsPerBatch, Most = RowsPerBatch };
 
     /// <summary>A view of the first <paramref name="count"/> rows, made while they are read: the same ones in every enumeration.</summary>
     public IDataView Draw(long count)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
-        return Transform(new RowNumbers(count, () => RowsPerBatch!.Value));
+        return Transform(new RowNumbers(count, () => RowsPerBatch));
     }
 
     /// <inheritdoc/>

@@ -21,8 +21,12 @@ internal abstract class SamplingMap(
     /// <summary>The flow.</summary>
     protected FlowModel Model => model;
 
+    /// <summary>Rows per batch where no more are wanted.</summary>
+    protected int RowsPerBatch => runtime.RowsPerBatch(batchSize);
+
     /// <inheritdoc/>
-    public override int? RowsPerBatch => runtime.RowsPerBatch(batchSize);
+    public override BatchPlan? Batches => new(First: 16, RowsPerBatch, runtime.MostRowsPerBatch(batchSize),
+        FlowRuntime.RunsSideBySide(runtime.Sampling, batchSize));
 
     /// <inheritdoc/>
     public override DataViewSchema.DetachedColumn[] AddedColumns(DataViewSchema input)

@@ -15,7 +15,8 @@ internal sealed class DensityMap(FlowRuntime runtime, FlowModel model, RealNvpCo
     private readonly DensityColumn[] _added = [.. DensityColumn.Of(columns, hasLatent: !model.IsMixture)];
 
     /// <inheritdoc/>
-    public override int? RowsPerBatch => runtime.RowsPerBatch(batchSize);
+    public override BatchPlan? Batches => new(First: 16, runtime.RowsPerBatch(batchSize), runtime.MostRowsPerBatch(batchSize),
+        FlowRuntime.RunsSideBySide(runtime.Density, batchSize));
 
     /// <inheritdoc/>
     public override DataViewSchema.Column[] FindInputs(DataViewSchema schema)

@@ -1,0 +1,147 @@
+using System.Collections.Immutable;
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using RealNvp.ML.Transforms.MlNet;
+using RealNvp.ML.Transforms.Rows;
+
+namespace RealNvp.ML.Transforms.Series;
+
+/// <summary>What <see cref="LagsTransformer"/> does, as data.</summary>
+/// <param name="Output">The column that is added.</param>
+/// <param name="Inputs">The columns whose earlier values it holds.</param>
+/// <param name="Lags">How many rows before, in the order of the slots.</param>
+/// <param name="Group">The column that tells series apart, or null where all rows are one.</param>
+/// <param name="FirstRows">What becomes of rows with too few before them.</param>
+internal sealed record LagSettings(
+    string Output, ImmutableArray<string> Inputs, ImmutableArray<int> Lags, string? Group, LagsOfFirstRows FirstRows)
+{
+    /// <summary>The largest lag: as many rows of each group are remembered.</summary>
+    public const int MaxLag = 1 << 16;
+
+    private const string ExpectedInput = "Single, or a vector of Single of known size";
+    private const string ExpectedGroup = "text, a key, a whole number, Boolean or a date";
+
+    /// <summary>The largest lag.</summary>
+    public int Depth => Lags.Max();
+
+    /// <summary>This, after names and lags were looked at.</summary>
+    /// <exception cref="ArgumentException">
+    /// A name is empty or repeated, there is no input or no lag, or a lag is not positive, too large or repeated.
+    /// </exception>
+    public LagSettings Checked()
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(Output, "outputColumnName");
+        if (Group is not null)
+            ArgumentException.ThrowIfNullOrWhiteSpace(Group, "groupColumnName");
+        if (Inputs.Length == 0 || Inputs.Any(string.IsNullOrWhiteSpace) || Inputs.Distinct().Count() < Inputs.Length)
+        {
+            throw new ArgumentException($"The input columns are {List(Inputs)}. Expected: one name or more, each once.",
+                "inputColumnNames");
+        }
+        if (Lags.Length == 0 || Lags.Any(lag => lag is < 1 or > MaxLag) || Lags.Distinct().Count() < Lags.Length)
+        {
+            throw new ArgumentException(
+                $"The lags are {List(Lags)}. Expected: one number or more, each once, from 1 (the row before) to {MaxLag:N0}.", "lags");
+        }
+        if (!Enum.IsDefined(FirstRows))
+            throw new ArgumentOutOfRangeException("firstRows", FirstRows, "Expected: Skip or NaN.");
+        return this;
+    }
+
+    /// <summary>The input columns of a schema.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">One is missing or of another type.</exception>
+    public DataViewSchema.Column[] FindInputs(DataViewSchema schema) => [.. Inputs.Select(name => InputColumn.Find(
+        schema, name, ExpectedInput, type => InputProblem((type as VectorDataViewType)?.ItemType ?? type,
+            isVector: type is VectorDataViewType, isSized: type is VectorDataViewType { Size: > 0 }, isKey: type is KeyDataViewType)))];
+
+    /// <summary>The group column of a schema; null where there is to be none.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is missing or of another type.</exception>
+    public DataViewSchema.Column? FindGroup(DataViewSchema schema) => Group is null ? null
+        : InputColumn.Find(schema, Group, ExpectedGroup, type => GroupReader.Supports(type) ? null : $"is {type}");
+
+    /// <summary>The added column: how wide it is, and what its slots are called.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">A column is missing or of another type.</exception>
+    public DataViewSchema.DetachedColumn Added(DataViewSchema schema)
+    {
+        string[] names = [.. FindInputs(schema).SelectMany(Names)];
+        FindGroup(schema);
+        ImmutableArray<string> slots = [.. Lags.SelectMany(lag => names.Select(name => $"{name}-{lag}"))];
+        return new(Output, new VectorDataViewType(NumberDataViewType.Single, slots.Length), SlotNames.Of(slots));
+    }
+
+    /// <summary>The same as far as a schema shape, which knows no sizes, can tell.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">A column is missing or of another type.</exception>
+    public DataViewSchema.DetachedColumn Added(SchemaShape shape)
+    {
+        foreach (string name in Inputs)
+        {
+            InputColumn.Find(shape, name, ExpectedInput, column => InputProblem(column.ItemType,
+                isVector: column.Kind != SchemaShape.Column.VectorKind.Scalar,
+                isSized: column.Kind == SchemaShape.Column.VectorKind.Vector, column.IsKey));
+        }
+        if (Group is not null)
+        {
+            InputColumn.Find(shape, Group, ExpectedGroup, column => column.Kind != SchemaShape.Column.VectorKind.Scalar
+                ? $"is a vector of {column.ItemType}" : GroupReader.Supports(column.ItemType) ? null : $"is {column.ItemType}");
+        }
+        return new(Output, new VectorDataViewType(NumberDataViewType.Single, 1), SlotNames.Of(["name"]));
+    }
+
+    /// <summary>Writes this into a model's stream.</summary>
+    public void Save(BinaryWriter writer)
+    {
+        writer.Write(Output);
+        writer.Write(Group ?? "");
+        writer.Write((int)FirstRows);
+        writer.Write(Inputs.Length);
+        foreach (string input in Inputs)
+            writer.Write(input);
+        writer.Write(Lags.Length);
+        foreach (int lag in Lags)
+            writer.Write(lag);
+    }
+
+    /// <summary>Reads what <see cref="Save"/> wrote.</summary>
+    /// <exception cref="ArgumentException">It did not write this.</exception>
+    public static LagSettings Load(BinaryReader reader)
+    {
+        string output = reader.ReadString(), group = reader.ReadString();
+        var firstRows = (LagsOfFirstRows)reader.ReadInt32();
+        // read one by one: a damaged count ends at the end of the stream, before memory is taken for it
+        var inputs = ImmutableArray.CreateBuilder<string>();
+        for (int left = reader.ReadInt32(); left > 0; left--)
+            inputs.Add(reader.ReadString());
+        var lags = ImmutableArray.CreateBuilder<int>();
+        for (int left = reader.ReadInt32(); left > 0; left--)
+            lags.Add(reader.ReadInt32());
+        return new LagSettings(output, inputs.ToImmutable(), lags.ToImmutable(), group.Length == 0 ? null : group, firstRows).Checked();
+    }
+
+    private static string? InputProblem(DataViewType item, bool isVector, bool isSized, bool isKey)
+    {
+        string found = isVector ? $"is a vector of {item}" : $"is {item}";
+        if (isKey)
+            return "is a key (Conversion.MapKeyToVector makes numbers of it)";
+        if (item is TextDataViewType)
+            return found + " (Categorical.OneHotEncoding makes numbers of categories)";
+        if (item != NumberDataViewType.Single)
+            return found + " (Conversion.ConvertType converts)";
+        return isVector && !isSized
+            ? found + " of unknown size (the attribute [VectorType(N)], or the ColumnType of a SchemaDefinition, tells it)"
+            : null;
+    }
+
+    private static IEnumerable<string> Names(DataViewSchema.Column column)
+    {
+        if (column.Type is not VectorDataViewType { Size: var size })
+            return [column.Name];
+        VBuffer<ReadOnlyMemory<char>> slots = default;
+        if (column.HasSlotNames())
+            column.GetSlotNames(ref slots);
+        return [.. Enumerable.Range(0, size).Select(i => slots.Length == size && slots.GetItemOrDefault(i) is { Length: > 0 } name
+            ? name.ToString()
+            : $"{column.Name}[{i}]")];
+    }
+
+    private static string List<T>(ImmutableArray<T> values) => values.IsEmpty ? "none" : string.Join(", ", values);
+}
