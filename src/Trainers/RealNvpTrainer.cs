@@ -88,8 +88,9 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
         void Tell(string message) => channel.Info(MessageSensitivity.None, message);
         var clock = Stopwatch.StartNew();
         DataViewSchema.Column column = FeatureColumn.Find(input.Schema, _options.Columns.Features);
+        DataViewSchema.Column? condition = _options.ConditionColumnName is { } name ? FeatureColumn.Find(input.Schema, name) : null;
         OnnxLibrary.Require(); // needed at the end, and better missed before the training than after it
-        RunSettings settings = _options.Resolve(column, validation, _host, Warn);
+        RunSettings settings = _options.Resolve(column, condition, validation, _host, Warn);
         FlowShape shape = settings.Design.Shape;
         using CheckpointFolder? folder = settings.CheckpointFolder is { } path ? new CheckpointFolder(path) : null;
         if (!settings.Resumes)
@@ -100,8 +101,9 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
 
         using TrainingData data = new TrainingDataReader(settings.Rows, settings.Design, Warn).Read(input);
         TrainingPlan plan = settings.Plan(data.TrainingCount);
-        int calibrationRows = data.Calibration.Length / shape.Size;
-        Tell($"Training on {data.TrainingCount} rows of {shape} values{(data.IsStreamed ? ", streamed" : "")}, "
+        int calibrationRows = data.Calibration.Length / settings.Design.RowSize;
+        string given = settings.Design.Condition is { } known ? $" given {known.Size}" : "";
+        Tell($"Training on {data.TrainingCount} rows of {shape} values{given}{(data.IsStreamed ? ", streamed" : "")}, "
             + $"{data.Validation?.Count ?? 0} for validation, {calibrationRows} for calibration; {settings.Members} x {plan.Steps} steps "
             + $"of {plan.BatchSize} rows on {settings.Device}.");
         using var run = new TrainingRun(settings, plan, data, folder, channel);

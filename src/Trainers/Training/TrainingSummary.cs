@@ -20,7 +20,7 @@ internal static class TrainingSummary
             {
                 ["rows"] = data.TrainingCount,
                 ["validation_rows"] = data.Validation?.Count ?? 0,
-                ["calibration_rows"] = data.Calibration.Length / data.Facts.Mean.Length,
+                ["calibration_rows"] = data.Calibration.Length / settings.Design.RowSize,
                 ["skipped_rows"] = data.Skipped,
                 ["batch_size"] = plan.BatchSize,
                 ["noise"] = plan.Noise,
