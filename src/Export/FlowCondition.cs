@@ -9,8 +9,8 @@ namespace RealNvp.ML.Export;
 /// </summary>
 /// <remarks>
 /// A net reads u + asinh(x - u) with x = (c - mean) / standard deviation, and u = x held within +-10: linear there, and far out slow, so
-/// that a condition unlike all others does not drive the nets to extremes. Where conditions may be unknown it also reads one indicator for each
-/// value, 1 where the value is NaN; the value itself then counts as its mean.
+/// that a condition unlike all others does not drive the nets to extremes. Where conditions may be unknown it also reads one indicator for
+/// each value, 1 where the value is NaN; the value itself then counts as its mean.
 /// </remarks>
 public sealed class FlowCondition
 {

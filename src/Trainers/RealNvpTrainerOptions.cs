@@ -28,15 +28,15 @@ public sealed partial class RealNvpTrainer
         public string FeatureColumnName = "Features";
 
         /// <summary>
-        /// The condition column, a known-size vector of <see cref="float"/>: the flow then is p(features | condition), and all that it says of
-        /// a row is said given the row's condition. For tables. Null, the default, for none.
+        /// The condition column, a known-size vector of <see cref="float"/>: the flow then is p(features | condition), and all that it says
+        /// of a row is said given the row's condition. For tables. Null, the default, for none.
         /// </summary>
         public string? ConditionColumnName;
 
         /// <summary>
-        /// The share of the rows of each batch whose whole condition is taken away in training, from 0, the default, to below 1. Above 0 NaN
-        /// in a condition stands for a value that is not known, in training and in scoring, and one flow gives p(features | condition) and,
-        /// where all is NaN, p(features); 0.2 is a usual share. With 0 a NaN condition is as a NaN feature.
+        /// The share of the rows of each batch whose whole condition is taken away in training, from 0, the default, to below 1. Above 0
+        /// NaN in a condition stands for a value that is not known, in training and in scoring, and one flow gives p(features | condition)
+        /// and, where all is NaN, p(features); 0.2 is a usual share. With 0 a NaN condition is as a NaN feature.
         /// </summary>
         public double ConditionDropout;
 

@@ -72,8 +72,8 @@ public static class RealNvpCatalog
     }
 
     /// <summary>
-    /// Draws rows from a trained flow, as <see cref="RealNvpTransformer.Sample(long, int, float)"/>: lazily, in constant memory, the same ones in every
-    /// enumeration.
+    /// Draws rows from a trained flow, as <see cref="RealNvpTransformer.Sample(long, int, float)"/>: lazily, in constant memory, the same
+    /// ones in every enumeration.
     /// </summary>
     /// <param name="catalog">The data catalog.</param>
     /// <param name="model">The flow.</param>

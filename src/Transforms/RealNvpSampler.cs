@@ -35,7 +35,7 @@ public sealed class RealNvpSampler : ITransformer, IDisposable
 
     private static readonly SavedLayout s_layout = new("RNVPSAMP", LoaderSignature, 0x00010003);
 
-    /// <summary>The layout of flows without a condition: nothing is written that versions from before there were conditions cannot read.</summary>
+    /// <summary>The layout of flows without a condition, which versions from before there were conditions read too.</summary>
     private static readonly SavedLayout s_layoutWithoutCondition = s_layout with { Version = 0x00010002 };
 
     private readonly FlowRuntime _runtime;

@@ -56,7 +56,7 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
 
     private static readonly SavedLayout s_layout = new("RNVPFLOW", LoaderSignature, 0x00010003);
 
-    /// <summary>The layout of flows without a condition: nothing is written that versions from before there were conditions cannot read.</summary>
+    /// <summary>The layout of flows without a condition, which versions from before there were conditions read too.</summary>
     private static readonly SavedLayout s_layoutWithoutCondition = s_layout with { Version = 0x00010002 };
 
     /// <summary>What ML.NET's ConvertToOnnx is answered.</summary>
@@ -252,8 +252,8 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
         RealNvpSampler.CheckTemperature(temperature);
         if (Model.Condition is { MayBeUnknown: false })
         {
-            throw new InvalidOperationException($"The flow is of '{FeatureColumnName}' given '{ConditionColumnName}', and each row is drawn "
-                + "given a condition: use Sample(conditions, perRow). A flow trained with ConditionDropout also draws without.");
+            throw new InvalidOperationException($"The flow is of '{FeatureColumnName}' given '{ConditionColumnName}', and each row is "
+                + "drawn given a condition: use Sample(conditions, perRow). A flow trained with ConditionDropout also draws without.");
         }
         return new DrawingMap(_runtime, Model, FeatureColumnName, temperature, _batchSize, images: null, seed).Draw(count);
     }
@@ -290,10 +290,10 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     }
 
     /// <summary>
-    /// Draws pictures from an image flow: the rows of <see cref="Sample(long, int, float)"/> as one column of <see cref="MLImage"/>, grey or colour: each
-    /// value v of levels of the width w becomes the nearest of them, floor(v / w + 1/2), and the levels 0 to k - 1 are spread over 0 to
-    /// 255. An image is valid until the reader goes on to the next row, as with ML.NET's own columns: save it or copy its pixels while
-    /// reading.
+    /// Draws pictures from an image flow: the rows of <see cref="Sample(long, int, float)"/> as one column of <see cref="MLImage"/>, grey
+    /// or colour: each value v of levels of the width w becomes the nearest of them, floor(v / w + 1/2), and the levels 0 to k - 1 are
+    /// spread over 0 to 255. An image is valid until the reader goes on to the next row, as with ML.NET's own columns: save it or copy its
+    /// pixels while reading.
     /// </summary>
     /// <param name="count">How many.</param>
     /// <param name="seed">Which.</param>
@@ -327,8 +327,8 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     /// Whether the column is to hold <see cref="MLImage"/>, as <see cref="SampleImages"/> makes them, and not vectors.
     /// </param>
     /// <exception cref="InvalidOperationException">
-    /// The flow is a mixture, whose latents do not say which member they belong to: use <see cref="Sample(long, int, float)"/>. Or images are asked for, and
-    /// it is not over images of 1 or 3 channels with known levels.
+    /// The flow is a mixture, whose latents do not say which member they belong to: use <see cref="Sample(long, int, float)"/>. Or images
+    /// are asked for, and it is not over images of 1 or 3 channels with known levels.
     /// </exception>
     public RealNvpSampler CreateSampler(
         string? latentColumnName = null, string? outputColumnName = null, float temperature = 1, bool asImages = false)

@@ -9,8 +9,8 @@ using RealNvp.ML.Transforms.Rows;
 namespace RealNvp.ML.Transforms.Sampling;
 
 /// <summary>
-/// Rows drawn from a flow: the latent of row i, and of a mixture its member, depend on the seed and i alone. Of a flow with a condition each
-/// is drawn given a condition from a column, or without one given that all of it is unknown.
+/// Rows drawn from a flow: the latent of row i, and of a mixture its member, depend on the seed and i alone. Of a flow with a condition
+/// each is drawn given a condition from a column, or without one given that all of it is unknown.
 /// </summary>
 internal sealed class DrawingMap(FlowRuntime runtime, FlowModel model, string outputColumnName,
     float temperature, int? batchSize, LevelImage? images, int seed, string? conditionColumnName = null)

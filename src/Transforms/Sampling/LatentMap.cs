@@ -8,7 +8,8 @@ namespace RealNvp.ML.Transforms.Sampling;
 
 /// <summary>A column of latents, and of conditions where the flow has one, to one of features or of images.</summary>
 internal sealed class LatentMap(FlowRuntime runtime, FlowModel model, string latentColumnName, string? conditionColumnName,
-    string outputColumnName, float temperature, int? batchSize, LevelImage? images) : SamplingMap(runtime, model, outputColumnName, temperature, batchSize, images)
+    string outputColumnName, float temperature, int? batchSize, LevelImage? images)
+    : SamplingMap(runtime, model, outputColumnName, temperature, batchSize, images)
 {
     /// <inheritdoc/>
     public override DataViewSchema.Column[] FindInputs(DataViewSchema schema)

@@ -56,8 +56,8 @@ internal abstract class SamplingMap(
             (Latents, Members, _features) = (latent.Values, member.Values, features.Values);
             Conditions = condition is [var given] ? given.Values : [];
             Inputs = [.. new[] { latent }.Concat(condition).Select(input => (input.Values, input.Width))];
-            OnnxTensor[] inputs =
-                [latent, OnnxTensor.Scalar("Temperature", map.Temperature), .. map.Model.IsMixture ? [member] : (OnnxTensor[])[], .. condition];
+            OnnxTensor[] inputs = [latent, OnnxTensor.Scalar("Temperature", map.Temperature),
+                .. map.Model.IsMixture ? [member] : (OnnxTensor[])[], .. condition];
             _batch = new OnnxBatch(_runtime.Sampling, inputs, [features]);
         }
 

@@ -3,8 +3,8 @@ using RealNvp.ML.Trainers.Data.Rows;
 namespace RealNvp.ML.Trainers.Data.Columns;
 
 /// <summary>
-/// Weighted mean and standard deviation per column, row by row (West 1979), with a floor for columns that do not vary. NaN stands for what is
-/// not known, and counts for nothing.
+/// Weighted mean and standard deviation per column, row by row (West 1979), with a floor for columns that do not vary. NaN stands for what
+/// is not known, and counts for nothing.
 /// </summary>
 internal sealed class ColumnStatistics(int features)
 {

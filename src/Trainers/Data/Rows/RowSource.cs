@@ -6,8 +6,8 @@ using RealNvp.ML.Transforms.Rows;
 namespace RealNvp.ML.Trainers.Data.Rows;
 
 /// <summary>
-/// Where rows come from: a view's feature column and, where they are named, its condition column, whose values follow those of the features,
-/// and its weight column.
+/// Where rows come from: a view's feature column and, where they are named, its condition column, whose values follow those of the
+/// features, and its weight column.
 /// </summary>
 internal sealed class RowSource
 {

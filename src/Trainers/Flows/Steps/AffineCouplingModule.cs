@@ -11,8 +11,8 @@ namespace RealNvp.ML.Trainers.Flows.Steps;
 
 /// <summary>
 /// y = x * exp(s) + t on the transformed half, s = gain * tanh(r), where r and t are the two heads of one net that reads the conditioning
-/// half, and beside it the condition of the flow, where that has one (paper, section 3.2; the learned gain as in its section 4.1 code). The heads start at zero and the gain above it: a fresh coupling
-/// is the identity.
+/// half, and beside it the condition of the flow, where that has one (paper, section 3.2; the learned gain as in its section 4.1 code). The
+/// heads start at zero and the gain above it: a fresh coupling is the identity.
 /// </summary>
 internal sealed class AffineCouplingModule : FlowStepModule
 {

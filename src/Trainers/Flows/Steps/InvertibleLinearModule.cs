@@ -47,7 +47,8 @@ internal sealed class InvertibleLinearModule : FlowStepModule
         RegisterComponents();
     }
 
-    public override (Tensor Output, Tensor LogDet) forward(Tensor x, Tensor? condition = null) => (x.matmul(Matrix().t()), logDiagonal.sum());
+    public override (Tensor Output, Tensor LogDet) forward(Tensor x, Tensor? condition = null)
+        => (x.matmul(Matrix().t()), logDiagonal.sum());
 
     public override Tensor Inverse(Tensor y, Tensor? condition = null) => y.matmul(linalg.inv(Matrix()).t());
 

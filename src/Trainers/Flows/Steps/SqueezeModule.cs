@@ -34,7 +34,8 @@ internal sealed class SqueezeModule : FlowStepModule
         return (channels is null ? squeezed : squeezed.index_select(1, channels), NoLogDet(x));
     }
 
-    public override Tensor Inverse(Tensor y, Tensor? condition = null) => nn.functional.pixel_shuffle(plain is null ? y : y.index_select(1, plain), 2);
+    public override Tensor Inverse(Tensor y, Tensor? condition = null)
+        => nn.functional.pixel_shuffle(plain is null ? y : y.index_select(1, plain), 2);
 
     public override FlowStep Reshaping => Freeze();
 

@@ -25,7 +25,8 @@ internal sealed class StandardizationModule : FlowStepModule
         RegisterComponents();
     }
 
-    public override (Tensor Output, Tensor LogDet) forward(Tensor x, Tensor? condition = null) => ((x - mean) / deviation, -deviation.log().sum());
+    public override (Tensor Output, Tensor LogDet) forward(Tensor x, Tensor? condition = null)
+        => ((x - mean) / deviation, -deviation.log().sum());
 
     public override Tensor Inverse(Tensor y, Tensor? condition = null) => (y * deviation).Plus(mean).clamp(s_least, s_most);
 

@@ -23,7 +23,8 @@ internal sealed class TailCompressionModule(double bound) : FlowStepModule(nameo
         return (x.clamp(_minusBound, _bound).Plus(x.sign() * excess * _bound), -excess.sum(1));
     }
 
-    public override Tensor Inverse(Tensor y, Tensor? condition = null) => y.clamp(_minusBound, _bound) * (y.abs() / _bound - s_one).clamp(min: s_zero).exp();
+    public override Tensor Inverse(Tensor y, Tensor? condition = null)
+        => y.clamp(_minusBound, _bound) * (y.abs() / _bound - s_one).clamp(min: s_zero).exp();
 
     public override FlowStep Freeze() => new TailCompression((float)bound);
 }
