@@ -30,7 +30,10 @@ public sealed class ConditionalDensityTests
         var random = new Random(1);
         using RealNvpTransformer flow = Conditional.Fit(_ml, Enumerable.Range(0, 60_000).Select(_ => Row(random)), 4000, options =>
         {
-            options.Table = new() { Activation = Export.Nets.Activation.Tanh, Mixing = FeatureMixing.Linear, HiddenUnits = 16, Couplings = 2 };
+            options.Table = new()
+            {
+                Activation = Export.Nets.Activation.Tanh, Mixing = FeatureMixing.Linear, HiddenUnits = 16, Couplings = 2,
+            };
             options.BatchSize = 512;
             options.Optimizer = new() { AveragedWeights = 0.999 };
             options.ValidationFraction = 0;
