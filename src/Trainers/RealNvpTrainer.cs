@@ -26,7 +26,8 @@ namespace RealNvp.ML.Trainers;
 /// ### Input and Output Columns
 /// The input is a known-size vector of <xref:System.Single>: a table's features, or an image of channels x height x width as
 /// `ExtractPixels` gives it, which gets the paper's multi-scale flow. No label is read: fit on normal
-/// rows, or on all rows where anomalies are rare.
+/// rows, or on all rows where anomalies are rare. A table may have a condition column too, another such vector: the flow then is
+/// p(features | condition), and all that follows is said given the row's condition.
 ///
 /// | Output column | Type | Meaning |
 /// | -- | -- | -- |
@@ -63,7 +64,7 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
 
     /// <summary>Trains a flow on the feature column of <paramref name="input"/>.</summary>
     /// <returns>A transformer that scores and samples through ONNX Runtime; dispose it when done.</returns>
-    /// <exception cref="ArgumentException">The column is missing or of another type, or there are too few rows, or non-finite ones where
+    /// <exception cref="ArgumentException">A column is missing or of another type, or there are too few rows, or non-finite ones where
     /// they are to fail.</exception>
     /// <exception cref="InvalidOperationException">The loss did not stay finite, a device asked for is missing, or a checkpoint is of
     /// another run.</exception>

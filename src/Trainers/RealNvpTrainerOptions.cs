@@ -109,7 +109,7 @@ public sealed partial class RealNvpTrainer
         /// </summary>
         public double Trim;
 
-        /// <summary>What to do with rows that have a NaN or infinite feature.</summary>
+        /// <summary>What to do with rows that have a NaN or infinite feature, or such a condition.</summary>
         public NonFiniteRows NonFiniteRows = NonFiniteRows.Skip;
 
         /// <summary>The share of rows that chooses the best model, from 0 (the last model is kept) to below 1; 0.1 by default.</summary>

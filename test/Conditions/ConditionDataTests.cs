@@ -1,9 +1,13 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using RealNvp.ML.Export;
 using RealNvp.ML.Tests.Trainers;
 using RealNvp.ML.Tests.Transforms.Images;
 using RealNvp.ML.Trainers;
+using RealNvp.ML.Trainers.Designs;
+using RealNvp.ML.Trainers.Training;
 using RealNvp.ML.Transforms;
 
 namespace RealNvp.ML.Tests.Conditions;
@@ -36,9 +40,9 @@ public sealed class ConditionDataTests
         }
         ConditionalRow[] rows = ConditionPipelineTests.Trained.Rows(400, 1);
         rows[7].Condition = [float.NaN, 1];
-        string expected = Hash(Train(null, rows, 60));
+        string expected = TrainingProcess.Hash(Train(null, rows, 60));
         Train(folder.Root, rows, 30);
-        Assert.Equal(expected, Hash(Train(folder.Root, rows, 60)));
+        Assert.Equal(expected, TrainingProcess.Hash(Train(folder.Root, rows, 60)));
         ConditionalRow[] others = [.. rows.Select(row => new ConditionalRow { Features = row.Features,
             Condition = [row.Condition[0], row.Condition[1] + 1] })];
         var error = Assert.Throws<InvalidOperationException>(() => Train(folder.Root, others, 60));
@@ -75,6 +79,8 @@ public sealed class ConditionDataTests
             => (options.ConditionDropout, options.ConditionColumnName) = (0.1, null))).Message);
         Assert.ThrowsAny<ArgumentException>(() => Conditional.Fit(_ml, rows, 5, options => options.ConditionDropout = 1));
         Assert.ThrowsAny<ArgumentException>(() => Conditional.Fit(_ml, rows, 5, options => options.ConditionColumnName = " "));
+        Assert.Contains("features and condition at once", Assert.ThrowsAny<ArgumentException>(
+            () => Conditional.Fit(_ml, rows, 5, options => options.ConditionColumnName = "Features")).Message);
     }
 
     [Fact]
@@ -108,19 +114,44 @@ public sealed class ConditionDataTests
     }
 
     [Fact]
+    public void One_feature_and_a_mixture_train_with_every_kind_of_step()
+    {
+        ConditionalRow[] rows = [.. ConditionPipelineTests.Trained.Rows(300, 1).Select(row => new ConditionalRow
+            { Features = [row.Features[0]], Condition = row.Condition })];
+        foreach (FeatureMixing mixing in Enum.GetValues<FeatureMixing>())
+        {
+            using RealNvpTransformer flow = Conditional.Fit(_ml, rows, 30, options =>
+            {
+                options.Table = new() { Couplings = 2, HiddenUnits = 8, BatchNorm = true, WeightNorm = true, LatentTailBound = 2,
+                    Mixing = mixing };
+                options.Members = 2;
+                options.Precision = TrainingPrecision.BFloat16;
+                (options.Dropout, options.Noise, options.Trim) = (0.1, 0.05, 0.1);
+            });
+            Assert.Equal(1, flow.Model.Members[0].Count(step => step is Export.Steps.TailCompression { Bound: 2 }));
+            Assert.All(Conditional.LogLikelihoods(_ml, flow, rows), value => Assert.True(float.IsFinite(value)));
+            Assert.All(flow.Sample(Conditional.Load(_ml, rows)).GetColumn<float[]>("Features"), row => Assert.True(float.IsFinite(row[0])));
+        }
+    }
+
+    [Fact]
+    public void What_a_checkpoint_says_of_a_run_without_a_condition_stays_as_it_was()
+    {
+        JsonObject Design(RealNvpTrainer.Options options, int conditions) => (JsonObject)JsonSerializer.SerializeToNode(
+            (TableDesign)options.Design(FlowShape.Vector(2), conditions), IdentityJson.Default.TableDesign)!;
+        JsonObject plain = Design(new(), 0), given = Design(new() { ConditionColumnName = "Condition", ConditionDropout = 0.1 }, 3);
+        Assert.Equal(["Condition"], given.Select(pair => pair.Key).Except(plain.Select(pair => pair.Key)));
+        Assert.Equal("""{"Size":3,"Dropout":0.1}""", given["Condition"]!.ToJsonString());
+        Assert.DoesNotContain("RowSize", plain.Select(pair => pair.Key));
+    }
+
+    [Fact]
     public void One_feature_without_a_condition_stays_a_Gaussian()
     {
         using RealNvpTransformer flow = Conditional.Fit(_ml, ConditionPipelineTests.Trained.Rows(100, 1).Select(row => new ConditionalRow
             { Features = [row.Features[0]], Condition = row.Condition }), 5, options => options.ConditionColumnName = null);
         Assert.Null(flow.Model.Condition);
         Assert.Equal(["Standardization", "TailCompression"], flow.Model.Steps.Select(step => step.Kind));
-    }
-
-    private static string Hash(FlowModel model)
-    {
-        using var stream = new MemoryStream();
-        new FlowModel(model.InputShape, model.Steps, condition: model.Condition).Save(stream);
-        return Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(stream.ToArray()));
     }
 
     private IDataView Wrong() => _ml.Data.LoadFromEnumerable(Enumerable.Range(0, 50).Select(i => new WrongRow

@@ -68,7 +68,7 @@ public sealed class ReadmeSnippets : IDisposable
         using var hourly = byHour.Fit(hourlyRows);
 
         IDataView oddAtItsHour = hourly.Transform(newHourlyRows);
-        IDataView usual = hourly.LastTransformer.Sample(conditions: oddAtItsHour, perRow: 100, seed: 1); // 100 rows for the hour of each row
+        IDataView usual = hourly.LastTransformer.Sample(conditions: oddAtItsHour, perRow: 100, seed: 1); // 100 rows for each hour
 
         float[][] drawn = [.. usual.GetColumn<float[]>("Features")];
         Assert.Equal(4800, drawn.Length);

@@ -11,9 +11,9 @@ using static TorchSharp.torch;
 namespace RealNvp.ML.Trainers.Flows;
 
 /// <summary>
-/// A flow in training: its steps in the density direction. Rows are flat: features, and after them the condition, where there is one. So
-/// are latents; the rows of an image flow are planar images. Its
-/// latent is that of the last scale, then what was factored out, the latest first, each planar.
+/// A flow in training: its steps in the density direction. Rows are flat, features and after them the condition, where there is one; the
+/// rows of an image flow are planar images. Latents are flat too: of an image flow that of the last scale, then what was factored out, the
+/// latest first, each planar.
 /// </summary>
 internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
 {

@@ -68,6 +68,8 @@ public sealed record RealNvpColumns
         string[] added = [.. DensityColumn.Of(this, hasLatent: true).Select(column => column.Name)];
         if (added.Append(Features).Append(Condition ?? Features).Any(string.IsNullOrWhiteSpace))
             throw new ArgumentException("Every column needs a name.");
+        if (Condition == Features)
+            throw new ArgumentException($"The column '{Features}' cannot be features and condition at once.");
         if (added.GroupBy(name => name).FirstOrDefault(group => group.Count() > 1) is { } twice)
             throw new ArgumentException($"Two of the added columns are named '{twice.Key}'.");
         return this;
