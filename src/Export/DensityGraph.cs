@@ -20,13 +20,15 @@ internal sealed class DensityGraph : FlowGraph
         DensityState state = null!;
         string[] members = [.. Model.Members.Select(steps =>
         {
-            state = new DensityState(Nodes, "Features", Model.InputShape.Dimensions.AsSpan());
+            state = new DensityState(Nodes, "Features", Model.InputShape.Dimensions.AsSpan()) { Condition = ConditionInputs };
             foreach (FlowStep step in Fuse(steps))
                 step.EmitDensity(state);
             return state.LogLikelihood();
         })];
         // NaN unless the row is finite: x * 0 is NaN exactly where x is not
         string nanUnlessFinite = Nodes.RowSum(Nodes.Node("Mul", "Features", Nodes.Scalar(0)));
+        if (NanUnlessUsable is not null)
+            nanUnlessFinite = Nodes.Node("Add", nanUnlessFinite, NanUnlessUsable);
         string logLikelihood = Nodes.Node("Add", Model.IsMixture ? LogMeanExp(members) : members[0], nanUnlessFinite);
         Column("LogLikelihood", logLikelihood);
         if (outputs == DensityOutputs.Decision)

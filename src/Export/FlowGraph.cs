@@ -18,11 +18,21 @@ internal abstract class FlowGraph
         Model = model;
         Nodes = new GraphNodes(name);
         Nodes.Input(input, Batch, model.InputShape.Size);
+        if (model.Condition is not { } condition)
+            return;
+        Nodes.Input("Condition", Batch, condition.Size);
+        (ConditionInputs, NanUnlessUsable) = condition.Emit(Nodes, "Condition");
     }
 
     public FlowModel Model { get; }
 
     public GraphNodes Nodes { get; }
+
+    /// <summary>What nets read of the condition, [N, inputs]; null where there is none.</summary>
+    protected string? ConditionInputs { get; }
+
+    /// <summary>Zeros [N, 1], NaN where the condition is of no use; null where there is none.</summary>
+    protected string? NanUnlessUsable { get; }
 
     /// <summary>The steps with neighbours merged where they can be.</summary>
     protected static ImmutableArray<FlowStep> Fuse(ImmutableArray<FlowStep> steps)
@@ -60,6 +70,13 @@ internal abstract class FlowGraph
         };
         if (!Model.Metadata.FeatureNames.IsEmpty)
             metadata["realnvp.feature_names"] = JsonSerializer.Serialize(Model.Metadata.FeatureNames.ToArray());
+        if (Model.Condition is { } condition)
+        {
+            metadata["realnvp.condition.size"] = condition.Size.ToString(CultureInfo.InvariantCulture);
+            metadata["realnvp.condition.may_be_unknown"] = condition.MayBeUnknown ? "true" : "false";
+            if (!condition.Names.IsEmpty)
+                metadata["realnvp.condition.names"] = JsonSerializer.Serialize(condition.Names.ToArray());
+        }
         foreach ((string key, string value) in Model.Metadata.Training)
             metadata["realnvp.training." + key] = value;
         return Nodes.ToModel(description, metadata);

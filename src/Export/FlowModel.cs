@@ -24,11 +24,12 @@ public sealed class FlowModel
     /// <param name="calibration">Held-out scores; <see cref="Export.Calibration.None"/> by default.</param>
     /// <param name="metadata">Feature names and training summary.</param>
     /// <param name="probes">Rows with reference values.</param>
+    /// <param name="condition">What the flow's couplings read beside the features; null for a flow without a condition.</param>
     /// <exception cref="FlowModelException">The steps do not fit the shape, or the metadata or probes do not.</exception>
     public FlowModel(
         FlowShape inputShape, IEnumerable<FlowStep> steps,
-        Calibration? calibration = null, FlowMetadata? metadata = null, ProbeSet? probes = null)
-        : this(inputShape, [steps], calibration, metadata, probes) { }
+        Calibration? calibration = null, FlowMetadata? metadata = null, ProbeSet? probes = null, FlowCondition? condition = null)
+        : this(inputShape, [steps], calibration, metadata, probes, condition) { }
 
     /// <summary>
     /// A mixture of flows with equal weights: its density is the mean of theirs, a sample comes from a member picked at random.
@@ -38,10 +39,11 @@ public sealed class FlowModel
     /// <param name="calibration">Held-out scores; <see cref="Export.Calibration.None"/> by default.</param>
     /// <param name="metadata">Feature names and training summary.</param>
     /// <param name="probes">Rows with reference values; probe i has the latent of member i modulo their number.</param>
+    /// <param name="condition">What the members' couplings read beside the features; null for a flow without a condition.</param>
     /// <exception cref="FlowModelException">A member's steps do not fit the shape, or the metadata or probes do not.</exception>
     public FlowModel(
         FlowShape inputShape, IReadOnlyList<IEnumerable<FlowStep>> members,
-        Calibration? calibration = null, FlowMetadata? metadata = null, ProbeSet? probes = null)
+        Calibration? calibration = null, FlowMetadata? metadata = null, ProbeSet? probes = null, FlowCondition? condition = null)
     {
         ArgumentNullException.ThrowIfNull(inputShape);
         ArgumentNullException.ThrowIfNull(members);
@@ -52,9 +54,12 @@ public sealed class FlowModel
         Calibration = calibration ?? Calibration.None;
         Metadata = metadata ?? FlowMetadata.Empty;
         Probes = probes ?? ProbeSet.Empty;
+        Condition = condition;
+        if (condition is not null && inputShape.IsImage)
+            throw new FlowModelException("A flow over images has no condition: only flows over vectors can have one.");
 
         foreach (ImmutableArray<FlowStep> steps in Members)
-            CheckShapes(inputShape, steps);
+            CheckShapes(inputShape, steps, condition?.Inputs ?? 0);
         foreach ((string what, int count) in new[] { ("names", Metadata.FeatureNames.Length), ("medians", Metadata.FeatureMedians.Length) })
         {
             if (count != 0 && count != inputShape.Size)
@@ -63,6 +68,11 @@ public sealed class FlowModel
         if (Probes.Rows.Length != Probes.Count * inputShape.Size)
             throw new FlowModelException(
                 $"The {Probes.Count} probe rows hold {Probes.Rows.Length} values, expected {Probes.Count} x {inputShape.Size}.");
+        if (Probes.Conditions.Length != Probes.Count * (condition?.Size ?? 0))
+        {
+            throw new FlowModelException($"The conditions of the {Probes.Count} probe rows hold {Probes.Conditions.Length} values, "
+                + $"expected {Probes.Count} x {condition?.Size ?? 0}.");
+        }
         _levels = new DiscreteLevels(inputShape, Members);
     }
 
@@ -83,6 +93,9 @@ public sealed class FlowModel
     /// The steps in the density direction, input column to latent, of the first member: all there is where the model is no mixture.
     /// </summary>
     public ImmutableArray<FlowStep> Steps => Members[0];
+
+    /// <summary>What the flow's couplings read beside the features; null where the flow has no condition.</summary>
+    public FlowCondition? Condition { get; }
 
     /// <summary>Held-out scores and the threshold that follows from them.</summary>
     public Calibration Calibration { get; }
@@ -125,7 +138,7 @@ public sealed class FlowModel
     // ---- the same flow otherwise
 
     /// <summary>The same flow with another calibration.</summary>
-    public FlowModel WithCalibration(Calibration calibration) => new(InputShape, MemberSteps, calibration, Metadata, Probes);
+    public FlowModel WithCalibration(Calibration calibration) => new(InputShape, MemberSteps, calibration, Metadata, Probes, Condition);
 
     /// <summary>
     /// The same flow over images of another size, without calibration and probes: an image flow is convolutional throughout, so that it
@@ -158,10 +171,11 @@ public sealed class FlowModel
     // ---- graphs
 
     /// <summary>
-    /// The density graph as ONNX (opset 17, IR 8). Input <c>Features</c> [N, size]. Outputs <c>LogLikelihood</c> (nats, in the units of the
+    /// The density graph as ONNX (opset 17, IR 8). Input <c>Features</c> [N, size] and, of a flow with a condition, <c>Condition</c> [N,
+    /// values] in its own units. Outputs <c>LogLikelihood</c> (nats, in the units of the
     /// input), <c>Score</c>, <c>PredictedLabel</c> (bool), <c>PValue</c>, <c>Typicality</c> and <c>TypicalityPValue</c>, each [N, 1], and,
     /// except for mixtures, <c>Latent</c> [N, size]. The input <c>Threshold</c> [1] defaults to the calibrated one. A row with a NaN or
-    /// infinite feature gets NaN results and the label false.
+    /// infinite feature, or such a condition, gets NaN results and the label false.
     /// </summary>
     public byte[] BuildDensityGraph() => BuildDensityGraph(DensityOutputs.Decision);
 
@@ -172,7 +186,8 @@ public sealed class FlowModel
         => DensityGraph.Build(this, outputs, threshold ?? Calibration.Threshold);
 
     /// <summary>
-    /// The sampling graph as ONNX (opset 17, IR 8). Inputs <c>Latent</c> [N, size], <c>Temperature</c> [1] (default 1; multiplies the
+    /// The sampling graph as ONNX (opset 17, IR 8). Inputs <c>Latent</c> [N, size], of a flow with a condition <c>Condition</c> [N,
+    /// values] in its own units, <c>Temperature</c> [1] (default 1; multiplies the
     /// latent) and, for mixtures, <c>Member</c> [N, 1] (float32, the index of the member that each row is drawn from). Output
     /// <c>Features</c> [N, size] in the units of the training column.
     /// </summary>
@@ -210,6 +225,11 @@ public sealed class FlowModel
         var text = new StringBuilder();
         string mixture = IsMixture ? $", a mixture of {Members.Length} flows" : "";
         text.AppendLine(CultureInfo.InvariantCulture, $"Real NVP over {InputShape} values{mixture}");
+        if (Condition is not null)
+        {
+            string unknown = Condition.MayBeUnknown ? ", which may be unknown" : "";
+            text.AppendLine(CultureInfo.InvariantCulture, $"Given a condition of {Condition.Size} values{unknown}");
+        }
         for (int member = 0; member < Members.Length; member++)
         {
             if (IsMixture)
@@ -224,13 +244,18 @@ public sealed class FlowModel
         return text.ToString();
     }
 
-    private static void CheckShapes(FlowShape shape, ImmutableArray<FlowStep> steps)
+    private static void CheckShapes(FlowShape shape, ImmutableArray<FlowStep> steps, int conditionInputs)
     {
         for (int i = 0; i < steps.Length; i++)
         {
             try
             {
                 shape = steps[i].OutputShape(shape);
+                if (steps[i] is AffineCoupling coupling && coupling.ConditionInputs != conditionInputs)
+                {
+                    throw new FlowModelException($"its net reads {coupling.ConditionInputs} inputs of a condition, where the flow has "
+                        + $"{conditionInputs}.");
+                }
             }
             catch (FlowModelException e)
             {

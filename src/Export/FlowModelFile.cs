@@ -14,7 +14,9 @@ namespace RealNvp.ML.Export;
 /// </summary>
 internal static class FlowModelFile
 {
-    private const uint Version = 1;
+    /// <summary>The newest version that is read. Flows with a condition are of version 2, all others of version 1.</summary>
+    private const uint Version = 2;
+
     private const int HeaderLength = 8 + sizeof(uint) + sizeof(ulong) + SHA256.HashSizeInBytes;
 
     private static ReadOnlySpan<byte> Magic => "RNVPFLOW"u8;
@@ -24,7 +26,7 @@ internal static class FlowModelFile
         byte[] content = ToMessage(model).ToByteArray();
         Span<byte> header = stackalloc byte[HeaderLength];
         Magic.CopyTo(header);
-        BinaryPrimitives.WriteUInt32LittleEndian(header[8..], Version);
+        BinaryPrimitives.WriteUInt32LittleEndian(header[8..], model.Condition is null ? 1 : Version);
         BinaryPrimitives.WriteUInt64LittleEndian(header[12..], (ulong)content.Length);
         SHA256.HashData(content, header[20..]);
         stream.Write(header);
@@ -53,8 +55,8 @@ internal static class FlowModelFile
         if (read < HeaderLength)
             throw new FlowModelException($"The flow model is truncated: found {read} bytes of its header of {HeaderLength}.");
         uint version = BinaryPrimitives.ReadUInt32LittleEndian(header[8..]);
-        if (version != Version)
-            throw new FlowModelException($"The flow model has the format version {version}, this library reads version {Version}"
+        if (version is < 1 or > Version)
+            throw new FlowModelException($"The flow model has the format version {version}, this library reads versions 1 to {Version}"
                 + (version > Version ? ": a later version of the library wrote it." : "."));
 
         ulong length = BinaryPrimitives.ReadUInt64LittleEndian(header[12..]);
@@ -91,6 +93,17 @@ internal static class FlowModelFile
                 Latents = Bytes(model.Probes.Latents),
             },
         };
+        if (model.Condition is { } condition)
+        {
+            message.Condition = new ConditionMessage
+            {
+                Mean = Bytes(condition.Mean),
+                StandardDeviation = Bytes(condition.StandardDeviation),
+                MayBeUnknown = condition.MayBeUnknown,
+            };
+            message.Condition.Names.AddRange(condition.Names);
+            message.Probes.Conditions = Bytes(model.Probes.Conditions);
+        }
         message.InputShape.AddRange(model.InputShape.Dimensions);
         foreach (ImmutableArray<FlowStep> steps in model.Members)
             message.Members.Add(new MemberMessage { Steps = { steps.Select(StepKinds.Save) } });
@@ -114,7 +127,12 @@ internal static class FlowModelFile
                 FeatureMedians = Values<float>(metadata.FeatureMedians),
                 Training = ImmutableSortedDictionary.CreateRange(StringComparer.Ordinal, metadata.Training),
             },
-            new ProbeSet(Values<float>(probes.Rows), Values<double>(probes.LogLikelihoods), Values<double>(probes.Latents)));
+            new ProbeSet(Values<float>(probes.Rows), Values<double>(probes.LogLikelihoods), Values<double>(probes.Latents),
+                Values<float>(probes.Conditions)),
+            message.Condition is { } condition
+                ? new FlowCondition(Values<float>(condition.Mean), Values<float>(condition.StandardDeviation), condition.MayBeUnknown,
+                    [.. condition.Names])
+                : null);
     }
 
     private static ByteString Bytes<T>(ImmutableArray<T> values) where T : unmanaged

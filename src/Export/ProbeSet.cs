@@ -15,8 +15,10 @@ public sealed class ProbeSet
     /// <param name="rows">Inputs, [n, size], row-major.</param>
     /// <param name="logLikelihoods">Reference log-likelihoods in nats, [n].</param>
     /// <param name="latents">Reference latents, [n, size].</param>
+    /// <param name="conditions">The condition of each input, [n, values of a condition]; none where the flow has no condition.</param>
     /// <exception cref="ArgumentException">The lengths do not fit each other.</exception>
-    public ProbeSet(ImmutableArray<float> rows, ImmutableArray<double> logLikelihoods, ImmutableArray<double> latents)
+    public ProbeSet(ImmutableArray<float> rows, ImmutableArray<double> logLikelihoods, ImmutableArray<double> latents,
+        ImmutableArray<float> conditions = default)
     {
         if (rows.Length != latents.Length || (logLikelihoods.Length == 0 ? rows.Length != 0 : rows.Length % logLikelihoods.Length != 0))
         {
@@ -26,6 +28,7 @@ public sealed class ProbeSet
         Rows = rows;
         LogLikelihoods = logLikelihoods;
         Latents = latents;
+        Conditions = conditions.IsDefault ? [] : conditions;
     }
 
     /// <summary>No probes: nothing can be checked.</summary>
@@ -42,4 +45,7 @@ public sealed class ProbeSet
 
     /// <summary>Reference latents, [Count, size]; in a mixture of m members, probe i has the latent of member i mod m.</summary>
     public ImmutableArray<double> Latents { get; }
+
+    /// <summary>The condition of each input, [Count, values of a condition]; empty where the flow has no condition.</summary>
+    public ImmutableArray<float> Conditions { get; }
 }

@@ -24,6 +24,8 @@ internal sealed class SamplingGraph : FlowGraph
             string isPicked = graph.Nodes.Node("Equal", "Member", graph.Nodes.Scalar(member));
             features = graph.Nodes.Node("Where", isPicked, graph.AddMember(member), features);
         }
+        if (graph.NanUnlessUsable is { } nan)
+            features = graph.Nodes.Node("Add", features, nan);
         graph.Nodes.Name("Features", features);
         graph.Nodes.Output("Features", false, Batch, model.InputShape.Size);
         return graph.ToModel("Real NVP sampling: standard normal latents to rows in the units of the training column.");
@@ -33,7 +35,7 @@ internal sealed class SamplingGraph : FlowGraph
     {
         ImmutableArray<FlowStep> steps = Fuse(Model.Members[member]);
         int[][] shapes = [.. MultiScale.LatentShapes(Model.InputShape, steps).Select(shape => shape.Dimensions.ToArray())];
-        var state = new FlowState(Nodes, Nodes.Node("Mul", "Latent", "Temperature"), shapes);
+        var state = new FlowState(Nodes, Nodes.Node("Mul", "Latent", "Temperature"), shapes) { Condition = ConditionInputs };
         foreach (FlowStep step in steps.Reverse())
             step.EmitSampling(state);
         return state.Rows();

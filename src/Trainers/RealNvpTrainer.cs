@@ -26,7 +26,8 @@ namespace RealNvp.ML.Trainers;
 /// ### Input and Output Columns
 /// The input is a known-size vector of <xref:System.Single>: a table's features, or an image of channels x height x width as
 /// `ExtractPixels` gives it, which gets the paper's multi-scale flow. No label is read: fit on normal
-/// rows, or on all rows where anomalies are rare.
+/// rows, or on all rows where anomalies are rare. A table may have a condition column too, another such vector: the flow then is
+/// p(features | condition), and all that follows is said given the row's condition.
 ///
 /// | Output column | Type | Meaning |
 /// | -- | -- | -- |
@@ -63,7 +64,7 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
 
     /// <summary>Trains a flow on the feature column of <paramref name="input"/>.</summary>
     /// <returns>A transformer that scores and samples through ONNX Runtime; dispose it when done.</returns>
-    /// <exception cref="ArgumentException">The column is missing or of another type, or there are too few rows, or non-finite ones where
+    /// <exception cref="ArgumentException">A column is missing or of another type, or there are too few rows, or non-finite ones where
     /// they are to fail.</exception>
     /// <exception cref="InvalidOperationException">The loss did not stay finite, a device asked for is missing, or a checkpoint is of
     /// another run.</exception>
@@ -88,8 +89,9 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
         void Tell(string message) => channel.Info(MessageSensitivity.None, message);
         var clock = Stopwatch.StartNew();
         DataViewSchema.Column column = FeatureColumn.Find(input.Schema, _options.Columns.Features);
+        DataViewSchema.Column? condition = _options.ConditionColumnName is { } name ? FeatureColumn.Find(input.Schema, name) : null;
         OnnxLibrary.Require(); // needed at the end, and better missed before the training than after it
-        RunSettings settings = _options.Resolve(column, validation, _host, Warn);
+        RunSettings settings = _options.Resolve(column, condition, validation, _host, Warn);
         FlowShape shape = settings.Design.Shape;
         using CheckpointFolder? folder = settings.CheckpointFolder is { } path ? new CheckpointFolder(path) : null;
         if (!settings.Resumes)
@@ -100,8 +102,9 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
 
         using TrainingData data = new TrainingDataReader(settings.Rows, settings.Design, Warn).Read(input);
         TrainingPlan plan = settings.Plan(data.TrainingCount);
-        int calibrationRows = data.Calibration.Length / shape.Size;
-        Tell($"Training on {data.TrainingCount} rows of {shape} values{(data.IsStreamed ? ", streamed" : "")}, "
+        int calibrationRows = data.Calibration.Length / settings.Design.RowSize;
+        string given = settings.Design.Condition is { } known ? $" given {known.Size}" : "";
+        Tell($"Training on {data.TrainingCount} rows of {shape} values{given}{(data.IsStreamed ? ", streamed" : "")}, "
             + $"{data.Validation?.Count ?? 0} for validation, {calibrationRows} for calibration; {settings.Members} x {plan.Steps} steps "
             + $"of {plan.BatchSize} rows on {settings.Device}.");
         using var run = new TrainingRun(settings, plan, data, folder, channel);

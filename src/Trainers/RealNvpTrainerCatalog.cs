@@ -12,6 +12,9 @@ public static class RealNvpTrainerCatalog
     /// </summary>
     /// <param name="catalog">The catalog's trainers.</param>
     /// <param name="featureColumnName">The feature column, a known-size vector of <see cref="float"/>.</param>
+    /// <param name="conditionColumnName">
+    /// The condition column, a known-size vector of <see cref="float"/>, for a flow p(features | condition); null for none.
+    /// </param>
     /// <param name="couplings">The number of affine couplings.</param>
     /// <param name="hiddenUnits">The width of the hidden layers of each coupling's net.</param>
     /// <param name="contamination">The share of rows like the training rows that the threshold flags.</param>
@@ -25,6 +28,7 @@ public static class RealNvpTrainerCatalog
     /// </example>
     public static RealNvpTrainer RealNvp(this AnomalyDetectionCatalog.AnomalyDetectionTrainers catalog,
         string featureColumnName = "Features",
+        string? conditionColumnName = null,
         int couplings = RealNvpTrainer.Defaults.Couplings,
         int hiddenUnits = RealNvpTrainer.Defaults.HiddenUnits,
         double contamination = RealNvpTrainer.Defaults.Contamination,
@@ -32,6 +36,7 @@ public static class RealNvpTrainerCatalog
         => RealNvp(catalog, new RealNvpTrainer.Options
         {
             FeatureColumnName = featureColumnName,
+            ConditionColumnName = conditionColumnName,
             Table = new() { Couplings = couplings, HiddenUnits = hiddenUnits },
             Contamination = contamination,
             Seed = seed,

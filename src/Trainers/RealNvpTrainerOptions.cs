@@ -1,4 +1,5 @@
 using Microsoft.ML;
+using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
 using RealNvp.ML.Export;
 using RealNvp.ML.Export.Nets;
@@ -25,6 +26,19 @@ public sealed partial class RealNvpTrainer
         /// The feature column, a known-size vector of <see cref="float"/>, or an image as ExtractPixels gives it; "Features" by default.
         /// </summary>
         public string FeatureColumnName = "Features";
+
+        /// <summary>
+        /// The condition column, a known-size vector of <see cref="float"/>: the flow then is p(features | condition), and all that it says
+        /// of a row is said given the row's condition. For tables. Null, the default, for none.
+        /// </summary>
+        public string? ConditionColumnName;
+
+        /// <summary>
+        /// The share of the rows of each batch whose whole condition is taken away in training, from 0, the default, to below 1. Above 0
+        /// NaN in a condition stands for a value that is not known, in training and in scoring, and one flow gives p(features | condition)
+        /// and, where all is NaN, p(features); 0.2 is a usual share. With 0 a NaN condition is as a NaN feature.
+        /// </summary>
+        public double ConditionDropout;
 
         /// <summary>The names of the columns that the transformer adds; ML.NET's own by default.</summary>
         public RealNvpColumns Columns = RealNvpColumns.Default;
@@ -95,7 +109,7 @@ public sealed partial class RealNvpTrainer
         /// </summary>
         public double Trim;
 
-        /// <summary>What to do with rows that have a NaN or infinite feature.</summary>
+        /// <summary>What to do with rows that have a NaN or infinite feature, or such a condition.</summary>
         public NonFiniteRows NonFiniteRows = NonFiniteRows.Skip;
 
         /// <summary>The share of rows that chooses the best model, from 0 (the last model is kept) to below 1; 0.1 by default.</summary>
@@ -200,7 +214,11 @@ public sealed partial class RealNvpTrainer
         internal Options Checked()
         {
             var copy = (Options)MemberwiseClone();
-            copy.Columns = ((Columns ?? RealNvpColumns.Default) with { Features = FeatureColumnName }).Checked();
+            copy.Columns = ((Columns ?? RealNvpColumns.Default) with
+            {
+                Features = FeatureColumnName,
+                Condition = ConditionColumnName,
+            }).Checked();
             copy.Table ??= new();
             copy.Optimizer ??= new();
             copy.Memory ??= new();
@@ -209,6 +227,9 @@ public sealed partial class RealNvpTrainer
             copy.Memory.Check();
             Image?.Check();
             Checkpoints?.Check();
+            Require(ConditionDropout is >= 0 and < 1, nameof(ConditionDropout), ConditionDropout, "from 0 to below 1");
+            Require(ConditionDropout == 0 || ConditionColumnName is not null, nameof(ConditionDropout), ConditionDropout,
+                "0 without a ConditionColumnName");
             Require(Members >= 1, nameof(Members), Members, "1 or more");
             Require(Epochs is null or >= 1, nameof(Epochs), Epochs, "null, or 1 or more");
             Require(Steps is null or >= 1, nameof(Steps), Steps, "null, or 1 or more");
@@ -232,13 +253,15 @@ public sealed partial class RealNvpTrainer
 
         /// <summary>What a run over a column has, every choice made. Of the machine, it needs libtorch.</summary>
         /// <param name="column">The feature column.</param>
+        /// <param name="condition">The condition column, if there is one.</param>
         /// <param name="validation">Fit's second argument, which goes before the option of the name.</param>
         /// <param name="host">The estimator's, for what the MLContext has chosen.</param>
         /// <param name="warn">Receives what to know about the choices.</param>
         /// <exception cref="ArgumentException">The options are not for such a column.</exception>
-        internal RunSettings Resolve(DataViewSchema.Column column, IDataView? validation, IHost host, Action<string> warn)
+        internal RunSettings Resolve(DataViewSchema.Column column, DataViewSchema.Column? condition, IDataView? validation, IHost host,
+            Action<string> warn)
         {
-            FlowDesign design = Design(ColumnShape.Of(column, Image));
+            FlowDesign design = Design(ColumnShape.Of(column, Image), (condition?.Type as VectorDataViewType)?.Size ?? 0);
             TorchRuntime.Require();
             Device device = Device is { } name
                 ? TorchRuntime.NamedDevice(name)
@@ -250,6 +273,7 @@ public sealed partial class RealNvpTrainer
                 Rows = new()
                 {
                     FeatureColumn = column.Name,
+                    ConditionColumn = condition?.Name,
                     WeightColumn = ExampleWeightColumnName,
                     Validation = validation,
                     Calibration = Calibration,
@@ -281,10 +305,15 @@ public sealed partial class RealNvpTrainer
             };
         }
 
-        /// <summary>The flow over rows of a shape.</summary>
+        /// <summary>The flow over rows of a shape, and conditions of a size.</summary>
         /// <exception cref="ArgumentException">The options are not for such rows.</exception>
-        internal FlowDesign Design(FlowShape shape)
+        internal FlowDesign Design(FlowShape shape, int conditions = 0)
         {
+            if (shape.IsImage && conditions > 0)
+            {
+                throw new ArgumentException($"The condition column '{ConditionColumnName}' is named, but '{FeatureColumnName}' is a column "
+                    + "of images, whose flows take no condition yet. Leave ConditionColumnName out.");
+            }
             if (shape.IsImage)
                 return (Image ?? new()).For(shape) with { BFloat16 = Precision == TrainingPrecision.BFloat16 };
             if (Columns.BitsPerDimension is { } bits && !Table.Dequantize)
@@ -293,7 +322,8 @@ public sealed partial class RealNvpTrainer
                     + "give an image column.");
             }
             return Table.For(shape) with { BFloat16 = Precision == TrainingPrecision.BFloat16,
-                BitsPerDimensionColumn = Columns.BitsPerDimension };
+                BitsPerDimensionColumn = Columns.BitsPerDimension,
+                Condition = conditions > 0 ? new(conditions, ConditionDropout) : null };
         }
 
         /// <summary>The numbers of a training of so many rows.</summary>

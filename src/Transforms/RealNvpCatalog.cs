@@ -14,6 +14,9 @@ public static class RealNvpCatalog
     /// <param name="catalog">The transforms catalog.</param>
     /// <param name="model">The flow, for example from <see cref="FlowModel.Load(string)"/>.</param>
     /// <param name="featureColumnName">The input: known-size vector of <see cref="float"/>.</param>
+    /// <param name="conditionColumnName">
+    /// The condition of a flow that has one, known-size vector of <see cref="float"/>; null for "Condition".
+    /// </param>
     /// <param name="columns">The names of the added columns, for several flows in one pipeline; null for ML.NET's.</param>
     /// <param name="batchSize">
     /// Rows per batch, null chooses: a source whose rows come slowly may want fewer, for a batch is read ahead. Below 256 no more than this
@@ -26,11 +29,11 @@ public static class RealNvpCatalog
     /// </code>
     /// </example>
     public static RealNvpScoringEstimator ApplyRealNvp(this TransformsCatalog catalog, FlowModel model,
-        string featureColumnName = "Features", RealNvpColumns? columns = null, int? batchSize = null)
+        string featureColumnName = "Features", string? conditionColumnName = null, RealNvpColumns? columns = null, int? batchSize = null)
     {
         ArgumentNullException.ThrowIfNull(catalog);
         ArgumentNullException.ThrowIfNull(featureColumnName);
-        columns = (columns ?? RealNvpColumns.Default) with { Features = featureColumnName };
+        columns = (columns ?? RealNvpColumns.Default) with { Features = featureColumnName, Condition = conditionColumnName };
         return new(MlNetInternals.EnvironmentOf(catalog), model, columns, batchSize);
     }
 
@@ -38,12 +41,13 @@ public static class RealNvpCatalog
     /// <param name="catalog">The transforms catalog.</param>
     /// <param name="modelPath">A file written by <see cref="FlowModel.Save(string)"/>.</param>
     /// <param name="featureColumnName">The input: known-size vector of <see cref="float"/>.</param>
+    /// <param name="conditionColumnName">The condition of a flow that has one; null for "Condition".</param>
     /// <param name="columns">The names of the added columns; null for ML.NET's.</param>
     /// <param name="batchSize">Rows per batch; null chooses.</param>
     /// <exception cref="FlowModelException">The file is not a flow, or is damaged.</exception>
     public static RealNvpScoringEstimator ApplyRealNvp(this TransformsCatalog catalog, string modelPath,
-        string featureColumnName = "Features", RealNvpColumns? columns = null, int? batchSize = null)
-        => ApplyRealNvp(catalog, FlowModel.Load(modelPath), featureColumnName, columns, batchSize);
+        string featureColumnName = "Features", string? conditionColumnName = null, RealNvpColumns? columns = null, int? batchSize = null)
+        => ApplyRealNvp(catalog, FlowModel.Load(modelPath), featureColumnName, conditionColumnName, columns, batchSize);
 
     /// <summary>
     /// The flow inside a model, for example one that <c>mlContext.Model.Load</c> gave: to sample, to export, or to set another threshold.
@@ -69,8 +73,8 @@ public static class RealNvpCatalog
     }
 
     /// <summary>
-    /// Draws rows from a trained flow, as <see cref="RealNvpTransformer.Sample"/>: lazily, in constant memory, the same ones in every
-    /// enumeration.
+    /// Draws rows from a trained flow, as <see cref="RealNvpTransformer.Sample(long, int, float)"/>: lazily, in constant memory, the same
+    /// ones in every enumeration.
     /// </summary>
     /// <param name="catalog">The data catalog.</param>
     /// <param name="model">The flow.</param>

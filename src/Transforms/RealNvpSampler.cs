@@ -23,6 +23,7 @@ namespace RealNvp.ML.Transforms;
 /// | Column | Type | Description |
 /// | -- | -- | -- |
 /// | `Latent` (input) | Known-size vector of Single | A point in latent space: standard normal noise gives samples of the density. |
+/// | `Condition` (input) | Known-size vector of Single | Of a flow with a condition: what the features are drawn given. |
 /// | `Features` | Vector of Single | The features, with slot names where the flow knows them; of an image flow with its shape. |
 /// | `Image` | MLImage | In place of `Features` where images are asked for: values become levels, and these 0 to 255. |
 /// ]]></format>
@@ -32,7 +33,10 @@ public sealed class RealNvpSampler : ITransformer, IDisposable
     /// <summary>The name under which ML.NET finds the loader of a saved model.</summary>
     internal const string LoaderSignature = "RealNvpSampler";
 
-    private static readonly SavedLayout s_layout = new("RNVPSAMP", LoaderSignature, 0x00010002);
+    private static readonly SavedLayout s_layout = new("RNVPSAMP", LoaderSignature, 0x00010003);
+
+    /// <summary>The layout of flows without a condition, which versions from before there were conditions read too.</summary>
+    private static readonly SavedLayout s_layoutWithoutCondition = s_layout with { Version = 0x00010002 };
 
     private readonly FlowRuntime _runtime;
     private readonly int? _batchSize;
@@ -40,7 +44,7 @@ public sealed class RealNvpSampler : ITransformer, IDisposable
 
     /// <summary>A sampler that shares the sessions of <paramref name="runtime"/>.</summary>
     internal RealNvpSampler(IHost host, FlowModel model, FlowRuntime? runtime, string latentColumnName, string outputColumnName,
-        float temperature, bool asImages, int? batchSize)
+        float temperature, bool asImages, int? batchSize, string? conditionColumnName)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(latentColumnName);
         ArgumentException.ThrowIfNullOrWhiteSpace(outputColumnName);
@@ -56,11 +60,12 @@ public sealed class RealNvpSampler : ITransformer, IDisposable
         OutputColumnName = outputColumnName;
         Temperature = temperature;
         GivesImages = asImages;
+        ConditionColumnName = conditionColumnName;
         _batchSize = batchSize;
         LevelImage? images = asImages ? new LevelImage(model) : null;
         // last, for a hold that an exception leaves behind is never let go
         _runtime = runtime?.Share(typeof(RealNvpSampler)) ?? new FlowRuntime(host, model, typeof(RealNvpSampler));
-        _map = new LatentMap(_runtime, model, latentColumnName, outputColumnName, temperature, batchSize, images);
+        _map = new LatentMap(_runtime, model, latentColumnName, conditionColumnName, outputColumnName, temperature, batchSize, images);
     }
 
     /// <summary>The flow as plain data.</summary>
@@ -68,6 +73,9 @@ public sealed class RealNvpSampler : ITransformer, IDisposable
 
     /// <summary>The column that is read.</summary>
     public string LatentColumnName { get; }
+
+    /// <summary>The column of conditions that is read too; null where the flow has none.</summary>
+    public string? ConditionColumnName { get; }
 
     /// <summary>The column that is added.</summary>
     public string OutputColumnName { get; }
@@ -85,7 +93,7 @@ public sealed class RealNvpSampler : ITransformer, IDisposable
     public DataViewSchema GetOutputSchema(DataViewSchema inputSchema) => _map.OutputSchema(inputSchema);
 
     /// <summary>Adds the column. Nothing is read or computed until the result is.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">The latent column is missing or of another type.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The latent or the condition column is missing or of another type.</exception>
     /// <exception cref="ObjectDisposedException">The sampler was disposed.</exception>
     public IDataView Transform(IDataView input)
     {
@@ -106,12 +114,14 @@ public sealed class RealNvpSampler : ITransformer, IDisposable
     /// <inheritdoc/>
     void ICanSaveModel.Save(ModelSaveContext ctx)
     {
-        BinaryWriter writer = MlNetInternals.BeginSave(ctx, s_layout);
+        BinaryWriter writer = MlNetInternals.BeginSave(ctx, ConditionColumnName is null ? s_layoutWithoutCondition : s_layout);
         writer.Write(LatentColumnName);
         writer.Write(OutputColumnName);
         writer.Write(Temperature);
         writer.Write(GivesImages);
         writer.Write(_batchSize ?? FlowRuntime.DefaultBatchSize);
+        if (ConditionColumnName is not null)
+            writer.Write(ConditionColumnName);
         FlowStream.Save(ctx, Model);
     }
 
@@ -130,7 +140,9 @@ public sealed class RealNvpSampler : ITransformer, IDisposable
         float temperature = reader.ReadSingle();
         bool asImages = reader.ReadBoolean();
         int batchSize = reader.ReadInt32();
-        return new(environment.Register(LoaderSignature), FlowStream.Load(context), null, latent, output, temperature, asImages,
-            batchSize == FlowRuntime.DefaultBatchSize ? null : batchSize);
+        FlowModel model = FlowStream.Load(context);
+        string? condition = model.Condition is null ? null : reader.ReadString();
+        return new(environment.Register(LoaderSignature), model, null, latent, output, temperature, asImages,
+            batchSize == FlowRuntime.DefaultBatchSize ? null : batchSize, condition);
     }
 }

@@ -30,7 +30,7 @@ public sealed class RealNvpScoringEstimator : IEstimator<RealNvpTransformer>
     }
 
     /// <summary>The transformer, which the caller disposes; no row is read.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">The feature column is missing or of another type.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The feature or the condition column is missing or of another type.</exception>
     public RealNvpTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
@@ -54,6 +54,8 @@ public sealed class RealNvpScoringEstimator : IEstimator<RealNvpTransformer>
     internal static SchemaShape OutputShape(SchemaShape input, RealNvpColumns columns, bool hasLatent, bool? hasNames = null)
     {
         SchemaShape.Column features = FeatureColumn.Require(input, columns.Features);
+        if (columns.Condition is { } condition)
+            FeatureColumn.Require(input, condition);
         bool named = hasNames ?? features.Annotations.Any(annotation => annotation.Name == SlotNames.Kind);
         // shapes hold no sizes
         return MlNetInternals.ShapeWith(

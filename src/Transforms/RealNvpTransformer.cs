@@ -26,6 +26,7 @@ namespace RealNvp.ML.Transforms;
 /// ### Input and output columns
 /// | Column | Type | Description |
 /// | -- | -- | -- |
+/// | `Condition` (input) | Known-size vector of Single | Of a flow with a condition: what all the columns below are said given. |
 /// | `Features` (input) | Known-size vector of Single | One row. A row with a NaN or infinite value gets NaN results and the label false. |
 /// | `Score` | Single | -LogLikelihood: higher is more anomalous. Unbounded, may be negative, finite for every finite row. |
 /// | `PredictedLabel` | Boolean | Whether the score is above the threshold. |
@@ -54,7 +55,10 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     /// <summary>The name under which ML.NET finds the loader of a saved model.</summary>
     internal const string LoaderSignature = "RealNvpTransformer";
 
-    private static readonly SavedLayout s_layout = new("RNVPFLOW", LoaderSignature, 0x00010002);
+    private static readonly SavedLayout s_layout = new("RNVPFLOW", LoaderSignature, 0x00010003);
+
+    /// <summary>The layout of flows without a condition, which versions from before there were conditions read too.</summary>
+    private static readonly SavedLayout s_layoutWithoutCondition = s_layout with { Version = 0x00010002 };
 
     /// <summary>What ML.NET's ConvertToOnnx is answered.</summary>
     internal const string NoPipelineGraph = "ConvertToOnnx cannot convert a Real NVP flow as a part of a pipeline. "
@@ -113,6 +117,9 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     /// <summary>The column that is read.</summary>
     public string FeatureColumnName => _columns.Features;
 
+    /// <summary>The column of conditions that is read too; null where the flow has none.</summary>
+    public string? ConditionColumnName => _columns.Condition;
+
     /// <summary>The columns that are read and added.</summary>
     public RealNvpColumns Columns => _columns;
 
@@ -140,7 +147,8 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     public RealNvpTransformer WithColumns(RealNvpColumns columns)
     {
         ArgumentNullException.ThrowIfNull(columns);
-        return new(_host, Model, _runtime, columns with { Features = FeatureColumnName }, Threshold, _batchSize);
+        return new(_host, Model, _runtime, columns with { Features = FeatureColumnName, Condition = ConditionColumnName },
+            Threshold, _batchSize);
     }
 
     /// <summary>
@@ -179,7 +187,7 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     public DataViewSchema GetOutputSchema(DataViewSchema inputSchema) => _map.OutputSchema(inputSchema);
 
     /// <summary>Adds the columns. Nothing is read or computed until the result is.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">The feature column is missing or of another type.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The feature or the condition column is missing or of another type.</exception>
     /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
     public IDataView Transform(IDataView input)
     {
@@ -200,7 +208,7 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     /// in constant memory; draw d of row i depends on the seed, i and d alone. The column of the same name is of the centre, without noise,
     /// and another number.
     /// </summary>
-    /// <param name="data">A view with the feature column.</param>
+    /// <param name="data">A view with the feature column and, of a flow with a condition, the condition column.</param>
     /// <param name="draws">Draws per row, 1 or more: more of them take noise out of the figure, which is right in the mean for any.</param>
     /// <param name="seed">Which noise.</param>
     /// <exception cref="InvalidOperationException">The model is not discrete (<see cref="FlowModel.IsDiscrete"/>).</exception>
@@ -225,30 +233,68 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(draws, 1);
         _runtime.ThrowIfDisposed();
         using IChannel channel = _host.Start("Bits per dimension");
-        return BitsPerDimensionEstimate.Of(_runtime, Model, data, FeatureColumnName, draws, seed, _runtime.RowsPerBatch(_batchSize),
+        return BitsPerDimensionEstimate.Of(_runtime, Model, data, _columns, draws, seed, _runtime.RowsPerBatch(_batchSize),
             warning => channel.Warning(MessageSensitivity.None, warning));
     }
 
     /// <summary>
     /// Draws rows from the flow: one column named as the feature column, with the slot names of the training data. Rows are made while they
-    /// are read, in constant memory, the same ones in every enumeration; row i depends on the seed and i alone.
+    /// are read, in constant memory, the same ones in every enumeration; row i depends on the seed and i alone. Of a flow whose condition
+    /// may be unknown these are rows of p(features).
     /// </summary>
     /// <param name="count">How many rows.</param>
     /// <param name="seed">Which rows.</param>
     /// <param name="temperature">Multiplies the latent noise: below 1 draws nearer to the mode, 1 the learned density.</param>
+    /// <exception cref="InvalidOperationException">The flow needs a condition for each row: draw with the other overload.</exception>
     /// <exception cref="ObjectDisposedException">The transformer was disposed, before this call or before the rows are read.</exception>
     public IDataView Sample(long count, int seed = 0, float temperature = 1)
     {
         _runtime.ThrowIfDisposed();
         RealNvpSampler.CheckTemperature(temperature);
+        if (Model.Condition is { MayBeUnknown: false })
+        {
+            throw new InvalidOperationException($"The flow is of '{FeatureColumnName}' given '{ConditionColumnName}', and each row is "
+                + "drawn given a condition: use Sample(conditions, perRow). A flow trained with ConditionDropout also draws without.");
+        }
         return new DrawingMap(_runtime, Model, FeatureColumnName, temperature, _batchSize, images: null, seed).Draw(count);
     }
 
     /// <summary>
-    /// Draws pictures from an image flow: the rows of <see cref="Sample"/> as one column of <see cref="MLImage"/>, grey or colour: each
-    /// value v of levels of the width w becomes the nearest of them, floor(v / w + 1/2), and the levels 0 to k - 1 are spread over 0 to
-    /// 255. An image is valid until the reader goes on to the next row, as with ML.NET's own columns: save it or copy its pixels while
-    /// reading.
+    /// Draws rows from a flow with a condition, so many for each row of a view: that view with every row so many times one after the other,
+    /// and one column more, named as the feature column, with features drawn given the row's condition. Rows are made while they are read,
+    /// in constant memory, the same ones in every enumeration; the features of row i depend on its condition, the seed and i alone.
+    /// </summary>
+    /// <param name="conditions">A view with the condition column; its rows must come in the same order each time.</param>
+    /// <param name="perRow">How many rows for each of its rows.</param>
+    /// <param name="seed">Which rows.</param>
+    /// <param name="temperature">Multiplies the latent noise: below 1 draws nearer to the mode, 1 the learned density.</param>
+    /// <exception cref="InvalidOperationException">The flow has no condition: draw with the other overload.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// The condition column is missing or of another type or size, or <paramref name="perRow"/> is below 1.
+    /// </exception>
+    /// <exception cref="ObjectDisposedException">The transformer was disposed, before this call or before the rows are read.</exception>
+    /// <example>
+    /// <code>
+    /// IDataView drawn = flow.Sample(conditions: hours, perRow: 100, seed: 1); // 100 rows of what is usual at each hour
+    /// </code>
+    /// </example>
+    public IDataView Sample(IDataView conditions, int perRow = 1, int seed = 0, float temperature = 1)
+    {
+        ArgumentNullException.ThrowIfNull(conditions);
+        ArgumentOutOfRangeException.ThrowIfLessThan(perRow, 1);
+        _runtime.ThrowIfDisposed();
+        RealNvpSampler.CheckTemperature(temperature);
+        if (Model.Condition is null)
+            throw new InvalidOperationException("The flow has no condition to draw rows for: use Sample(count).");
+        return new DrawingMap(_runtime, Model, FeatureColumnName, temperature, _batchSize, images: null, seed, ConditionColumnName)
+            .DrawFor(conditions, perRow);
+    }
+
+    /// <summary>
+    /// Draws pictures from an image flow: the rows of <see cref="Sample(long, int, float)"/> as one column of <see cref="MLImage"/>, grey
+    /// or colour: each value v of levels of the width w becomes the nearest of them, floor(v / w + 1/2), and the levels 0 to k - 1 are
+    /// spread over 0 to 255. An image is valid until the reader goes on to the next row, as with ML.NET's own columns: save it or copy its
+    /// pixels while reading.
     /// </summary>
     /// <param name="count">How many.</param>
     /// <param name="seed">Which.</param>
@@ -271,7 +317,8 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     }
 
     /// <summary>
-    /// A transformer from a column of latents to a column of features: the flow backwards. It shares this transformer's sessions and must
+    /// A transformer from a column of latents to a column of features: the flow backwards. Of a flow with a condition it also reads the
+    /// condition column. It shares this transformer's sessions and must
     /// be disposed too; either may be disposed first.
     /// </summary>
     /// <param name="latentColumnName">The column to read; by default the one that this transformer adds.</param>
@@ -281,13 +328,13 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     /// Whether the column is to hold <see cref="MLImage"/>, as <see cref="SampleImages"/> makes them, and not vectors.
     /// </param>
     /// <exception cref="InvalidOperationException">
-    /// The flow is a mixture, whose latents do not say which member they belong to: use <see cref="Sample"/>. Or images are asked for, and
-    /// it is not over images of 1 or 3 channels with known levels.
+    /// The flow is a mixture, whose latents do not say which member they belong to: use <see cref="Sample(long, int, float)"/>. Or images
+    /// are asked for, and it is not over images of 1 or 3 channels with known levels.
     /// </exception>
     public RealNvpSampler CreateSampler(
         string? latentColumnName = null, string? outputColumnName = null, float temperature = 1, bool asImages = false)
         => new(_host, Model, _runtime, latentColumnName ?? _columns.Latent, outputColumnName ?? (asImages ? "Image" : _columns.Features),
-            temperature, asImages, _batchSize);
+            temperature, asImages, _batchSize, ConditionColumnName);
 
     /// <summary>A monitor of whether what is scored is still like the rows that calibrated the flow.</summary>
     /// <param name="falseAlarmRate">The chance that it ever speaks up without cause, above 0 and below 1.</param>
@@ -353,7 +400,7 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     /// <inheritdoc/>
     void ICanSaveModel.Save(ModelSaveContext ctx)
     {
-        BinaryWriter writer = MlNetInternals.BeginSave(ctx, s_layout);
+        BinaryWriter writer = MlNetInternals.BeginSave(ctx, ConditionColumnName is null ? s_layoutWithoutCondition : s_layout);
         foreach (string? name in (string?[])[_columns.Features, _columns.Score, _columns.PredictedLabel, _columns.LogLikelihood,
             _columns.PValue, _columns.Typicality, _columns.TypicalityPValue, _columns.BitsPerDimension, _columns.Contributions,
             _columns.Latent])
@@ -362,6 +409,8 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
         }
         writer.Write(Threshold);
         writer.Write(_batchSize ?? FlowRuntime.DefaultBatchSize);
+        if (ConditionColumnName is not null)
+            writer.Write(ConditionColumnName);
         FlowStream.Save(ctx, Model);
     }
 
@@ -384,7 +433,10 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
         };
         float threshold = reader.ReadSingle();
         int batchSize = reader.ReadInt32(); // the default stands for one that was not chosen
-        return new(environment.Register(LoaderSignature), FlowStream.Load(context), null, columns, threshold,
+        FlowModel model = FlowStream.Load(context);
+        if (model.Condition is not null)
+            columns = columns with { Condition = reader.ReadString() };
+        return new(environment.Register(LoaderSignature), model, null, columns, threshold,
             batchSize == FlowRuntime.DefaultBatchSize ? null : batchSize);
     }
 

@@ -50,9 +50,10 @@ internal sealed class RandomSteps(int features, int seed)
     public SinhArcsinh Marginals() => new(Draw(features, 0.7, 1.3), Draw(features, -0.5, 0.5));
 
     /// <summary>A coupling over the given positions.</summary>
-    public AffineCoupling Coupling(CouplingMask mask, int hiddenLayers = 2, Activation activation = Activation.Relu)
+    public AffineCoupling Coupling(CouplingMask mask, int hiddenLayers = 2, Activation activation = Activation.Relu,
+        int conditionInputs = 0)
     {
-        int width = mask.Conditioning.Length;
+        int width = mask.Conditioning.Length + conditionInputs;
         var trunk = new List<DenseLayer>();
         for (int i = 0; i < hiddenLayers; i++)
         {
@@ -61,7 +62,7 @@ internal sealed class RandomSteps(int features, int seed)
             width = units;
         }
         return new(mask, [.. trunk], activation, Layer(width, mask.Transformed.Length), Layer(width, mask.Transformed.Length),
-            Draw(mask.Transformed.Length, 0.3, 1));
+            Draw(mask.Transformed.Length, 0.3, 1), conditionInputs);
     }
 
     /// <summary>Batch norm over the given positions, in their order.</summary>

@@ -12,46 +12,68 @@ internal static class ReferenceFlow
 {
     /// <summary>
     /// The log-likelihood of one row: NaN where a feature is not finite, and never below the lowest float32. For a mixture the logarithm of
-    /// the mean density.
+    /// the mean density. Given a condition where the flow has one: NaN where that is of no use.
     /// </summary>
-    public static double LogLikelihood(FlowModel model, float[] row)
+    public static double LogLikelihood(FlowModel model, float[] row, float[]? condition = null)
     {
-        double[] members = [.. model.Members.Select(steps => Density(model.InputShape, steps, row).LogLikelihood)];
+        double[] members = [.. model.Members.Select(steps => Density(model, steps, row, condition).LogLikelihood)];
         double largest = members.Max();
         return largest + Math.Log(members.Average(member => Math.Exp(member - largest)));
     }
 
     /// <summary>The latent of one row under a member: NaN where a feature is not finite.</summary>
-    public static double[] Latent(FlowModel model, float[] row, int member = 0)
-        => Density(model.InputShape, model.Members[member], row).Latent;
+    public static double[] Latent(FlowModel model, float[] row, int member = 0, float[]? condition = null)
+        => Density(model, model.Members[member], row, condition).Latent;
 
     /// <summary>The row of one latent under a member.</summary>
-    public static double[] Sample(FlowModel model, float[] latent, double temperature = 1, int member = 0)
+    public static double[] Sample(FlowModel model, float[] latent, double temperature = 1, int member = 0, float[]? condition = null)
     {
+        double[] given = Read(model.Condition, condition);
         double[] x = [.. latent.Select(value => temperature * value)];
         if (model.InputShape.IsImage)
             return ReferenceImageFlow.Inverse(model.InputShape, model.Members[member], x);
         foreach (FlowStep step in model.Members[member].Reverse())
-            Inverse(step, ref x);
-        return x;
+            Inverse(step, ref x, given);
+        return given.Any(double.IsNaN) ? [.. x.Select(_ => double.NaN)] : x;
     }
 
-    private static (double LogLikelihood, double[] Latent) Density(FlowShape shape, IEnumerable<FlowStep> steps, float[] row)
+    /// <summary>What the nets read of a condition; NaN where it is of no use.</summary>
+    private static double[] Read(FlowCondition? condition, float[]? values)
     {
-        if (!row.All(float.IsFinite))
+        if (condition is null)
+            return [];
+        var read = new List<double>();
+        for (int i = 0; i < condition.Size; i++)
+        {
+            double x = condition.MayBeUnknown && float.IsNaN(values![i]) ? 0
+                : ((double)values![i] - condition.Mean[i]) / condition.StandardDeviation[i];
+            read.Add(!double.IsFinite(x) ? double.NaN
+                : Math.Abs(x) <= 10 ? x : Math.Sign(x) * (10 + Math.Asinh(Math.Min(1e18, Math.Abs(x) - 10))));
+        }
+        if (condition.MayBeUnknown)
+            read.AddRange(values!.Select(value => float.IsNaN(value) ? 1.0 : 0));
+        return [.. read];
+    }
+
+    private static (double LogLikelihood, double[] Latent) Density(
+        FlowModel model, IEnumerable<FlowStep> steps, float[] row, float[]? condition)
+    {
+        FlowShape shape = model.InputShape;
+        double[] given = Read(model.Condition, condition);
+        if (!row.All(float.IsFinite) || given.Any(double.IsNaN))
             return (double.NaN, [.. row.Select(_ => double.NaN)]);
         double[] x = [.. row];
         double logLikelihood = 0;
         if (shape.IsImage)
             (logLikelihood, x) = ReferenceImageFlow.Forward(shape, steps, x);
         else
-            logLikelihood = steps.Sum(step => Forward(step, ref x));
+            logLikelihood = steps.Sum(step => Forward(step, ref x, given));
         foreach (double z in x)
             logLikelihood -= 0.5 * (z * z + Math.Log(2 * Math.PI));
         return (Math.Max(logLikelihood, float.MinValue), x);
     }
 
-    private static double Forward(FlowStep step, ref double[] x)
+    private static double Forward(FlowStep step, ref double[] x, double[] given)
     {
         double logDet = 0;
         switch (step)
@@ -100,7 +122,7 @@ internal static class ReferenceFlow
             case Dequantization:
                 break; // training only
             case AffineCoupling coupling:
-                (double[] s, double[] t) = Net(coupling, x);
+                (double[] s, double[] t) = Net(coupling, x, given);
                 for (int i = 0; i < s.Length; i++)
                 {
                     int position = coupling.Mask.Transformed[i];
@@ -121,7 +143,7 @@ internal static class ReferenceFlow
         return logDet;
     }
 
-    private static void Inverse(FlowStep step, ref double[] y)
+    private static void Inverse(FlowStep step, ref double[] y, double[] given)
     {
         switch (step)
         {
@@ -164,7 +186,7 @@ internal static class ReferenceFlow
             case Dequantization:
                 break;
             case AffineCoupling coupling:
-                (double[] s, double[] t) = Net(coupling, y);
+                (double[] s, double[] t) = Net(coupling, y, given);
                 for (int i = 0; i < s.Length; i++)
                 {
                     int position = coupling.Mask.Transformed[i];
@@ -180,9 +202,9 @@ internal static class ReferenceFlow
         }
     }
 
-    private static (double[] LogScale, double[] Shift) Net(AffineCoupling coupling, double[] x)
+    private static (double[] LogScale, double[] Shift) Net(AffineCoupling coupling, double[] x, double[] given)
     {
-        double[] hidden = [.. coupling.Mask.Conditioning.Select(position => x[position])];
+        double[] hidden = [.. coupling.Mask.Conditioning.Select(position => x[position]), .. given];
         foreach (DenseLayer layer in coupling.Trunk)
         {
             hidden = Dense(layer, hidden);

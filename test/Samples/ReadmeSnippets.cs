@@ -80,6 +80,29 @@ public sealed class ReadmeSnippets : IDisposable
     }
 
     [Fact]
+    public void Conditions()
+    {
+        var mlContext = new MLContext(seed: 1);
+        IDataView Hours(int count, int seed) => mlContext.Data.LoadFromEnumerable(Readings(count, seed).Select((reading, i)
+            => new HourlyReading { Temperature = reading.Temperature + 2 * (i % 24), Pressure = reading.Pressure, Flow = reading.Flow,
+                Hour = i % 24 }));
+        IDataView hourlyRows = Hours(1000, seed: 1), newHourlyRows = Hours(48, seed: 2);
+
+        // README: conditions
+        var byHour = mlContext.Transforms.Concatenate("Features", "Temperature", "Pressure", "Flow")
+            .Append(mlContext.Transforms.Concatenate("Condition", "Hour"))
+            .Append(mlContext.AnomalyDetection.Trainers.RealNvp(conditionColumnName: "Condition"));
+        using var hourly = byHour.Fit(hourlyRows);
+
+        IDataView oddAtItsHour = hourly.Transform(newHourlyRows);
+        IDataView usual = hourly.LastTransformer.Sample(conditions: oddAtItsHour, perRow: 100, seed: 1); // 100 rows for each hour
+
+        float[][] drawn = [.. usual.GetColumn<float[]>("Features")];
+        Assert.Equal(4800, drawn.Length);
+        Assert.Equal(44, drawn[2200..2300].Average(row => row[0]) - drawn[..100].Average(row => row[0]), 6.0); // 22 hours later
+    }
+
+    [Fact]
     public void Long_runs()
     {
         using var inFolder = new CurrentFolder(_folder);
@@ -278,6 +301,11 @@ public sealed class ReadmeSnippets : IDisposable
         public string Machine { get; set; } = "";
         public float Temperature { get; set; }
         public float Pressure { get; set; }
+    }
+
+    private sealed class HourlyReading : Reading
+    {
+        public float Hour { get; set; }
     }
 
     private sealed class Picture

@@ -3,6 +3,7 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using RealNvp.ML.Export;
 using RealNvp.ML.Export.Steps;
+using RealNvp.ML.Tests.Conditions;
 using RealNvp.ML.Tests.Eng;
 using RealNvp.ML.Tests.Trainers;
 using RealNvp.ML.Trainers;
@@ -37,7 +38,7 @@ public sealed class SavedModelTests
     [Fact]
     public void Every_kind_of_step_is_in_a_saved_flow()
     {
-        IEnumerable<string> saved = Files.Select(file => file.Data).Where(file => !IsPipeline(file))
+        IEnumerable<string> saved = Files.Select(file => file.Data).Where(file => !IsZip(file))
             .SelectMany(file => FlowModel.Load(PathOf(file)).Members).SelectMany(steps => steps).Select(step => step.Kind);
         Assert.Equal(StepKinds.Tags.Values.Order(), saved.Append("Rotation").Distinct().Order()); // that one is in the pipeline
     }
@@ -52,6 +53,7 @@ public sealed class SavedModelTests
         var density = RealNvpTrainer.Options.ForDensity();
         density.Table = density.Table with { Couplings = 4, BatchNorm = true, WeightNorm = true };
         Write("density-1.rnvp", density);
+        Write("condition-2.zip", new() { ConditionColumnName = "Condition", ConditionDropout = 0.2 });
         Write("images-1.rnvp", RealNvpTrainer.Options.ForImages(
             new() { Shape = FlowShape.Image(1, 8, 8), Scales = 2, BaseWidth = 3, Blocks = 1, Levels = 17 }));
     }
@@ -68,7 +70,7 @@ public sealed class SavedModelTests
             ? _ml.Transforms.Lags("Before", ["A", "B"], [1, 2]).Append(_ml.Transforms.Concatenate("Features", "A", "B", "Before"))
                 .Append(trainer)
             : _ml.Transforms.Concatenate("Features", "A", "B", "C", "D").Append(trainer)).Fit(data);
-        if (IsPipeline(file)) _ml.Model.Save(fitted, data.Schema, PathOf(file));
+        if (IsZip(file)) _ml.Model.Save(fitted, data.Schema, PathOf(file));
         else fitted.FindRealNvp().Model.Save(PathOf(file));
         File.WriteAllText(PathOf(file) + ".json", JsonSerializer.Serialize(Run(file, rows[..5])));
     }
@@ -76,18 +78,27 @@ public sealed class SavedModelTests
     private Results Run(string file, float[][] rows)
     {
         IDataView data = View(file, rows);
-        ITransformer model = IsPipeline(file) ? _ml.Model.Load(PathOf(file), out _) : _ml.Transforms.ApplyRealNvp(PathOf(file)).Fit(data);
+        ITransformer model = IsZip(file) ? _ml.Model.Load(PathOf(file), out _) : _ml.Transforms.ApplyRealNvp(PathOf(file)).Fit(data);
         using var disposable = (IDisposable)model;
         RealNvpTransformer flow = model.FindRealNvp();
         return new(rows, [.. model.Transform(data).GetColumn<float>("LogLikelihood")], flow.Threshold,
-            [.. flow.Sample(Samples, SampleSeed).GetColumn<float[]>("Features")]);
+            [.. (flow.ConditionColumnName is null ? flow.Sample(Samples, SampleSeed) : flow.Sample(data, 1, SampleSeed))
+                .GetColumn<float[]>("Features")]);
     }
 
     private IDataView View(string file, float[][] rows) => IsPipeline(file)
         ? _ml.Data.LoadFromEnumerable(rows.Select(row => new Measurement(row[0], row[1], row[2], row[3])))
-        : Tables.Load(_ml, rows);
+        : HasCondition(file)
+            ? Conditional.Load(_ml, rows.Select((row, i) => new ConditionalRow { Features = row[..2], Condition = [row[2],
+                i % 4 == 3 ? float.NaN : row[3]] }))
+            : Tables.Load(_ml, rows);
 
-    private static bool IsPipeline(string path) => path.EndsWith(".zip");
+    /// <summary>Whether the model is saved by ML.NET.</summary>
+    private static bool IsZip(string path) => path.EndsWith(".zip");
+
+    private static bool IsPipeline(string path) => path.StartsWith("pipeline") || path.StartsWith("lags");
+
+    private static bool HasCondition(string path) => path.StartsWith("condition");
 
     private static string PathOf(string file) => Path.Combine(s_folder, file);
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Microsoft.ML;
+using RealNvp.ML.Tests.Conditions;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Transforms;
 
@@ -25,6 +26,7 @@ internal static class CollectedTrainings
         ["streamed"] = () => Small(new() { Memory = new() { ResidentLimit = 0, ShufflePool = 50 },
             Table = new() { Mixing = FeatureMixing.Rotation } }),
         ["resumed"] = () => Small(new() { Checkpoints = new("newest") { Interval = 4, Resume = true } }),
+        ["conditional"] = () => Small(new() { ConditionColumnName = "Condition", ConditionDropout = 0.2 }),
         ["image"] = SmallImage,
     };
 
@@ -65,7 +67,10 @@ internal static class CollectedTrainings
         var ml = new MLContext(seed: 1);
         if (options.Checkpoints is { } checkpoints)
             options.Checkpoints = checkpoints with { Folder = LastButOne(Path.Combine(folder, kind)) };
-        IDataView data = options.Image is null ? Tables.Load(ml, Tables.Gaussian(200, 4, 1)) : Images(ml);
+        IDataView data = options.Image is not null ? Images(ml)
+            : options.ConditionColumnName is null ? Tables.Load(ml, Tables.Gaussian(200, 4, 1))
+            : Conditional.Load(ml, Tables.Gaussian(200, 4, 1).Select(row => new ConditionalRow { Features = row[..3],
+                Condition = row[3..] }));
         using RealNvpTransformer model = ml.AnomalyDetection.Trainers.RealNvp(options).Fit(data);
         return TrainingProcess.Hash(model.Model);
     }

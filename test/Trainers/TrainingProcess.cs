@@ -103,7 +103,8 @@ internal static class TrainingProcess
     public static string Hash(FlowModel model)
     {
         using var stream = new MemoryStream();
-        new FlowModel(model.InputShape, [.. model.Members.Select(steps => (IEnumerable<Export.Steps.FlowStep>)steps)]).Save(stream);
+        new FlowModel(model.InputShape, [.. model.Members.Select(steps => (IEnumerable<Export.Steps.FlowStep>)steps)],
+            condition: model.Condition).Save(stream);
         return Convert.ToHexString(SHA256.HashData(stream.ToArray()));
     }
 

@@ -92,7 +92,8 @@ public sealed class PersistenceTests : IDisposable
         _ml.Model.Load(_path, out _);
         RaiseLayout(signature);
         InvalidDataException error = Assert.Throws<InvalidDataException>(() => Unwrapped(() => _ml.Model.Load(_path, out _)));
-        Assert.Contains("is of layout 00010003, and this version of RealNvp.ML reads up to 00010002: the file is newer.",
+        string newest = signature == "RNVPCROP" ? "00010002" : "00010003"; // which flows with a condition are of
+        Assert.Contains($"is of layout 00010004, and this version of RealNvp.ML reads up to {newest}: the file is newer.",
             error.Message, StringComparison.Ordinal);
     }
 
@@ -113,7 +114,7 @@ public sealed class PersistenceTests : IDisposable
             foreach (int offset in new[] { at + 8, at + 12 })
             {
                 content.Position = stream.Position = offset;
-                stream.WriteByte((byte)(content.ReadByte() + 1));
+                stream.WriteByte((byte)(content.ReadByte() + 2));
             }
             raised++;
         }

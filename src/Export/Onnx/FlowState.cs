@@ -31,6 +31,9 @@ internal class FlowState
     /// <summary>The graph.</summary>
     public GraphNodes Nodes { get; }
 
+    /// <summary>What nets read beside the rows, [N, inputs]; null where the flow has no condition.</summary>
+    public string? Condition { get; init; }
+
     /// <summary>The vector as the steps so far have left it; only where rows are vectors.</summary>
     public VectorState Vector { get; } = null!;
 

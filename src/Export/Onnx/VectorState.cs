@@ -47,9 +47,15 @@ internal sealed class VectorState
         ? part.Tensor
         : _nodes.Node("Mul", part.Tensor, _nodes.Constant(part.Scale));
 
-    /// <summary>The vector as two parts, over the positions that each is to have: together all.</summary>
+    /// <summary>The vector as two parts, over the positions that each is to have: together all. The first may have none.</summary>
     public (VectorPart First, VectorPart Second) Split(ImmutableArray<int> first, ImmutableArray<int> second)
     {
+        if (first.IsEmpty)
+        {
+            VectorPart all = Take(Join(), second);
+            _parts = [all];
+            return (new VectorPart("", first, null), all);
+        }
         if (Find(first) is not { } head || Find(second) is not { } tail)
         {
             (head, tail) = Separate(Join(), first, second);

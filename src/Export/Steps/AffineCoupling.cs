@@ -8,7 +8,7 @@ namespace RealNvp.ML.Export.Steps;
 /// <summary>
 /// An affine coupling layer (paper, section 3.2, equations 4 and 5): the conditioning half passes unchanged; the transformed half becomes
 /// y = x * exp(s) + t, where the log-scale s = gain * tanh(r) and the shift t come from one net with two heads that reads the conditioning
-/// half alone; log|det| = sum s. The inverse is x = (y - t) * exp(-s).
+/// half, and the condition where the flow has one; log|det| = sum s. The inverse is x = (y - t) * exp(-s).
 /// </summary>
 public sealed class AffineCoupling : FlowStep
 {
@@ -22,16 +22,19 @@ public sealed class AffineCoupling : FlowStep
     /// <param name="logScale">The head that yields r, one output per transformed position.</param>
     /// <param name="shift">The head that yields t, one output per transformed position.</param>
     /// <param name="gain">The bound of |s| per transformed position.</param>
+    /// <param name="conditionInputs">What the net reads of the flow's condition, after the conditioning half; 0 for none.</param>
     public AffineCoupling(
         CouplingMask mask, ImmutableArray<DenseLayer> trunk, Activation activation, DenseLayer logScale, DenseLayer shift,
-        ImmutableArray<float> gain)
-        : this(mask, trunk, activation, logScale, shift, gain, null) { }
+        ImmutableArray<float> gain, int conditionInputs = 0)
+        : this(mask, trunk, activation, logScale, shift, gain, conditionInputs, null) { }
 
     private AffineCoupling(
         CouplingMask mask, ImmutableArray<DenseLayer> trunk, Activation activation, DenseLayer logScale, DenseLayer shift,
-        ImmutableArray<float> gain, double[]? logScaleOffset)
+        ImmutableArray<float> gain, int conditionInputs, double[]? logScaleOffset)
     {
-        int width = mask.Conditioning.Length;
+        int width = mask.Conditioning.Length + conditionInputs;
+        if (width == 0)
+            throw new FlowModelException("a coupling reads at least one position, or a condition.");
         foreach (DenseLayer layer in trunk)
         {
             if (layer.Inputs != width)
@@ -54,6 +57,7 @@ public sealed class AffineCoupling : FlowStep
         LogScale = logScale;
         Shift = shift;
         Gain = gain;
+        ConditionInputs = conditionInputs;
         _logScaleOffset = logScaleOffset;
     }
 
@@ -75,12 +79,16 @@ public sealed class AffineCoupling : FlowStep
     /// <summary>The bound of |s| per transformed position.</summary>
     public ImmutableArray<float> Gain { get; }
 
+    /// <summary>What the net reads of the flow's condition, after the conditioning half; 0 where there is none.</summary>
+    public int ConditionInputs { get; }
+
     /// <inheritdoc/>
     public override FlowShape OutputShape(FlowShape input) => RequireVector(input, Mask.Features);
 
     /// <inheritdoc/>
     public override string Describe()
-        => $"{Mask.Conditioning.Length} -> {string.Join(" -> ", Trunk.Select(layer => layer.Outputs).Append(Mask.Transformed.Length))}, "
+        => $"{Mask.Conditioning.Length}{(ConditionInputs > 0 ? $" + {ConditionInputs}" : "")} -> "
+            + $"{string.Join(" -> ", Trunk.Select(layer => layer.Outputs).Append(Mask.Transformed.Length))}, "
             + $"{Activation}, |log-scale| <= {Gain.Max(Math.Abs):G3}";
 
     // Notation of the two graphs: a pending scale g stands for the value g * u, so that constant factors travel to the end of the graph
@@ -90,7 +98,7 @@ public sealed class AffineCoupling : FlowStep
     {
         (VectorPart conditioning, VectorPart transformed) = state.Vector.Split(Mask.Conditioning, Mask.Transformed);
         double[] pending = PendingScale(transformed, sign: +1);
-        (string s, string t) = EmitNet(state.Nodes, conditioning, pending);
+        (string s, string t) = EmitNet(state, conditioning, pending);
         state.AddLogDet(s, transformed.Width);
         if (_logScaleOffset is not null)
             state.AddConstantLogDet(_logScaleOffset.Sum());
@@ -102,7 +110,7 @@ public sealed class AffineCoupling : FlowStep
     {
         (VectorPart conditioning, VectorPart transformed) = state.Vector.Split(Mask.Conditioning, Mask.Transformed);
         double[] incoming = transformed.ScaleOrOnes();
-        (string s, string t) = EmitNet(state.Nodes, conditioning, incoming);
+        (string s, string t) = EmitNet(state, conditioning, incoming);
         string shifted = state.Nodes.Node("Sub", transformed.Tensor, t);
         string tensor = state.Nodes.Node("Mul", shifted, state.Nodes.Node("Exp", state.Nodes.Node("Neg", s)));
         state.Vector.Replace(transformed with { Tensor = tensor, Scale = PendingScale(transformed, sign: -1) });
@@ -116,7 +124,7 @@ public sealed class AffineCoupling : FlowStep
         double[] scale = [.. norm.Scale.Select(value => (double)value)];
         double[] offset = [.. scale.Select((value, i) => Math.Log(value) + (_logScaleOffset?[i] ?? 0))];
         DenseLayer shift = Shift.WithOutputAffine(scale, [.. norm.Shift.Select(value => (double)value)]);
-        return new AffineCoupling(Mask, Trunk, Activation, LogScale, shift, Gain, offset);
+        return new AffineCoupling(Mask, Trunk, Activation, LogScale, shift, Gain, ConditionInputs, offset);
     }
 
     internal override void Save(StepWriter writer)
@@ -130,6 +138,8 @@ public sealed class AffineCoupling : FlowStep
         LogScale.Save(writer, "log_scale");
         Shift.Save(writer, "shift");
         writer.Tensor("gain", Gain);
+        if (ConditionInputs > 0) // files without are those of before there were conditions
+            writer.Number("condition_inputs", ConditionInputs);
     }
 
     internal static AffineCoupling Load(StepReader reader)
@@ -144,24 +154,29 @@ public sealed class AffineCoupling : FlowStep
             reader.Enum<Activation>("activation"),
             DenseLayer.Load(reader, "log_scale"),
             DenseLayer.Load(reader, "shift"),
-            reader.Tensor("gain"));
+            reader.Tensor("gain"),
+            reader.CountOrZero("condition_inputs"));
     }
 
     private double[] PendingScale(VectorPart transformed, int sign)
         => [.. transformed.ScaleOrOnes().Select((scale, i) => scale * Math.Exp(sign * (_logScaleOffset?[i] ?? 0)))];
 
     /// <summary>The net's two outputs: s without its constant terms, and t divided by <paramref name="shiftDivisor"/>.</summary>
-    private (string S, string T) EmitNet(GraphNodes nodes, VectorPart conditioning, double[] shiftDivisor)
+    private (string S, string T) EmitNet(FlowState state, VectorPart conditioning, double[] shiftDivisor)
     {
+        GraphNodes nodes = state.Nodes;
         DenseLayer shift = Shift.WithOutputAffine([.. shiftDivisor.Select(value => 1 / value)], new double[shiftDivisor.Length]);
         DenseLayer logScale = LogScale;
         ImmutableArray<DenseLayer> trunk = Trunk;
         if (conditioning.Scale is { } scale)
         {
+            scale = [.. scale, .. Enumerable.Repeat(1.0, ConditionInputs)];
             if (trunk.IsEmpty) (logScale, shift) = (logScale.WithInputScale(scale), shift.WithInputScale(scale));
             else trunk = trunk.SetItem(0, trunk[0].WithInputScale(scale));
         }
-        string hidden = conditioning.Tensor;
+        string hidden = ConditionInputs == 0 ? conditioning.Tensor
+            : conditioning.Width == 0 ? state.Condition!
+            : nodes.Node("Concat", [conditioning.Tensor, state.Condition!], [("axis", 1L)]);
         foreach (DenseLayer layer in trunk)
             hidden = nodes.Node(Activation.ToString(), layer.Emit(nodes, hidden));
         string r = nodes.Node("Tanh", logScale.Emit(nodes, hidden));

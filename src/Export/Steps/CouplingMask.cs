@@ -6,7 +6,10 @@ namespace RealNvp.ML.Export.Steps;
 /// <summary>Which positions of a vector a coupling layer reads (the conditioning half, left unchanged) and which it transforms.</summary>
 public sealed class CouplingMask
 {
-    /// <summary>A mask from the positions that condition and those that are transformed: together every position once.</summary>
+    /// <summary>
+    /// A mask from the positions that condition and those that are transformed: together every position once. None need condition where
+    /// a coupling reads the condition of a flow.
+    /// </summary>
     public CouplingMask(ImmutableArray<int> conditioning, ImmutableArray<int> transformed)
     {
         int features = conditioning.Length + transformed.Length;
@@ -18,8 +21,8 @@ public sealed class CouplingMask
                     $"a mask names every position from 0 to {features - 1} once; found {position} out of range or twice.");
             seen[position] = true;
         }
-        if (conditioning.IsEmpty || transformed.IsEmpty)
-            throw new FlowModelException("a mask has at least one conditioning and one transformed position.");
+        if (transformed.IsEmpty)
+            throw new FlowModelException("a mask has at least one transformed position.");
         Conditioning = conditioning;
         Transformed = transformed;
     }

@@ -36,6 +36,9 @@ internal sealed class StepReader(StepMessage message)
             : throw new FlowModelException($"'{name}' is {value}, expected a count.");
     }
 
+    /// <summary>A count that is 0 where it is not written.</summary>
+    public int CountOrZero(string name) => message.Numbers.ContainsKey(name) ? Count(name) : 0;
+
     public T Enum<T>(string name) where T : struct, Enum
     {
         string text = Find(message.Texts, name);

@@ -8,6 +8,9 @@ internal sealed record RowSettings
 {
     public required string FeatureColumn { get; init; }
 
+    /// <summary>The column of conditions, if rows have any.</summary>
+    public required string? ConditionColumn { get; init; }
+
     /// <summary>The column of weights, if rows have any.</summary>
     public required string? WeightColumn { get; init; }
 

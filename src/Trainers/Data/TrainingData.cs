@@ -13,7 +13,7 @@ internal sealed class TrainingData : IDisposable
     /// <summary>The number of rows to train on.</summary>
     public required long TrainingCount { get; init; }
 
-    /// <summary>Rows left out for a NaN or infinite feature.</summary>
+    /// <summary>Rows left out for a NaN or infinite value.</summary>
     public required long Skipped { get; init; }
 
     /// <summary>What the training rows say of the columns.</summary>
@@ -28,7 +28,7 @@ internal sealed class TrainingData : IDisposable
     /// <summary>The rows that choose the best model, if any.</summary>
     public required DeviceRows? Validation { get; init; }
 
-    /// <summary>The rows that calibrate, row-major.</summary>
+    /// <summary>The rows that calibrate, row-major, each with its condition after its features.</summary>
     public required float[] Calibration { get; init; }
 
     /// <summary>Begins to draw batches of a size, by a seed or a source of random numbers.</summary>

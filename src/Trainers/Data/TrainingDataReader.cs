@@ -21,7 +21,7 @@ internal sealed class TrainingDataReader
     private readonly RowSettings _settings;
     private readonly FlowDesign _design;
     private readonly Action<string> _warn;
-    private readonly int _features;
+    private readonly int _features; // and the values of a condition, where there is one: of a row
     private ColumnNames _names;
 
     /// <summary>A reader of rows.</summary>
@@ -31,7 +31,7 @@ internal sealed class TrainingDataReader
     public TrainingDataReader(RowSettings settings, FlowDesign design, Action<string> warn)
     {
         (_settings, _design, _warn) = (settings, design, warn);
-        _features = design.Shape.Size;
+        _features = design.RowSize;
         _names = new(settings.FeatureColumn, []);
     }
 
@@ -44,8 +44,15 @@ internal sealed class TrainingDataReader
     /// the levels.</exception>
     public TrainingData Read(IDataView input)
     {
-        var source = new RowSource(input, Column, _features, _settings.WeightColumn);
-        _names = ColumnNames.Of(input.Schema[Column], _features);
+        RowSource source = SourceOf(input);
+        _names = ColumnNames.Of(input.Schema[Column], _design.Shape.Size);
+        if (_design.Condition is { } condition)
+        {
+            _names = _names with
+            {
+                Condition = (_design.Shape.Size, ColumnNames.Of(input.Schema[_settings.ConditionColumn!], condition.Size)),
+            };
+        }
         (RowStore? held, long count, LeftOut leftOut) = Hold(source);
         CheckRows(count, leftOut);
         long skipped = leftOut.NotFinite;
@@ -153,6 +160,9 @@ internal sealed class TrainingDataReader
         };
     }
 
+    private RowSource SourceOf(IDataView view) => new(view, Column, _design.Shape.Size, _settings.WeightColumn, _settings.ConditionColumn,
+        _design.Condition?.Size ?? 0, _design.Condition?.MayBeUnknown ?? false);
+
     private ColumnFacts Facts(WeightedRows training, ColumnStatistics? statistics = null)
         => _design.Facts(training, statistics, _names, _warn);
 
@@ -173,7 +183,7 @@ internal sealed class TrainingDataReader
         if (view is null)
             return null;
         var rows = new Reservoir(_features, capacity, _settings.Seed);
-        using RowSource.Pass pass = new RowSource(view, Column, _features, _settings.WeightColumn).Open();
+        using RowSource.Pass pass = SourceOf(view).Open();
         while (pass.MoveNext())
         {
             _settings.Cancellation.ThrowIfCancellationRequested();

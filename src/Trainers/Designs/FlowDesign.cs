@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using RealNvp.ML.Export;
 using RealNvp.ML.Trainers.Data.Batches;
 using RealNvp.ML.Trainers.Data.Columns;
@@ -17,6 +18,14 @@ internal abstract record FlowDesign
 {
     /// <summary>The shape of a row.</summary>
     public required FlowShape Shape { get; init; }
+
+    /// <summary>What the nets read beside the features; null for nothing.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] // runs without one are those of before there were conditions
+    public ConditionDesign? Condition { get; init; }
+
+    /// <summary>The number of values of a row: its features, and its condition where there is one.</summary>
+    [JsonIgnore]
+    public int RowSize => Shape.Size + (Condition?.Size ?? 0);
 
     /// <summary>Whether the nets inside the couplings compute in bfloat16 in training.</summary>
     public bool BFloat16 { get; init; }
@@ -52,6 +61,10 @@ internal abstract record FlowDesign
     /// <summary>Mirrors the images of a batch, where that is asked for.</summary>
     public virtual HorizontalFlips? Flips(DeviceRandom random) => null;
 
+    /// <summary>Takes conditions from the rows of a batch, where that is asked for.</summary>
+    public ConditionDropout? Dropout(DeviceRandom random)
+        => Condition is { Dropout: > 0 } condition ? new(Shape.Size, condition.Dropout, random) : null;
+
     /// <summary>The rows that a run looks at between its steps.</summary>
     /// <param name="sample">Training rows.</param>
     /// <param name="validation">Rows that choose the best model, if any.</param>
@@ -77,6 +90,16 @@ internal abstract record FlowDesign
         using TrainingNoise noise = Noise(facts, gaussian: 0, random, rows.device);
         return new(noise.Dequantized(rows).DetachFromDisposeScope(), weights?.clone().DetachFromDisposeScope());
     }
+}
+
+/// <summary>The condition of a flow.</summary>
+/// <param name="Size">The number of its values, C.</param>
+/// <param name="Dropout">The share of training rows that lose their whole condition, from 0 to below 1.</param>
+internal sealed record ConditionDesign(int Size, double Dropout)
+{
+    /// <summary>Whether NaN stands for what is not known.</summary>
+    [JsonIgnore]
+    public bool MayBeUnknown => Dropout > 0;
 }
 
 /// <summary>Bits per dimension are the NLL in nats times <paramref name="PerNat"/>, plus <paramref name="Offset"/>.</summary>

@@ -74,7 +74,20 @@ internal sealed record TableDesign : FlowDesign
     /// <inheritdoc/>
     public override ColumnFacts Facts(WeightedRows training, ColumnStatistics? statistics, ColumnNames column, Action<string> warn)
     {
-        ColumnFacts facts = ColumnFacts.OfTable(training, Dequantize, BitsPerDimensionColumn is not null, statistics);
+        ColumnFacts facts = ColumnFacts.OfTable(training, Dequantize, BitsPerDimensionColumn is not null, statistics,
+            Condition?.Size ?? 0);
+        if (facts.Condition is { } told)
+        {
+            facts = facts with
+            {
+                Condition = new(told.Mean, told.StandardDeviation, Condition!.MayBeUnknown, column.Condition?.Names.Features ?? []),
+            };
+        }
+        if (facts.Constant.Count > 0)
+        {
+            warn("These are the same in all training rows, and tell nothing: "
+                + ColumnNames.List([.. facts.Constant.Select(column.Call)]) + ". Leave them out of the condition.");
+        }
         if (facts.Stretches.Count > 0)
         {
             warn($"In column '{column.Name}' standard deviation and quartiles disagree, as of skewed features or where a code stands for "
@@ -93,7 +106,7 @@ internal sealed record TableDesign : FlowDesign
                 + $"{continuous} of '{column.Name}' is not: at most 20 different values, or 5 % of the rows, and more than one make a "
                 + "feature discrete. Leave the column out.");
         }
-        if (Shape.Size == 1)
+        if (Shape.Size == 1 && Condition is null)
         {
             warn($"Column '{column.Name}' has one value. Couplings need two: over one the flow is a single Gaussian, whatever the "
                 + "options, and a value between two modes looks more normal than the modes. Where the value has modes or tails, put a "
@@ -105,7 +118,8 @@ internal sealed record TableDesign : FlowDesign
     /// <summary>
     /// A fresh flow, the identity after its preprocessing. Couplings come in pairs over the two halves of one random order, so that each
     /// pair transforms every feature; rotations and learned linear maps stand before every coupling. One feature has no second half to
-    /// condition on: the flow then is its standardisation, a Gaussian.
+    /// condition on: the flow then is its standardisation, a Gaussian. With a condition of the flow its couplings read that alone, and
+    /// sinh-arcsinh maps between them give it skewness and tails.
     /// </summary>
     public override Flow Build(ColumnFacts facts, double dropout, int seed, DeviceRandom noise)
     {
@@ -124,27 +138,29 @@ internal sealed record TableDesign : FlowDesign
         };
         using var weights = new torch.Generator((ulong)(uint)seed, torch.CPU);
         var orders = new Random(seed);
-        for (int i = 0; i < Couplings && features > 1; i++)
+        bool couples = features > 1 || facts.Condition is not null;
+        for (int i = 0; i < Couplings && couples; i++)
         {
-            if (SinhArcsinh)
+            if (SinhArcsinh || features == 1)
                 steps.Add(new SinhArcsinhModule(features));
             if (Mixer(i, orders, weights) is { } mixer)
                 steps.Add(mixer);
             CouplingMask mask = Halves(features);
-            if (i % 2 == 1)
+            if (i % 2 == 1 && features > 1)
                 mask = mask.Complement();
-            steps.Add(new AffineCouplingModule(mask, net, weights, noise));
+            steps.Add(new AffineCouplingModule(mask, net, weights, noise, facts.Condition?.Inputs ?? 0));
             if (BatchNorm)
                 steps.Add(new BatchNormModule(mask));
         }
-        if (LatentTailBound > 0 && features > 1)
+        if (LatentTailBound > 0 && couples)
             steps.Add(new TailCompressionModule(LatentTailBound));
-        return new Flow(steps);
+        return new Flow(steps, condition: facts.Condition);
     }
 
     /// <inheritdoc/>
     public override TrainingNoise Noise(ColumnFacts facts, double gaussian, DeviceRandom random, Device device)
-        => new(facts.NoiseWidths, Array.ConvertAll(facts.StandardDeviation, deviation => (float)(gaussian * deviation)), random, device)
+        => new(WithCondition(facts.NoiseWidths), WithCondition(Array.ConvertAll(facts.StandardDeviation, deviation
+            => (float)(gaussian * deviation))), random, device)
         {
             Reach = gaussian > 0 && TailBound > 0 && facts.IsStretched.Contains(true) ? NoiseReach.Of(facts, TailBound, device) : null,
         };
@@ -158,9 +174,14 @@ internal sealed record TableDesign : FlowDesign
         return new(sample, validation, noisy) { Own = [noisy] };
     }
 
+    /// <summary>What is said of each feature, and zeros for the condition.</summary>
+    private float[] WithCondition(float[] perFeature) => Condition is null ? perFeature : [.. perFeature, .. new float[Condition.Size]];
+
     private FlowStepModule? Mixer(int coupling, Random orders, Generator weights)
     {
         int features = Shape.Size;
+        if (features == 1)
+            return null;
         switch (Mixing)
         {
             case FeatureMixing.Rotation:
@@ -176,10 +197,13 @@ internal sealed record TableDesign : FlowDesign
         }
     }
 
-    /// <summary>The first half conditions, the second is transformed; with an odd number the first is the larger.</summary>
+    /// <summary>
+    /// The first half conditions, the second is transformed; with an odd number the first is the larger, except that one feature alone is
+    /// transformed.
+    /// </summary>
     private static CouplingMask Halves(int features)
     {
-        int half = (features + 1) / 2;
+        int half = features == 1 ? 0 : (features + 1) / 2;
         return new CouplingMask([.. Enumerable.Range(0, half)], [.. Enumerable.Range(half, features - half)]);
     }
 }

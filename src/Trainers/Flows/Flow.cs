@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using RealNvp.ML.Export;
 using RealNvp.ML.Export.Steps;
+using RealNvp.ML.Trainers.Flows.Nets;
 using RealNvp.ML.Trainers.Flows.Steps;
 using RealNvp.ML.Trainers.Native;
 using TorchSharp;
@@ -10,8 +11,9 @@ using static TorchSharp.torch;
 namespace RealNvp.ML.Trainers.Flows;
 
 /// <summary>
-/// A flow in training: its steps in the density direction. Rows and latents are flat; the rows of an image flow are planar images. Its
-/// latent is that of the last scale, then what was factored out, the latest first, each planar.
+/// A flow in training: its steps in the density direction. Rows are flat, features and after them the condition, where there is one; the
+/// rows of an image flow are planar images. Latents are flat too: of an image flow that of the last scale, then what was factored out, the
+/// latest first, each planar.
 /// </summary>
 internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
 {
@@ -21,6 +23,7 @@ internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
     private static readonly Scalar s_minusHalf = (-0.5).ToScalar();
 
     private readonly ModuleList<FlowStepModule> steps;
+    private readonly ConditionModule? condition;
     private readonly FlowShape? _image;
     private readonly ImmutableArray<FlowShape> _latentShapes = []; // of an image flow, in the latent's order
     private Scalar? _logNormaliser;
@@ -28,9 +31,12 @@ internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
     /// <summary>A flow from its steps.</summary>
     /// <param name="steps">In the density direction.</param>
     /// <param name="image">The shape of a row, where it is an image.</param>
-    public Flow(IEnumerable<FlowStepModule> steps, FlowShape? image = null) : base(nameof(Flow))
+    /// <param name="condition">What the steps read beside the features, if anything.</param>
+    public Flow(IEnumerable<FlowStepModule> steps, FlowShape? image = null, FlowCondition? condition = null) : base(nameof(Flow))
     {
         this.steps = new ModuleList<FlowStepModule>([.. steps]);
+        if (condition is not null)
+            this.condition = new ConditionModule(condition);
         _image = image;
         if (image is not null)
             _latentShapes = MultiScale.LatentShapes(image, this.steps.Select(step => step.Reshaping).OfType<FlowStep>());
@@ -40,18 +46,21 @@ internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
     /// <summary>The steps in the density direction.</summary>
     public IEnumerable<FlowStepModule> Steps => steps;
 
+    /// <summary>What the steps read beside the features; null for nothing.</summary>
+    public FlowCondition? Condition => condition?.Frozen;
+
     /// <summary>Whether any step has parameters to train.</summary>
     public bool Learns => parameters().Any();
 
-    /// <summary>Rows [n, D] to latents [n, D] and log-determinants [n].</summary>
+    /// <summary>Rows [n, D], or [n, D + C] with a condition, to latents [n, D] and log-determinants [n].</summary>
     public override (Tensor Latent, Tensor LogDet) forward(Tensor rows)
     {
-        Tensor x = FromRows(rows);
+        (Tensor x, Tensor? given) = FromRows(rows);
         var factoredOut = new Stack<Tensor>();
         Tensor? logDet = null;
         foreach (FlowStepModule step in steps)
         {
-            (x, Tensor term) = step.forward(x);
+            (x, Tensor term) = step.forward(x, given);
             if (!step.KeepsVolume)
                 logDet = logDet is null ? term : logDet.Plus(term);
             if (step is FactorOutModule)
@@ -76,9 +85,12 @@ internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
         return (latent, ((latent * latent).sum(1) * s_minusHalf).Plus(logDet - _logNormaliser));
     }
 
-    /// <summary>Latents to rows.</summary>
-    public Tensor Inverse(Tensor latent)
+    /// <summary>Latents to features.</summary>
+    /// <param name="latent">[n, D].</param>
+    /// <param name="condition">[n, C], in its own units; null where the flow has none.</param>
+    public Tensor Inverse(Tensor latent, Tensor? condition = null)
     {
+        Tensor? given = condition is null ? null : this.condition!.forward(condition);
         var factoredOut = new Stack<Tensor>();
         Tensor last = latent;
         if (_image is not null)
@@ -90,12 +102,12 @@ internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
                 factoredOut.Push(part);
         }
         foreach (FlowStepModule step in steps.Reverse())
-            last = step.Inverse(step is FactorOutModule ? FactorOutModule.Join(last, factoredOut.Pop()) : last);
+            last = step.Inverse(step is FactorOutModule ? FactorOutModule.Join(last, factoredOut.Pop()) : last, given);
         return _image is null ? last : last.flatten(1);
     }
 
     /// <summary>
-    /// Gives every step with running statistics those of all rows [n, D], step by step, as evaluation will see them; in the order of the
+    /// Gives every step with running statistics those of all rows, step by step, as evaluation will see them; in the order of the
     /// flow, because each step's input depends on the statistics of the ones before it. Cancelled, it leaves some steps without them.
     /// </summary>
     public void RefreshStatistics(Tensor rows, CancellationToken cancellation = default)
@@ -106,13 +118,14 @@ internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
         eval();
         using DisposeScope all = NewDisposeScope();
         using IDisposable guard = no_grad();
-        Tensor x = FromRows(rows).alias();
+        (Tensor x, Tensor? given) = FromRows(rows);
+        x = x.alias();
         foreach (FlowStepModule step in steps)
         {
             cancellation.ThrowIfCancellationRequested();
             step.RefreshStatistics(x);
             using DisposeScope scope = NewDisposeScope();
-            Tensor next = Apply(step, x).alias().MoveToOuterDisposeScope();
+            Tensor next = Apply(step, x, given).alias().MoveToOuterDisposeScope();
             x.Dispose();
             x = next;
         }
@@ -123,13 +136,20 @@ internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
     /// <summary>The flow as plain data.</summary>
     public IEnumerable<FlowStep> Freeze() => steps.Select(step => step.Freeze());
 
-    private Tensor FromRows(Tensor rows) => _image is null ? rows : ToImages(rows, _image);
+    /// <summary>The features, and what the nets read of the condition.</summary>
+    private (Tensor Features, Tensor? Condition) FromRows(Tensor rows)
+    {
+        if (condition is null)
+            return (_image is null ? rows : ToImages(rows, _image), null);
+        long size = condition.Frozen.Size;
+        return (rows.narrow(1, 0, rows.shape[1] - size), condition.forward(rows.narrow(1, rows.shape[1] - size, size)));
+    }
 
     /// <summary>What a step hands on to the next.</summary>
-    private Tensor Apply(FlowStepModule step, Tensor x)
+    private Tensor Apply(FlowStepModule step, Tensor x, Tensor? given)
     {
         if (_image is null)
-            return step.forward(x).Output;
+            return step.forward(x, given).Output;
         return cat([.. x.split(ImageChunk).Select(chunk =>
         {
             using DisposeScope scope = NewDisposeScope();

@@ -46,7 +46,8 @@ internal static class FlowFreezer
             }
             members.Add(steps);
         }
-        return new FlowModel(shape, members, Calibration.None, metadata, Probes(flows, shape, seed, warn, tell, cancellation));
+        return new FlowModel(shape, members, Calibration.None, metadata, Probes(flows, shape, seed, warn, tell, cancellation),
+            flows[0].Condition);
     }
 
     /// <summary>Samples of the flows themselves, in turn: they lie where rows lie, and no training row travels with the model.</summary>
@@ -76,9 +77,12 @@ internal static class FlowFreezer
                 using Scalar temperature = Math.Pow(0.25, Math.Max(0, round - 1)).ToScalar();
                 Tensor noise = randn([own.Length, shape.Size], dtype: ScalarType.Float64, device: CPU,
                     generator: generator).mul_(temperature);
-                Tensor samples = Samples(flow, noise);
+                Tensor? conditions = flow.Condition is null ? null : Conditions(flow.Condition, own, generator);
+                Tensor samples = Samples(flow, noise, conditions);
                 if (logit is not null)
                     samples = OnLevels(samples, (Export.Steps.Logit)logit.Freeze(), withEnds: round < ProbeChoice.Rounds / 2);
+                if (conditions is not null)
+                    samples = cat([samples, conditions], 1);
                 foreach ((int i, int probe) in own.Index())
                     rows[probe] = samples.narrow(0, i, 1);
             }
@@ -140,10 +144,29 @@ internal static class FlowFreezer
         .Select(named => named.Value);
 
     /// <summary>What a graph will be given.</summary>
-    private static Tensor Samples(Flow flow, Tensor noise)
+    private static Tensor Samples(Flow flow, Tensor noise, Tensor? conditions)
     {
         using DisposeScope scope = NewDisposeScope(); // a pass of a large image flow leaves a gigabyte of temporaries
-        return flow.Inverse(noise).to(ScalarType.Float32).MoveToOuterDisposeScope();
+        return flow.Inverse(noise, conditions?.to(ScalarType.Float64)).to(ScalarType.Float32).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>
+    /// Conditions of probes: normal ones by the statistics of the training rows, of which none travels. Where they may be unknown, a value
+    /// of every fourth probe is, and of every eighth all.
+    /// </summary>
+    private static Tensor Conditions(FlowCondition condition, int[] probes, Generator generator)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        int size = condition.Size;
+        float[] values = randn([probes.Length, size], dtype: ScalarType.Float32, device: CPU, generator: generator).data<float>().ToArray();
+        for (int i = 0; i < values.Length; i++)
+        {
+            (int probe, int j) = (probes[i / size], i % size);
+            bool isUnknown = condition.MayBeUnknown && (probe % 8 == 0 || (probe % 4 == 0 && j == probe / 4 % size));
+            values[i] = isUnknown ? float.NaN : Math.Clamp(condition.Mean[j] + condition.StandardDeviation[j] * values[i],
+                float.MinValue, float.MaxValue);
+        }
+        return tensor(values, [probes.Length, size], dtype: ScalarType.Float32, device: CPU).MoveToOuterDisposeScope();
     }
 
     /// <summary>The latent of each row under its own member, and its log-likelihood under all.</summary>

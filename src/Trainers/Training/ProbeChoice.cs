@@ -26,6 +26,7 @@ internal sealed class ProbeChoice(int count)
     private readonly (double Error, float[] Row, double[] Latent, double LogLikelihood)[] _best =
         new (double, float[], double[], double)[count];
     private bool _any;
+    private int _features; // of a row, before its condition
 
     /// <summary>Whether no further candidate is needed.</summary>
     public bool IsSettled => _any && _best.All(probe => probe.Error <= Close);
@@ -37,13 +38,14 @@ internal sealed class ProbeChoice(int count)
     public int Strayed { get; private set; }
 
     /// <summary>Takes a round.</summary>
-    /// <param name="rows">The candidates, [count, size].</param>
+    /// <param name="rows">The candidates, [count, size], or [count, size + condition]: what exceeds the latents.</param>
     /// <param name="exact">Their latents [count, size] and log-likelihoods [count], in double precision.</param>
     /// <param name="rounded">The same in float32, rounded in several ways.</param>
     public void Add(float[] rows, (double[] Latents, double[] LogLikelihoods) exact,
         IReadOnlyList<(float[] Latents, float[] LogLikelihoods)> rounded)
     {
-        int size = rows.Length / count;
+        int size = exact.Latents.Length / count, width = rows.Length / count;
+        _features = size;
         for (int i = 0; i < count; i++)
         {
             double logLikelihood = exact.LogLikelihoods[i], error = 0, elements = 0;
@@ -59,12 +61,12 @@ internal sealed class ProbeChoice(int count)
                     elements = Math.Max(elements, difference / FlowParity.LatentTolerance([exact.Latents[j]]));
                 }
             }
-            if (double.IsNaN(error) || Math.Abs(TensorPrimitives.MaxMagnitude(rows.AsSpan(i * size, size))) > MostMagnitude)
+            if (double.IsNaN(error) || Math.Abs(TensorPrimitives.MaxMagnitude(rows.AsSpan(i * width, size))) > MostMagnitude)
                 error = double.PositiveInfinity;
             if (!_any && Math.Max(error, elements) > 1)
                 Strayed++;
             if (!_any || error < _best[i].Error)
-                _best[i] = (error, rows[(i * size)..((i + 1) * size)], exact.Latents[(i * size)..((i + 1) * size)], logLikelihood);
+                _best[i] = (error, rows[(i * width)..((i + 1) * width)], exact.Latents[(i * size)..((i + 1) * size)], logLikelihood);
         }
         _any = true;
     }
@@ -83,7 +85,7 @@ internal sealed class ProbeChoice(int count)
         (double Error, float[] Row, double[] Latent, double LogLikelihood)[] kept =
             [.. rounds.Where(round => round.Max(probe => probe.Error) is var error && error <= most && double.IsFinite(error))
                 .SelectMany(round => round)];
-        return new ProbeSet([.. kept.SelectMany(probe => probe.Row)], [.. kept.Select(probe => probe.LogLikelihood)],
-            [.. kept.SelectMany(probe => probe.Latent)]);
+        return new ProbeSet([.. kept.SelectMany(probe => probe.Row[.._features])], [.. kept.Select(probe => probe.LogLikelihood)],
+            [.. kept.SelectMany(probe => probe.Latent)], [.. kept.SelectMany(probe => probe.Row[_features..])]);
     }
 }

@@ -36,6 +36,8 @@ internal sealed class RunIdentity
             ["weights"] = settings.Rows.WeightColumn,
             ["streamed"] = data.IsStreamed,
         };
+        if (settings.Rows.ConditionColumn is { } condition)
+            run["condition"] = condition;
         if (data.IsStreamed)
             run["shuffle_pool"] = settings.Rows.ShufflePool;
         var whole = new JsonObject
@@ -58,7 +60,8 @@ internal sealed class RunIdentity
                 ["validation_weights"] = Digest(data.Validation?.Weights),
                 ["calibration"] = Digest(BytesOf(data.Calibration)),
                 // of all rows of a stream, where the digests above are of a sample
-                ["columns"] = Digest(BytesOf([.. data.Facts.Mean, .. data.Facts.StandardDeviation, .. data.Facts.BinWidths])),
+                ["columns"] = Digest(BytesOf([.. data.Facts.Mean, .. data.Facts.StandardDeviation, .. data.Facts.BinWidths,
+                    .. data.Facts.Condition?.Mean ?? [], .. data.Facts.Condition?.StandardDeviation ?? []])),
             },
         };
         return new(whole.ToJsonString());

@@ -54,6 +54,8 @@ internal sealed class TrainingLoop : IDisposable
     private readonly DeviceRows? _validation, _earlyValidation;
     private readonly TrainingNoise _noise;
     private readonly HorizontalFlips? _flips;
+    private readonly ConditionDropout? _conditionDropout;
+    private readonly int _features;
     private readonly AdamOptimizer _optimizer;
     private readonly AveragedWeights? _average;
     private readonly Snapshot _best;
@@ -96,6 +98,8 @@ internal sealed class TrainingLoop : IDisposable
         _readsLate = readsLate ?? _onGpu;
         _noise = design.Noise(facts, plan.Noise, random, _sample.Rows.device);
         _flips = design.Flips(random);
+        _conditionDropout = design.Dropout(random);
+        _features = design.Shape.Size;
         _optimizer = new AdamOptimizer(
             flow.parameters(), flow.Steps.SelectMany(step => step.PenalisedGains), flow.Steps.SelectMany(step => step.BoundedGains));
         _average = plan.AveragedWeights > 0 ? new AveragedWeights(flow.parameters(), plan.AveragedWeights) : null;
@@ -251,6 +255,7 @@ internal sealed class TrainingLoop : IDisposable
         _random.Begin(_step);
         (Tensor rows, Tensor? weights) = _batches.Next();
         Tensor batch = _noise.Add(_flips?.Apply(rows) ?? rows);
+        batch = _conditionDropout?.Apply(batch) ?? batch;
         _optimizer.ZeroGradients();
         Tensor loss = -Mean(_flow.LogLikelihood(batch), weights);
         loss.backward();
@@ -317,7 +322,7 @@ internal sealed class TrainingLoop : IDisposable
         double median = _typical.Add(nll);
         if (step == 1 && double.IsFinite(nll))
             _bestTypical = nll; // of the flow before its first step
-        if (!double.IsFinite(nll) || !double.IsFinite(norm) || median > _bestTypical + ExplosionPerFeature * _sample.Rows.shape[1])
+        if (!double.IsFinite(nll) || !double.IsFinite(norm) || median > _bestTypical + ExplosionPerFeature * _features)
             return false;
         if (double.IsFinite(median))
             _bestTypical = Math.Min(_bestTypical, median);
@@ -330,7 +335,7 @@ internal sealed class TrainingLoop : IDisposable
         _flow.eval();
         using IDisposable scope = NewDisposeScope(), guard = inference_mode();
         Tensor logLikelihoods = _flow.LogLikelihood(_sample.Rows.narrow(0, 0, Math.Min(_sample.Count, TypicalRows)));
-        return -logLikelihoods.median().item<float>() <= _bestTypical + CalmPerFeature * _sample.Rows.shape[1];
+        return -logLikelihoods.median().item<float>() <= _bestTypical + CalmPerFeature * _features;
     }
 
     private void RollBack(long step, double nll, double norm, double learningRate)
@@ -426,7 +431,7 @@ internal sealed class TrainingLoop : IDisposable
 
     private void WarnOfDivergence(double nll)
     {
-        if (_warnedOfDivergence || _since == 0 || !(nll - _sum / _since > DivergencePerFeature * _sample.Rows.shape[1]))
+        if (_warnedOfDivergence || _since == 0 || !(nll - _sum / _since > DivergencePerFeature * _features))
             return;
         _warnedOfDivergence = true;
         Warn($"Evaluation has parted from training: at step {_step} the validation NLL is {nll:G5}, that of training {_sum / _since:G5} "

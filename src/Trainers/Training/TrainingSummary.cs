@@ -20,7 +20,7 @@ internal static class TrainingSummary
             {
                 ["rows"] = data.TrainingCount,
                 ["validation_rows"] = data.Validation?.Count ?? 0,
-                ["calibration_rows"] = data.Calibration.Length / data.Facts.Mean.Length,
+                ["calibration_rows"] = data.Calibration.Length / settings.Design.RowSize,
                 ["skipped_rows"] = data.Skipped,
                 ["batch_size"] = plan.BatchSize,
                 ["noise"] = plan.Noise,
@@ -35,7 +35,9 @@ internal static class TrainingSummary
                 ["seconds"] = Math.Round(elapsed.TotalSeconds, 1),
             }.ToImmutableSortedDictionary(pair => pair.Key, pair
                 => pair.Value.ToString(null, CultureInfo.InvariantCulture), StringComparer.Ordinal)
-             .Add("device", settings.Device.ToString()),
+             .Add("device", settings.Device.ToString())
+             .AddRange(settings.Design.Condition is not { } condition ? [] : [KeyValuePair.Create("condition_dropout",
+                 condition.Dropout.ToString(CultureInfo.InvariantCulture))]),
         };
 
     // of the members, each by itself; NaN where there was nothing to learn

@@ -79,17 +79,17 @@ internal sealed class FlowRuntime : IDisposable
     public static bool RunsSideBySide(OnnxSession session, int? asked)
         => session.TakesOneCore && (asked ?? DefaultBatchSize) >= DefaultBatchSize;
 
-    /// <summary>The log-likelihoods, in nats, of rows [n, size], row-major.</summary>
-    public float[] LogLikelihoods(float[] rows, CancellationToken cancellation = default)
-        => Run(() => Density, "Features", rows, "LogLikelihood", 1, cancellation);
+    /// <summary>The log-likelihoods, in nats, of rows [n, size], row-major, given conditions [n, values] where the flow has them.</summary>
+    public float[] LogLikelihoods(float[] rows, float[]? conditions = null, CancellationToken cancellation = default)
+        => Run(() => Density, "Features", rows, "LogLikelihood", 1, conditions, cancellation);
 
     /// <summary>The latents of rows, both [n, size]; not for a mixture.</summary>
-    public float[] Latents(float[] rows, CancellationToken cancellation = default)
-        => Run(() => Density, "Features", rows, "Latent", _sessions.InputSize, cancellation);
+    public float[] Latents(float[] rows, float[]? conditions = null, CancellationToken cancellation = default)
+        => Run(() => Density, "Features", rows, "Latent", _sessions.InputSize, conditions, cancellation);
 
     /// <summary>The rows of latents, both [n, size]; of a mixture by the members [n] that are named.</summary>
-    public float[] Features(float[] latents, float[]? members = null, CancellationToken cancellation = default)
-        => Run(() => Sampling, "Latent", latents, "Features", _sessions.InputSize, cancellation, members);
+    public float[] Features(float[] latents, float[]? members = null, float[]? conditions = null, CancellationToken cancellation = default)
+        => Run(() => Sampling, "Latent", latents, "Features", _sessions.InputSize, conditions, cancellation, members);
 
     /// <summary>Requires that this hold was not disposed.</summary>
     /// <exception cref="ObjectDisposedException">It was.</exception>
@@ -107,23 +107,30 @@ internal sealed class FlowRuntime : IDisposable
     }
 
     private float[] Run(Func<OnnxSession> session, string inputName, float[] rows, string outputName, int width,
-        CancellationToken cancellation, float[]? members = null)
+        float[]? conditions, CancellationToken cancellation, float[]? members = null)
     {
         int size = _sessions.InputSize, count = rows.Length / size, chunk = _sessions.RowsPerBatch(null);
         if (count == 0)
             return [];
-        var input = OnnxTensor.Rows(inputName, size, Math.Min(count, chunk));
+        List<(OnnxTensor Tensor, float[] Values)> inputs = [];
+        void Give(string name, float[]? values)
+        {
+            if (values is { Length: > 0 })
+                inputs.Add((OnnxTensor.Rows(name, values.Length / count, Math.Min(count, chunk)), values));
+        }
+        Give(inputName, rows);
+        Give("Member", members);
+        Give("Condition", conditions);
         var output = OnnxTensor.Rows(outputName, width, Math.Min(count, chunk));
         var results = new float[count * width];
-        OnnxTensor? member = members is null ? null : OnnxTensor.Rows("Member", 1, Math.Min(count, chunk));
         cancellation.ThrowIfCancellationRequested(); // loading a session takes long
-        using var batch = new OnnxBatch(session(), member is null ? [input] : [input, member], [output]);
+        using var batch = new OnnxBatch(session(), [.. inputs.Select(input => input.Tensor)], [output]);
         for (int start = 0; start < count; start += chunk)
         {
             cancellation.ThrowIfCancellationRequested();
             int take = Math.Min(chunk, count - start);
-            rows.AsSpan(start * size, take * size).CopyTo(input.Values);
-            members?.AsSpan(start, take).CopyTo(member!.Values);
+            foreach ((OnnxTensor tensor, float[] values) in inputs)
+                values.AsSpan(start * tensor.Width, take * tensor.Width).CopyTo(tensor.Values);
             batch.Run(take);
             output.Values.AsSpan(0, take * width).CopyTo(results.AsSpan(start * width));
         }

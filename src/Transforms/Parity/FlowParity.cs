@@ -62,11 +62,11 @@ internal static class FlowParity
     {
         if (model.Probes.Count == 0)
             return;
-        float[] rows = [.. model.Probes.Rows];
+        float[] rows = [.. model.Probes.Rows], conditions = [.. model.Probes.Conditions];
         var facts = new ParityFacts(model);
-        facts.CompareLogLikelihoods(runtime.LogLikelihoods(rows, cancellation));
+        facts.CompareLogLikelihoods(runtime.LogLikelihoods(rows, conditions, cancellation));
         if (!model.IsMixture)
-            facts.CompareLatents(runtime.Latents(rows, cancellation));
+            facts.CompareLatents(runtime.Latents(rows, conditions, cancellation));
     }
 
     /// <summary>As the other overload, of the sampling graph.</summary>
@@ -74,7 +74,7 @@ internal static class FlowParity
     {
         if (model.Probes.Count > 0)
             new ParityFacts(model).CompareFeatures(runtime.Features([.. model.Probes.Latents.Select(value => (float)value)],
-                MembersOfProbes(model), cancellation));
+                MembersOfProbes(model), [.. model.Probes.Conditions], cancellation));
     }
 
     /// <summary>What a log-likelihood of a row of <paramref name="size"/> values may be off by.</summary>
@@ -101,7 +101,8 @@ internal static class FlowParity
         if (model.Probes.Count == 0)
             return facts.ByName;
         int size = model.InputShape.Size;
-        using var run = new GraphRun(graph, "Features", [.. model.Probes.Rows], size, cancellation: cancellation);
+        using var run = new GraphRun(graph, "Features", [.. model.Probes.Rows], size, conditions: [.. model.Probes.Conditions],
+            cancellation: cancellation);
 
         float[] logLikelihoods = run.Floats("LogLikelihood");
         facts.CompareLogLikelihoods(logLikelihoods);
@@ -142,7 +143,8 @@ internal static class FlowParity
             return facts.ByName;
         int size = model.InputShape.Size;
         float[]? members = MembersOfProbes(model);
-        using var run = new GraphRun(graph, "Latent", [.. model.Probes.Latents.Select(value => (float)value)], size, members, cancellation);
+        using var run = new GraphRun(graph, "Latent", [.. model.Probes.Latents.Select(value => (float)value)], size, members,
+            [.. model.Probes.Conditions], cancellation);
         facts.CompareFeatures(run.Floats("Features"));
         return facts.ByName;
     }
@@ -280,7 +282,7 @@ internal static class FlowParity
         private readonly InferenceSession _session;
         private readonly IDisposableReadOnlyCollection<OrtValue> _outputs;
 
-        public GraphRun(byte[] graph, string input, float[] rows, int size, float[]? members = null,
+        public GraphRun(byte[] graph, string input, float[] rows, int size, float[]? members = null, float[]? conditions = null,
             CancellationToken cancellation = default)
         {
             _session = OnnxLibrary.Call(() =>
@@ -288,16 +290,17 @@ internal static class FlowParity
                 using var options = new SessionOptions { LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR };
                 return new InferenceSession(graph, options);
             });
+            int count = rows.Length / size;
+            (string Name, float[] Values)[] inputs = [(input, rows), .. members is null ? [] : new[] { ("Member", members) },
+                .. conditions is not { Length: > 0 } ? [] : new[] { ("Condition", conditions) }];
+            OrtValue[] values = Array.ConvertAll(inputs,
+                given => OrtValue.CreateTensorValueFromMemory(given.Values, [count, given.Values.Length / count]));
             try
             {
-                using OrtValue values = OrtValue.CreateTensorValueFromMemory(rows, [rows.Length / size, size]);
-                using OrtValue? picks = members is null ? null : OrtValue.CreateTensorValueFromMemory(members, [members.Length, 1]);
                 using var options = new RunOptions();
                 using CancellationTokenRegistration ending = cancellation.Register(() => options.Terminate = true);
                 cancellation.ThrowIfCancellationRequested();
-                _outputs = picks is null
-                    ? _session.Run(options, [input], [values], _session.OutputNames)
-                    : _session.Run(options, [input, "Member"], [values, picks], _session.OutputNames);
+                _outputs = _session.Run(options, [.. inputs.Select(given => given.Name)], values, _session.OutputNames);
             }
             catch (Exception e)
             {
@@ -305,6 +308,10 @@ internal static class FlowParity
                 if (e is OnnxRuntimeException)
                     cancellation.ThrowIfCancellationRequested(); // it was the cancellation that made the run fail
                 throw;
+            }
+            finally
+            {
+                Array.ForEach(values, value => value.Dispose());
             }
         }
 

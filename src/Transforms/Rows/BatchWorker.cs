@@ -34,29 +34,29 @@ internal abstract class BatchWorker : IDisposable
     public virtual void Dispose() { }
 }
 
-/// <summary>A worker that reads one vector column.</summary>
+/// <summary>A worker that reads vector columns.</summary>
 internal abstract class VectorWorker : BatchWorker
 {
-    private FeatureReader? _reader;
+    private FeatureReader[] _readers = [];
 
-    /// <summary>The input rows, [capacity, size], dense and row-major.</summary>
-    protected abstract float[] Input { get; }
-
-    /// <summary>Values per row.</summary>
-    protected abstract int Size { get; }
+    /// <summary>For each column the rows, [capacity, size], dense and row-major.</summary>
+    protected (float[] Rows, int Size)[] Inputs { get; init; } = [];
 
     /// <inheritdoc/>
     public override void Open(DataViewRow source, DataViewSchema.Column[] inputs)
-        => _reader = new FeatureReader(source, inputs[0], Size, Input);
+        => _readers = [.. inputs.Select((column, i) => new FeatureReader(source, column, Inputs[i].Size, Inputs[i].Rows))];
 
     /// <inheritdoc/>
-    public override void Take(int row, in DataViewRowId id) => _reader!.Take(row);
+    public override void Take(int row, in DataViewRowId id)
+    {
+        foreach (FeatureReader reader in _readers)
+            reader.Take(row);
+    }
 
     /// <inheritdoc/>
     public override Delegate CreateInputGetter(int input, IBatchPosition position)
     {
-        float[] rows = Input;
-        int size = Size;
+        (float[] rows, int size) = Inputs[input];
         return (ValueGetter<VBuffer<float>>)((ref VBuffer<float> value) => FeatureReader.CopyRow(rows, position.Row, size, ref value));
     }
 

@@ -35,6 +35,13 @@ internal static class FeatureColumn
         });
     }
 
+    /// <summary>The columns of features and, where one is named, of conditions of a size.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">One is missing or of another type.</exception>
+    public static DataViewSchema.Column[] FindBoth(DataViewSchema schema, string features, FlowShape shape, string? condition, int size)
+        => condition is null
+            ? [Find(schema, features, shape)]
+            : [Find(schema, features, shape), Find(schema, condition, FlowShape.Vector(size))];
+
     /// <summary>The same as far as a schema shape, which knows no sizes, can tell.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The column is missing or of another type.</exception>
     public static SchemaShape.Column Require(SchemaShape shape, string name) => InputColumn.Find(shape, name, Expected, column => Problem(

@@ -8,9 +8,12 @@ using RealNvp.ML.Transforms.Rows;
 
 namespace RealNvp.ML.Transforms.Sampling;
 
-/// <summary>Rows drawn from a flow: the latent of row i, and of a mixture its member, depend on the seed and i alone.</summary>
+/// <summary>
+/// Rows drawn from a flow: the latent of row i, and of a mixture its member, depend on the seed and i alone. Of a flow with a condition
+/// each is drawn given a condition from a column, or without one given that all of it is unknown.
+/// </summary>
 internal sealed class DrawingMap(FlowRuntime runtime, FlowModel model, string outputColumnName,
-    float temperature, int? batchSize, LevelImage? images, int seed)
+    float temperature, int? batchSize, LevelImage? images, int seed, string? conditionColumnName = null)
     : SamplingMap(runtime, model, outputColumnName, temperature, batchSize, images)
 {
     /// <summary>All of one size: the noise is at hand, and the same rows stand in the same batches for every number of cursors.</summary>
@@ -23,26 +26,42 @@ internal sealed class DrawingMap(FlowRuntime runtime, FlowModel model, string ou
         return Transform(new RowNumbers(count, () => RowsPerBatch));
     }
 
+    /// <summary>A view of so many rows for each row of another one, after which it has that one's columns.</summary>
+    public IDataView DrawFor(IDataView conditions, int perRow) => Transform(new RepeatedRows(conditions, perRow));
+
     /// <inheritdoc/>
-    public override DataViewSchema.Column[] FindInputs(DataViewSchema schema) => [];
+    public override DataViewSchema.Column[] FindInputs(DataViewSchema schema) => conditionColumnName is null
+        ? []
+        : [FeatureColumn.Find(schema, conditionColumnName, FlowShape.Vector(Model.Condition!.Size))];
 
     /// <inheritdoc/>
     public override BatchWorker CreateWorker(int capacity, bool[] active) => new DrawingWorker(this, capacity, seed);
 
-    private sealed class DrawingWorker(DrawingMap map, int capacity, int seed) : Worker(map, capacity)
+    private sealed class DrawingWorker : Worker
     {
-        private readonly GaussianNoise _noise = new(seed);
-        private readonly long[] _numbers = new long[capacity];
-        private readonly int _members = map.Model.Members.Length;
+        private readonly GaussianNoise _noise;
+        private readonly long[] _numbers;
+        private readonly int _members, _size;
 
-        public override void Open(DataViewRow source, DataViewSchema.Column[] inputs) { }
+        public DrawingWorker(DrawingMap map, int capacity, int seed) : base(map, capacity)
+        {
+            _noise = new(seed);
+            _numbers = new long[capacity];
+            (_members, _size) = (map.Model.Members.Length, map.Model.InputShape.Size);
+            Array.Fill(Conditions, float.NaN); // where no column gives them
+            Inputs = Inputs[1..]; // latents are drawn
+        }
 
-        public override void Take(int row, in DataViewRowId id) => _numbers[row] = (long)id.Low;
+        public override void Take(int row, in DataViewRowId id)
+        {
+            base.Take(row, id);
+            _numbers[row] = (long)id.Low;
+        }
 
         public override void Run(int count)
         {
             for (int row = 0; row < count; row++)
-                _noise.Fill(_numbers[row], Input.AsSpan(row * Size, Size));
+                _noise.Fill(_numbers[row], Latents.AsSpan(row * _size, _size));
             for (int row = 0; row < Members.Length && row < count; row++)
                 Members[row] = _noise.Pick(_numbers[row], _members);
             base.Run(count);

@@ -6,11 +6,13 @@ using RealNvp.ML.Transforms.Rows;
 
 namespace RealNvp.ML.Transforms.Sampling;
 
-/// <summary>A column of latents to one of features or of images.</summary>
-internal sealed class LatentMap(FlowRuntime runtime, FlowModel model, string latentColumnName, string outputColumnName,
-    float temperature, int? batchSize, LevelImage? images) : SamplingMap(runtime, model, outputColumnName, temperature, batchSize, images)
+/// <summary>A column of latents, and of conditions where the flow has one, to one of features or of images.</summary>
+internal sealed class LatentMap(FlowRuntime runtime, FlowModel model, string latentColumnName, string? conditionColumnName,
+    string outputColumnName, float temperature, int? batchSize, LevelImage? images)
+    : SamplingMap(runtime, model, outputColumnName, temperature, batchSize, images)
 {
     /// <inheritdoc/>
     public override DataViewSchema.Column[] FindInputs(DataViewSchema schema)
-        => [FeatureColumn.Find(schema, latentColumnName, FlowShape.Vector(Model.InputShape.Size))];
+        => FeatureColumn.FindBoth(schema, latentColumnName, FlowShape.Vector(Model.InputShape.Size), conditionColumnName,
+            Model.Condition?.Size ?? 0);
 }

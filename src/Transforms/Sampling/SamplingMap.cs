@@ -47,28 +47,32 @@ internal abstract class SamplingMap(
         private readonly OnnxBatch _batch;
         private readonly LevelImage? _images;
         private readonly float[] _features;
+        private readonly int _size;
 
         /// <summary>A worker for batches of up to <paramref name="capacity"/> rows.</summary>
         public Worker(SamplingMap map, int capacity)
         {
-            (_runtime, _images, Size) = (map.Runtime, map.Images, map.Model.InputShape.Size);
-            var latent = OnnxTensor.Rows("Latent", Size, capacity);
-            var features = OnnxTensor.Rows("Features", Size, capacity);
+            (_runtime, _images, _size) = (map.Runtime, map.Images, map.Model.InputShape.Size);
+            var latent = OnnxTensor.Rows("Latent", _size, capacity);
+            var features = OnnxTensor.Rows("Features", _size, capacity);
+            OnnxTensor[] condition = map.Model.Condition is { } known ? [OnnxTensor.Rows("Condition", known.Size, capacity)] : [];
             var member = OnnxTensor.Rows("Member", 1, map.Model.IsMixture ? capacity : 0);
-            (Input, Members, _features) = (latent.Values, member.Values, features.Values);
-            OnnxTensor[] inputs =
-                [latent, OnnxTensor.Scalar("Temperature", map.Temperature), .. map.Model.IsMixture ? [member] : (OnnxTensor[])[]];
+            (Latents, Members, _features) = (latent.Values, member.Values, features.Values);
+            Conditions = condition is [var given] ? given.Values : [];
+            Inputs = [.. new[] { latent }.Concat(condition).Select(input => (input.Values, input.Width))];
+            OnnxTensor[] inputs = [latent, OnnxTensor.Scalar("Temperature", map.Temperature),
+                .. map.Model.IsMixture ? [member] : (OnnxTensor[])[], .. condition];
             _batch = new OnnxBatch(_runtime.Sampling, inputs, [features]);
         }
 
         /// <summary>The member that each row is drawn from; empty except for a mixture.</summary>
         protected float[] Members { get; }
 
-        /// <inheritdoc/>
-        protected override float[] Input { get; }
+        /// <summary>The latents, [capacity, size].</summary>
+        protected float[] Latents { get; }
 
-        /// <inheritdoc/>
-        protected override int Size { get; }
+        /// <summary>The conditions, [capacity, values]; empty where the flow has none.</summary>
+        protected float[] Conditions { get; }
 
         /// <inheritdoc/>
         public override void Run(int count)
@@ -79,7 +83,7 @@ internal abstract class SamplingMap(
 
         /// <inheritdoc/>
         public override Delegate CreateGetter(int added, IBatchPosition position)
-            => _images is { } images ? images.CreateGetter(_features, position) : RowsOf(_features, Size, position);
+            => _images is { } images ? images.CreateGetter(_features, position) : RowsOf(_features, _size, position);
 
         /// <inheritdoc/>
         public override void Dispose() => _batch.Dispose();

@@ -18,32 +18,36 @@ namespace RealNvp.ML.Transforms;
 public sealed record BitsPerDimensionEstimate(double Mean, double StandardError, long Rows, int Draws)
 {
     /// <summary>Reads the rows once and evaluates their draws in batches.</summary>
-    internal static BitsPerDimensionEstimate Of(FlowRuntime runtime, FlowModel model, IDataView data, string column, int draws, int seed,
-        int batchSize, Action<string> warn)
+    internal static BitsPerDimensionEstimate Of(FlowRuntime runtime, FlowModel model, IDataView data, RealNvpColumns columns, int draws,
+        int seed, int batchSize, Action<string> warn)
     {
         if (!model.IsDiscrete)
             throw new InvalidOperationException($"There are no bits per dimension: {model.WhyNotDiscrete}");
-        DataViewSchema.Column source = FeatureColumn.Find(data.Schema, column, model.InputShape);
+        string column = columns.Features;
+        int size = model.InputShape.Size, conditions = model.Condition?.Size ?? 0;
+        DataViewSchema.Column[] sources = FeatureColumn.FindBoth(data.Schema, column, model.InputShape, columns.Condition, conditions);
         LevelCheck? levels = Levels.Of(model) is { } known
             ? new(column, known, "the flow was trained on these; the scale must be the same")
             : null;
         var rows = new RowMean(draws);
         using (var batch = new NoisyBatch(runtime, model, new UniformNoise(seed), batchSize, rows))
-        using (DataViewRowCursor cursor = data.GetRowCursor([source]))
+        using (DataViewRowCursor cursor = data.GetRowCursor(sources))
         {
-            var values = new float[model.InputShape.Size];
-            var reader = new FeatureReader(cursor, source, values.Length, values);
+            float[] values = new float[size], condition = new float[conditions];
+            FeatureReader[] readers = [.. sources.Select((source, i)
+                => new FeatureReader(cursor, source, i == 0 ? size : conditions, i == 0 ? values : condition))];
+            bool mayBeUnknown = model.Condition is { MayBeUnknown: true };
             for (long row = 0; cursor.MoveNext(); row++)
             {
-                reader.Take(0);
-                if (!values.All(float.IsFinite))
+                Array.ForEach(readers, reader => reader.Take(0));
+                if (!values.All(float.IsFinite) || !condition.All(value => float.IsFinite(value) || (mayBeUnknown && float.IsNaN(value))))
                 {
                     rows.NotFinite++;
                     continue;
                 }
                 levels?.Add(values);
                 for (int draw = 0; draw < draws; draw++)
-                    batch.Add(values, row, draw);
+                    batch.Add(values, condition, row, draw);
             }
             batch.Flush();
         }
@@ -95,6 +99,7 @@ public sealed record BitsPerDimensionEstimate(double Mean, double StandardError,
         private readonly float[] _widths;
         private readonly double[] _uniform;
         private readonly float[] _features;
+        private readonly float[] _conditions;
         private readonly float[] _logLikelihoods;
         private readonly OnnxBatch _batch;
         private int _count;
@@ -107,11 +112,14 @@ public sealed record BitsPerDimensionEstimate(double Mean, double StandardError,
             var features = OnnxTensor.Rows("Features", _widths.Length, batchSize);
             var logLikelihoods = OnnxTensor.Rows("LogLikelihood", 1, batchSize);
             (_features, _logLikelihoods) = (features.Values, logLikelihoods.Values);
-            _batch = new OnnxBatch(runtime.Density, [features], [logLikelihoods]);
+            OnnxTensor[] conditions = model.Condition is { } condition ? [OnnxTensor.Rows("Condition", condition.Size, batchSize)] : [];
+            _conditions = conditions is [var given] ? given.Values : [];
+            _batch = new OnnxBatch(runtime.Density, [features, .. conditions], [logLikelihoods]);
         }
 
-        public void Add(float[] values, long row, int draw)
+        public void Add(float[] values, float[] condition, long row, int draw)
         {
+            condition.CopyTo(_conditions, _count * condition.Length);
             _noise.Fill(row, draw, _uniform);
             Span<float> target = _features.AsSpan(_count * values.Length, values.Length);
             for (int i = 0; i < values.Length; i++)

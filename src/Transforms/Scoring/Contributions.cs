@@ -6,7 +6,8 @@ namespace RealNvp.ML.Transforms.Scoring;
 /// <summary>
 /// How much each feature adds to a row's score beside the row of training medians: the features are replaced by their medians one by one,
 /// from the first to the last and from the last to the first, and the drops in score of the two orders are averaged. So they sum to
-/// Score(x) - Score(medians). One row of D features takes 2 (D - 1) scores more, which run in batches.
+/// Score(x) - Score(medians). One row of D features takes 2 (D - 1) scores more, which run in batches. Of a flow with a condition all are
+/// scores given the row's condition, that of the medians too.
 /// </summary>
 internal sealed class Contributions : IDisposable
 {
@@ -18,8 +19,10 @@ internal sealed class Contributions : IDisposable
     private readonly float[] _variants;
     private readonly float[] _logLikelihoods;
     private readonly OnnxBatch _batch;
-    private readonly float[] _scores; // of one row: size - 1 forward, then size - 1 backward
-    private readonly float _medianScore;
+    private readonly float[] _scores; // of one row: size - 1 forward, then size - 1 backward, and with a condition that of the medians
+    private readonly float[] _conditions;
+    private readonly int _conditionSize;
+    private float _medianScore;
 
     /// <summary>Contributions for batches of up to <paramref name="capacity"/> rows.</summary>
     /// <exception cref="InvalidOperationException">The model has no medians.</exception>
@@ -33,12 +36,17 @@ internal sealed class Contributions : IDisposable
         _medians = [.. model.Metadata.FeatureMedians];
         _size = _medians.Length;
         Values = new float[capacity * _size];
-        _scores = new float[2 * (_size - 1)];
+        _conditionSize = model.Condition?.Size ?? 0;
+        _scores = new float[2 * (_size - 1) + (_conditionSize > 0 ? 1 : 0)];
         var features = OnnxTensor.Rows("Features", _size, Chunk);
         var logLikelihoods = OnnxTensor.Rows("LogLikelihood", 1, Chunk);
         _variants = features.Values;
         _logLikelihoods = logLikelihoods.Values;
-        _batch = new OnnxBatch(runtime.Density, [features], [logLikelihoods]);
+        OnnxTensor[] conditions = _conditionSize > 0 ? [OnnxTensor.Rows("Condition", _conditionSize, Chunk)] : [];
+        _conditions = conditions is [var given] ? given.Values : [];
+        _batch = new OnnxBatch(runtime.Density, [features, .. conditions], [logLikelihoods]);
+        if (_conditionSize > 0)
+            return; // the score of the medians is another one for every row
         _medians.CopyTo(_variants, 0);
         _batch.Run(1);
         _medianScore = -_logLikelihoods[0];
@@ -48,7 +56,11 @@ internal sealed class Contributions : IDisposable
     public float[] Values { get; }
 
     /// <summary>Computes the contributions of the first <paramref name="count"/> rows, whose log-likelihoods are known.</summary>
-    public void Run(float[] rows, float[] logLikelihoods, int count)
+    /// <param name="rows">The features.</param>
+    /// <param name="conditions">The conditions; empty where the flow has none.</param>
+    /// <param name="logLikelihoods">In nats.</param>
+    /// <param name="count">How many.</param>
+    public void Run(float[] rows, float[] conditions, float[] logLikelihoods, int count)
     {
         for (int row = 0; row < count; row++)
         {
@@ -60,7 +72,9 @@ internal sealed class Contributions : IDisposable
                 contributions.Fill(float.NaN);
                 continue;
             }
-            ScoreVariants(x);
+            ScoreVariants(x, conditions.AsSpan(row * _conditionSize, _conditionSize));
+            if (_conditionSize > 0)
+                _medianScore = _scores[^1];
             for (int j = 0; j < _size; j++)
             {
                 float forward = Forward(j, score) - Forward(j + 1, score);
@@ -80,7 +94,7 @@ internal sealed class Contributions : IDisposable
     private float Backward(int replaced, float score)
         => replaced == 0 ? score : replaced == _size ? _medianScore : _scores[_size - 2 + replaced];
 
-    private void ScoreVariants(ReadOnlySpan<float> x)
+    private void ScoreVariants(ReadOnlySpan<float> x, ReadOnlySpan<float> condition)
     {
         for (int start = 0; start < _scores.Length; start += Chunk)
         {
@@ -92,6 +106,7 @@ internal sealed class Contributions : IDisposable
                 int replaced = forward ? variant + 1 : variant - (_size - 2);
                 Span<float> target = _variants.AsSpan(i * _size, _size);
                 x.CopyTo(target);
+                condition.CopyTo(_conditions.AsSpan(i * _conditionSize));
                 Range range = forward ? ..replaced : ^replaced..;
                 _medians.AsSpan(range).CopyTo(target[range]);
             }

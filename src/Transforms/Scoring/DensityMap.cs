@@ -20,7 +20,7 @@ internal sealed class DensityMap(FlowRuntime runtime, FlowModel model, RealNvpCo
 
     /// <inheritdoc/>
     public override DataViewSchema.Column[] FindInputs(DataViewSchema schema)
-        => [FeatureColumn.Find(schema, columns.Features, model.InputShape)];
+        => FeatureColumn.FindBoth(schema, columns.Features, model.InputShape, columns.Condition, model.Condition?.Size ?? 0);
 
     /// <inheritdoc/>
     public override DataViewSchema.DetachedColumn[] AddedColumns(DataViewSchema input)
@@ -47,6 +47,7 @@ internal sealed class DensityMap(FlowRuntime runtime, FlowModel model, RealNvpCo
         private readonly Calibration _calibration;
         private readonly FlowModel _model;
         private readonly float _threshold;
+        private readonly int _size;
 
         public Worker(FlowRuntime runtime, FlowModel model, DensityOutput[] outputs, float threshold, int capacity, DensityOutput[] asked)
         {
@@ -55,29 +56,26 @@ internal sealed class DensityMap(FlowRuntime runtime, FlowModel model, RealNvpCo
             _model = model;
             _calibration = model.Calibration;
             _threshold = threshold;
-            Size = model.InputShape.Size;
-            var features = OnnxTensor.Rows("Features", Size, capacity);
+            _size = model.InputShape.Size;
+            OnnxTensor[] inputs = [OnnxTensor.Rows("Features", _size, capacity), .. model.Condition is { } condition
+                ? [OnnxTensor.Rows("Condition", condition.Size, capacity)] : (OnnxTensor[])[]];
+            Inputs = [.. inputs.Select(input => (input.Values, input.Width))];
             bool needsLatent = asked.Contains(DensityOutput.Latent), needsLikelihood = asked.Any(output => output != DensityOutput.Latent);
             var logLikelihood = OnnxTensor.Rows("LogLikelihood", 1, needsLikelihood ? capacity : 0);
-            var latent = OnnxTensor.Rows("Latent", Size, needsLatent ? capacity : 0);
+            var latent = OnnxTensor.Rows("Latent", _size, needsLatent ? capacity : 0);
             OnnxTensor[] tensors = [.. needsLikelihood ? [logLikelihood] : (OnnxTensor[])[], .. needsLatent ? [latent] : (OnnxTensor[])[]];
-            Input = features.Values;
             _logLikelihoods = logLikelihood.Values;
             _latents = latent.Values;
-            _batch = new OnnxBatch(runtime.Density, [features], tensors);
+            _batch = new OnnxBatch(runtime.Density, inputs, tensors);
             if (asked.Contains(DensityOutput.Contributions))
                 _contributions = new Contributions(runtime, model, capacity);
         }
-
-        protected override float[] Input { get; }
-
-        protected override int Size { get; }
 
         public override void Run(int count)
         {
             _runtime.ThrowIfDisposed();
             _batch.Run(count);
-            _contributions?.Run(Input, _logLikelihoods, count);
+            _contributions?.Run(Inputs[0].Rows, Inputs.Length > 1 ? Inputs[1].Rows : [], _logLikelihoods, count);
         }
 
         public override Delegate CreateGetter(int added, IBatchPosition position)
@@ -100,8 +98,8 @@ internal sealed class DensityMap(FlowRuntime runtime, FlowModel model, RealNvpCo
                     => value = calibration.TypicalityPValue(calibration.Typicality(-logLikelihoods[position.Computed()]))),
                 DensityOutput.BitsPerDimension => (ValueGetter<float>)((ref float value)
                     => value = (float)model.BitsPerDimension(logLikelihoods[position.Computed()])),
-                DensityOutput.Latent => RowsOf(_latents, Size, position),
-                DensityOutput.Contributions => RowsOf(_contributions!.Values, Size, position),
+                DensityOutput.Latent => RowsOf(_latents, _size, position),
+                DensityOutput.Contributions => RowsOf(_contributions!.Values, _size, position),
                 _ => throw new ArgumentOutOfRangeException(nameof(added)),
             };
         }

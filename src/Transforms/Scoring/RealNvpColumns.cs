@@ -15,6 +15,9 @@ public sealed record RealNvpColumns
     /// <summary>The input, which goes by a name of its own where columns are given.</summary>
     internal string Features { get; init; } = "Features";
 
+    /// <summary>The condition, which goes by a name of its own too; null where the flow has none.</summary>
+    internal string? Condition { get; init; }
+
     /// <summary>
     /// -LogLikelihood, <see cref="float"/>: higher is more anomalous, unbounded, may be negative; finite for every finite row.
     /// </summary>
@@ -63,21 +66,28 @@ public sealed record RealNvpColumns
     internal RealNvpColumns Checked()
     {
         string[] added = [.. DensityColumn.Of(this, hasLatent: true).Select(column => column.Name)];
-        if (added.Append(Features).Any(string.IsNullOrWhiteSpace))
+        if (added.Append(Features).Append(Condition ?? Features).Any(string.IsNullOrWhiteSpace))
             throw new ArgumentException("Every column needs a name.");
+        if (Condition == Features)
+            throw new ArgumentException($"The column '{Features}' cannot be features and condition at once.");
         if (added.GroupBy(name => name).FirstOrDefault(group => group.Count() > 1) is { } twice)
             throw new ArgumentException($"Two of the added columns are named '{twice.Key}'.");
         return this;
     }
 
-    /// <summary>Also requires that the model has what the columns need.</summary>
+    /// <summary>
+    /// Also requires that the model has what the columns need, and names the condition column of one that has a condition "Condition"
+    /// where it has no name.
+    /// </summary>
     /// <exception cref="ArgumentException">
-    /// A name is missing or there twice, or the model is not discrete and bits per dimension are named.
+    /// A name is missing or there twice, or one is there of bits per dimension or a condition that the model does not have.
     /// </exception>
     internal RealNvpColumns CheckedFor(FlowModel model)
     {
+        if (Condition is not null && model.Condition is null)
+            throw new ArgumentException($"The condition column '{Condition}' is named, and the flow has no condition. Leave the name out.");
         if (BitsPerDimension is not null && !model.IsDiscrete)
             throw new ArgumentException($"The column '{BitsPerDimension}' cannot be added: {model.WhyNotDiscrete}");
-        return Checked();
+        return (model.Condition is null ? this : this with { Condition = Condition ?? "Condition" }).Checked();
     }
 }

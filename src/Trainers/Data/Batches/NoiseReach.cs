@@ -29,8 +29,11 @@ internal sealed class NoiseReach : IDisposable
     {
         Tensor Lasting(IEnumerable<float> values)
             => LastingTensor.Of(() => tensor(values.ToArray(), dtype: ScalarType.Float32, device: device));
-        return new(Lasting(facts.Mean),
-            Lasting(facts.StandardDeviation.Select((scale, j) => facts.IsStretched[j] ? (float)(bound * scale) : float.PositiveInfinity)));
+        int conditions = facts.Condition?.Size ?? 0; // which get no noise
+        return new(Lasting([.. facts.Mean, .. new float[conditions]]),
+            Lasting([.. facts.StandardDeviation.Select((scale, j)
+                => facts.IsStretched[j] ? (float)(bound * scale) : float.PositiveInfinity),
+                .. Enumerable.Repeat(float.PositiveInfinity, conditions)]));
     }
 
     /// <summary>A factor per value, 1 within the reach.</summary>

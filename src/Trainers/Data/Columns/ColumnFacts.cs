@@ -1,3 +1,4 @@
+using RealNvp.ML.Export;
 using RealNvp.ML.Trainers.Data.Rows;
 
 
@@ -43,45 +44,71 @@ internal sealed record ColumnFacts(float[] Mean, float[] StandardDeviation, floa
     /// <summary>Columns that vary, but by less than float32 resolves, and count as constant.</summary>
     public IReadOnlyList<int> TooFine { get; init; } = [];
 
+    /// <summary>
+    /// What is known of the condition, whose values stand after the features in a row; null where there is none. Its names, and whether it
+    /// may be unknown, rows do not tell.
+    /// </summary>
+    public FlowCondition? Condition { get; init; }
+
+    /// <summary>Values of the condition that do not vary, by their number in the row.</summary>
+    public IReadOnlyList<int> Constant { get; init; } = [];
+
     /// <summary>The facts of a table's rows, whose means and deviations may come from more rows than these.</summary>
     /// <param name="rows">Training rows, or a sample of them.</param>
     /// <param name="dequantize">Whether discrete columns have bins.</param>
     /// <param name="ofTwoValues">Whether columns of two values have them too: bits per dimension need that.</param>
     /// <param name="statistics">Of all training rows, where they are more.</param>
-    public static ColumnFacts OfTable(WeightedRows rows, bool dequantize, bool ofTwoValues = false, ColumnStatistics? statistics = null)
+    /// <param name="conditions">The values of a condition that stand after the features in a row.</param>
+    public static ColumnFacts OfTable(WeightedRows rows, bool dequantize, bool ofTwoValues = false, ColumnStatistics? statistics = null,
+        int conditions = 0)
     {
         (double[] centers, double[] scales) = (statistics ?? ColumnStatistics.Of(rows)).Result();
-        int features = rows.Features;
+        int features = rows.Features - conditions;
         (float[] mean, float[] deviation, float[] medians, float[] widths) =
-            (new float[features], new float[features], new float[features], new float[features]);
+            (new float[rows.Features], new float[rows.Features], new float[features], new float[features]);
         var noise = new float[features];
         var stretched = new bool[features];
         var stretches = new List<(int, string)>();
-        var tooFine = new List<int>();
-        for (int j = 0; j < features; j++)
+        (List<int> tooFine, List<int> constant) = ([], []);
+        for (int j = 0; j < rows.Features; j++)
         {
             var column = new SortedColumn(rows, j);
-            medians[j] = column.Quantile(0.5);
+            if (column.Values.IsEmpty) // a value of a condition that nobody knows
+            {
+                deviation[j] = 1;
+                constant.Add(j);
+                continue;
+            }
+            float median = column.Quantile(0.5);
             (double center, double scale) = (centers[j], scales[j]);
             double byQuartiles = column.QuartileScale();
-            if (scale > Stretched * byQuartiles && ColumnStatistics.Varies(medians[j], byQuartiles))
+            bool isStretched = scale > Stretched * byQuartiles && ColumnStatistics.Varies(median, byQuartiles);
+            if (isStretched)
             {
-                stretched[j] = true;
-                stretches.Add((j, Stretch(column, medians[j], byQuartiles, scale)));
-                (center, scale) = (medians[j], byQuartiles);
+                stretches.Add((j, Stretch(column, median, byQuartiles, scale)));
+                (center, scale) = (median, byQuartiles);
             }
             bool varies = ColumnStatistics.Varies(center, scale);
             if (!varies && column.Values[0] != column.Values[^1])
                 tooFine.Add(j);
             (mean[j], deviation[j]) = ((float)center, varies ? (float)scale : 1);
+            if (j >= features)
+            {
+                if (column.Values[0] == column.Values[^1])
+                    constant.Add(j);
+                continue;
+            }
+            (medians[j], stretched[j]) = (median, isStretched);
             if (!dequantize)
                 continue;
             (float width, bool isOfTwo) = DiscreteColumns.Width(column.Values, scale);
             widths[j] = isOfTwo && !ofTwoValues ? 0 : width;
             noise[j] = isOfTwo && !ofTwoValues ? TwoValueNoise * width : width;
         }
-        return new(mean, deviation, medians, widths)
+        return new(mean[..features], deviation[..features], medians, widths)
         {
+            Condition = conditions > 0 ? new FlowCondition([.. mean[features..]], [.. deviation[features..]]) : null,
+            Constant = constant,
             NoiseWidths = noise,
             IsStretched = stretched,
             Stretches = stretches,

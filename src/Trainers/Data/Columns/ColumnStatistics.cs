@@ -2,7 +2,10 @@ using RealNvp.ML.Trainers.Data.Rows;
 
 namespace RealNvp.ML.Trainers.Data.Columns;
 
-/// <summary>Weighted mean and standard deviation per column, row by row (West 1979), with a floor for columns that do not vary.</summary>
+/// <summary>
+/// Weighted mean and standard deviation per column, row by row (West 1979), with a floor for columns that do not vary. NaN stands for what
+/// is not known, and counts for nothing.
+/// </summary>
 internal sealed class ColumnStatistics(int features)
 {
     /// <summary>
@@ -16,7 +19,7 @@ internal sealed class ColumnStatistics(int features)
 
     private readonly double[] _mean = new double[features];
     private readonly double[] _squares = new double[features]; // weighted sums of squared differences from the mean
-    private double _weight;
+    private readonly double[] _weights = new double[features]; // of the values of each column
 
     /// <summary>The statistics of rows in memory.</summary>
     public static ColumnStatistics Of(WeightedRows rows)
@@ -30,10 +33,11 @@ internal sealed class ColumnStatistics(int features)
     /// <summary>Counts a row.</summary>
     public void Add(ReadOnlySpan<float> row, float weight)
     {
-        _weight += weight;
-        double share = weight / _weight;
         for (int j = 0; j < row.Length; j++)
         {
+            if (float.IsNaN(row[j]))
+                continue;
+            double share = weight / (_weights[j] += weight);
             double difference = row[j] - _mean[j];
             _mean[j] += share * difference;
             _squares[j] += weight * difference * (row[j] - _mean[j]);
@@ -42,7 +46,7 @@ internal sealed class ColumnStatistics(int features)
 
     /// <summary>The statistics of the rows so far.</summary>
     public (double[] Mean, double[] StandardDeviation) Result()
-        => ([.. _mean], Array.ConvertAll(_squares, sum => Math.Sqrt(sum / _weight)));
+        => ([.. _mean], [.. _squares.Select((sum, j) => Math.Sqrt(sum / _weights[j]))]);
 
     /// <summary>
     /// Whether a column of this centre and scale varies by more than rounding, and by enough that float32 has a normal number for the scale

@@ -2,7 +2,10 @@ using RealNvp.ML.Trainers.Data.Rows;
 
 namespace RealNvp.ML.Trainers.Data.Columns;
 
-/// <summary>The values of one column in ascending order, with the weights of their rows: what quantiles are read from.</summary>
+/// <summary>
+/// The values of one column in ascending order, with the weights of their rows: what quantiles are read from. Without NaN, which stands for
+/// what is not known.
+/// </summary>
 internal sealed class SortedColumn
 {
     private readonly float[] _values;
@@ -15,13 +18,19 @@ internal sealed class SortedColumn
         _values = new float[rows.Count];
         for (int i = 0; i < _values.Length; i++)
             _values[i] = rows.Values[i * rows.Features + column];
-        if (Array.TrueForAll(rows.Weights, weight => weight == rows.Weights[0]))
+        float[] weights = rows.Weights;
+        if (Array.Exists(_values, float.IsNaN))
+        {
+            weights = [.. weights.Where((_, i) => !float.IsNaN(_values[i]))];
+            _values = [.. _values.Where(value => !float.IsNaN(value))];
+        }
+        if (Array.TrueForAll(weights, weight => weight == weights[0]))
         {
             Array.Sort(_values);
             _total = _values.Length;
             return;
         }
-        _weights = (float[])rows.Weights.Clone();
+        _weights = (float[])weights.Clone();
         Array.Sort(_values, _weights);
         _total = _weights.Sum(weight => (double)weight);
     }

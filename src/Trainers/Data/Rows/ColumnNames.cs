@@ -9,6 +9,9 @@ namespace RealNvp.ML.Trainers.Data.Rows;
 /// <param name="Features">One name per value, as Concatenate gives them; empty where the column has none.</param>
 internal sealed record ColumnNames(string Name, ImmutableArray<string> Features)
 {
+    /// <summary>The names of the condition, whose values follow in a row after those of the column; null where there is none.</summary>
+    public (int From, ColumnNames Names)? Condition { get; init; }
+
     /// <summary>The names of a column of so many values.</summary>
     public static ColumnNames Of(DataViewSchema.Column column, int features)
     {
@@ -20,7 +23,9 @@ internal sealed record ColumnNames(string Name, ImmutableArray<string> Features)
     }
 
     /// <summary>What a message calls a value: by its name where it has one.</summary>
-    public string Call(int feature) => feature < Features.Length && Features[feature].Length > 0
+    public string Call(int feature) => Condition is { } condition && feature >= condition.From
+        ? $"{condition.Names.Call(feature - condition.From)} of the condition '{condition.Names.Name}'"
+        : feature < Features.Length && Features[feature].Length > 0
         ? $"'{Features[feature]}'" : $"value {feature}";
 
     /// <summary>A list that stays short: the first few, and how many more there are.</summary>

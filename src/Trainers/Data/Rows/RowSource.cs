@@ -5,20 +5,38 @@ using RealNvp.ML.Transforms.Rows;
 
 namespace RealNvp.ML.Trainers.Data.Rows;
 
-/// <summary>Where rows come from: a view's feature column and, where one is named, its weight column.</summary>
+/// <summary>
+/// Where rows come from: a view's feature column and, where they are named, its condition column, whose values follow those of the
+/// features, and its weight column.
+/// </summary>
 internal sealed class RowSource
 {
     private readonly IDataView _data;
-    private readonly DataViewSchema.Column _features;
+    private readonly DataViewSchema.Column[] _vectors;
+    private readonly int[] _sizes;
     private readonly DataViewSchema.Column? _weight;
 
-    /// <summary>A source of rows of <paramref name="features"/> values.</summary>
+    /// <summary>A source of rows of <paramref name="features"/> values, and those of a condition.</summary>
+    /// <param name="data">The view.</param>
+    /// <param name="featureColumn">The features.</param>
+    /// <param name="features">D.</param>
+    /// <param name="weightColumn">The weights; null for none.</param>
+    /// <param name="conditionColumn">The conditions; null for none.</param>
+    /// <param name="conditions">C, 0 without conditions.</param>
+    /// <param name="mayBeUnknown">Whether rows with NaN in their conditions are of use.</param>
     /// <exception cref="ArgumentException">A column is missing or of another type.</exception>
-    public RowSource(IDataView data, string featureColumn, int features, string? weightColumn)
+    public RowSource(IDataView data, string featureColumn, int features, string? weightColumn, string? conditionColumn = null,
+        int conditions = 0, bool mayBeUnknown = false)
     {
         _data = data;
-        _features = FeatureColumn.Find(data.Schema, featureColumn, FlowShape.Vector(features));
-        Features = features;
+        _vectors = [FeatureColumn.Find(data.Schema, featureColumn, FlowShape.Vector(features))];
+        _sizes = [features];
+        if (conditionColumn is not null)
+        {
+            _vectors = [.. _vectors, FeatureColumn.Find(data.Schema, conditionColumn, FlowShape.Vector(conditions))];
+            _sizes = [features, conditions];
+        }
+        MayBeUnknown = mayBeUnknown;
         if (weightColumn is null)
             return;
         _weight = data.Schema.GetColumnOrNull(weightColumn)
@@ -29,8 +47,8 @@ internal sealed class RowSource
                 + "(Conversion.ConvertType converts).");
     }
 
-    /// <summary>The number of values of a row, D.</summary>
-    public int Features { get; }
+    /// <summary>Whether rows with NaN in their conditions are of use.</summary>
+    private bool MayBeUnknown { get; }
 
     /// <summary>Whether rows have weights of their own.</summary>
     public bool HasWeights => _weight is not null;
@@ -42,41 +60,41 @@ internal sealed class RowSource
     internal sealed class Pass : IDisposable
     {
         private readonly DataViewRowCursor _cursor;
-        private readonly ValueGetter<VBuffer<float>> _getFeatures;
+        private readonly ValueGetter<VBuffer<float>>[] _getVectors;
         private readonly ValueGetter<float>? _getWeight;
         private readonly string? _weightName;
-        private readonly DataViewSchema.Column _features;
+        private readonly RowSource _source;
         private readonly float[] _row;
         private readonly long[] _notFinite;
         private VBuffer<float> _buffer;
 
         public Pass(RowSource source)
         {
-            _row = new float[source.Features];
-            _notFinite = new long[source.Features];
-            _features = source._features;
-            _cursor = source._data.GetRowCursor(source._weight is { } weight ? [source._features, weight] : [source._features]);
-            _getFeatures = _cursor.GetGetter<VBuffer<float>>(source._features);
+            _source = source;
+            _row = new float[source._sizes.Sum()];
+            _notFinite = new long[_row.Length];
+            _cursor = source._data.GetRowCursor(source._weight is { } weight ? [.. source._vectors, weight] : source._vectors);
+            _getVectors = Array.ConvertAll(source._vectors, _cursor.GetGetter<VBuffer<float>>);
             _getWeight = source._weight is { } column ? _cursor.GetGetter<float>(column) : null;
             _weightName = source._weight?.Name;
         }
 
-        /// <summary>The values of the present row.</summary>
+        /// <summary>The values of the present row: its features, then its condition.</summary>
         public ReadOnlySpan<float> Row => _row;
 
         /// <summary>Its weight, above 0.</summary>
         public float Weight { get; private set; } = 1;
 
-        /// <summary>Rows left out so far for a NaN or infinite feature.</summary>
+        /// <summary>Rows left out so far for a NaN or infinite value.</summary>
         public long Skipped { get; private set; }
 
         /// <summary>Rows left out so far for a weight of 0.</summary>
         public long Weightless { get; private set; }
 
-        /// <summary>For each feature the rows in which it was NaN or infinite.</summary>
+        /// <summary>For each value of a row the rows in which it was NaN or infinite.</summary>
         public ReadOnlySpan<long> NotFinite => _notFinite;
 
-        /// <summary>Moves to the next row with finite features and a weight above 0.</summary>
+        /// <summary>Moves to the next row with finite values and a weight above 0.</summary>
         /// <exception cref="ArgumentException">A weight is negative or not finite, or a vector is not as long as its column
         /// says.</exception>
         public bool MoveNext()
@@ -97,10 +115,13 @@ internal sealed class RowSource
                     }
                     Weight = weight;
                 }
-                _getFeatures(ref _buffer);
-                if (FeatureReader.WrongLength(_features, _cursor.Position, _buffer.Length, _row.Length) is { } problem)
-                    throw new ArgumentException(problem);
-                _buffer.CopyTo(_row);
+                for (int i = 0, from = 0; i < _getVectors.Length; from += _source._sizes[i++])
+                {
+                    _getVectors[i](ref _buffer);
+                    if (FeatureReader.WrongLength(_source._vectors[i], _cursor.Position, _buffer.Length, _source._sizes[i]) is { } problem)
+                        throw new ArgumentException(problem);
+                    _buffer.CopyTo(_row.AsSpan(from, _source._sizes[i]));
+                }
                 if (AllFinite())
                     return true;
                 Skipped++;
@@ -115,7 +136,7 @@ internal sealed class RowSource
             bool all = true;
             for (int j = 0; j < _row.Length; j++)
             {
-                if (float.IsFinite(_row[j]))
+                if (float.IsFinite(_row[j]) || (_source.MayBeUnknown && j >= _source._sizes[0] && float.IsNaN(_row[j])))
                     continue;
                 _notFinite[j]++;
                 all = false;

@@ -11,8 +11,8 @@ namespace RealNvp.ML.Trainers.Flows.Steps;
 
 /// <summary>
 /// y = x * exp(s) + t on the transformed half, s = gain * tanh(r), where r and t are the two heads of one net that reads the conditioning
-/// half (paper, section 3.2; the learned gain as in its section 4.1 code). The heads start at zero and the gain above it: a fresh coupling
-/// is the identity.
+/// half, and beside it the condition of the flow, where that has one (paper, section 3.2; the learned gain as in its section 4.1 code). The
+/// heads start at zero and the gain above it: a fresh coupling is the identity.
 /// </summary>
 internal sealed class AffineCouplingModule : FlowStepModule
 {
@@ -27,6 +27,7 @@ internal sealed class AffineCouplingModule : FlowStepModule
     private readonly Activation _activation;
     private readonly DropoutMask? _dropout;
     private readonly long _width;
+    private readonly int _conditionInputs;
     private readonly bool _bfloat16;
 
     /// <summary>A fresh coupling.</summary>
@@ -34,7 +35,9 @@ internal sealed class AffineCouplingModule : FlowStepModule
     /// <param name="net">The size of the net.</param>
     /// <param name="weights">Draws the initial weights, on the CPU.</param>
     /// <param name="noise">Draws the dropout masks in training; must outlive the training. Needed with dropout only.</param>
-    public AffineCouplingModule(CouplingMask mask, ConditionerOptions net, Generator weights, DeviceRandom? noise = null)
+    /// <param name="conditionInputs">What the net reads of the flow's condition; 0 for none.</param>
+    public AffineCouplingModule(CouplingMask mask, ConditionerOptions net, Generator weights, DeviceRandom? noise = null,
+        int conditionInputs = 0)
         : base(nameof(AffineCouplingModule))
     {
         split = new MaskSplit(mask);
@@ -43,7 +46,8 @@ internal sealed class AffineCouplingModule : FlowStepModule
         if (net.Dropout > 0)
             _dropout = new DropoutMask(net.Dropout, noise ?? throw new ArgumentNullException(nameof(noise)));
         _width = mask.Transformed.Length;
-        long inputs = mask.Conditioning.Length;
+        _conditionInputs = conditionInputs;
+        long inputs = mask.Conditioning.Length + conditionInputs;
         for (int i = 0; i < net.HiddenLayers; i++)
         {
             trunk.Add(new DenseLayerModule(inputs, net.HiddenUnits, net.WeightNorm, zero: false, weights));
@@ -56,18 +60,18 @@ internal sealed class AffineCouplingModule : FlowStepModule
 
     public override IEnumerable<TorchSharp.Modules.Parameter> BoundedGains => [gain];
 
-    public override (Tensor Output, Tensor LogDet) forward(Tensor x)
+    public override (Tensor Output, Tensor LogDet) forward(Tensor x, Tensor? condition = null)
     {
         (Tensor conditioning, Tensor transformed) = split.Split(x);
-        (Tensor s, Tensor t) = Net(conditioning);
+        (Tensor s, Tensor t) = Net(conditioning, condition);
         Tensor y = addcmul(t, transformed, s.exp(), s_one);
         return (split.Merge(conditioning, y), s.sum(1));
     }
 
-    public override Tensor Inverse(Tensor y)
+    public override Tensor Inverse(Tensor y, Tensor? condition = null)
     {
         (Tensor conditioning, Tensor transformed) = split.Split(y);
-        (Tensor s, Tensor t) = Net(conditioning);
+        (Tensor s, Tensor t) = Net(conditioning, condition);
         return split.Merge(conditioning, (transformed - t) * (-s).exp());
     }
 
@@ -80,12 +84,15 @@ internal sealed class AffineCouplingModule : FlowStepModule
             both.Bias.AsSpan(first, width).ToImmutableArray());
         using Tensor bounded = BoundedGain();
         return new AffineCoupling(
-            split.Mask, [.. trunk.Select(layer => layer.Freeze())], _activation, Head(0), Head(width), FloatTensors.Values(bounded));
+            split.Mask, [.. trunk.Select(layer => layer.Freeze())], _activation, Head(0), Head(width), FloatTensors.Values(bounded),
+            _conditionInputs);
     }
 
-    private (Tensor S, Tensor T) Net(Tensor conditioning)
+    private (Tensor S, Tensor T) Net(Tensor conditioning, Tensor? condition)
     {
         bool low = _bfloat16 && training;
+        if (condition is not null)
+            conditioning = split.Mask.Conditioning.IsEmpty ? condition : cat([conditioning, condition], 1);
         Tensor hidden = low ? conditioning.to(ScalarType.BFloat16) : conditioning;
         foreach (DenseLayerModule layer in trunk)
         {

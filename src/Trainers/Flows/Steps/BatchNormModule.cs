@@ -19,7 +19,7 @@ internal sealed class BatchNormModule : RunningNormModule
         RegisterComponents();
     }
 
-    public override (Tensor Output, Tensor LogDet) forward(Tensor x)
+    public override (Tensor Output, Tensor LogDet) forward(Tensor x, Tensor? condition = null)
     {
         (Tensor conditioning, Tensor transformed) = split.Split(x);
         (Tensor mean, Tensor variance) = FixedStatistics ?? BatchStatistics(transformed);
@@ -28,7 +28,7 @@ internal sealed class BatchNormModule : RunningNormModule
         return (split.Merge(conditioning, y), stabilised.log().sum() * s_minusHalf);
     }
 
-    public override Tensor Inverse(Tensor y)
+    public override Tensor Inverse(Tensor y, Tensor? condition = null)
     {
         (Tensor conditioning, Tensor transformed) = split.Split(y);
         return split.Merge(conditioning, Restored(transformed));

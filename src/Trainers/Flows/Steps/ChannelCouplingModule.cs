@@ -12,14 +12,14 @@ internal sealed class ChannelCouplingModule : ImageCouplingModule
     public ChannelCouplingModule(ImageMask mask, int channels, ImageCouplingOptions options, Generator weights, DeviceRandom? noise = null)
         : base(nameof(ChannelCouplingModule), mask, channels / 2, options, weights, noise) => RegisterComponents();
 
-    public override (Tensor Output, Tensor LogDet) forward(Tensor x)
+    public override (Tensor Output, Tensor LogDet) forward(Tensor x, Tensor? condition = null)
     {
         (Tensor conditioning, Tensor transformed) = Split(x, Mask);
         (Tensor s, Tensor t) = ScaleAndShift(conditioning);
         return (Merge(conditioning, Transform(transformed, s, t), Mask), s.sum([1, 2, 3]));
     }
 
-    public override Tensor Inverse(Tensor y)
+    public override Tensor Inverse(Tensor y, Tensor? condition = null)
     {
         (Tensor conditioning, Tensor transformed) = Split(y, Mask);
         (Tensor s, Tensor t) = ScaleAndShift(conditioning);

@@ -25,13 +25,13 @@ internal sealed class CheckerboardCouplingModule : ImageCouplingModule
         RegisterComponents();
     }
 
-    public override (Tensor Output, Tensor LogDet) forward(Tensor x)
+    public override (Tensor Output, Tensor LogDet) forward(Tensor x, Tensor? condition = null)
     {
         (Tensor s, Tensor t) = ScaleAndShift(x);
         return (Transform(x, s, t), s.sum([1, 2, 3]));
     }
 
-    public override Tensor Inverse(Tensor y)
+    public override Tensor Inverse(Tensor y, Tensor? condition = null)
     {
         (Tensor s, Tensor t) = ScaleAndShift(y);
         return Restore(y, s, t);

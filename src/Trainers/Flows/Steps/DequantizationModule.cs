@@ -21,9 +21,9 @@ internal sealed class DequantizationModule : FlowStepModule
 
     public override bool KeepsVolume => true;
 
-    public override (Tensor Output, Tensor LogDet) forward(Tensor x) => (x, NoLogDet(x));
+    public override (Tensor Output, Tensor LogDet) forward(Tensor x, Tensor? condition = null) => (x, NoLogDet(x));
 
-    public override Tensor Inverse(Tensor y) => y;
+    public override Tensor Inverse(Tensor y, Tensor? condition = null) => y;
 
     public override FlowStep Freeze() => new Dequantization(FloatTensors.Values(widths));
 }

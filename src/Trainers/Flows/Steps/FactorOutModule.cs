@@ -13,9 +13,9 @@ internal sealed class FactorOutModule() : FlowStepModule(nameof(FactorOutModule)
 
     public override FlowStep Reshaping => Freeze();
 
-    public override (Tensor Output, Tensor LogDet) forward(Tensor x) => (x, NoLogDet(x));
+    public override (Tensor Output, Tensor LogDet) forward(Tensor x, Tensor? condition = null) => (x, NoLogDet(x));
 
-    public override Tensor Inverse(Tensor y) => y;
+    public override Tensor Inverse(Tensor y, Tensor? condition = null) => y;
 
     public override FlowStep Freeze() => new FactorOut();
 

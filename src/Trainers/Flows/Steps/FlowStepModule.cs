@@ -11,7 +11,7 @@ namespace RealNvp.ML.Trainers.Flows.Steps;
 /// <summary>
 /// One step of a flow as a torch module: one map and its inverse. <c>X</c> in RealNvp.ML.Export is the frozen data of <c>XModule</c>.
 /// Tensors are [batch, features], or [batch, channels, height, width] in image flows; a log-determinant is [batch], or a scalar where it is
-/// the same for every row.
+/// the same for every row. What the nets read of a flow's condition goes beside them, [batch, inputs], null where there is none.
 /// </summary>
 /// <remarks>
 /// Numbers in arithmetic are <see cref="TorchSharp.Scalar"/>s held in fields. A plain number becomes a temporary one, which TorchSharp does
@@ -20,7 +20,7 @@ namespace RealNvp.ML.Trainers.Flows.Steps;
 /// The tensors of a chain are held by a dispose scope: that of the caller in every pass, one of its own elsewhere; see
 /// <see cref="LastingTensor"/>.
 /// </remarks>
-internal abstract class FlowStepModule : nn.Module<Tensor, (Tensor Output, Tensor LogDet)>
+internal abstract class FlowStepModule : nn.Module<Tensor, Tensor?, (Tensor Output, Tensor LogDet)>
 {
     /// <summary>
     /// No learned gain of a log-scale exceeds this: exp(5) = 148 per coupling is ample, and bounds what an explosion can do.
@@ -31,8 +31,11 @@ internal abstract class FlowStepModule : nn.Module<Tensor, (Tensor Output, Tenso
 
     protected FlowStepModule(string name) : base(name) { }
 
+    /// <summary>The density direction.</summary>
+    public abstract override (Tensor Output, Tensor LogDet) forward(Tensor x, Tensor? condition = null);
+
     /// <summary>The sampling direction, with evaluation statistics.</summary>
-    public abstract Tensor Inverse(Tensor y);
+    public abstract Tensor Inverse(Tensor y, Tensor? condition = null);
 
     /// <summary>The step as plain data, with evaluation statistics.</summary>
     public abstract FlowStep Freeze();

@@ -42,7 +42,7 @@ internal sealed class ImageBatchNormModule : RunningNormModule
         RegisterComponents();
     }
 
-    public override (Tensor Output, Tensor LogDet) forward(Tensor x)
+    public override (Tensor Output, Tensor LogDet) forward(Tensor x, Tensor? condition = null)
     {
         (Tensor? conditioning, Tensor half) = transformed is null ? ChannelCouplingModule.Split(x, _mask) : (null, x);
         (Tensor Mean, Tensor Variance)? fixedStatistics = FixedStatistics;
@@ -57,7 +57,7 @@ internal sealed class ImageBatchNormModule : RunningNormModule
         return (y, stabilised.log().sum() * _minusHalfPixels);
     }
 
-    public override Tensor Inverse(Tensor y) => OnTransformed(y, Restored);
+    public override Tensor Inverse(Tensor y, Tensor? condition = null) => OnTransformed(y, Restored);
 
     public override void RefreshStatistics(Tensor input)
     {

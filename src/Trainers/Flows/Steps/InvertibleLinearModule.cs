@@ -47,9 +47,10 @@ internal sealed class InvertibleLinearModule : FlowStepModule
         RegisterComponents();
     }
 
-    public override (Tensor Output, Tensor LogDet) forward(Tensor x) => (x.matmul(Matrix().t()), logDiagonal.sum());
+    public override (Tensor Output, Tensor LogDet) forward(Tensor x, Tensor? condition = null)
+        => (x.matmul(Matrix().t()), logDiagonal.sum());
 
-    public override Tensor Inverse(Tensor y) => y.matmul(linalg.inv(Matrix()).t());
+    public override Tensor Inverse(Tensor y, Tensor? condition = null) => y.matmul(linalg.inv(Matrix()).t());
 
     public override FlowStep Freeze()
     {

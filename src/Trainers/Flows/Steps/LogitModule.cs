@@ -32,7 +32,7 @@ internal sealed class LogitModule : FlowStepModule
         (_slope, _intercept, _logSlope) = (_facts.Slope.ToScalar(), _facts.Intercept.ToScalar(), Math.Log(_facts.Slope).ToScalar());
     }
 
-    public override (Tensor Output, Tensor LogDet) forward(Tensor x)
+    public override (Tensor Output, Tensor LogDet) forward(Tensor x, Tensor? condition = null)
     {
         ScalarType precision = x.dtype;
         if (!training)
@@ -44,7 +44,7 @@ internal sealed class LogitModule : FlowStepModule
         return ((logP - logQ).Plus(line).to(precision), (logP.neg().Plus(_logSlope) - logQ).sum(s_axes).to(precision));
     }
 
-    public override Tensor Inverse(Tensor y)
+    public override Tensor Inverse(Tensor y, Tensor? condition = null)
     {
         Tensor inside = y.clamp(s_minusBound, s_bound);
         return (inside.sigmoid().Plus((y - inside) * s_slopeOfLine) - _intercept) / _slope;

@@ -19,9 +19,9 @@ internal sealed class PermutationModule : FlowStepModule
 
     public override bool KeepsVolume => true;
 
-    public override (Tensor Output, Tensor LogDet) forward(Tensor x) => (x.index_select(1, order), NoLogDet(x));
+    public override (Tensor Output, Tensor LogDet) forward(Tensor x, Tensor? condition = null) => (x.index_select(1, order), NoLogDet(x));
 
-    public override Tensor Inverse(Tensor y) => y.index_select(1, inverse);
+    public override Tensor Inverse(Tensor y, Tensor? condition = null) => y.index_select(1, inverse);
 
     public override FlowStep Freeze()
     {

@@ -20,9 +20,9 @@ internal sealed class RotationModule : FlowStepModule
 
     public override bool KeepsVolume => true;
 
-    public override (Tensor Output, Tensor LogDet) forward(Tensor x) => (x.matmul(matrix.t()), NoLogDet(x));
+    public override (Tensor Output, Tensor LogDet) forward(Tensor x, Tensor? condition = null) => (x.matmul(matrix.t()), NoLogDet(x));
 
-    public override Tensor Inverse(Tensor y) => y.matmul(matrix);
+    public override Tensor Inverse(Tensor y, Tensor? condition = null) => y.matmul(matrix);
 
     public override FlowStep Freeze() => new Rotation((int)matrix.shape[0], FloatTensors.Values(matrix));
 }

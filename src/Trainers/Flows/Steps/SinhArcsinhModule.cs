@@ -25,14 +25,14 @@ internal sealed class SinhArcsinhModule : FlowStepModule
         RegisterComponents();
     }
 
-    public override (Tensor Output, Tensor LogDet) forward(Tensor x)
+    public override (Tensor Output, Tensor LogDet) forward(Tensor x, Tensor? condition = null)
     {
         Tensor y = addcmul(skew, x.asinh(), logTail.exp(), s_one).sinh();
         // d/dx = d cosh(u) / sqrt(1 + x^2), and cosh(u) = sqrt(1 + y^2)
         return (y, (((y * y).log1p() - (x * x).log1p()).sum(1) * s_half).Plus(logTail.sum()));
     }
 
-    public override Tensor Inverse(Tensor y) => ((y.asinh() - skew) * (-logTail).exp()).sinh();
+    public override Tensor Inverse(Tensor y, Tensor? condition = null) => ((y.asinh() - skew) * (-logTail).exp()).sinh();
 
     public override FlowStep Freeze()
     {

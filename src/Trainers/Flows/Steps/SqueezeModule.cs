@@ -28,13 +28,14 @@ internal sealed class SqueezeModule : FlowStepModule
 
     public override bool KeepsVolume => true;
 
-    public override (Tensor Output, Tensor LogDet) forward(Tensor x)
+    public override (Tensor Output, Tensor LogDet) forward(Tensor x, Tensor? condition = null)
     {
         Tensor squeezed = nn.functional.pixel_unshuffle(x, 2); // plain order
         return (channels is null ? squeezed : squeezed.index_select(1, channels), NoLogDet(x));
     }
 
-    public override Tensor Inverse(Tensor y) => nn.functional.pixel_shuffle(plain is null ? y : y.index_select(1, plain), 2);
+    public override Tensor Inverse(Tensor y, Tensor? condition = null)
+        => nn.functional.pixel_shuffle(plain is null ? y : y.index_select(1, plain), 2);
 
     public override FlowStep Reshaping => Freeze();
 

@@ -25,9 +25,10 @@ internal sealed class StandardizationModule : FlowStepModule
         RegisterComponents();
     }
 
-    public override (Tensor Output, Tensor LogDet) forward(Tensor x) => ((x - mean) / deviation, -deviation.log().sum());
+    public override (Tensor Output, Tensor LogDet) forward(Tensor x, Tensor? condition = null)
+        => ((x - mean) / deviation, -deviation.log().sum());
 
-    public override Tensor Inverse(Tensor y) => (y * deviation).Plus(mean).clamp(s_least, s_most);
+    public override Tensor Inverse(Tensor y, Tensor? condition = null) => (y * deviation).Plus(mean).clamp(s_least, s_most);
 
     public override FlowStep Freeze() => new Standardization(FloatTensors.Values(mean), FloatTensors.Values(deviation));
 }

@@ -17,13 +17,14 @@ internal sealed class TailCompressionModule(double bound) : FlowStepModule(nameo
     private readonly Scalar _bound = bound.ToScalar();
     private readonly Scalar _minusBound = (-bound).ToScalar();
 
-    public override (Tensor Output, Tensor LogDet) forward(Tensor x)
+    public override (Tensor Output, Tensor LogDet) forward(Tensor x, Tensor? condition = null)
     {
         Tensor excess = (x.abs().clamp(_bound, s_most) / _bound).log();
         return (x.clamp(_minusBound, _bound).Plus(x.sign() * excess * _bound), -excess.sum(1));
     }
 
-    public override Tensor Inverse(Tensor y) => y.clamp(_minusBound, _bound) * (y.abs() / _bound - s_one).clamp(min: s_zero).exp();
+    public override Tensor Inverse(Tensor y, Tensor? condition = null)
+        => y.clamp(_minusBound, _bound) * (y.abs() / _bound - s_one).clamp(min: s_zero).exp();
 
     public override FlowStep Freeze() => new TailCompression((float)bound);
 }

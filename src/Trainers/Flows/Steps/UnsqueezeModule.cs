@@ -19,9 +19,9 @@ internal sealed class UnsqueezeModule : FlowStepModule
 
     public override bool KeepsVolume => true;
 
-    public override (Tensor Output, Tensor LogDet) forward(Tensor x) => (squeeze.Inverse(x), NoLogDet(x));
+    public override (Tensor Output, Tensor LogDet) forward(Tensor x, Tensor? condition = null) => (squeeze.Inverse(x), NoLogDet(x));
 
-    public override Tensor Inverse(Tensor y) => squeeze.forward(y).Output;
+    public override Tensor Inverse(Tensor y, Tensor? condition = null) => squeeze.forward(y).Output;
 
     public override FlowStep Reshaping => Freeze();
 
