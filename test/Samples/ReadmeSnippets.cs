@@ -53,6 +53,30 @@ public sealed class ReadmeSnippets : IDisposable
     }
 
     [Fact]
+    public void Alarms()
+    {
+        var mlContext = new MLContext(seed: 1);
+        IDataView rows = mlContext.Data.LoadFromEnumerable(Readings(600, seed: 1));
+        IDataView todaysRows = mlContext.Data.LoadFromEnumerable(Readings(600, seed: 2)
+            .Select((row, i) => new Reading { Temperature = row.Temperature + (i < 60 ? 500 : 0), Pressure = row.Pressure, Flow = row.Flow }));
+        using var model = mlContext.Transforms.Concatenate("Features", "Temperature", "Pressure", "Flow")
+            .Append(mlContext.AnomalyDetection.Trainers.RealNvp(new() { CalibrationFraction = 0.3 })).Fit(rows);
+
+        // docs/alarms.md
+        IDataView flagged = mlContext.AnomalyDetection.ControlFalseDiscoveries(model.Transform(todaysRows), rate: 0.1);
+
+        // docs/alarms.md: the stream
+        DriftMonitor monitor = model.LastTransformer.CreateDriftMonitor(falseAlarmRate: 0.01, window: 500);
+        monitor.Add(model.Transform(todaysRows)); // or monitor.Add(pValue), row by row
+        if (monitor.HasDrifted) Console.WriteLine($"unlike the calibration rows since row {monitor.Row}");
+
+        bool[] labels = [.. flagged.GetColumn<bool>("PredictedLabel")];
+        Assert.True(labels[..60].All(label => label));
+        Assert.InRange(labels[60..].Count(label => label), 0, 30);
+        Assert.Equal(600, monitor.Rows);
+    }
+
+    [Fact]
     public void Series()
     {
         var mlContext = new MLContext(seed: 1);
