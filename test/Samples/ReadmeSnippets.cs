@@ -53,6 +53,27 @@ public sealed class ReadmeSnippets : IDisposable
     }
 
     [Fact]
+    public void Alarms()
+    {
+        var mlContext = new MLContext(seed: 1);
+        IDataView todaysRows = mlContext.Data.LoadFromEnumerable(Readings(600, seed: 2));
+        using var model = mlContext.Transforms.Concatenate("Features", "Temperature", "Pressure", "Flow")
+            .Append(mlContext.AnomalyDetection.Trainers.RealNvp(new() { Steps = 200 }))
+            .Fit(mlContext.Data.LoadFromEnumerable(Readings(1000, seed: 1)));
+
+        // docs/alarms.md
+        IDataView flagged = mlContext.AnomalyDetection.ControlFalseDiscoveries(model.Transform(todaysRows), rate: 0.1);
+        DriftMonitor monitor = model.LastTransformer.CreateDriftMonitor(falseAlarmRate: 0.01, window: 500);
+        monitor.Add(model.Transform(todaysRows)); // or monitor.Add(pValue), row by row
+        if (monitor.HasDrifted) Console.WriteLine($"unlike the calibration rows since row {monitor.Row}");
+
+        // docs/conditions.md
+        var trainer = mlContext.AnomalyDetection.Trainers.RealNvp(featureColumnName: "Features", conditionColumnName: "Condition");
+        Assert.NotNull(trainer);
+        Assert.Equal(600, flagged.GetColumn<bool>("PredictedLabel").Count());
+    }
+
+    [Fact]
     public void Series()
     {
         var mlContext = new MLContext(seed: 1);
