@@ -4,14 +4,14 @@ namespace RealNvp.ML.Samples;
 
 /// <summary>What the command line asks for.</summary>
 /// <param name="Folder">Where the pictures go.</param>
-/// <param name="Steps">Training steps; 0 leaves them to the trainer.</param>
-internal sealed record Arguments(string Folder, long Steps)
+/// <param name="Steps">Training steps; null leaves them to the trainer.</param>
+internal sealed record Arguments(string Folder, long? Steps)
 {
     /// <summary>Reads <c>[OUTPUT_FOLDER] [--steps N]</c>.</summary>
     /// <returns>Null where there is anything else.</returns>
     public static Arguments? Read(string[] args)
     {
-        var arguments = new Arguments(Path.Combine("artifacts", "samples", "Digits"), Steps: 0);
+        var arguments = new Arguments(Path.Combine("artifacts", "samples", "Digits"), Steps: null);
         for (int i = 0; i < args.Length; i++)
         {
             if (args[i] != "--steps" && !args[i].StartsWith('-'))

@@ -50,7 +50,7 @@ internal sealed class Arguments
         Precision = Choice("--precision", precisions, "f32");
         Out = Text("--out") ?? Path.Combine("artifacts", "samples", "TrainImages", Preset.Name);
         Checkpoints = Text("--checkpoints") ?? Path.Combine(Out, "checkpoints");
-        (Epochs, Steps, BatchSize) = (Number("--epochs") ?? 20, Number("--steps") ?? 0, Number("--batch") ?? 64);
+        (Epochs, Steps, BatchSize) = (Number("--epochs") ?? 20, Number("--steps"), Number("--batch") ?? 64);
         Minutes = Text("--minutes") switch
         {
             null => null,
@@ -60,7 +60,7 @@ internal sealed class Arguments
         };
         Rate = Text("--rate") switch
         {
-            null => 0,
+            null => null,
             { } text when double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double rate) && rate is > 0 and < 1
                 => rate,
             { } text => throw new ArgumentException($"--rate is '{text}', expected a number between 0 and 1."),
@@ -86,8 +86,8 @@ internal sealed class Arguments
     /// <summary>Passes over the training images.</summary>
     public int Epochs { get; }
 
-    /// <summary>Steps instead of epochs, where above 0.</summary>
-    public int Steps { get; }
+    /// <summary>Steps instead of epochs, or null.</summary>
+    public int? Steps { get; }
 
     /// <summary>After how long training ends with the best flow so far, or null for no such end.</summary>
     public double? Minutes { get; }
@@ -95,8 +95,8 @@ internal sealed class Arguments
     /// <summary>Images per step.</summary>
     public int BatchSize { get; }
 
-    /// <summary>The highest learning rate, or 0 for the trainer's own choice.</summary>
-    public double Rate { get; }
+    /// <summary>The highest learning rate, or null for the trainer's own choice.</summary>
+    public double? Rate { get; }
 
     /// <summary>The most training images, or null for all.</summary>
     public int? Train { get; }

@@ -2,6 +2,7 @@ using Microsoft.ML;
 using Microsoft.ML.Runtime;
 using RealNvp.ML.Export;
 using RealNvp.ML.Transforms.MlNet;
+using RealNvp.ML.Transforms.Onnx;
 using RealNvp.ML.Transforms.Rows;
 using RealNvp.ML.Transforms.Scoring;
 
@@ -23,6 +24,7 @@ public sealed class RealNvpScoringEstimator : IEstimator<RealNvpTransformer>
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentOutOfRangeException.ThrowIfLessThan(batchSize ?? 1, 1, nameof(batchSize));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(batchSize ?? 1, FlowRuntime.MostBatchSize, nameof(batchSize));
         _environment = environment;
         _model = model;
         _columns = (columns ?? RealNvpColumns.Default).CheckedFor(model);

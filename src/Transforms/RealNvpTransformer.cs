@@ -93,6 +93,7 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     private RealNvpTransformer(IHost host, FlowModel model, FlowRuntime? others, RealNvpColumns columns, float threshold, int? batchSize)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(batchSize ?? 1, 1, nameof(batchSize));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(batchSize ?? 1, FlowRuntime.MostBatchSize, nameof(batchSize));
         if (float.IsNaN(threshold))
             throw new ArgumentOutOfRangeException(nameof(threshold), "The threshold is not a number.");
         _host = host;
@@ -254,7 +255,8 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
         if (Model.Condition is { MayBeUnknown: false })
         {
             throw new InvalidOperationException($"The flow is of '{FeatureColumnName}' given '{ConditionColumnName}', and each row is "
-                + "drawn given a condition: use Sample(conditions, perRow). A flow trained with ConditionDropout also draws without.");
+                + "drawn given a condition: use Sample(conditions, perRow) of its transformer. A flow trained with ConditionDropout also "
+                + "draws without.");
         }
         return new DrawingMap(_runtime, Model, FeatureColumnName, temperature, _batchSize, images: null, seed).Draw(count);
     }

@@ -58,7 +58,10 @@ public sealed class ReadmeSnippets : IDisposable
         var mlContext = new MLContext(seed: 1);
         IDataView rows = mlContext.Data.LoadFromEnumerable(Readings(600, seed: 1));
         IDataView todaysRows = mlContext.Data.LoadFromEnumerable(Readings(600, seed: 2)
-            .Select((row, i) => new Reading { Temperature = row.Temperature + (i < 60 ? 500 : 0), Pressure = row.Pressure, Flow = row.Flow }));
+            .Select((row, i) => new Reading
+            {
+                Temperature = row.Temperature + (i < 60 ? 500 : 0), Pressure = row.Pressure, Flow = row.Flow,
+            }));
         using var model = mlContext.Transforms.Concatenate("Features", "Temperature", "Pressure", "Flow")
             .Append(mlContext.AnomalyDetection.Trainers.RealNvp(new() { CalibrationFraction = 0.3 })).Fit(rows);
 

@@ -69,7 +69,7 @@ internal sealed class ImagesBenchmark : Benchmark
         var ml = new MLContext(seed);
         RealNvpTrainer.Options options = RealNvpTrainer.Options.ForImages(new ImageFlowOptions { Levels = set.Levels });
         options.Seed = seed;
-        options.Steps = steps ?? 0;
+        options.Steps = steps;
         options.Progress = new TrainingLine(progress, $"{set.Name}: flow of seed {seed}");
         long start = Stopwatch.GetTimestamp();
         using RealNvpTransformer flow = ml.AnomalyDetection.Trainers.RealNvp(options).Fit(set.View(ml, set.Train));

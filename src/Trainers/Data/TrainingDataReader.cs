@@ -195,16 +195,18 @@ internal sealed class TrainingDataReader
             + $"1{LeftOut.Of(pass, _names).Explain()}.");
     }
 
+    private string What => _settings.ConditionColumn is null ? "feature" : "feature or condition";
+
     private void CheckRows(long count, LeftOut leftOut)
     {
         if (leftOut.NotFinite > 0)
         {
             if (_settings.RefusesNonFinite)
             {
-                throw new ArgumentException($"Column '{Column}' has {leftOut.NotFinite} rows with a NaN or infinite feature, expected "
+                throw new ArgumentException($"Column '{Column}' has {leftOut.NotFinite} rows with a NaN or infinite {What}, expected "
                     + $"none{leftOut.ExplainFeatures()}. Replace missing values before, or set NonFiniteRows to Skip.", "input");
             }
-            _warn($"{leftOut.NotFinite} rows with a NaN or infinite feature in column '{Column}' are left out of "
+            _warn($"{leftOut.NotFinite} rows with a NaN or infinite {What} in column '{Column}' are left out of "
                 + $"training{leftOut.ExplainFeatures()}.");
         }
         int least = 2 + (_settings.ValidationFraction > 0 ? 1 : 0) + (_settings.CalibrationFraction > 0 ? 1 : 0);

@@ -17,6 +17,8 @@ namespace RealNvp.ML.Transforms;
 /// </example>
 public sealed class DriftMonitor
 {
+    private const int MostCalibrationRows = 1 << 24;
+
     private readonly long[] _counts; // of the present window: by how many calibration scores are as high or higher
     private readonly int _calibration;
     private readonly double _falseAlarmRate;
@@ -31,6 +33,7 @@ public sealed class DriftMonitor
     public DriftMonitor(int calibrationRows, double falseAlarmRate = 0.01, int window = 500)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(calibrationRows, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(calibrationRows, MostCalibrationRows);
         ArgumentOutOfRangeException.ThrowIfLessThan(window, 20);
         if (!(falseAlarmRate is > 0 and < 1))
             throw new ArgumentOutOfRangeException(nameof(falseAlarmRate), falseAlarmRate,
@@ -61,10 +64,13 @@ public sealed class DriftMonitor
 
     /// <summary>Takes the p-value of the next row; NaN, of rows that are not finite, does not count.</summary>
     /// <returns><see cref="HasDrifted"/>.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">It is below 0 or above 1.</exception>
     public bool Add(float pValue)
     {
         if (float.IsNaN(pValue))
             return HasDrifted;
+        if (pValue is < 0 or > 1)
+            throw new ArgumentOutOfRangeException(nameof(pValue), pValue, "A p-value is from 0 to 1, or NaN.");
         _counts[(int)Math.Clamp(Math.Round((double)pValue * (_calibration + 1)) - 1, 0, _calibration)]++;
         Rows++;
         if (++_inWindow == Window)

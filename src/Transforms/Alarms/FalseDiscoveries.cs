@@ -1,5 +1,6 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using RealNvp.ML.Transforms.Rows;
 
 namespace RealNvp.ML.Transforms.Alarms;
 
@@ -10,6 +11,9 @@ namespace RealNvp.ML.Transforms.Alarms;
 /// </summary>
 internal static class FalseDiscoveries
 {
+    /// <summary>What a p-value in float may be above the number that it stands for, as a share of it.</summary>
+    private const double Roundings = 1e-6;
+
     /// <summary>The largest p-value that is a discovery; negative where there is none. NaN ones count as rows and are none.</summary>
     public static float Cut(IEnumerable<float> pValues, double rate)
     {
@@ -19,6 +23,8 @@ internal static class FalseDiscoveries
         foreach (float value in pValues)
         {
             rows++;
+            if (value is < 0 or > 1)
+                throw new ArgumentException($"Row {rows - 1} has a p-value of {value}, expected 0 to 1, or NaN.", nameof(pValues));
             if (!float.IsNaN(value))
                 counts[value] = counts.GetValueOrDefault(value) + 1;
         }
@@ -26,7 +32,7 @@ internal static class FalseDiscoveries
         foreach ((float value, long count) in counts)
         {
             found += count;
-            if (value <= rate * found / rows)
+            if (value <= rate * found / rows * (1 + Roundings)) // 0.001f is above 0.001, and such ties are common
                 cut = value;
         }
         return cut;
@@ -36,10 +42,8 @@ internal static class FalseDiscoveries
     /// <exception cref="ArgumentException">The column is missing or is no Single.</exception>
     public static IEnumerable<float> PValues(IDataView scored, string columnName)
     {
-        DataViewSchema.Column column = scored.Schema.GetColumnOrNull(columnName) ?? throw new ArgumentException(
-            $"The column '{columnName}' of p-values is missing: score the rows with a flow first, or name the column.", nameof(scored));
-        if (column.Type != NumberDataViewType.Single)
-            throw new ArgumentException($"The column '{columnName}' of p-values is {column.Type}, expected Single.", nameof(scored));
+        DataViewSchema.Column column = InputColumn.Find(scored.Schema, columnName, "p-values of rows that a flow has scored, a Single",
+            type => type == NumberDataViewType.Single ? null : $"is {type}");
         return scored.GetColumn<float>(column);
     }
 }

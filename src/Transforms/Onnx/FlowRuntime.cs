@@ -16,6 +16,9 @@ internal sealed class FlowRuntime : IDisposable
     /// <summary>Rows per batch on a CPU where many rows are read.</summary>
     public const int LargeBatchSize = 1024;
 
+    /// <summary>No more rows are taken: a batch is held in memory.</summary>
+    public const int MostBatchSize = 1 << 20;
+
     /// <summary>The same on a GPU, fewer where rows are long: a call takes a millisecond whatever its size.</summary>
     public const int DefaultGpuBatchSize = 16_384;
 

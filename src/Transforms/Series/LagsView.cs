@@ -63,8 +63,8 @@ internal sealed class LagsView(LagSettings settings, IDataView source, Action<st
     {
         if (rows == 0 || longest > settings.Depth)
             return;
-        string found = $"The lags of column '{settings.Output}' go back {settings.Depth} rows, and no row has as many before it"
-            + $"{(settings.Group is { } name ? $" in its group ('{name}')" : "")}: {rows} rows, {groups} "
+        string found = $"The lags of column '{settings.Output}' go back {settings.Depth} rows, and no row has as many before "
+            + $"it{(settings.Group is { } name ? $" in its group ('{name}')" : "")}: {rows} rows, {groups} "
             + $"{(groups == 1 ? "group" : "groups")}, of {longest} rows at most.";
         if (Skips)
         {
@@ -97,6 +97,11 @@ internal sealed class LagsView(LagSettings settings, IDataView source, Action<st
             int[] sizes = [.. inputs.Select(column => (column.Type as VectorDataViewType)?.Size ?? 1)];
             _offsets = [.. sizes.Select((_, i) => sizes[..i].Sum())];
             _row = new float[sizes.Sum()];
+            if ((long)_settings.Depth * _row.Length > Array.MaxLength)
+            {
+                throw new ArgumentException($"Lags of up to {_settings.Depth} rows of {_row.Length} values are more than one group can "
+                    + $"hold, {Array.MaxLength}. Take fewer columns or shorter lags.", nameof(source));
+            }
             _lags = new float[_row.Length * _settings.Lags.Length];
             _vectors = new FeatureReader?[inputs.Length];
             _scalars = new ValueGetter<float>?[inputs.Length];

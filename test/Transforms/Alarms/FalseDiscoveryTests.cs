@@ -2,6 +2,7 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using RealNvp.ML.Export;
 using RealNvp.ML.Transforms.Alarms;
+using RealNvp.ML.Transforms;
 
 namespace RealNvp.ML.Tests.Transforms.Alarms;
 
@@ -27,6 +28,26 @@ public sealed class FalseDiscoveryTests
             float cut = FalseDiscoveries.Cut(values, rate);
             Assert.Equal(found == 0 ? 0 : values.Count(value => value <= sorted[found - 1]), values.Count(value => value <= cut));
         }
+    }
+
+    [Theory]
+    [InlineData(999, 100, 1, 0.1)]
+    [InlineData(19, 20, 20, 0.05)]
+    [InlineData(9, 10, 10, 0.1)]
+    [InlineData(999, 50, 1, 0.05)]
+    public void A_tie_with_the_bound_is_a_discovery_however_floats_round(int calibrationRows, int rows, int smallest, double rate)
+    {
+        float least = (float)(1.0 / (calibrationRows + 1));
+        Assert.Equal(least, FalseDiscoveries.Cut([.. Enumerable.Repeat(least, smallest), .. Enumerable.Repeat(0.9f, rows - smallest)],
+            rate));
+    }
+
+    [Theory, InlineData(-0.1f), InlineData(1.5f), InlineData(float.PositiveInfinity)]
+    public void What_is_no_p_value_is_refused(float value)
+    {
+        Assert.Contains("Row 1 has a p-value of ",
+            Assert.Throws<ArgumentException>(() => FalseDiscoveries.Cut([0.5f, value], 0.1)).Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentOutOfRangeException>(() => new DriftMonitor(10).Add(value));
     }
 
     [Theory, InlineData(0.05), InlineData(0.2)]
@@ -68,9 +89,9 @@ public sealed class FalseDiscoveryTests
     public void Wrong_input_is_named()
     {
         IDataView scored = _ml.Data.LoadFromEnumerable([new Scored()]);
-        Assert.Contains("'P' of p-values is missing", Assert.Throws<ArgumentException>(
+        Assert.Contains("Column 'P' is missing", Assert.ThrowsAny<ArgumentException>(
             () => _ml.AnomalyDetection.ControlFalseDiscoveries(scored, pValueColumnName: "P")).Message, StringComparison.Ordinal);
-        Assert.Contains("'Text' of p-values is String", Assert.Throws<ArgumentException>(
+        Assert.Contains("Column 'Text' is String", Assert.ThrowsAny<ArgumentException>(
             () => _ml.AnomalyDetection.ControlFalseDiscoveries(scored, pValueColumnName: "Text")).Message, StringComparison.Ordinal);
         foreach (double rate in new[] { 0, 1, double.NaN })
             Assert.Throws<ArgumentOutOfRangeException>(() => _ml.AnomalyDetection.ControlFalseDiscoveries(scored, rate));

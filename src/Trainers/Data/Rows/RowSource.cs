@@ -39,12 +39,8 @@ internal sealed class RowSource
         MayBeUnknown = mayBeUnknown;
         if (weightColumn is null)
             return;
-        _weight = data.Schema.GetColumnOrNull(weightColumn)
-            ?? throw new ArgumentException($"The weight column '{weightColumn}' is missing; there are "
-                + $"{string.Join(", ", data.Schema.Where(column => !column.IsHidden).Select(column => column.Name))}.");
-        if (_weight.Value.Type != NumberDataViewType.Single)
-            throw new ArgumentException($"The weight column '{weightColumn}' is {_weight.Value.Type}, expected Single "
-                + "(Conversion.ConvertType converts).");
+        _weight = InputColumn.Find(data.Schema, weightColumn, "a weight, a Single (Conversion.ConvertType converts)",
+            type => type == NumberDataViewType.Single ? null : $"is {type}");
     }
 
     /// <summary>Whether rows with NaN in their conditions are of use.</summary>
