@@ -1,4 +1,5 @@
 using Microsoft.ML.Data;
+using RealNvp.ML.Transforms.Columns;
 using RealNvp.ML.Transforms;
 using RealNvp.ML.Transforms.Images.Pictures;
 using RealNvp.ML.Transforms.Rows;

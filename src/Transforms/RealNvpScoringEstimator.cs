@@ -1,6 +1,7 @@
 using Microsoft.ML;
 using Microsoft.ML.Runtime;
 using RealNvp.ML.Export;
+using RealNvp.ML.Transforms.Columns;
 using RealNvp.ML.Transforms.MlNet;
 using RealNvp.ML.Transforms.Onnx;
 using RealNvp.ML.Transforms.Rows;

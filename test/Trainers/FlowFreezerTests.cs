@@ -1,5 +1,7 @@
 using RealNvp.ML.Export;
 using RealNvp.ML.Tests.Exports;
+using RealNvp.ML.Trainers.Flows.Steps.Images;
+using RealNvp.ML.Trainers.Freezing;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Trainers.Flows;
 using RealNvp.ML.Trainers.Flows.Steps;

@@ -1,5 +1,6 @@
 using RealNvp.ML.Export;
 using RealNvp.ML.Export.Steps;
+using RealNvp.ML.Trainers.Flows.Steps.Images;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Trainers.Data.Columns;
 using RealNvp.ML.Trainers.Data.Rows;

@@ -3,6 +3,7 @@ using RealNvp.ML.Export.Steps;
 using RealNvp.ML.Trainers.Data.Batches;
 using RealNvp.ML.Trainers.Data.Columns;
 using RealNvp.ML.Trainers.Data.Rows;
+using RealNvp.ML.Trainers.Flows.Steps.Images;
 using RealNvp.ML.Trainers.Flows;
 using RealNvp.ML.Trainers.Flows.Nets;
 using RealNvp.ML.Trainers.Flows.Steps;

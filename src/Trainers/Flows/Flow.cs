@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using RealNvp.ML.Export;
 using RealNvp.ML.Export.Steps;
 using RealNvp.ML.Trainers.Flows.Nets;
+using RealNvp.ML.Trainers.Flows.Steps.Images;
 using RealNvp.ML.Trainers.Flows.Steps;
 using RealNvp.ML.Trainers.Native;
 using TorchSharp;

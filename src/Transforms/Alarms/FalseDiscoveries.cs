@@ -1,5 +1,6 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using RealNvp.ML.Transforms.Columns;
 using RealNvp.ML.Transforms.Rows;
 
 namespace RealNvp.ML.Transforms.Alarms;

@@ -1,5 +1,6 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using RealNvp.ML.Transforms.Columns;
 
 namespace RealNvp.ML.Transforms.Rows;
 

@@ -1,6 +1,7 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using RealNvp.ML.Export;
+using RealNvp.ML.Transforms.Columns;
 using RealNvp.ML.Transforms.Images.Pictures;
 using RealNvp.ML.Transforms.Noise;
 using RealNvp.ML.Transforms.Onnx;

@@ -1,5 +1,6 @@
 using Microsoft.ML;
 using RealNvp.ML.Export;
+using RealNvp.ML.Transforms.Columns;
 using RealNvp.ML.Transforms.Images.Pictures;
 using RealNvp.ML.Transforms.Noise;
 using RealNvp.ML.Transforms.Onnx;

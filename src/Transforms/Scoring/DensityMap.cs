@@ -1,5 +1,6 @@
 using Microsoft.ML;
 using RealNvp.ML.Export;
+using RealNvp.ML.Transforms.Columns;
 using RealNvp.ML.Transforms.MlNet;
 using RealNvp.ML.Transforms.Onnx;
 using RealNvp.ML.Transforms.Rows;

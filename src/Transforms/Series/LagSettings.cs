@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using RealNvp.ML.Transforms.Columns;
 using RealNvp.ML.Transforms.MlNet;
 using RealNvp.ML.Transforms.Rows;
 

@@ -1,6 +1,7 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Transforms.Image;
+using RealNvp.ML.Transforms.Columns;
 using RealNvp.ML.Transforms.Rows;
 
 namespace RealNvp.ML.Transforms.Images.Cropping;

@@ -4,7 +4,7 @@ using RealNvp.ML.Trainers.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace RealNvp.ML.Trainers.Flows.Steps;
+namespace RealNvp.ML.Trainers.Flows.Steps.Images;
 
 /// <summary>A coupling over halves of the channels (paper, section 3.4), [N, C, H, W] with an even C.</summary>
 internal sealed class ChannelCouplingModule : ImageCouplingModule

@@ -4,7 +4,7 @@ using RealNvp.ML.Trainers.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace RealNvp.ML.Trainers.Flows.Steps;
+namespace RealNvp.ML.Trainers.Flows.Steps.Images;
 
 /// <summary>
 /// A coupling over a checkerboard of pixels (paper, section 3.4), [N, C, H, W]: the net reads the image with zeros in place of the

@@ -1,7 +1,7 @@
 using RealNvp.ML.Export.Steps;
 using static TorchSharp.torch;
 
-namespace RealNvp.ML.Trainers.Flows.Steps;
+namespace RealNvp.ML.Trainers.Flows.Steps.Images;
 
 /// <summary>The reverse of a <see cref="SqueezeModule"/>, [N, 4 C, H, W] to [N, C, 2 H, 2 W].</summary>
 internal sealed class UnsqueezeModule : FlowStepModule

@@ -1,7 +1,7 @@
 using RealNvp.ML.Export.Steps;
 using static TorchSharp.torch;
 
-namespace RealNvp.ML.Trainers.Flows.Steps;
+namespace RealNvp.ML.Trainers.Flows.Steps.Images;
 
 /// <summary>
 /// Says where the flow factors out half of the variables (paper, section 3.6): the second half of the channels becomes latent as it is, the

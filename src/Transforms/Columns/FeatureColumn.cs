@@ -2,7 +2,7 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using RealNvp.ML.Export;
 
-namespace RealNvp.ML.Transforms.Rows;
+namespace RealNvp.ML.Transforms.Columns;
 
 /// <summary>Finds a vector column of Single, and tells of any other what repairs it.</summary>
 internal static class FeatureColumn

@@ -4,7 +4,7 @@ using RealNvp.ML.Trainers.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace RealNvp.ML.Trainers.Flows.Steps;
+namespace RealNvp.ML.Trainers.Flows.Steps.Images;
 
 /// <summary>
 /// Coupling-output batch normalisation of image flows, [N, C, H, W]: each channel on the half that the coupling transformed.

@@ -3,7 +3,7 @@ using RealNvp.ML.Trainers.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace RealNvp.ML.Trainers.Flows.Steps;
+namespace RealNvp.ML.Trainers.Flows.Steps.Images;
 
 /// <summary>
 /// Levels of pixels to the whole real line (paper, section 4.1): y = log(p / (1 - p)), p = a + (1 - 2 a) x, x in [0, 1) the share of the k

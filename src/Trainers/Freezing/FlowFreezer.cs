@@ -1,10 +1,12 @@
 using RealNvp.ML.Export;
+using RealNvp.ML.Trainers.Flows.Steps.Images;
 using RealNvp.ML.Trainers.Flows;
 using RealNvp.ML.Trainers.Flows.Steps;
+using RealNvp.ML.Trainers.Training;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace RealNvp.ML.Trainers.Training;
+namespace RealNvp.ML.Trainers.Freezing;
 
 /// <summary>Turns trained flows into plain data, with probes computed in double precision.</summary>
 internal static class FlowFreezer

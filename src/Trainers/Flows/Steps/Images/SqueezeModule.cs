@@ -2,7 +2,7 @@ using RealNvp.ML.Export.Steps;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace RealNvp.ML.Trainers.Flows.Steps;
+namespace RealNvp.ML.Trainers.Flows.Steps.Images;
 
 /// <summary>
 /// The squeeze (paper, section 3.6), [N, C, H, W] to [N, 4 C, H/2, W/2]: each 2x2 square of pixels becomes four channels, in plain order or

@@ -3,9 +3,10 @@ using System.Globalization;
 using RealNvp.ML.Export;
 using RealNvp.ML.Trainers.Data;
 using RealNvp.ML.Trainers.Data.Rows;
+using RealNvp.ML.Trainers.Training;
 using static TorchSharp.torch;
 
-namespace RealNvp.ML.Trainers.Training;
+namespace RealNvp.ML.Trainers.Freezing;
 
 /// <summary>Writes down how a flow was trained, for the model's metadata.</summary>
 internal static class TrainingSummary

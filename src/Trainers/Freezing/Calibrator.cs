@@ -1,7 +1,7 @@
 using RealNvp.ML.Export;
 using RealNvp.ML.Transforms.Onnx;
 
-namespace RealNvp.ML.Trainers.Training;
+namespace RealNvp.ML.Trainers.Freezing;
 
 /// <summary>Scores the calibration slice by the graph that will score rows later, and keeps the scores.</summary>
 internal static class Calibrator

@@ -5,7 +5,7 @@ using RealNvp.ML.Trainers.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace RealNvp.ML.Trainers.Flows.Steps;
+namespace RealNvp.ML.Trainers.Flows.Steps.Images;
 
 /// <summary>
 /// What the two couplings of image flows share: s = gain * tanh(r), and y = x * exp(s) + t or y = (x + t) * exp(s) of the transformed half

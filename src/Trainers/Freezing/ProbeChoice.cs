@@ -3,7 +3,7 @@ using RealNvp.ML.Export;
 using RealNvp.ML.Transforms;
 using RealNvp.ML.Transforms.Parity;
 
-namespace RealNvp.ML.Trainers.Training;
+namespace RealNvp.ML.Trainers.Freezing;
 
 /// <summary>
 /// Chooses probes among candidates that come in rounds: for each place the candidate that float32 follows best. One round is all where it

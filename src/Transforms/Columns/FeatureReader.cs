@@ -1,7 +1,7 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 
-namespace RealNvp.ML.Transforms.Rows;
+namespace RealNvp.ML.Transforms.Columns;
 
 /// <summary>Reads a vector column row by row into a matrix, which begins at an offset.</summary>
 internal sealed class FeatureReader(DataViewRow source, DataViewSchema.Column column, int size, float[] rows, int offset = 0)

@@ -1,7 +1,7 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 
-namespace RealNvp.ML.Transforms.Rows;
+namespace RealNvp.ML.Transforms.Columns;
 
 /// <summary>
 /// Finds a column that is read, and refuses any other with what was found and what was expected. The same words for a schema and for a
