@@ -1,6 +1,6 @@
 using Microsoft.ML.Data;
-using RealNvp.ML.Transforms.Columns;
 using RealNvp.ML.Transforms;
+using RealNvp.ML.Transforms.Columns;
 using RealNvp.ML.Transforms.Images.Pictures;
 using RealNvp.ML.Transforms.Rows;
 

@@ -1,5 +1,5 @@
-using RealNvp.ML.Trainers.Flows.Steps.Images;
 using RealNvp.ML.Trainers.Flows.Steps;
+using RealNvp.ML.Trainers.Flows.Steps.Images;
 using TorchSharp;
 using static TorchSharp.torch;
 

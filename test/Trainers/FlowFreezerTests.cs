@@ -1,10 +1,10 @@
 using RealNvp.ML.Export;
 using RealNvp.ML.Tests.Exports;
-using RealNvp.ML.Trainers.Flows.Steps.Images;
-using RealNvp.ML.Trainers.Freezing;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Trainers.Flows;
 using RealNvp.ML.Trainers.Flows.Steps;
+using RealNvp.ML.Trainers.Flows.Steps.Images;
+using RealNvp.ML.Trainers.Freezing;
 using RealNvp.ML.Trainers.Training;
 using RealNvp.ML.Transforms;
 using RealNvp.ML.Transforms.Parity;

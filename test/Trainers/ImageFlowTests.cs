@@ -1,11 +1,11 @@
 using RealNvp.ML.Export;
 using RealNvp.ML.Export.Steps;
-using RealNvp.ML.Trainers.Flows.Steps.Images;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Trainers.Data.Columns;
 using RealNvp.ML.Trainers.Data.Rows;
 using RealNvp.ML.Trainers.Flows;
 using RealNvp.ML.Trainers.Flows.Steps;
+using RealNvp.ML.Trainers.Flows.Steps.Images;
 using RealNvp.ML.Trainers.Native;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -1,8 +1,8 @@
 using RealNvp.ML.Export;
 using RealNvp.ML.Export.Steps;
 using RealNvp.ML.Trainers.Flows.Nets;
-using RealNvp.ML.Trainers.Flows.Steps.Images;
 using RealNvp.ML.Trainers.Flows.Steps;
+using RealNvp.ML.Trainers.Flows.Steps.Images;
 using TorchSharp;
 using static TorchSharp.torch;
 

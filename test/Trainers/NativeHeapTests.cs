@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using RealNvp.ML.Bench.Engine;
-using RealNvp.ML.Trainers.Native;
 using RealNvp.ML.Trainers;
+using RealNvp.ML.Trainers.Native;
 using RealNvp.ML.Trainers.Training;
 
 namespace RealNvp.ML.Tests.Trainers;

@@ -1,10 +1,10 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using RealNvp.ML.Export.Steps;
-using RealNvp.ML.Trainers.Data.Columns;
-using RealNvp.ML.Trainers.Data.Rows;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Trainers.Data;
+using RealNvp.ML.Trainers.Data.Columns;
+using RealNvp.ML.Trainers.Data.Rows;
 using RealNvp.ML.Transforms;
 
 namespace RealNvp.ML.Tests.Trainers;

@@ -14,8 +14,8 @@ namespace RealNvp.ML.Bench.Anomaly;
 /// <param name="Aupr">Percent, over the same rows.</param>
 /// <param name="Recall">Percent of the anomalies that are found where 1 % of the normal rows are flagged, over the same rows.</param>
 /// <param name="TypicalityAuroc">Percent, of |score - mean held-out score|; NaN except for a flow.</param>
-/// <param name="Shift"> The median score of the fresh normal rows less the mean held-out score, in standard deviations of the held-out
-/// scores; NaN except for a flow. Far from 0 the test rows called normal are not like the training rows. </param>
+/// <param name="Shift">The median score of the fresh normal rows less the mean held-out score, in standard deviations of the held-out
+/// scores; NaN except for a flow. Far from 0 the test rows called normal are not like the training rows.</param>
 /// <param name="NonFinite">Test rows without a finite score.</param>
 /// <param name="FitSeconds">On one thread, while other fits ran beside it.</param>
 /// <param name="ScoreSeconds">For all test rows.</param>

@@ -1,6 +1,6 @@
 using RealNvp.ML.Bench.Running;
-using RealNvp.ML.Trainers.Native;
 using RealNvp.ML.Trainers;
+using RealNvp.ML.Trainers.Native;
 using RealNvp.ML.Trainers.Training;
 using static TorchSharp.torch;
 

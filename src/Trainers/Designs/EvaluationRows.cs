@@ -8,8 +8,8 @@ namespace RealNvp.ML.Trainers.Designs;
 /// </summary>
 /// <param name="Sample">Training rows, for running statistics and the final likelihood.</param>
 /// <param name="Validation">Rows that choose the best model, if any.</param>
-/// <param name="EarlyValidation"> The rows by which the start and the first steps are compared. With one draw of the noise of discrete
-/// features, where there are any: on the bins' centres alone a narrow start would look better than what has learned the noise. </param>
+/// <param name="EarlyValidation">The rows by which the start and the first steps are compared. With one draw of the noise of discrete
+/// features, where there are any: on the bins' centres alone a narrow start would look better than what has learned the noise.</param>
 internal sealed record EvaluationRows(DeviceRows Sample, DeviceRows? Validation, DeviceRows? EarlyValidation) : IDisposable
 {
     /// <summary>Those that are not the data's.</summary>

@@ -62,7 +62,7 @@ internal abstract record FlowDesign
     public virtual HorizontalFlips? Flips(DeviceRandom random) => null;
 
     /// <summary>Takes conditions from the rows of a batch, where that is asked for.</summary>
-    public ConditionDropout? Dropout(DeviceRandom random)
+    public ConditionDropout? ConditionDropout(DeviceRandom random)
         => Condition is { Dropout: > 0 } condition ? new(Shape.Size, condition.Dropout, random) : null;
 
     /// <summary>The rows that a run looks at between its steps.</summary>

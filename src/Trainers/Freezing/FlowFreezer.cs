@@ -1,7 +1,7 @@
 using RealNvp.ML.Export;
-using RealNvp.ML.Trainers.Flows.Steps.Images;
 using RealNvp.ML.Trainers.Flows;
 using RealNvp.ML.Trainers.Flows.Steps;
+using RealNvp.ML.Trainers.Flows.Steps.Images;
 using RealNvp.ML.Trainers.Training;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -98,7 +98,7 @@ internal sealed class TrainingLoop : IDisposable
         _readsLate = readsLate ?? _onGpu;
         _noise = design.Noise(facts, plan.Noise, random, _sample.Rows.device);
         _flips = design.Flips(random);
-        _conditionDropout = design.Dropout(random);
+        _conditionDropout = design.ConditionDropout(random);
         _features = design.Shape.Size;
         _optimizer = new AdamOptimizer(
             flow.parameters(), flow.Steps.SelectMany(step => step.PenalisedGains), flow.Steps.SelectMany(step => step.BoundedGains));

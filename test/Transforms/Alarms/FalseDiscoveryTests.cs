@@ -1,8 +1,8 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using RealNvp.ML.Export;
-using RealNvp.ML.Transforms.Alarms;
 using RealNvp.ML.Transforms;
+using RealNvp.ML.Transforms.Alarms;
 
 namespace RealNvp.ML.Tests.Transforms.Alarms;
 

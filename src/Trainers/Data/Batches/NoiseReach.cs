@@ -1,5 +1,5 @@
-using RealNvp.ML.Trainers.Data.Columns;
 using RealNvp.ML.Trainers.Data;
+using RealNvp.ML.Trainers.Data.Columns;
 using RealNvp.ML.Trainers.Native;
 using TorchSharp;
 using static TorchSharp.torch;
