@@ -8,7 +8,9 @@ using RealNvp.ML.Transforms;
 
 namespace RealNvp.ML.Tests.Samples;
 
-/// <summary>The README's C#, with what it needs around it. ReadmeTests requires that every block of the README stands here.</summary>
+/// <summary>
+/// The C# of README and docs, with what it needs around it. DocumentTests requires that every block of theirs stands here.
+/// </summary>
 public sealed class ReadmeSnippets : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("realnvp-readme-").FullName;
@@ -248,6 +250,26 @@ public sealed class ReadmeSnippets : IDisposable
     }
 
     [Fact]
+    public void From_randomized_pca()
+    {
+        var mlContext = new MLContext(seed: 1);
+        IDataView normalRows = mlContext.Data.LoadFromEnumerable(Readings(600, seed: 1));
+        IDataView labelledRows = mlContext.Data.LoadFromEnumerable(Readings(100, seed: 2).Select((row, i) => new LabelledReading
+        {
+            Temperature = row.Temperature + (i < 10 ? 50 : 0), Pressure = row.Pressure, Flow = row.Flow, Label = i < 10 ? 1 : 0,
+        }));
+
+        // docs/from-randomizedpca.md
+        // before: NormalizeMeanVariance("Features") and RandomizedPca(rank: 5)
+        var detector = mlContext.Transforms.Concatenate("Features", "Temperature", "Pressure", "Flow")
+            .Append(mlContext.AnomalyDetection.Trainers.RealNvp(contamination: 0.01));
+        using var detecting = detector.Fit(normalRows);
+        AnomalyDetectionMetrics metrics = mlContext.AnomalyDetection.Evaluate(detecting.Transform(labelledRows));
+
+        Assert.Equal(1, metrics.AreaUnderRocCurve);
+    }
+
+    [Fact]
     public void Options()
     {
         var mlContext = new MLContext(seed: 1);
@@ -321,6 +343,11 @@ public sealed class ReadmeSnippets : IDisposable
         public float Score { get; set; }
         public float PValue { get; set; }
         public bool PredictedLabel { get; set; }
+    }
+
+    private sealed class LabelledReading : Reading
+    {
+        public float Label { get; set; }
     }
 
     private sealed class MachineReading

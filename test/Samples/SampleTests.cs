@@ -54,9 +54,9 @@ public sealed class SampleTests(AnomalyDetectionRun run) : IClassFixture<Anomaly
     }
 
     [Fact]
-    public void The_readme_shows_this_output()
+    public void The_documentation_shows_this_output()
     {
-        string shown = Regex.Match(Readme.Text, "```text\n(training on .*?)\n```", RegexOptions.Singleline).Groups[1].Value;
+        string shown = Regex.Match(Document.Anomalies, "```text\n(training on .*?)\n```", RegexOptions.Singleline).Groups[1].Value;
         Assert.Equal(Words(shown), Words(run.Output[..run.Output.IndexOf("\nmodel.zip,", StringComparison.Ordinal)]));
     }
 
