@@ -205,6 +205,20 @@ public sealed class ReadmeSnippets : IDisposable
         Assert.Equal(10_000, rows.Length);
         Assert.Equal(70, rows.Average(row => row[0]), 1.0);
 
+        // docs/sampling.md
+        foreach (Reading reading in flow.SampleRows<Reading>(count: 5, seed: 1))
+            Console.WriteLine($"{reading.Temperature:F1} degrees");
+
+        Assert.Equal(rows[..5].Select(row => row[0]), flow.SampleRows<Reading>(5, seed: 1).Select(reading => reading.Temperature));
+
+        // docs/getting-started.md: without views
+        float[] logLikelihoods = flow.LogLikelihoods([[70.5f, 2.3f, 4.1f], [95f, 2f, 3f]]); // PValues likewise
+        LogLikelihoodEstimate fit = flow.Evaluate(model.Transform(newRows));
+        Console.WriteLine($"{fit.Mean:F2} +- {fit.StandardError:F2} nats a row");
+
+        Assert.Equal(-last.Score, logLikelihoods[1], 1e-3 * Math.Abs(last.Score));
+        Assert.Equal(101, fit.Rows);
+
         using var inFolder = new CurrentFolder(_folder);
         // README: save and export
         mlContext.Model.Save(model, normalRows.Schema, "model.zip"); // the whole pipeline

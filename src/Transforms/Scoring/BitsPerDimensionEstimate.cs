@@ -54,39 +54,32 @@ public sealed record BitsPerDimensionEstimate(double Mean, double StandardError,
         }
         if (rows.NotFinite > 0)
         {
-            throw new ArgumentException($"{rows.NotFinite} of {rows.Count + rows.NotFinite} rows of the column '{column}' hold NaN or "
+            throw new ArgumentException($"{rows.NotFinite} of {rows.Rows.Count + rows.NotFinite} rows of the column '{column}' hold NaN or "
                 + "infinite values, which have no bits per dimension. Leave them out.", nameof(data));
         }
-        if (rows.Count == 0)
+        if (rows.Rows.Count == 0)
             throw new ArgumentException($"There is no row in the column '{column}'.", nameof(data));
         foreach (string warning in levels?.Warnings() ?? [])
             warn(warning);
-        return new(rows.Mean, rows.StandardError, rows.Count, draws);
+        return new(rows.Rows.Mean, rows.Rows.StandardError, rows.Rows.Count, draws);
     }
 
-    /// <summary>Mean and spread of the rows, whose draws come one after the other (Welford 1962).</summary>
+    /// <summary>Mean and spread of the rows, whose draws come one after the other.</summary>
     private sealed class RowMean(int draws)
     {
         private double _sum; // of the draws of the present row
         private int _drawn;
-        private double _squares;
 
-        public long Count { get; private set; }
+        public RunningMean Rows { get; } = new();
 
         public long NotFinite { get; set; }
-
-        public double Mean { get; private set; }
-
-        public double StandardError => Math.Sqrt(_squares / (Count - 1) / Count);
 
         public void Add(double bitsPerDimension)
         {
             _sum += bitsPerDimension;
             if (++_drawn < draws)
                 return;
-            double row = _sum / draws, before = row - Mean;
-            Mean += before / ++Count;
-            _squares += before * (row - Mean);
+            Rows.Add(_sum / draws);
             (_sum, _drawn) = (0, 0);
         }
     }

@@ -1,0 +1,107 @@
+using System.ComponentModel.DataAnnotations;
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+using System.Reflection;
+using Microsoft.ML.Data;
+
+namespace RealNvp.ML.Transforms.Sampling;
+
+/// <summary>Puts the features of a drawn row into the properties and fields of a class that bear their names.</summary>
+internal sealed class ClassRows
+{
+    /// <summary>What of the class is looked at.</summary>
+    public const DynamicallyAccessedMemberTypes Members = DynamicallyAccessedMemberTypes.PublicProperties
+        | DynamicallyAccessedMemberTypes.PublicFields | DynamicallyAccessedMemberTypes.PublicParameterlessConstructor;
+
+    private readonly List<Action<object, float[]>> _fill = [];
+
+    /// <param name="type">The class.</param>
+    /// <param name="features">The names of the features, in order.</param>
+    public ClassRows([DynamicallyAccessedMembers(Members)] Type type, IReadOnlyList<string> features)
+    {
+        if (features.Count == 0)
+        {
+            throw new InvalidOperationException($"The features have no names that would say where in {type.Name} they go. Concatenate "
+                + "gives them those of its columns; without names draw arrays.");
+        }
+        Place[] places = [.. type.GetProperties().Where(property => property.SetMethod is { IsPublic: true })
+                .Select(property => new Place(property, property.PropertyType, property.SetValue)),
+            .. type.GetFields().Where(field => !field.IsInitOnly)
+                .Select(field => new Place(field, field.FieldType, field.SetValue))];
+        var left = new HashSet<int>(Enumerable.Range(0, features.Count));
+        foreach (Place place in places)
+        {
+            int[] own = [.. left.Where(i => features[i] == place.Name).Order()];
+            int[] slots = [.. left.Where(i => features[i].StartsWith(place.Name + ".", StringComparison.Ordinal)).Order()];
+            if (own.Length == 0 && slots.Length == 0)
+                continue;
+            _fill.Add(own is [var feature] && slots.Length == 0
+                ? place.OfOne(feature)
+                : place.OfMany(own.Length == 0 ? slots : own, features));
+            left.ExceptWith(own);
+            left.ExceptWith(slots);
+        }
+        if (left.Count > 0)
+        {
+            throw new ArgumentException($"{type.Name} has no public property or field for "
+                + $"{string.Join(", ", left.Order().Take(5).Select(i => $"'{features[i]}'"))}{(left.Count > 5 ? ", ..." : "")}. "
+                + "ColumnName names one whose own name is another.");
+        }
+    }
+
+    /// <summary>Fills the members of one object.</summary>
+    public void Fill(object row, float[] features) => _fill.ForEach(fill => fill(row, features));
+
+    /// <summary>A property or field, and how it is set.</summary>
+    private sealed record Place(MemberInfo Member, Type Type, Action<object, object?> Set)
+    {
+        public string Name { get; } = Member.CustomAttributes.FirstOrDefault(data => data.AttributeType == typeof(ColumnNameAttribute))
+            ?.ConstructorArguments[0].Value as string ?? Member.Name;
+
+        public Action<object, float[]> OfOne(int feature)
+        {
+            if (Type == typeof(bool))
+                return (row, features) => Set(row, features[feature] > 0.5f);
+            if (Type == typeof(float[]))
+                return (row, features) => Set(row, new[] { features[feature] });
+            TypeCode code = Type.GetTypeCode(Type);
+            if (Type.IsEnum || code is < TypeCode.SByte or > TypeCode.Decimal)
+                throw Misfit("one number");
+            var range = Member.GetCustomAttribute<RangeAttribute>();
+            double least = End(range?.Minimum, double.NegativeInfinity), most = End(range?.Maximum, double.PositiveInfinity);
+            if (code >= TypeCode.Single)
+                return (row, features) => Set(row, Number(Math.Clamp(features[feature], least, most)));
+            (least, most) = (Math.Ceiling(least), Math.Floor(most));
+            return (row, features) => Set(row, Number(Math.Clamp(Math.Round((double)features[feature]), least, most)));
+        }
+
+        public Action<object, float[]> OfMany(int[] indices, IReadOnlyList<string> names)
+        {
+            if (Type == typeof(float[]))
+                return (row, features) => Set(row, Array.ConvertAll(indices, i => features[i]));
+            if (Type != typeof(string))
+                throw Misfit($"{indices.Length} features, '{names[indices[0]]}' and so on: text for categories, or an array of Single");
+            string[] categories = Array.ConvertAll(indices, i => names[i].Length > Name.Length ? names[i][(Name.Length + 1)..] : names[i]);
+            return (row, features) => Set(row, categories[Array.IndexOf(indices, indices.MaxBy(i => features[i]))]);
+        }
+
+        private ArgumentException Misfit(string features)
+            => new($"'{Member.Name}' of {Member.DeclaringType!.Name} is {Type.Name}, and stands for {features}.");
+
+        /// <summary>A value of the member's type; beyond the ends of that type, its ends.</summary>
+        private object Number(double value)
+        {
+            try
+            {
+                return Convert.ChangeType(value, Type, CultureInfo.InvariantCulture);
+            }
+            catch (OverflowException)
+            {
+                return Type.GetField(value < 0 ? "MinValue" : "MaxValue")!.GetValue(null)!;
+            }
+        }
+
+        private static double End(object? value, double otherwise)
+            => value is null ? otherwise : Convert.ToDouble(value, CultureInfo.InvariantCulture);
+    }
+}

@@ -1,0 +1,34 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using RealNvp.ML.Transforms.Rows;
+
+namespace RealNvp.ML.Transforms;
+
+/// <summary>The mean log-likelihood of rows that training has not seen; from <c>Evaluate</c> of a flow's transformer.</summary>
+/// <param name="Mean">Nats per row, in the units of the feature column.</param>
+/// <param name="StandardError">Of the mean, from the spread of the rows; NaN for a single row.</param>
+/// <param name="Rows">How many rows.</param>
+public sealed record LogLikelihoodEstimate(double Mean, double StandardError, long Rows)
+{
+    /// <summary>The mean of a column of log-likelihoods, read once.</summary>
+    internal static LogLikelihoodEstimate Of(IDataView scored, string column, string features)
+    {
+        var rows = new RunningMean();
+        long notFinite = 0;
+        foreach (float logLikelihood in scored.GetColumn<float>(column))
+        {
+            if (float.IsFinite(logLikelihood))
+                rows.Add(logLikelihood);
+            else
+                notFinite++;
+        }
+        if (notFinite > 0)
+        {
+            throw new ArgumentException($"{notFinite} of {rows.Count + notFinite} rows of the column '{features}' hold NaN or "
+                + "infinite values, which have no likelihood. Leave them out.");
+        }
+        return rows.Count > 0
+            ? new(rows.Mean, rows.StandardError, rows.Count)
+            : throw new ArgumentException($"There is no row in the column '{features}'.");
+    }
+}
