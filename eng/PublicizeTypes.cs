@@ -1,4 +1,4 @@
-// The MSBuild task behind Publicize.targets: copies an assembly and makes the named top-level types public in the copy.
+// The MSBuild task behind Publicize.targets: copies assemblies and makes the named top-level types public in the copies.
 // It edits flags in the TypeDef metadata table in place (ECMA-335, II.22 and II.24), so nothing moves and no library is needed:
 // inline tasks compile against .NET Standard 2.0, which has no metadata reader.
 
@@ -12,16 +12,31 @@ using Microsoft.Build.Utilities;
 
 public sealed class PublicizeTypes : Task
 {
-    [Required] public string Source { get; set; }
-    [Required] public string Destination { get; set; }
+    /// <summary>The genuine assemblies.</summary>
+    [Required] public string[] Sources { get; set; }
 
-    /// <summary>Full names of the types, e.g. Microsoft.ML.ModelLoadContext.</summary>
-    [Required] public string[] Types { get; set; }
+    /// <summary>Takes the copies, of the same names.</summary>
+    [Required] public string Folder { get; set; }
+
+    /// <summary>Full names of the types, e.g. Microsoft.ML.ModelLoadContext; the metadatum Assembly says of which.</summary>
+    [Required] public ITaskItem[] Types { get; set; }
 
     public override bool Execute()
     {
-        var image = new Image(File.ReadAllBytes(Source));
-        var missing = new HashSet<string>(Types);
+        Directory.CreateDirectory(Folder);
+        return Types.GroupBy(type => type.GetMetadata("Assembly"), type => type.ItemSpec).All(types => Publicize(types.Key, types));
+    }
+
+    private bool Publicize(string assembly, IEnumerable<string> types)
+    {
+        var source = Sources.FirstOrDefault(path => Path.GetFileNameWithoutExtension(path) == assembly);
+        if (source == null)
+        {
+            Log.LogError("{0}.dll is not among the references, so its types cannot be made public.", assembly);
+            return false;
+        }
+        var image = new Image(File.ReadAllBytes(source));
+        var missing = new HashSet<string>(types);
         foreach (var row in image.TypeDefRows())
             if (missing.Remove(image.FullName(row)))
                 image.MakePublic(row);
@@ -29,11 +44,10 @@ public sealed class PublicizeTypes : Task
         {
             Log.LogError(
                 "{0} no longer contains {1}. This version of ML.NET changed the internals that RealNvp.ML.Transforms relies on.",
-                Path.GetFileName(Source), string.Join(", ", missing.OrderBy(name => name)));
+                Path.GetFileName(source), string.Join(", ", missing.OrderBy(name => name)));
             return false;
         }
-        Directory.CreateDirectory(Path.GetDirectoryName(Destination));
-        File.WriteAllBytes(Destination, image.Bytes);
+        File.WriteAllBytes(Path.Combine(Folder, Path.GetFileName(source)), image.Bytes);
         return true;
     }
 

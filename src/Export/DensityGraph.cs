@@ -6,38 +6,51 @@ namespace RealNvp.ML.Export;
 /// <summary>Assembles the density direction: features to log-likelihood and latent, and the decision where it is asked for.</summary>
 internal sealed class DensityGraph : FlowGraph
 {
-    private DensityGraph(FlowModel model) : base(model, "density", "Features") { }
+    private DensityGraph(FlowModel model, int opset) : base(model, "density", "Features", opset) { }
 
-    public static byte[] Build(FlowModel model, DensityOutputs outputs, float threshold)
+    public static byte[] Build(FlowModel model, DensityOutputs outputs, float threshold, int opset)
     {
-        var graph = new DensityGraph(model);
+        var graph = new DensityGraph(model, opset);
         graph.Add(outputs, threshold);
         return graph.ToModel("Real NVP density: the log-likelihood of rows, in nats and in the units of the input.");
     }
 
     private void Add(DensityOutputs outputs, float threshold)
     {
-        DensityState state = null!;
-        string[] members = [.. Model.Members.Select(steps =>
-        {
-            state = new DensityState(Nodes, "Features", Model.InputShape.Dimensions.AsSpan()) { Condition = ConditionInputs };
-            foreach (FlowStep step in Fuse(steps))
-                step.EmitDensity(state);
-            return state.LogLikelihood();
-        })];
+        (string[] members, DensityState state) = LogLikelihoods("Features", ConditionInputs);
         // NaN unless the row is finite: x * 0 is NaN exactly where x is not
         string nanUnlessFinite = Nodes.RowSum(Nodes.Node("Mul", "Features", Nodes.Scalar(0)));
         if (NanUnlessUsable is not null)
             nanUnlessFinite = Nodes.Node("Add", nanUnlessFinite, NanUnlessUsable);
-        string logLikelihood = Nodes.Node("Add", Model.IsMixture ? LogMeanExp(members) : members[0], nanUnlessFinite);
+        string logLikelihood = Nodes.Node("Add", Mean(members), nanUnlessFinite);
         Column("LogLikelihood", logLikelihood);
-        if (outputs == DensityOutputs.Decision)
+        if (outputs.HasFlag(DensityOutputs.Decision))
             AddDecision(logLikelihood, nanUnlessFinite, threshold);
+        if (outputs.HasFlag(DensityOutputs.BitsPerDimension))
+            AddBitsPerDimension(logLikelihood);
+        if (outputs.HasFlag(DensityOutputs.Contributions))
+            AddContributions(logLikelihood, nanUnlessFinite);
         if (Model.IsMixture)
             return;
         Nodes.Name("Latent", Nodes.Node("Add", state.Latent(), nanUnlessFinite));
         Nodes.Output("Latent", false, Batch, Model.InputShape.Size);
     }
+
+    /// <summary>The log-likelihoods of rows by each member, [N, 1], finite for every finite row, and the state of the last.</summary>
+    private (string[] Members, DensityState State) LogLikelihoods(string rows, string? conditionInputs)
+    {
+        DensityState state = null!;
+        string[] members = [.. Model.Members.Select(steps =>
+        {
+            state = new DensityState(Nodes, rows, Model.InputShape.Dimensions.AsSpan()) { Condition = conditionInputs };
+            foreach (FlowStep step in Fuse(steps))
+                step.EmitDensity(state);
+            return state.LogLikelihood();
+        })];
+        return (members, state);
+    }
+
+    private string Mean(string[] members) => Model.IsMixture ? LogMeanExp(members) : members[0];
 
     /// <summary>log of the mean of exp over the members, the largest taken out first so that no exponential overflows.</summary>
     private string LogMeanExp(string[] members)
@@ -59,6 +72,63 @@ internal sealed class DensityGraph : FlowGraph
         string typicality = Nodes.Node("Abs", Nodes.Node("Sub", score, Nodes.Scalar(calibration.MeanScore)));
         Column("Typicality", typicality);
         Column("TypicalityPValue", PValue(typicality, [.. calibration.Typicalities], nanUnlessFinite));
+    }
+
+    /// <summary>-(LL + sum ln delta) / (D ln 2), in double as everywhere.</summary>
+    private void AddBitsPerDimension(string logLikelihood)
+    {
+        (double logWidths, double natsPerBit) = Model.BitsPerDimensionTerms;
+        string sum = Nodes.Node("Add", Nodes.ToDouble(logLikelihood), Nodes.DoubleScalar(logWidths));
+        Column("BitsPerDimension", Nodes.ToFloat(Nodes.Node("Div", Nodes.Node("Neg", sum), Nodes.DoubleScalar(natsPerBit))));
+    }
+
+    /// <summary>
+    /// Features are replaced by their medians one by one, from the first to the last and from the last to the first, and the drops in score
+    /// of the two orders averaged. The 2 D - 1 variants of a row are rows of one more, larger batch, the row of medians among them.
+    /// </summary>
+    private void AddContributions(string logLikelihood, string nanUnlessFinite)
+    {
+        int size = Model.InputShape.Size, variants = 2 * size - 1;
+        // variant i has its first i + 1 features replaced; from i = D on its last i + 1 - D
+        string position = Nodes.Constant([.. Numbers(0, size)], size);
+        string isReplaced = Nodes.Node("Less", position, Nodes.Constant([.. Numbers(1, size)], size, 1));
+        if (size > 1)
+        {
+            string atEnd = Nodes.Node("GreaterOrEqual", position, Nodes.Constant([.. Numbers(1, size - 1).Reverse()], size - 1, 1));
+            isReplaced = Nodes.Node("Concat", [isReplaced, atEnd], [("axis", 0L)]);
+        }
+        string medians = Nodes.Constant(Model.Metadata.FeatureMedians.AsSpan());
+        string rows = Nodes.Node("Where", isReplaced, medians, Nodes.Node("Reshape", "Features", Nodes.Constant([-1L, 1, size])));
+        string? condition = ConditionInputs is null ? null : PerVariant(ConditionInputs, Model.Condition!.Inputs, variants);
+
+        string density = Mean(LogLikelihoods(Nodes.Node("Reshape", rows, Nodes.Constant([-1L, size])), condition).Members);
+        string scores = Nodes.Node("Neg", Nodes.Node("Reshape", density, Nodes.Constant([-1L, variants])));
+        string score = Nodes.Node("Neg", logLikelihood);
+        string[] parts = size == 1 ? [scores] : Nodes.Split(scores, size - 1, 1, size - 1); // [.., the medians, ..]
+        string[] forward = size == 1 ? [score, scores] : [score, parts[0], parts[1]];
+        string[] backward = size == 1 ? forward : [score, parts[2], parts[1]];
+        string sum = Nodes.Node("Add", Drops(forward, Enumerable.Range(0, size)), Drops(backward, Enumerable.Range(0, size).Reverse()));
+        Nodes.Name("Contributions", Nodes.Node("Add", Nodes.Node("Mul", sum, Nodes.Scalar(0.5)), nanUnlessFinite));
+        Nodes.Output("Contributions", false, Batch, size);
+
+        static IEnumerable<double> Numbers(int first, int count) => Enumerable.Range(first, count).Select(i => (double)i);
+
+        // what the score loses at each place: [N, D + 1] to [N, D]
+        string Drops(string[] along, IEnumerable<int> places)
+        {
+            string all = Nodes.Node("Concat", along, [("axis", 1L)]);
+            string before = Nodes.Node("Gather", [all, Nodes.Constant([.. places.Select(i => (long)i)])], [("axis", 1L)]);
+            string after = Nodes.Node("Gather", [all, Nodes.Constant([.. places.Select(i => i + 1L)])], [("axis", 1L)]);
+            return Nodes.Node("Sub", before, after);
+        }
+    }
+
+    /// <summary>[N, width] as [N * variants, width]: each row so many times.</summary>
+    private string PerVariant(string x, int width, int variants)
+    {
+        string rows = Nodes.Node("Reshape", x, Nodes.Constant([-1L, 1, width]));
+        string repeated = Nodes.Node("Expand", rows, Nodes.Constant([1L, variants, 1]));
+        return Nodes.Node("Reshape", repeated, Nodes.Constant([-1L, width]));
     }
 
     private void Column(string name, string tensor, bool isBool = false)

@@ -33,8 +33,11 @@ internal sealed class DiscreteLevels
     public ImmutableArray<float> Widths() => _shape.IsImage && !_widths.IsEmpty ? [.. Enumerable.Repeat(_widths[0], _shape.Size)] : _widths;
 
     /// <summary>Bits per dimension of a log-likelihood in nats.</summary>
-    public double BitsPerDimension(double logLikelihood) => WhyNot is null
-        ? -(logLikelihood + _logWidths) / (_shape.Size * Math.Log(2))
+    public double BitsPerDimension(double logLikelihood) => -(logLikelihood + Terms.LogWidths) / Terms.NatsPerBit;
+
+    /// <summary>The numbers in -(LL + sum ln delta) / (D ln 2).</summary>
+    public (double LogWidths, double NatsPerBit) Terms => WhyNot is null
+        ? (_logWidths, _shape.Size * Math.Log(2))
         : throw new InvalidOperationException($"There are no bits per dimension: {WhyNot}");
 
     private static int? Levels(ImmutableArray<FlowStep> steps) => (steps.FirstOrDefault() as Logit)?.Levels;

@@ -13,10 +13,10 @@ internal abstract class FlowGraph
     /// <summary>The name of the batch axis.</summary>
     protected const string Batch = "N";
 
-    protected FlowGraph(FlowModel model, string name, string input)
+    protected FlowGraph(FlowModel model, string name, string input, int opset)
     {
         Model = model;
-        Nodes = new GraphNodes(name);
+        Nodes = new GraphNodes(name, opset);
         Nodes.Input(input, Batch, model.InputShape.Size);
         if (model.Condition is not { } condition)
             return;

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Text;
+using RealNvp.ML.Export.Onnx;
 using RealNvp.ML.Export.Steps;
 using RealNvp.ML.Export.Storage;
 
@@ -135,6 +136,10 @@ public sealed class FlowModel
     /// </example>
     public double BitsPerDimension(double logLikelihood) => _levels.BitsPerDimension(logLikelihood);
 
+    /// <summary>The numbers in it: the sum of the logarithms, and D ln 2.</summary>
+    /// <exception cref="InvalidOperationException">The model is not discrete.</exception>
+    internal (double LogWidths, double NatsPerBit) BitsPerDimensionTerms => _levels.Terms;
+
     // ---- the same flow otherwise
 
     /// <summary>The same flow with another calibration.</summary>
@@ -182,8 +187,9 @@ public sealed class FlowModel
     /// <summary>As the other overload, with a choice of outputs.</summary>
     /// <param name="outputs">Which outputs the graph has.</param>
     /// <param name="threshold">The default of the input <c>Threshold</c>; null for the calibrated one.</param>
-    internal byte[] BuildDensityGraph(DensityOutputs outputs, float? threshold = null)
-        => DensityGraph.Build(this, outputs, threshold ?? Calibration.Threshold);
+    /// <param name="opset">One of those of <see cref="GraphNodes"/>.</param>
+    internal byte[] BuildDensityGraph(DensityOutputs outputs, float? threshold = null, int opset = GraphNodes.Opset)
+        => DensityGraph.Build(this, outputs, threshold ?? Calibration.Threshold, opset);
 
     /// <summary>
     /// The sampling graph as ONNX (opset 17, IR 8). Inputs <c>Latent</c> [N, size], of a flow with a condition <c>Condition</c> [N,
@@ -192,6 +198,11 @@ public sealed class FlowModel
     /// <c>Features</c> [N, size] in the units of the training column.
     /// </summary>
     public byte[] BuildSamplingGraph() => SamplingGraph.Build(this);
+
+    /// <summary>As the other overload, with another default of the input <c>Temperature</c>.</summary>
+    /// <param name="temperature">The default.</param>
+    /// <param name="opset">One of those of <see cref="GraphNodes"/>.</param>
+    internal byte[] BuildSamplingGraph(float temperature, int opset) => SamplingGraph.Build(this, temperature, opset);
 
     // ---- the file
 

@@ -38,6 +38,7 @@ public sealed class RealNvpSampler : ITransformer, IDisposable
     /// <summary>The layout of flows without a condition, which versions from before there were conditions read too.</summary>
     private static readonly SavedLayout s_layoutWithoutCondition = s_layout with { Version = 0x00010002 };
 
+    private readonly IHost _host;
     private readonly FlowRuntime _runtime;
     private readonly int? _batchSize;
     private readonly LatentMap _map;
@@ -56,6 +57,7 @@ public sealed class RealNvpSampler : ITransformer, IDisposable
             throw new InvalidOperationException($"The model is a mixture of {model.Members.Length} flows, whose latents do not say which "
                 + "member they belong to. Draw rows with Sample.");
         }
+        _host = host;
         Model = model;
         LatentColumnName = latentColumnName;
         OutputColumnName = outputColumnName;
@@ -99,7 +101,7 @@ public sealed class RealNvpSampler : ITransformer, IDisposable
     public IDataView Transform(IDataView input)
     {
         _runtime.ThrowIfDisposed();
-        return MlNetInternals.RefusingOnnx(_map.Transform(input), input, RealNvpTransformer.NoPipelineGraph);
+        return ConvertibleView.Of(_map.Transform(input), input, _map.PartOf(_host, nameof(RealNvpSampler), input.Schema));
     }
 
     /// <inheritdoc/>

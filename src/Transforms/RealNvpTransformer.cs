@@ -60,10 +60,6 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     /// <summary>The layout of flows without a condition, which versions from before there were conditions read too.</summary>
     private static readonly SavedLayout s_layoutWithoutCondition = s_layout with { Version = 0x00010002 };
 
-    /// <summary>What ML.NET's ConvertToOnnx is answered.</summary>
-    internal const string NoPipelineGraph = "ConvertToOnnx cannot convert a Real NVP flow as a part of a pipeline. "
-        + "ExportDensity and ExportSampler of the flow's transformer write its graphs by themselves.";
-
     private readonly IHost _host;
     private readonly FlowRuntime _runtime;
     private readonly RealNvpColumns _columns;
@@ -193,7 +189,8 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     public IDataView Transform(IDataView input)
     {
         _runtime.ThrowIfDisposed();
-        return MlNetInternals.RefusingOnnx(_map.Transform(input), input, NoPipelineGraph);
+        return ConvertibleView.Of(_map.Transform(input), input,
+            new DensityPart(_host, nameof(RealNvpTransformer), _runtime, Model, _columns, Threshold));
     }
 
     /// <inheritdoc/>
@@ -366,8 +363,7 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     /// </remarks>
     /// <exception cref="FlowParityException">The graph disagrees with the trained flow. Nothing is written.</exception>
     public void ExportSampler(string path)
-        => Export(path, Model.BuildSamplingGraph(), graph => Model.InputShape.IsImage && Model.Probes.Count == 0
-            ? FlowParity.CheckRoundTrip(Model, graph) : FlowParity.CheckSampling(Model, graph));
+        => Export(path, Model.BuildSamplingGraph(), graph => FlowParity.CheckSampler(Model, graph));
 
     /// <summary>
     /// Writes the sampling graph of images of another size to an ONNX file, after the graph of the trained size has given the stored probe

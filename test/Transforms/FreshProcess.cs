@@ -29,13 +29,18 @@ namespace RealNvp.ML.Tests.Transforms
         /// <param name="modelPath">The model.</param>
         /// <param name="environment">Variables to change; null removes one.</param>
         public static string[] Load(string modelPath, params (string Name, string? Value)[] environment)
+            => Run(typeof(FreshProcess).Assembly.Location, [(ModelVariable, modelPath), .. environment]);
+
+        /// <summary>Lines that a process of these tests, from a folder of their own, writes.</summary>
+        /// <param name="assembly">The tests' assembly.</param>
+        /// <param name="environment">Variables to change; null removes one.</param>
+        public static string[] Run(string assembly, params (string Name, string? Value)[] environment)
         {
-            string assembly = typeof(FreshProcess).Assembly.Location;
             var start = new ProcessStartInfo("dotnet", ["exec", assembly])
             {
                 RedirectStandardOutput = true,
                 RedirectStandardError = true,
-                Environment = { ["DOTNET_STARTUP_HOOKS"] = assembly, [ModelVariable] = modelPath },
+                Environment = { ["DOTNET_STARTUP_HOOKS"] = assembly },
             };
             foreach ((string name, string? value) in environment)
                 start.Environment[name] = value;
@@ -64,6 +69,11 @@ internal static class StartupHook
             if (Environment.GetEnvironmentVariable(RealNvp.ML.Tests.Trainers.TrainingProcess.Variable) is { } training)
             {
                 RealNvp.ML.Tests.Trainers.TrainingProcess.Train(training);
+                Environment.Exit(0);
+            }
+            if (Environment.GetEnvironmentVariable(RealNvp.ML.Tests.Transforms.Pipelines.OtherMlNetTests.Variable) is not null)
+            {
+                RealNvp.ML.Tests.Transforms.Pipelines.OtherMlNetTests.Run();
                 Environment.Exit(0);
             }
             if (AppDomain.CurrentDomain.GetAssemblies().Any(assembly => assembly.GetName().Name == "RealNvp.ML.Transforms"))

@@ -74,7 +74,7 @@ public sealed class ResidualConditioner
         }
         string heads = Output.Emit(nodes, nodes.Node("Relu", skips));
         long width = Output.Outputs / 2;
-        string[] halves = nodes.Node("Split", [heads, nodes.Constant([width, width])], 2, [("axis", 1L)]);
+        string[] halves = nodes.Split(heads, width, width);
         return (halves[0], halves[1]);
     }
 

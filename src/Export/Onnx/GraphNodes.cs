@@ -10,18 +10,32 @@ namespace RealNvp.ML.Export.Onnx;
 /// </summary>
 internal sealed class GraphNodes
 {
-    // Opset 17 and IR 8 are read by every runtime of the last years and have all operators that the flow needs.
-    private const int Opset = 17;
+    /// <summary>Graphs of our own: read by every runtime of the last years, with all operators that the flow needs.</summary>
+    public const int Opset = 17;
+
+    /// <summary>
+    /// Parts of a graph that ML.NET writes, which cannot have a newer one. Three operators are written otherwise in it, no other.
+    /// </summary>
+    public const int PipelineOpset = 12;
+
+    /// <summary>ONNX's numbers of the types of a tensor.</summary>
+    public const int FloatType = 1, Int64Type = 7, BoolType = 9, DoubleType = 11;
+
+    /// <summary>ONNX's numbers of the types of an attribute.</summary>
+    public const int AttributeFloat = 1, AttributeInt = 2, AttributeString = 3, AttributeInts = 7;
+
     private const int IrVersion = 8;
-    private const int FloatType = 1, Int64Type = 7, BoolType = 9, DoubleType = 11;
-    private const int AttributeFloat = 1, AttributeInt = 2, AttributeString = 3, AttributeInts = 7;
 
     private readonly GraphProto _graph;
+    private readonly int _opset;
     private readonly Dictionary<string, int> _counts = [];
     private readonly Dictionary<ByteString, string> _constants = [];
     private readonly Dictionary<ByteString, string> _results = [];
 
-    public GraphNodes(string name) => _graph = new GraphProto { Name = name };
+    /// <summary>An empty graph.</summary>
+    /// <param name="name">The graph's name.</param>
+    /// <param name="opset"><see cref="Opset"/> or <see cref="PipelineOpset"/>.</param>
+    public GraphNodes(string name, int opset) => (_graph, _opset) = (new GraphProto { Name = name }, opset);
 
     /// <summary>Adds a node with one output and returns the output's name.</summary>
     public string Node(string op, params ReadOnlySpan<string> inputs) => Node(op, inputs, []);
@@ -53,7 +67,19 @@ internal sealed class GraphNodes
     public void Name(string output, string tensor) => Add(Create("Identity", [tensor], []), [output]);
 
     /// <summary>The sum over the last axis of [N, k], as [N, 1].</summary>
-    public string RowSum(string x) => Node("ReduceSum", [x, Constant([1L])], [("keepdims", 1L)]);
+    public string RowSum(string x) => _opset >= 13
+        ? Node("ReduceSum", [x, Constant([1L])], [("keepdims", 1L)])
+        : Node("ReduceSum", [x], [("axes", new[] { 1L }), ("keepdims", 1L)]);
+
+    /// <summary>Parts of so many columns each of [N, k, ...].</summary>
+    public string[] Split(string x, params long[] columns) => _opset >= 13
+        ? Node("Split", [x, Constant(columns)], columns.Length, [("axis", 1L)])
+        : Node("Split", [x], columns.Length, [("axis", 1L), ("split", columns)]);
+
+    /// <summary>The number of rows of a tensor, [1].</summary>
+    public string RowCount(string x) => _opset >= 15
+        ? Node("Shape", [x], [("start", 0L), ("end", 1L)])
+        : Node("Gather", Node("Shape", x), Constant([0L]));
 
     /// <summary>A float constant of no dimensions.</summary>
     public string Scalar(double value) => Initializer(FloatType, MemoryMarshal.AsBytes([(float)value]), []);
@@ -110,7 +136,7 @@ internal sealed class GraphNodes
             DocString = description,
             Graph = _graph,
         };
-        model.OpsetImport.Add(new OperatorSetIdProto { Version = Opset });
+        model.OpsetImport.Add(new OperatorSetIdProto { Version = _opset });
         foreach ((string key, string value) in metadata)
             model.MetadataProps.Add(new StringStringEntryProto { Key = key, Value = value });
         return model.ToByteArray();

@@ -44,8 +44,7 @@ internal sealed class ImageState
     /// <param name="shapes">C, H and W of every part of the latent, in its order.</param>
     public static ImageState FromLatent(GraphNodes nodes, string latent, int[][] shapes)
     {
-        string Sizes() => nodes.Constant(Array.ConvertAll(shapes, shape => (long)Size(shape)));
-        string[] parts = shapes.Length == 1 ? [latent] : nodes.Node("Split", [latent, Sizes()], shapes.Length, [("axis", 1L)]);
+        string[] parts = shapes.Length == 1 ? [latent] : nodes.Split(latent, Array.ConvertAll(shapes, shape => (long)Size(shape)));
         var state = new ImageState(nodes, latent, parts[0], shapes[0]);
         for (int i = shapes.Length - 1; i > 0; i--)
             state._setAside.Push((state.ToImage(parts[i], shapes[i]), Size(shapes[i])));
@@ -72,14 +71,14 @@ internal sealed class ImageState
         => Replace(_nodes.Node("Concat", [Tensor, _setAside.Pop().Tensor], [("axis", 1L)]), 2 * Channels, Height, Width);
 
     /// <summary>The tensor's two halves along the channels.</summary>
-    public string[] Halves() => _nodes.Node("Split", [Tensor, _nodes.Constant([Channels / 2L, Channels / 2L])], 2, [("axis", 1L)]);
+    public string[] Halves() => _nodes.Split(Tensor, Channels / 2, Channels / 2);
 
     /// <summary>A constant [C, H, W] or a part of it, repeated for every row: a channel that nets read beside the image.</summary>
     public string ForEveryRow(string constant)
     {
         // the number of rows is known only when the graph runs
-        string rows = _nodes.Node("Shape", [_rows], [("start", 0L), ("end", 1L)]);
-        return _nodes.Node("Expand", constant, _nodes.Node("Concat", [rows, _nodes.Constant([1L, 1L, 1L])], [("axis", 0L)]));
+        string shape = _nodes.Node("Concat", [_nodes.RowCount(_rows), _nodes.Constant([1L, 1L, 1L])], [("axis", 0L)]);
+        return _nodes.Node("Expand", constant, shape);
     }
 
     /// <summary>A tensor [N, C, H, W] as [N, C * H * W]; nothing is copied.</summary>

@@ -108,7 +108,7 @@ internal sealed class VectorState
 
     private (VectorPart, VectorPart) Cut(VectorPart whole, ImmutableArray<int> first, ImmutableArray<int> second)
     {
-        string[] halves = _nodes.Node("Split", [whole.Tensor, _nodes.Constant([(long)first.Length, second.Length])], 2, [("axis", 1L)]);
+        string[] halves = _nodes.Split(whole.Tensor, first.Length, second.Length);
         return (new(halves[0], first, whole.Scale?[..first.Length]), new(halves[1], second, whole.Scale?[first.Length..]));
     }
 

@@ -24,8 +24,8 @@ namespace System.Runtime.CompilerServices
 namespace RealNvp.ML.Transforms.MlNet
 {
     /// <summary>
-    /// The only file that touches ML.NET's non-public members: persistence of our own transformers, the settings of an environment, schema
-    /// shapes, and what ConvertToOnnx asks of a view.
+    /// ML.NET's non-public members: persistence of our own transformers, the settings of an environment, and schema shapes. (What its
+    /// conversion to ONNX needs: <see cref="ConvertibleView"/>.)
     /// The members have kept their signatures since ML.NET 1.5; a test fails where a new version changes one.
     /// </summary>
     internal static class MlNetInternals
@@ -163,44 +163,6 @@ namespace RealNvp.ML.Transforms.MlNet
                 at = transform?.GetProperty("Source")!.GetValue(at) as IDataView;
             }
             return false;
-        }
-
-        // ---- conversion to ONNX
-
-        /// <summary>
-        /// A view that ML.NET's ConvertToOnnx does not pass in silence. It walks back over the views that are its own transforms and takes
-        /// the columns of the first that is
-        /// not for inputs of the graph, results of ours included; so ours says that it is one, and refuses.
-        /// </summary>
-        /// <param name="view">What is shown to everyone else.</param>
-        /// <param name="source">The view before it.</param>
-        /// <param name="refusal">The message of the InvalidOperationException.</param>
-        public static IDataView RefusingOnnx(IDataView view, IDataView source, string refusal)
-        {
-            Type transform = typeof(DataOperationsCatalog).Assembly
-                .GetType("Microsoft.ML.Model.OnnxConverter.ITransformCanSaveOnnx", throwOnError: true)!;
-            object proxy = DispatchProxy.Create(transform, typeof(OnnxRefusal));
-            ((OnnxRefusal)proxy).Set(view, source, refusal);
-            return (IDataView)proxy;
-        }
-
-        /// <summary>The interface is internal to ML.NET, so that no class of ours can name it.</summary>
-        internal class OnnxRefusal : DispatchProxy
-        {
-            private IDataView? _view;
-            private IDataView? _source;
-            private string _refusal = "";
-
-            /// <summary>Takes the place of a constructor.</summary>
-            public void Set(IDataView view, IDataView source, string refusal) => (_view, _source, _refusal) = (view, source, refusal);
-
-            /// <inheritdoc/>
-            protected override object? Invoke(MethodInfo? targetMethod, object?[]? args)
-            {
-                if (targetMethod!.DeclaringType == typeof(IDataView))
-                    return targetMethod.Invoke(_view, BindingFlags.DoNotWrapExceptions, null, args, null);
-                return targetMethod.Name == "get_Source" ? _source : throw new InvalidOperationException(_refusal);
-            }
         }
     }
 }

@@ -102,7 +102,7 @@ internal static class FlowParity
             return facts.ByName;
         int size = model.InputShape.Size;
         using var run = new GraphRun(graph, "Features", [.. model.Probes.Rows], size, conditions: [.. model.Probes.Conditions],
-            cancellation: cancellation);
+            cancellation: cancellation, without: "Contributions");
 
         float[] logLikelihoods = run.Floats("LogLikelihood");
         facts.CompareLogLikelihoods(logLikelihoods);
@@ -123,7 +123,28 @@ internal static class FlowParity
             double[] pValues = Array.ConvertAll(typicalities, value => (double)calibration.TypicalityPValue(value));
             facts.Compare("TypicalityPValue", run.Floats("TypicalityPValue"), pValues, 1, (_, _) => 1e-6);
         }
+        if (run.Has("BitsPerDimension"))
+        {
+            double[] bits = Array.ConvertAll(logLikelihoods, value => model.BitsPerDimension(value));
+            facts.Compare("BitsPerDimension", run.Floats("BitsPerDimension"), bits, 1, (_, value) => 1e-6 * Math.Max(1, Math.Abs(value)));
+        }
         return facts.ByName;
+    }
+
+    /// <summary>Checks the contributions of a density graph that has them.</summary>
+    /// <param name="graph">ONNX bytes.</param>
+    /// <param name="rows">Rows, [n, size].</param>
+    /// <param name="conditions">Their conditions; empty where the flow has none.</param>
+    /// <param name="expected">Their contributions, [n, size].</param>
+    /// <param name="size">The number of features.</param>
+    /// <param name="tolerance">What those of a row may be off by.</param>
+    /// <exception cref="FlowParityException">They differ by more.</exception>
+    public static void CheckContributions(
+        byte[] graph, float[] rows, float[] conditions, float[] expected, int size, Func<int, double> tolerance)
+    {
+        using var run = new GraphRun(graph, "Features", rows, size, conditions: conditions);
+        Compare("Contributions", run.Floats("Contributions"), Array.ConvertAll(expected, value => (double)value), size,
+            (i, _) => tolerance(i / size));
     }
 
     /// <summary>Checks a sampling graph: from the reference latents back to the probe rows.</summary>
@@ -133,6 +154,11 @@ internal static class FlowParity
     /// <exception cref="FlowParityException">A feature differs by more than is allowed.</exception>
     public static IReadOnlyDictionary<string, string> CheckSampling(FlowModel model, byte[] graph)
         => CheckSampling(model, graph, CancellationToken.None);
+
+    /// <summary>Checks a sampling graph by the probes, or where an image flow of another size has none by round trips.</summary>
+    /// <exception cref="FlowParityException">The graph disagrees with the trained flow, or with its density graph.</exception>
+    public static IReadOnlyDictionary<string, string> CheckSampler(FlowModel model, byte[] graph)
+        => model.InputShape.IsImage && model.Probes.Count == 0 ? CheckRoundTrip(model, graph) : CheckSampling(model, graph);
 
     private static SortedDictionary<string, string> CheckSampling(FlowModel model, byte[] graph, CancellationToken cancellation)
     {
@@ -201,7 +227,7 @@ internal static class FlowParity
         };
     }
 
-    private static (double[] Means, double[] Deviations) ColumnStatistics(double[] values, int size)
+    private static (double[] Means, double[] Deviations) ColumnStatistics(ReadOnlySpan<float> values, int size)
     {
         var means = new double[size];
         var deviations = new double[size];
@@ -236,44 +262,47 @@ internal static class FlowParity
         }
 
         /// <summary>Compares what comes back from the latents.</summary>
-        public void CompareFeatures(float[] found)
-        {
-            int size = model.InputShape.Size;
-            double[] expected = [.. model.Probes.Rows.Select(value => (double)value)];
-            if (Levels.Of(model) is { Range: var range })
-            {
-                Compare("Features", found, expected, size, (_, value) => Relative * Math.Max(range, Math.Abs(value)));
-                return;
-            }
-            (double[] means, double[] deviations) = ColumnStatistics(expected, size);
-            Compare("Features", found, expected, size, (i, value) => deviations[i % size] is > 0 and var deviation
-                ? Relative * Math.Max(deviation, Math.Abs(value - means[i % size])) + 4 * Math.Abs(value) * Math.Pow(2, -24)
-                : Relative * Math.Max(1, Math.Abs(value)));
-        }
+        public void CompareFeatures(float[] found) => Compare("Features", found, [.. model.Probes.Rows.Select(value => (double)value)],
+            model.InputShape.Size, FeatureTolerance(model));
 
         /// <summary>Compares one output element by element and keeps its largest error.</summary>
         public void Compare(string output, float[] found, double[] expected, int width, Func<int, double, double> tolerance)
+            => ByName[$"max_error.{output}"]
+                = FlowParity.Compare(output, found, expected, width, tolerance).ToString("G3", CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>
+    /// What features that come back from latents may be off by: a function of an element's place, in its row or the matrix, and its value.
+    /// </summary>
+    public static Func<int, double, double> FeatureTolerance(FlowModel model)
+    {
+        if (Levels.Of(model) is { Range: var range })
+            return (_, value) => Relative * Math.Max(range, Math.Abs(value));
+        int size = model.InputShape.Size;
+        (double[] means, double[] deviations) = ColumnStatistics(model.Probes.Rows.AsSpan(), size);
+        return (i, value) => deviations[i % size] is > 0 and var deviation
+            ? Relative * Math.Max(deviation, Math.Abs(value - means[i % size])) + 4 * Math.Abs(value) * Math.Pow(2, -24)
+            : Relative * Math.Max(1, Math.Abs(value));
+    }
+
+    /// <summary>Compares one output element by element, and gives its largest error.</summary>
+    private static double Compare(string output, float[] found, double[] expected, int width, Func<int, double, double> tolerance)
+    {
+        if (found.Length != expected.Length)
+            throw new InvalidOperationException($"Output {output} has {found.Length} values, expected {expected.Length}.");
+        double largest = 0, worst = 0;
+        int worstAt = -1;
+        for (int i = 0; i < found.Length; i++)
         {
-            if (found.Length != expected.Length)
-                throw new InvalidOperationException($"Output {output} has {found.Length} values, expected {expected.Length}.");
-            double largest = 0, worst = 0;
-            int worstAt = -1;
-            for (int i = 0; i < found.Length; i++)
-            {
-                double error = found[i] == expected[i] ? 0 : Math.Abs(found[i] - expected[i]);
-                largest = Math.Max(largest, error);
-                double excess = error == 0 ? 0 : error / tolerance(i, expected[i]);
-                // written so that NaN counts as the worst
-                if (!(excess <= 1) && (worstAt < 0 || !(excess <= worst)))
-                    (worst, worstAt) = (excess, i);
-            }
-            if (worstAt >= 0)
-            {
-                throw new FlowParityException(
-                    output, worstAt / width, worstAt % width, found[worstAt], expected[worstAt], tolerance(worstAt, expected[worstAt]));
-            }
-            ByName[$"max_error.{output}"] = largest.ToString("G3", CultureInfo.InvariantCulture);
+            double error = found[i] == expected[i] ? 0 : Math.Abs(found[i] - expected[i]);
+            largest = Math.Max(largest, error);
+            double excess = error == 0 ? 0 : error / tolerance(i, expected[i]);
+            // written so that NaN counts as the worst
+            if (!(excess <= 1) && (worstAt < 0 || !(excess <= worst)))
+                (worst, worstAt) = (excess, i);
         }
+        return worstAt < 0 ? largest : throw new FlowParityException(
+            output, worstAt / width, worstAt % width, found[worstAt], expected[worstAt], tolerance(worstAt, expected[worstAt]));
     }
 
     /// <summary>All outputs of one run over rows [n, size].</summary>
@@ -281,9 +310,10 @@ internal static class FlowParity
     {
         private readonly InferenceSession _session;
         private readonly IDisposableReadOnlyCollection<OrtValue> _outputs;
+        private readonly List<string> _outputNames;
 
         public GraphRun(byte[] graph, string input, float[] rows, int size, float[]? members = null, float[]? conditions = null,
-            CancellationToken cancellation = default)
+            CancellationToken cancellation = default, string? without = null)
         {
             _session = OnnxLibrary.Call(() =>
             {
@@ -291,16 +321,22 @@ internal static class FlowParity
                 return new InferenceSession(graph, options);
             });
             int count = rows.Length / size;
-            (string Name, float[] Values)[] inputs = [(input, rows), .. members is null ? [] : new[] { ("Member", members) },
-                .. conditions is not { Length: > 0 } ? [] : new[] { ("Condition", conditions) }];
-            OrtValue[] values = Array.ConvertAll(inputs,
-                given => OrtValue.CreateTensorValueFromMemory(given.Values, [count, given.Values.Length / count]));
+            List<(string Name, float[] Values)> inputs = [(input, rows)];
+            if (members is not null)
+                inputs.Add(("Member", members));
+            if (conditions is { Length: > 0 })
+                inputs.Add(("Condition", conditions));
+            if (_session.OverridableInitializerMetadata.ContainsKey("Temperature"))
+                inputs.Add(("Temperature", [1])); // whatever it is by default
+            OrtValue[] values = [.. inputs.Select(given => OrtValue.CreateTensorValueFromMemory(
+                given.Values, given.Name == "Temperature" ? [1] : [count, given.Values.Length / count]))];
             try
             {
                 using var options = new RunOptions();
                 using CancellationTokenRegistration ending = cancellation.Register(() => options.Terminate = true);
                 cancellation.ThrowIfCancellationRequested();
-                _outputs = _session.Run(options, [.. inputs.Select(given => given.Name)], values, _session.OutputNames);
+                _outputNames = [.. _session.OutputNames.Where(name => name != without)];
+                _outputs = _session.Run(options, [.. inputs.Select(given => given.Name)], values, _outputNames);
             }
             catch (Exception e)
             {
@@ -315,7 +351,7 @@ internal static class FlowParity
             }
         }
 
-        public bool Has(string output) => _session.OutputNames.Contains(output);
+        public bool Has(string output) => _outputNames.Contains(output);
 
         public float[] Floats(string output) => Value(output).GetTensorDataAsSpan<float>().ToArray();
 
@@ -329,7 +365,7 @@ internal static class FlowParity
         }
 
         private OrtValue Value(string output) => Has(output)
-            ? _outputs[_session.OutputNames.ToList().IndexOf(output)]
-            : throw new InvalidOperationException($"The graph has no output {output}; it has {string.Join(", ", _session.OutputNames)}.");
+            ? _outputs[_outputNames.IndexOf(output)]
+            : throw new InvalidOperationException($"The graph has no output {output}; it has {string.Join(", ", _outputNames)}.");
     }
 }

@@ -3,7 +3,10 @@ using RealNvp.ML.Export;
 
 namespace RealNvp.ML.Transforms;
 
-/// <summary>A graph disagrees with what the trained flow computed for its own probe rows; it is not to be used or exported.</summary>
+/// <summary>
+/// A graph disagrees with what the trained flow computed for its own probe rows, or with what the pipeline gives for rows of the data; it
+/// is not to be used or exported.
+/// </summary>
 public sealed class FlowParityException : Exception
 {
     internal FlowParityException(string output, int row, int element, double found, double expected, double tolerance)
@@ -29,6 +32,19 @@ public sealed class FlowParityException : Exception
         Tolerance = tolerance;
     }
 
+    internal FlowParityException(string column, int row, int element, double found, double expected, double tolerance, string cause)
+        : base(string.Create(CultureInfo.InvariantCulture,
+            $"Column '{column}' of row {row} of the data, element {element}, is {found:R} in the graph where the pipeline "
+            + $"gives {expected:R}: "
+            + $"they differ by {Math.Abs(found - expected):G3}, allowed are {tolerance:G3}. The worst of all rows is named. {cause}"))
+    {
+        Output = column;
+        Row = row;
+        Found = found;
+        Expected = expected;
+        Tolerance = tolerance;
+    }
+
     /// <summary>What <paramref name="found"/> says of a flow that took long to train, with the flow itself.</summary>
     internal FlowParityException(FlowParityException found, FlowModel model, string advice) : base($"{found.Message} {advice}", found)
     {
@@ -41,16 +57,18 @@ public sealed class FlowParityException : Exception
     /// </summary>
     public FlowModel? Model { get; }
 
-    /// <summary>The graph's output that disagrees.</summary>
+    /// <summary>The graph's output, or the pipeline's column, that disagrees.</summary>
     public string Output { get; }
 
-    /// <summary>The probe row, or of a round trip the latent, with the worst disagreement, relative to what is allowed.</summary>
+    /// <summary>
+    /// The row with the worst disagreement, relative to what is allowed: of the probes or the data, or of a round trip the latent.
+    /// </summary>
     public int Row { get; }
 
     /// <summary>What the graph gives there; of a round trip, the root mean square error.</summary>
     public double Found { get; }
 
-    /// <summary>What the trained flow computed; of a round trip, 0.</summary>
+    /// <summary>What the trained flow or the pipeline computed; of a round trip, 0.</summary>
     public double Expected { get; }
 
     /// <summary>The difference that is allowed there.</summary>

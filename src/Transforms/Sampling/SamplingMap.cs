@@ -16,7 +16,8 @@ internal abstract class SamplingMap(
 
     private LevelImage? Images => images;
 
-    private float Temperature => temperature;
+    /// <summary>Multiplies the latents.</summary>
+    protected float Temperature => temperature;
 
     /// <summary>The flow.</summary>
     protected FlowModel Model => model;

@@ -33,8 +33,6 @@ public sealed class LagsTransformer : ITransformer
     /// <summary>The name under which ML.NET finds the loader of a saved model.</summary>
     internal const string LoaderSignature = "RealNvpLags";
 
-    private const string NoPipelineGraph = "ConvertToOnnx cannot convert Lags: a graph sees rows, not the rows before them.";
-
     private static readonly SavedLayout s_layout = new("RNVPLAGS", LoaderSignature, 0x00010001);
 
     private readonly IHost _host;
@@ -78,7 +76,10 @@ public sealed class LagsTransformer : ITransformer
             throw new ArgumentException($"The view is shuffled, and the column '{_settings.Output}' holds the rows before each row. "
                 + "Shuffle after Lags, not before.", nameof(input));
         }
-        return MlNetInternals.RefusingOnnx(new LagsView(_settings, input, Warn), input, NoPipelineGraph);
+        return ConvertibleView.Of(new LagsView(_settings, input, Warn), input, new RefusedPart(nameof(LagsTransformer),
+            $"ConvertToOnnx cannot convert the column '{_settings.Output}' of Lags: a graph sees rows, not the rows before "
+            + "them. Hand over a view behind Lags, mlContext.Data.Cache(view), as the data, and convert the transformers that follow: lags "
+            + "are then inputs."));
     }
 
     /// <inheritdoc/>

@@ -58,7 +58,10 @@ public sealed class ImageCroppingTransformer : ITransformer
 
     /// <summary>Adds the column. No image is read until the result is.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The image column is missing or of another type.</exception>
-    public IDataView Transform(IDataView input) => _map.Transform(input);
+    public IDataView Transform(IDataView input) => ConvertibleView.Of(_map.Transform(input), input, new RefusedPart(
+        nameof(ImageCroppingTransformer), $"ConvertToOnnx cannot convert the column '{_cropping.Output}' of a crop: it holds images, and a "
+        + "graph holds numbers. Hand over a view behind ExtractPixels, such as mlContext.Data.Cache(mlContext.Transforms.SelectColumns("
+        + "\"Pixels\").Fit(view).Transform(view)), as the data, and convert the transformers that follow."));
 
     /// <inheritdoc/>
     IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema) => _map.RowMapper(inputSchema);
