@@ -7,6 +7,7 @@ using RealNvp.ML.Bench.Images;
 using RealNvp.ML.Bench.Running;
 using RealNvp.ML.Bench.Sampling;
 using RealNvp.ML.Bench.Scoring;
+using RealNvp.ML.Bench.Survival;
 using RealNvp.ML.Bench.Training;
 using RealNvp.ML.Transforms.Onnx;
 
@@ -22,4 +23,5 @@ return Launcher.Run(args,
     new ImagesBenchmark(),
     new EngineBenchmark(),
     new DeviceBenchmark(),
+    new SurvivalBenchmark(),
     new CudaBenchmark());

@@ -52,7 +52,7 @@ AnomalyDetectionMetrics pca = PcaBaseline.Best(mlContext, benign.TrainSet, benig
 Report.Detection(flow, scored, metrics, pca);
 
 // The whole pipeline as ML.NET saves it, the flow alone, and two graphs for any ONNX runtime.
-mlContext.Model.Save(model, rows.Schema, inFolder("model.zip"));
+mlContext.Model.SaveAtomically(model, rows.Schema, inFolder("model.zip"));
 flow.Model.Save(inFolder("flow.rnvp"));
 flow.ExportDensity(inFolder("density.onnx"));
 flow.ExportSampler(inFolder("sampler.onnx"));

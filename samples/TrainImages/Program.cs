@@ -60,7 +60,7 @@ try
         stopOrTimeOut.CancelAfter(time);
     using RealNvpTransformer flow = bar.Show(() => mlContext.AnomalyDetection.Trainers.RealNvp(options).Fit(data.Train));
     stop.Token.ThrowIfCancellationRequested(); // the time being up gives the best flow; Ctrl+C means to go on later
-    mlContext.Model.Save(flow, data.Train.Schema, inFolder("model.zip"));
+    mlContext.Model.SaveAtomically(flow, data.Train.Schema, inFolder("model.zip"));
     flow.ExportSampler(inFolder("sampler.onnx"));
 
     using MLImage samples = flow.SampleGrid(rows: 8, columns: 12, seed: 1, magnification: 2);

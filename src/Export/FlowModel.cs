@@ -66,10 +66,10 @@ public sealed class FlowModel
             if (count != 0 && count != inputShape.Size)
                 throw new FlowModelException($"There are {count} feature {what} for {inputShape.Size} features.");
         }
-        if (Probes.Rows.Length != Probes.Count * inputShape.Size)
+        if (Probes.Rows.Length != (long)Probes.Count * inputShape.Size)
             throw new FlowModelException(
                 $"The {Probes.Count} probe rows hold {Probes.Rows.Length} values, expected {Probes.Count} x {inputShape.Size}.");
-        if (Probes.Conditions.Length != Probes.Count * (condition?.Size ?? 0))
+        if (Probes.Conditions.Length != (long)Probes.Count * (condition?.Size ?? 0))
         {
             throw new FlowModelException($"The conditions of the {Probes.Count} probe rows hold {Probes.Conditions.Length} values, "
                 + $"expected {Probes.Count} x {condition?.Size ?? 0}.");
@@ -162,9 +162,11 @@ public sealed class FlowModel
                 $"The flow's squeezes need a height and a width that are multiples of {unit}; found {height}x{width}. "
                     + MultiScale.NearestSizes(height, width, unit) + ".");
         }
-        if ((long)height * width > Array.MaxLength / channels)
+        if ((long)height * width > FlowShape.MostValues / channels)
+        {
             throw new FlowModelException(
-                $"Images of {channels}x{height}x{width} have more values than fit into one array, {Array.MaxLength}.");
+                $"Images of {channels}x{height}x{width} have more values than a row may have, {FlowShape.MostValues}.");
+        }
         return new(FlowShape.Image(channels, height, width), MemberSteps, metadata: new FlowMetadata { Training = Metadata.Training });
     }
 

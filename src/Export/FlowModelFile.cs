@@ -19,6 +19,9 @@ internal static class FlowModelFile
 
     private const int HeaderLength = 8 + sizeof(uint) + sizeof(ulong) + SHA256.HashSizeInBytes;
 
+    /// <summary>What protobuf and one array take.</summary>
+    private static readonly ulong s_mostBytes = (ulong)Array.MaxLength;
+
     private static ReadOnlySpan<byte> Magic => "RNVPFLOW"u8;
 
     public static void Save(FlowModel model, Stream stream)
@@ -35,18 +38,20 @@ internal static class FlowModelFile
 
     public static FlowModel Load(Stream stream)
     {
-        byte[] content = ReadContent(stream);
+        ReadOnlyMemory<byte> content = ReadContent(stream);
+        FlowLimits.Check(content.Span);
         try
         {
-            return FromMessage(FlowModelMessage.Parser.ParseFrom(content));
+            return FromMessage(FlowModelMessage.Parser.ParseFrom(content.Span));
         }
         catch (Exception e) when (e is InvalidProtocolBufferException or ArgumentException or OverflowException)
         {
-            throw new FlowModelException($"The flow model is damaged: {e.Message}", e);
+            // without e: ML.NET wraps this, and what is innermost is to be what is promised
+            throw new FlowModelException($"The flow model is damaged: {e.Message}");
         }
     }
 
-    private static byte[] ReadContent(Stream stream)
+    private static ReadOnlyMemory<byte> ReadContent(Stream stream)
     {
         Span<byte> header = stackalloc byte[HeaderLength];
         int read = stream.ReadAtLeast(header, HeaderLength, throwOnEndOfStream: false);
@@ -60,7 +65,15 @@ internal static class FlowModelFile
                 + (version > Version ? ": a later version of the library wrote it." : "."));
 
         ulong length = BinaryPrimitives.ReadUInt64LittleEndian(header[12..]);
-        using var content = new MemoryStream();
+        if (stream.CanSeek && (ulong)Math.Max(0, stream.Length - stream.Position) < length)
+        {
+            throw new FlowModelException(
+                $"The flow model is truncated: found {stream.Length - stream.Position} bytes of content, expected {length}.");
+        }
+        if (length > s_mostBytes)
+            throw new FlowModelException($"The flow model promises {length} bytes of content, at most {s_mostBytes} are read.");
+        // of a stream of known length no more is taken than is there; of others as much as has come
+        var content = new MemoryStream(stream.CanSeek ? (int)length : 0);
         var block = new byte[64 * 1024];
         while ((ulong)content.Length < length)
         {
@@ -70,8 +83,8 @@ internal static class FlowModelFile
                 throw new FlowModelException($"The flow model is truncated: found {content.Length} bytes of content, expected {length}.");
             content.Write(block, 0, got);
         }
-        byte[] bytes = content.ToArray();
-        if (!SHA256.HashData(bytes).AsSpan().SequenceEqual(header[20..]))
+        ReadOnlyMemory<byte> bytes = content.GetBuffer().AsMemory(0, (int)content.Length);
+        if (!SHA256.HashData(bytes.Span).AsSpan().SequenceEqual(header[20..]))
             throw new FlowModelException("The flow model is damaged: its content does not match its SHA-256 digest.");
         return bytes;
     }
@@ -117,6 +130,7 @@ internal static class FlowModelFile
         CalibrationMessage calibration = message.Calibration ?? throw new FlowModelException("The flow model has no calibration.");
         ProbesMessage probes = message.Probes ?? throw new FlowModelException("The flow model has no probes.");
         MetadataMessage metadata = message.Metadata ?? new MetadataMessage();
+        RequireTime(message);
         return new FlowModel(
             FlowShape.FromDimensions([.. message.InputShape]),
             [.. message.Members.Select(member => member.Steps.Select(StepKinds.Load))],
@@ -133,6 +147,18 @@ internal static class FlowModelFile
                 ? new FlowCondition(Values<float>(condition.Mean), Values<float>(condition.StandardDeviation), condition.MayBeUnknown,
                     [.. condition.Names])
                 : null);
+    }
+
+    /// <summary>Refuses linear maps that would be inverted for minutes, before the first is.</summary>
+    private static void RequireTime(FlowModelMessage message)
+    {
+        double inversion = message.Members.SelectMany(member => member.Steps).Where(StepKinds.IsInverted)
+            .Sum(step => Math.Pow(step.Tensors.Values.Max(tensor => tensor.Values.Length / sizeof(float)), 1.5)); // D^2 values each
+        if (inversion > FlowLimits.MostInversion)
+        {
+            throw new FlowModelException($"The flow model has linear maps whose inversion takes some {inversion:G2} operations, at most "
+                + $"{FlowLimits.MostInversion:G2} are done.");
+        }
     }
 
     private static ByteString Bytes<T>(ImmutableArray<T> values) where T : unmanaged

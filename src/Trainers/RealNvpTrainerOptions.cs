@@ -4,6 +4,7 @@ using Microsoft.ML.Runtime;
 using RealNvp.ML.Export;
 using RealNvp.ML.Export.Nets;
 using RealNvp.ML.Export.Steps;
+using RealNvp.ML.Export.Storage;
 using RealNvp.ML.Trainers.Data;
 using RealNvp.ML.Trainers.Designs;
 using RealNvp.ML.Trainers.Native;
@@ -50,6 +51,15 @@ public sealed partial class RealNvpTrainer
         /// </summary>
         public string? ExampleWeightColumnName;
 
+        /// <summary>
+        /// A column that tells groups of rows apart (devices, patients, days): text, a key, a whole number, Boolean or a date. All rows of
+        /// a group then stand in one slice, so that validation and calibration see groups that training does not, as those will be that
+        /// are scored. Fractions are of groups, and one row of each calibrates: the share of flagged rows holds for rows of new groups,
+        /// and needs 1 / Contamination - 1 groups. Views of <see cref="Validation"/> and <see cref="Calibration"/> need no such column.
+        /// Null, the default, cuts row by row.
+        /// </summary>
+        public string? SamplingKeyColumnName;
+
         /// <summary>The flow of a table: a vector column.</summary>
         public TableFlowOptions Table = new();
 
@@ -77,8 +87,8 @@ public sealed partial class RealNvpTrainer
         public int? BatchSize;
 
         /// <summary>
-        /// The highest learning rate, to which a linear warm-up leads; null chooses 0.003 for tables and small images, and 0.001 for images
-        /// with a side of more than 28.
+        /// The highest learning rate, to which a linear warm-up leads; null chooses 0.003 for tables (0.03 for one feature) and small images,
+        /// and 0.001 for images with a side of more than 28.
         /// </summary>
         public double? LearningRate;
 
@@ -230,7 +240,9 @@ public sealed partial class RealNvpTrainer
             Require(ConditionDropout is >= 0 and < 1, nameof(ConditionDropout), ConditionDropout, "from 0 to below 1");
             Require(ConditionDropout == 0 || ConditionColumnName is not null, nameof(ConditionDropout), ConditionDropout,
                 "0 without a ConditionColumnName");
-            Require(Members >= 1, nameof(Members), Members, "1 or more");
+            Require(Members is >= 1 and <= FlowLimits.MostMembers, nameof(Members), Members, $"1 to {FlowLimits.MostMembers}");
+            Require((long)Members * copy.Table.Steps <= FlowLimits.MostSteps, nameof(Members), Members,
+                $"so few that, with {copy.Table.Steps} steps in each flow, there are at most {FlowLimits.MostSteps} in all");
             Require(Epochs is null or >= 1, nameof(Epochs), Epochs, "null, or 1 or more");
             Require(Steps is null or >= 1, nameof(Steps), Steps, "null, or 1 or more");
             Require(BatchSize is null or >= 2, nameof(BatchSize), BatchSize, "null, or 2 or more");
@@ -275,6 +287,7 @@ public sealed partial class RealNvpTrainer
                     FeatureColumn = column.Name,
                     ConditionColumn = condition?.Name,
                     WeightColumn = ExampleWeightColumnName,
+                    SamplingKeyColumn = SamplingKeyColumnName,
                     Validation = validation,
                     Calibration = Calibration,
                     ValidationFraction = validation is null ? ValidationFraction : 0,
@@ -321,9 +334,22 @@ public sealed partial class RealNvpTrainer
                 throw new ArgumentException($"The column '{bits}' of bits per dimension needs discrete features: set Table.Dequantize, or "
                     + "give an image column.");
             }
+            RequireTimeToInvert(shape.Size);
             return Table.For(shape) with { BFloat16 = Precision == TrainingPrecision.BFloat16,
                 BitsPerDimensionColumn = Columns.BitsPerDimension,
                 Condition = conditions > 0 ? new(conditions, ConditionDropout) : null };
+        }
+
+        /// <summary>Refuses learned linear maps that would take minutes to invert, as a file with them is refused.</summary>
+        private void RequireTimeToInvert(int features)
+        {
+            double inversion = Table.Mixing == FeatureMixing.Linear ? (double)Members * Table.Couplings * Math.Pow(features, 3) : 0;
+            if (inversion > FlowLimits.MostInversion)
+            {
+                throw new ArgumentException($"Column '{FeatureColumnName}' has {features} values, and Table.Mixing is Linear: {Members} x "
+                    + $"{Table.Couplings} linear maps of that size take too long to train and to invert. Set Table.Mixing to Rotation or "
+                    + "Permutation, or Couplings lower.");
+            }
         }
 
         /// <summary>The numbers of a training of so many rows.</summary>

@@ -66,6 +66,9 @@ public sealed record TableFlowOptions
     /// </summary>
     public bool Dequantize { get; init; } = true;
 
+    /// <summary>Steps of the flow, at most.</summary>
+    internal long Steps => 4L + (long)Couplings * (2 + (SinhArcsinh ? 1 : 0) + (BatchNorm ? 1 : 0));
+
     /// <summary>The flow of rows of a shape.</summary>
     internal TableDesign For(FlowShape shape) => new()
     {

@@ -33,10 +33,8 @@ public sealed class RealNvpSampler : ITransformer, IDisposable
     /// <summary>The name under which ML.NET finds the loader of a saved model.</summary>
     internal const string LoaderSignature = "RealNvpSampler";
 
-    private static readonly SavedLayout s_layout = new("RNVPSAMP", LoaderSignature, 0x00010003);
-
-    /// <summary>The layout of flows without a condition, which versions from before there were conditions read too.</summary>
-    private static readonly SavedLayout s_layoutWithoutCondition = s_layout with { Version = 0x00010002 };
+    // of layout 2 are flows without a condition, of layout 3 those with one; from layout 4 on settings have a digest
+    private static readonly SavedLayout s_layout = new("RNVPSAMP", LoaderSignature, 0x00010004, Oldest: 0x00010002, Sealed: 0x00010004);
 
     private readonly IHost _host;
     private readonly FlowRuntime _runtime;
@@ -117,14 +115,16 @@ public sealed class RealNvpSampler : ITransformer, IDisposable
     /// <inheritdoc/>
     void ICanSaveModel.Save(ModelSaveContext ctx)
     {
-        BinaryWriter writer = MlNetInternals.BeginSave(ctx, ConditionColumnName is null ? s_layoutWithoutCondition : s_layout);
-        writer.Write(LatentColumnName);
-        writer.Write(OutputColumnName);
-        writer.Write(Temperature);
-        writer.Write(GivesImages);
-        writer.Write(_batchSize ?? FlowRuntime.DefaultBatchSize);
-        if (ConditionColumnName is not null)
-            writer.Write(ConditionColumnName);
+        SavedSettings.Save(ctx, s_layout, writer =>
+        {
+            writer.Write(LatentColumnName);
+            writer.Write(OutputColumnName);
+            writer.Write(Temperature);
+            writer.Write(GivesImages);
+            writer.Write(_batchSize ?? FlowRuntime.DefaultBatchSize);
+            if (ConditionColumnName is not null)
+                writer.Write(ConditionColumnName);
+        });
         FlowStream.Save(ctx, Model);
     }
 
@@ -137,8 +137,10 @@ public sealed class RealNvpSampler : ITransformer, IDisposable
 
     /// <summary>The loader: ML.NET finds it by its name and parameters. <paramref name="context"/> is a ModelLoadContext.</summary>
     private static RealNvpSampler Create(IHostEnvironment environment, object context)
+        => SavedSettings.Load(context, s_layout, (reader, _) => Create(environment, context, reader));
+
+    private static RealNvpSampler Create(IHostEnvironment environment, object context, BinaryReader reader)
     {
-        BinaryReader reader = MlNetInternals.BeginLoad(context, s_layout);
         string latent = reader.ReadString(), output = reader.ReadString();
         float temperature = reader.ReadSingle();
         bool asImages = reader.ReadBoolean();

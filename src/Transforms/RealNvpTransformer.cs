@@ -55,10 +55,8 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     /// <summary>The name under which ML.NET finds the loader of a saved model.</summary>
     internal const string LoaderSignature = "RealNvpTransformer";
 
-    private static readonly SavedLayout s_layout = new("RNVPFLOW", LoaderSignature, 0x00010003);
-
-    /// <summary>The layout of flows without a condition, which versions from before there were conditions read too.</summary>
-    private static readonly SavedLayout s_layoutWithoutCondition = s_layout with { Version = 0x00010002 };
+    // of layout 2 are flows without a condition, of layout 3 those with one; from layout 4 on settings have a digest
+    private static readonly SavedLayout s_layout = new("RNVPFLOW", LoaderSignature, 0x00010004, Oldest: 0x00010002, Sealed: 0x00010004);
 
     private readonly IHost _host;
     private readonly FlowRuntime _runtime;
@@ -398,24 +396,30 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     /// <inheritdoc/>
     void ICanSaveModel.Save(ModelSaveContext ctx)
     {
-        BinaryWriter writer = MlNetInternals.BeginSave(ctx, ConditionColumnName is null ? s_layoutWithoutCondition : s_layout);
-        foreach (string? name in (string?[])[_columns.Features, _columns.Score, _columns.PredictedLabel, _columns.LogLikelihood,
-            _columns.PValue, _columns.Typicality, _columns.TypicalityPValue, _columns.BitsPerDimension, _columns.Contributions,
-            _columns.Latent])
+        SavedSettings.Save(ctx, s_layout, writer =>
         {
-            writer.Write(name ?? "");
-        }
-        writer.Write(Threshold);
-        writer.Write(_batchSize ?? FlowRuntime.DefaultBatchSize);
-        if (ConditionColumnName is not null)
-            writer.Write(ConditionColumnName);
+            foreach (string? name in (string?[])[_columns.Features, _columns.Score, _columns.PredictedLabel, _columns.LogLikelihood,
+                _columns.PValue, _columns.Typicality, _columns.TypicalityPValue, _columns.BitsPerDimension, _columns.Contributions,
+                _columns.Latent])
+            {
+                writer.Write(name ?? "");
+            }
+            writer.Write(Threshold);
+            writer.Write(_batchSize ?? FlowRuntime.DefaultBatchSize);
+            if (ConditionColumnName is not null)
+                writer.Write(ConditionColumnName);
+        });
         FlowStream.Save(ctx, Model);
     }
 
     /// <summary>The loader: ML.NET finds it by its name and parameters. <paramref name="context"/> is a ModelLoadContext.</summary>
     private static RealNvpTransformer Create(IHostEnvironment environment, object context)
     {
-        BinaryReader reader = MlNetInternals.BeginLoad(context, s_layout);
+        return SavedSettings.Load(context, s_layout, (reader, _) => Create(environment, context, reader));
+    }
+
+    private static RealNvpTransformer Create(IHostEnvironment environment, object context, BinaryReader reader)
+    {
         var columns = new RealNvpColumns
         {
             Features = reader.ReadString(),

@@ -49,6 +49,8 @@ internal static class FlowCases
         ["marginals"]
             = () => Trained(5, steps =>
                 [steps.Marginals(), .. Alternating(steps, 2), steps.Marginals(), .. Alternating(steps, 1), steps.Marginals()]),
+        ["splines"] = () => Trained(5, steps => [steps.Spline(), .. Alternating(steps, 2), steps.Spline(9), .. Alternating(steps, 1)]),
+        ["spline of one feature"] = () => Trained(1, steps => [steps.Marginals(), steps.Spline(32)]),
         ["mixture"] = () => Mixture(6, 3),
         ["mixture of one feature"] = () => Mixture(1, 2),
     };

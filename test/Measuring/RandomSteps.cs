@@ -49,6 +49,10 @@ internal sealed class RandomSteps(int features, int seed)
     /// <summary>Marginals.</summary>
     public SinhArcsinh Marginals() => new(Draw(features, 0.7, 1.3), Draw(features, -0.5, 0.5));
 
+    /// <summary>A spline of so many bins.</summary>
+    public RationalQuadraticSpline Spline(int bins = 6)
+        => new(features, [-3, -2], Draw(features * bins, 0.4, 1.5), Draw(features * bins, 0.4, 1.5), Draw(features * (bins + 1), 0.5, 2));
+
     /// <summary>A coupling over the given positions.</summary>
     public AffineCoupling Coupling(CouplingMask mask, int hiddenLayers = 2, Activation activation = Activation.Relu,
         int conditionInputs = 0)

@@ -73,6 +73,41 @@ internal static class ReferenceFlow
         return (Math.Max(logLikelihood, float.MinValue), x);
     }
 
+    /// <summary>A spline of one feature and its slope, by a search for the bin.</summary>
+    private static (double Y, double Slope) Spline(RationalQuadraticSpline spline, int feature, double x)
+    {
+        double left = spline.Start[0], bottom = spline.Start[1];
+        for (int k = 0; k < spline.Bins; k++)
+        {
+            double w = spline.Widths[feature * spline.Bins + k], h = spline.Heights[feature * spline.Bins + k], s = h / w;
+            double from = spline.Slopes[feature * (spline.Bins + 1) + k], to = spline.Slopes[feature * (spline.Bins + 1) + k + 1];
+            if (k == 0 && x < left)
+                return (bottom + from * (x - left), from);
+            if (x < left + w)
+            {
+                double u = (x - left) / w, q = s + (to + from - 2 * s) * u * (1 - u);
+                return (bottom + h * (s * u * u + from * u * (1 - u)) / q,
+                    s * s * (to * u * u + 2 * s * u * (1 - u) + from * (1 - u) * (1 - u)) / (q * q));
+            }
+            (left, bottom) = (left + w, bottom + h);
+        }
+        double last = spline.Slopes[(feature + 1) * (spline.Bins + 1) - 1];
+        return (bottom + last * (x - left), last);
+    }
+
+    /// <summary>The inverse by bisection, which knows nothing of the formula of the inverse.</summary>
+    private static double SplineInverse(RationalQuadraticSpline spline, int feature, double y)
+    {
+        double low = -1e6, high = 1e6;
+        for (int i = 0; i < 200; i++)
+        {
+            double middle = (low + high) / 2;
+            if (Spline(spline, feature, middle).Y < y) low = middle;
+            else high = middle;
+        }
+        return (low + high) / 2;
+    }
+
     private static double Forward(FlowStep step, ref double[] x, double[] given)
     {
         double logDet = 0;
@@ -110,6 +145,13 @@ internal static class ReferenceFlow
                 double[] input = x;
                 x = [.. Enumerable.Range(0, x.Length)
                     .Select(i => input.Select((value, j) => linear.Matrix[i * input.Length + j] * value).Sum())];
+                break;
+            case RationalQuadraticSpline spline:
+                for (int i = 0; i < x.Length; i++)
+                {
+                    (x[i], double slope) = Spline(spline, i, x[i]);
+                    logDet += Math.Log(slope);
+                }
                 break;
             case SinhArcsinh marginals:
                 for (int i = 0; i < x.Length; i++)
@@ -178,6 +220,10 @@ internal static class ReferenceFlow
                     solution[i] = (q[i].Zip(output, (a, b) => a * b).Sum() - known) / r[i][i];
                 }
                 y = solution;
+                break;
+            case RationalQuadraticSpline spline:
+                for (int i = 0; i < y.Length; i++)
+                    y[i] = SplineInverse(spline, i, y[i]);
                 break;
             case SinhArcsinh marginals:
                 for (int i = 0; i < y.Length; i++)

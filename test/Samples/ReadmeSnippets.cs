@@ -221,10 +221,10 @@ public sealed class ReadmeSnippets : IDisposable
 
         using var inFolder = new CurrentFolder(_folder);
         // README: save and export
-        mlContext.Model.Save(model, normalRows.Schema, "model.zip"); // the whole pipeline
-        flow.Model.Save("flow.rnvp");                                // the flow alone
-        flow.ExportDensity("density.onnx");                          // features in; score, label, p-value, latent out
-        flow.ExportSampler("sampler.onnx");                          // noise in, features out
+        mlContext.Model.SaveAtomically(model, normalRows.Schema, "model.zip"); // the whole pipeline
+        flow.Model.Save("flow.rnvp");                                          // the flow alone
+        flow.ExportDensity("density.onnx");                                    // features in; score, label, p-value, latent out
+        flow.ExportSampler("sampler.onnx");                                    // noise in, features out
 
         // README: load the model
         ITransformer loaded = mlContext.Model.Load("model.zip", out DataViewSchema inputSchema);

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using Microsoft.ML.Transforms.Image;
 using RealNvp.ML.Export;
 using RealNvp.ML.Export.Steps;
 using RealNvp.ML.Tests.Conditions;
@@ -54,6 +55,14 @@ public sealed class SavedModelTests
         density.Table = density.Table with { Couplings = 4, BatchNorm = true, WeightNorm = true };
         Write("density-1.rnvp", density);
         Write("condition-2.zip", new() { ConditionColumnName = "Condition", ConditionDropout = 0.2 });
+        Write("sampler-1.zip", new());
+        WriteCropping("cropping-1.zip");
+        Write("single-1.rnvp", new());
+        Write("pipeline-2.zip", new());
+        Write("lags-2.zip", new());
+        Write("condition-3.zip", new() { ConditionColumnName = "Condition", ConditionDropout = 0.2 });
+        Write("sampler-2.zip", new());
+        WriteCropping("cropping-2.zip");
         Write("images-1.rnvp", RealNvpTrainer.Options.ForImages(
             new() { Shape = FlowShape.Image(1, 8, 8), Scales = 2, BaseWidth = 3, Blocks = 1, Levels = 17 }));
     }
@@ -64,19 +73,37 @@ public sealed class SavedModelTests
             return;
         (options.Seed, options.Epochs, options.Table) = (5, 10, options.Table with { HiddenUnits = 8 });
         float[][] rows = [.. options.Image is null ? Measurements(300) : Pictures(200)];
+        if (file.StartsWith("single"))
+            rows = [.. rows.Select(row => row[..1])];
         IDataView data = View(file, rows);
         IEstimator<ITransformer> trainer = _ml.AnomalyDetection.Trainers.RealNvp(options);
         ITransformer fitted = (!IsPipeline(file) ? trainer : file.StartsWith("lags")
             ? _ml.Transforms.Lags("Before", ["A", "B"], [1, 2]).Append(_ml.Transforms.Concatenate("Features", "A", "B", "Before"))
                 .Append(trainer)
             : _ml.Transforms.Concatenate("Features", "A", "B", "C", "D").Append(trainer)).Fit(data);
-        if (IsZip(file)) _ml.Model.Save(fitted, data.Schema, PathOf(file));
+        if (IsSampler(file)) _ml.Model.Save(fitted.FindRealNvp().CreateSampler(temperature: 0.7f), null, PathOf(file));
+        else if (IsZip(file)) _ml.Model.Save(fitted, data.Schema, PathOf(file));
         else fitted.FindRealNvp().Model.Save(PathOf(file));
-        File.WriteAllText(PathOf(file) + ".json", JsonSerializer.Serialize(Run(file, rows[..5])));
+        File.WriteAllText(PathOf(file) + ".json", JsonSerializer.Serialize(
+            Run(file, IsSampler(file) ? [.. Tables.Gaussian(5, 4, 8)] : rows[..5])));
+    }
+
+    private void WriteCropping(string file)
+    {
+        if (File.Exists(PathOf(file) + ".json"))
+            return;
+        IDataView data = Images([]);
+        if (!File.Exists(PathOf(file)))
+            _ml.Model.Save(_ml.Transforms.CropImages("Image", 4, 4, ImageCrop.Rectangle(1, 2, 6, 5)).Fit(data), null, PathOf(file));
+        File.WriteAllText(PathOf(file) + ".json", JsonSerializer.Serialize(Run(file, [.. Pictures(3)])));
     }
 
     private Results Run(string file, float[][] rows)
     {
+        if (IsSampler(file))
+            return Back(file, rows);
+        if (IsCropping(file))
+            return Cropped(file, rows);
         IDataView data = View(file, rows);
         ITransformer model = IsZip(file) ? _ml.Model.Load(PathOf(file), out _) : _ml.Transforms.ApplyRealNvp(PathOf(file)).Fit(data);
         using var disposable = (IDisposable)model;
@@ -85,6 +112,31 @@ public sealed class SavedModelTests
             [.. (flow.ConditionColumnName is null ? flow.Sample(Samples, SampleSeed) : flow.Sample(data, 1, SampleSeed))
                 .GetColumn<float[]>("Features")]);
     }
+
+    /// <summary>What a saved sampler makes of latents.</summary>
+    private Results Back(string file, float[][] latents)
+    {
+        using var sampler = (RealNvpSampler)Flatten(_ml.Model.Load(PathOf(file), out _)).Single();
+        IDataView data = _ml.Transforms.CopyColumns(sampler.LatentColumnName, "Features").Fit(Tables.Load(_ml, latents))
+            .Transform(Tables.Load(_ml, latents));
+        return new(latents, [], sampler.Temperature, [.. sampler.Transform(data).GetColumn<float[]>(sampler.OutputColumnName)]);
+    }
+
+    private static IEnumerable<ITransformer> Flatten(ITransformer loaded) => loaded as IEnumerable<ITransformer> ?? [loaded];
+
+    /// <summary>What a saved cropping makes of grey images of 8 x 8.</summary>
+    private Results Cropped(string file, float[][] pixels)
+    {
+        IDataView cropped = _ml.Model.Load(PathOf(file), out _).Transform(Images(pixels));
+        return new(pixels, [], 0, [.. _ml.Transforms.ExtractPixels("Pixels", "Image", ImagePixelExtractingEstimator.ColorBits.Red)
+            .Fit(cropped).Transform(cropped).GetColumn<float[]>("Pixels")]);
+    }
+
+    private IDataView Images(float[][] pixels) => _ml.Data.LoadFromEnumerable(pixels.Select(image => new Picture
+    {
+        Image = MLImage.CreateFromPixels(8, 8, MLPixelFormat.Rgba32,
+            [.. image.SelectMany(level => (byte[])[(byte)(15 * level), 0, 0, 255])]),
+    }));
 
     private IDataView View(string file, float[][] rows) => IsPipeline(file)
         ? _ml.Data.LoadFromEnumerable(rows.Select(row => new Measurement(row[0], row[1], row[2], row[3])))
@@ -97,6 +149,10 @@ public sealed class SavedModelTests
     private static bool IsZip(string path) => path.EndsWith(".zip");
 
     private static bool IsPipeline(string path) => path.StartsWith("pipeline") || path.StartsWith("lags");
+
+    private static bool IsSampler(string path) => path.StartsWith("sampler");
+
+    private static bool IsCropping(string path) => path.StartsWith("cropping");
 
     private static bool HasCondition(string path) => path.StartsWith("condition");
 
@@ -125,6 +181,12 @@ public sealed class SavedModelTests
     }
 
     private sealed record Measurement(float A, float B, float C, float D);
+
+    private sealed class Picture
+    {
+        [ImageType(8, 8)]
+        public MLImage Image { get; set; } = null!;
+    }
 
     /// <summary>What a model gave: log-likelihoods in nats of rows, its threshold, and samples.</summary>
     private sealed record Results(float[][] Rows, float[] LogLikelihoods, float Threshold, float[][] Samples);

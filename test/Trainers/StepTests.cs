@@ -29,6 +29,7 @@ public sealed class StepTests
         ["InvertibleLinear, from the identity"] = () => new InvertibleLinearModule(Features),
         ["InvertibleLinear, from a rotation"] = () => new InvertibleLinearModule(Features, new Generator(1)),
         ["SinhArcsinh"] = () => new SinhArcsinhModule(Features),
+        ["RationalQuadraticSpline"] = () => new RationalQuadraticSplineModule(Features, 7),
         ["Rotation"] = () => new RotationModule(Features, new Generator(1)),
         ["Standardization"] = () => new StandardizationModule(new float[Features], Enumerable.Repeat(1f, Features)),
         ["TailCompression"] = () => new TailCompressionModule(1),

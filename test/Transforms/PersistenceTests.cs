@@ -1,7 +1,10 @@
+using System.Buffers.Binary;
 using System.Globalization;
+using System.Security.Cryptography;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using RealNvp.ML.Export;
+using RealNvp.ML.Tests.Transforms.Images;
 using RealNvp.ML.Transforms;
 
 namespace RealNvp.ML.Tests.Transforms;
@@ -91,10 +94,106 @@ public sealed class PersistenceTests : IDisposable
         _ml.Model.Save(saved, null, _path);
         _ml.Model.Load(_path, out _);
         RaiseLayout(signature);
-        InvalidDataException error = Assert.Throws<InvalidDataException>(() => Unwrapped(() => _ml.Model.Load(_path, out _)));
-        string newest = signature == "RNVPCROP" ? "00010002" : "00010003"; // which flows with a condition are of
-        Assert.Contains($"is of layout 00010004, and this version of RealNvp.ML reads up to {newest}: the file is newer.",
+        FlowModelException error = Assert.Throws<FlowModelException>(() => Unwrapped(() => _ml.Model.Load(_path, out _)));
+        Assert.Contains("is of layout 00010006, and this version of RealNvp.ML reads up to 00010004: the file is newer.",
             error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Every_flipped_bit_of_the_settings_is_an_error_that_names_the_entry()
+    {
+        using RealNvpTransformer transformer = new RealNvpTransformer(_ml, _model, new() { PValue = "P" }).WithThreshold(12.5f);
+        using RealNvpSampler sampler = transformer.CreateSampler(temperature: 0.7f);
+        (ITransformer Model, string Signature, string Entry)[] cases =
+        [
+            (transformer, "RNVPFLOW", "RealNvpTransformer"), (sampler, "RNVPSAMP", "RealNvpSampler"),
+            (_ml.Transforms.CropImages("Small", 2, 2, inputColumnName: "Image").Fit(_ml.Data.LoadFromEnumerable(Array.Empty<Picture>())),
+                "RNVPCROP", "RealNvpImageCropping"),
+            (_ml.Transforms.Lags("Before", ["Features"], [1, 3]).Fit(_ml.Data.LoadFromEnumerable(FeatureRow.Many(_model, 3))),
+                "RNVPLAGS", "RealNvpLags"),
+        ];
+        foreach ((ITransformer model, string signature, string entry) in cases)
+        {
+            _ml.Model.Save(model, null, _path);
+            byte[] settings = Settings(signature, content => { });
+            for (int bit = 0; bit < 8 * settings.Length; bit++)
+            {
+                int at = bit / 8;
+                byte flip = (byte)(1 << (bit % 8));
+                Settings(signature, content => content[at] ^= flip);
+                FlowModelException error = Assert.Throws<FlowModelException>(() => Unwrapped(() => _ml.Model.Load(_path, out _)));
+                Assert.Contains($"The entry of {entry} in the saved model is damaged", error.Message, StringComparison.Ordinal);
+                Settings(signature, content => content[at] ^= flip);
+            }
+            _ml.Model.Load(_path, out _); // and whole again
+        }
+    }
+
+    [Theory]
+    [InlineData(500_000_000), InlineData(int.MinValue), InlineData(0)]
+    public void A_batch_size_behind_a_right_digest_is_checked(int batchSize)
+    {
+        using RealNvpTransformer transformer = new(_ml, _model, batchSize: 33);
+        _ml.Model.Save(transformer, null, _path);
+        Settings("RNVPFLOW", content =>
+        {
+            BinaryPrimitives.WriteInt32LittleEndian(content.AsSpan(content.Length - 32 - 4), batchSize);
+            SHA256.HashData(content.AsSpan(4..^32), content.AsSpan(^32..));
+        });
+        FlowModelException error = Assert.Throws<FlowModelException>(() => Unwrapped(() => _ml.Model.Load(_path, out _)));
+        Assert.Contains("batchSize", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_whole_pipeline_is_saved_beside_its_file_and_renamed()
+    {
+        using var folder = new TemporaryFolder();
+        string path = Path.Combine(folder.Root, new string('m', 240) + ".zip"); // no room for what names of files beside add
+        File.WriteAllText(path, "an old model");
+        using RealNvpTransformer transformer = new(_ml, _model);
+        Assert.Throws<NotSupportedException>(() => _ml.Model.SaveAtomically(new Unsavable(), null, path));
+        Assert.Equal("an old model", File.ReadAllText(path));
+        _ml.Model.SaveAtomically(transformer, null, path);
+        Assert.Equal([path], Directory.GetFiles(folder.Root));
+        using var loaded = (RealNvpTransformer)Single(_ml.Model.Load(path, out _));
+        Assert.Equal(_model.Calibration.Scores, loaded.Model.Calibration.Scores);
+    }
+
+    /// <summary>Changes what stands behind ML.NET's header in the entry of a signature, and gives it.</summary>
+    private byte[] Settings(string signature, Action<byte[]> change)
+    {
+        using var archive = System.IO.Compression.ZipFile.Open(_path, System.IO.Compression.ZipArchiveMode.Update);
+        foreach (System.IO.Compression.ZipArchiveEntry entry in archive.Entries.Where(entry => entry.Name == "Model.key"))
+        {
+            using Stream stream = entry.Open();
+            var content = new MemoryStream();
+            stream.CopyTo(content);
+            byte[] bytes = content.ToArray();
+            if (bytes.AsSpan().IndexOf(System.Text.Encoding.ASCII.GetBytes(signature)) < 0)
+                continue;
+            // ML.NET's header has the place and the length of the model's own bytes at 16 and 24
+            int from = (int)BinaryPrimitives.ReadInt64LittleEndian(bytes.AsSpan(16)), length = (int)BinaryPrimitives.ReadInt64LittleEndian(
+                bytes.AsSpan(24));
+            byte[] settings = bytes[from..(from + length)];
+            change(settings);
+            stream.Position = from;
+            stream.Write(settings);
+            return settings;
+        }
+        throw new InvalidOperationException($"No entry has the signature {signature}.");
+    }
+
+    private sealed class Unsavable : ITransformer
+    {
+        public bool IsRowToRowMapper => false;
+
+        public DataViewSchema GetOutputSchema(DataViewSchema inputSchema) => inputSchema;
+
+        public IDataView Transform(IDataView input) => input;
+
+        public IRowToRowMapper GetRowToRowMapper(DataViewSchema inputSchema) => throw new NotSupportedException();
+
+        void ICanSaveModel.Save(ModelSaveContext ctx) => throw new NotSupportedException();
     }
 
     /// <summary>Makes a saved model one that a later version wrote.</summary>

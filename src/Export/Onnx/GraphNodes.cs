@@ -90,6 +90,9 @@ internal sealed class GraphNodes
     /// <summary>A tensor as double.</summary>
     public string ToDouble(string x) => Node("Cast", [x], [("to", (long)DoubleType)]);
 
+    /// <summary>A tensor as whole numbers.</summary>
+    public string ToInteger(string x) => Node("Cast", [x], [("to", (long)Int64Type)]);
+
     /// <summary>A tensor as float.</summary>
     public string ToFloat(string x) => Node("Cast", [x], [("to", (long)FloatType)]);
 

@@ -116,7 +116,10 @@ internal sealed class VectorState
     {
         if (whole.Positions.AsSpan().SequenceEqual(positions.AsSpan()))
             return whole;
-        int[] columns = [.. positions.Select(position => whole.Positions.IndexOf(position))];
+        var at = new int[whole.Width]; // a search for each position would take the square of their number
+        for (int i = 0; i < whole.Width; i++)
+            at[whole.Positions[i]] = i;
+        int[] columns = [.. positions.Select(position => at[position])];
         string indices = _nodes.Constant(Array.ConvertAll(columns, column => (long)column));
         string tensor = _nodes.Node("Gather", [whole.Tensor, indices], [("axis", 1L)]);
         return new VectorPart(tensor, positions, whole.Scale is { } scale ? Array.ConvertAll(columns, column => scale[column]) : null);

@@ -45,12 +45,30 @@ public sealed class CheckerboardCoupling : ImageCoupling
     private (string S, string T) EmitNet(FlowState state)
     {
         (GraphNodes nodes, int height, int width) = (state.Nodes, state.Image.Height, state.Image.Width);
-        string conditioning = nodes.Constant(Mask.Conditioning(height, width), 1, height, width);
-        float[] transformed = Mask.Complement().Conditioning(height, width);
+        string conditioning = Plane(nodes, Mask, height, width), transformed = Plane(nodes, Mask.Complement(), height, width);
         (string r, string t) = Net.Emit(nodes, nodes.Node("Mul", state.Image.Tensor, conditioning), state.Image.ForEveryRow(conditioning));
         // the gains, and zeros where s is
-        float[] gains = [.. Gain.SelectMany(gain => transformed.Select(pixel => gain * pixel))];
-        string s = nodes.Node("Mul", nodes.Node("Tanh", r), nodes.Constant(gains, Gain.Length, height, width));
-        return (s, nodes.Node("Mul", t, nodes.Constant(transformed, 1, height, width)));
+        string s = nodes.Node("Mul", nodes.Node("Tanh", r), Gains(nodes, transformed, height, width));
+        return (s, nodes.Node("Mul", t, transformed));
     }
+
+    private string Gains(GraphNodes nodes, string transformed, int height, int width)
+    {
+        if (IsLarge(height, width))
+            return nodes.Node("Mul", transformed, nodes.Constant(Gain.AsSpan(), Gain.Length, 1, 1));
+        float[] pixels = Mask.Complement().Conditioning(height, width);
+        return nodes.Constant([.. Gain.SelectMany(gain => pixels.Select(pixel => gain * pixel))], Gain.Length, height, width);
+    }
+
+    /// <summary>A checkerboard [1, H, W]: large ones are put together where the graph runs, so that it stays small.</summary>
+    private static string Plane(GraphNodes nodes, ImageMask mask, int height, int width)
+    {
+        if (!IsLarge(height, width))
+            return nodes.Constant(mask.Conditioning(height, width), 1, height, width);
+        string tiles = nodes.Node("Tile", nodes.Constant(mask.Conditioning(2, 2), 1, 2, 2),
+            nodes.Constant([1L, (height + 1) / 2, (width + 1) / 2]));
+        return nodes.Node("Slice", tiles, nodes.Constant([0L, 0L]), nodes.Constant([(long)height, width]), nodes.Constant([1L, 2L]));
+    }
+
+    private static bool IsLarge(int height, int width) => (long)height * width > 1 << 18;
 }

@@ -5,12 +5,24 @@ namespace RealNvp.ML.Export;
 /// <summary>The shape of one row of a flow's input: <c>D</c> features, or an image of channels x height x width in planar order.</summary>
 public sealed class FlowShape : IEquatable<FlowShape>
 {
+    /// <summary>The most values in one row, 2^24, so that a file of a few bytes cannot ask for gigabytes.</summary>
+    public const int MostValues = 1 << 24;
+
     private FlowShape(ImmutableArray<int> dimensions)
     {
+        long size = 1;
         foreach (int dimension in dimensions)
+        {
             ArgumentOutOfRangeException.ThrowIfLessThan(dimension, 1, nameof(dimensions));
+            size *= dimension;
+            if (size > MostValues)
+            {
+                throw new ArgumentOutOfRangeException(nameof(dimensions),
+                    $"A row of {string.Join('x', dimensions)} has more values than a flow takes, {MostValues}.");
+            }
+        }
         Dimensions = dimensions;
-        Size = dimensions.Aggregate(1, (product, dimension) => checked(product * dimension));
+        Size = (int)size;
     }
 
     /// <summary>The dimensions without the batch axis: <c>[D]</c> or <c>[C, H, W]</c>.</summary>

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Numerics;
 using RealNvp.ML.Export.Onnx;
 using RealNvp.ML.Export.Storage;
 
@@ -96,14 +97,24 @@ public sealed class InvertibleLinear : FlowStep
                     continue;
                 foreach (double[] side in new[] { matrix, inverse })
                 {
-                    Span<double> top = side.AsSpan(column * size, size), other = side.AsSpan(row * size, size);
-                    for (int i = 0; i < size; i++)
-                        other[i] -= factor * top[i];
+                    // left of the column the matrix already is the identity's
+                    int from = side == matrix ? column : 0;
+                    SubtractMultiple(side.AsSpan(row * size + from, size - from), factor, side.AsSpan(column * size + from, size - from));
                 }
             }
         }
         return inverse.All(value => float.IsFinite((float)value))
             ? (inverse, logAbsDet)
             : throw new FlowModelException("expects an invertible matrix, found one whose inverse overflows.");
+    }
+
+    private static void SubtractMultiple(Span<double> from, double factor, ReadOnlySpan<double> of)
+    {
+        int width = Vector<double>.Count, i = 0;
+        var factors = new Vector<double>(factor);
+        for (; i <= from.Length - width; i += width)
+            (new Vector<double>(from[i..]) - factors * new Vector<double>(of[i..])).CopyTo(from[i..]);
+        for (; i < from.Length; i++)
+            from[i] -= factor * of[i];
     }
 }

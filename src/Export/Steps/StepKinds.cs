@@ -20,6 +20,7 @@ internal static class StepKinds
         ("InvertibleLinear", typeof(InvertibleLinear), InvertibleLinear.Load),
         ("Logit", typeof(Logit), Logit.Load),
         ("Permutation", typeof(Permutation), Permutation.Load),
+        ("RationalQuadraticSpline", typeof(RationalQuadraticSpline), RationalQuadraticSpline.Load),
         ("Rotation", typeof(Rotation), Rotation.Load),
         ("SinhArcsinh", typeof(SinhArcsinh), SinhArcsinh.Load),
         ("Squeeze", typeof(Squeeze), Squeeze.Load),
@@ -33,6 +34,10 @@ internal static class StepKinds
 
     /// <summary>The tag of each class of step.</summary>
     public static IReadOnlyDictionary<Type, string> Tags { get; } = s_kinds.ToDictionary(kind => kind.Type, kind => kind.Tag);
+
+    /// <summary>Whether a step of a file computes an inverse when it is loaded.</summary>
+    public static bool IsInverted(StepMessage message)
+        => message.Kind == Tags[typeof(InvertibleLinear)] && message.Tensors.Count > 0;
 
     /// <summary>A step as it stands in a file.</summary>
     public static StepMessage Save(FlowStep step)

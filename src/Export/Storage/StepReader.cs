@@ -51,14 +51,21 @@ internal sealed class StepReader(StepMessage message)
     {
         TensorMessage tensor = Find(message.Tensors, name);
         dims = [.. tensor.Dims];
-        ImmutableArray<float> values = [.. MemoryMarshal.Cast<byte, float>(tensor.Values.Span)];
-        long expected = dims.Aggregate(1L, (product, dim) => product * dim);
-        if (tensor.Values.Length % sizeof(float) != 0 || values.Length != expected)
+        long expected = sizeof(float); // bytes; no more are multiplied than there are, so that the product does not wrap
+        foreach (int dim in dims)
+            expected = dim < 0 ? -1 : expected < 0 || expected > tensor.Values.Length ? expected : expected * dim;
+        if (tensor.Values.Length != expected)
         {
-            throw new FlowModelException($"'{name}' has {tensor.Values.Length} bytes where its dimensions {string.Join('x', dims)} need "
-                + $"{expected * sizeof(float)}.");
+            throw new FlowModelException(
+                $"'{name}' has {tensor.Values.Length} bytes, which its dimensions {string.Join('x', dims.Take(8))} do not fit.");
         }
-        return values;
+        ReadOnlySpan<float> values = MemoryMarshal.Cast<byte, float>(tensor.Values.Span);
+        foreach (float value in values)
+        {
+            if (!float.IsFinite(value))
+                throw new FlowModelException($"'{name}' holds {value}, expected finite values.");
+        }
+        return [.. values];
     }
 
     private static T Find<T>(Google.Protobuf.Collections.MapField<string, T> map, string name)

@@ -118,29 +118,51 @@ internal sealed class Checkpoint
     /// <exception cref="DamagedCheckpointException">It is no checkpoint, is damaged or truncated.</exception>
     public static Checkpoint Read(string path)
     {
-        ReadOnlySpan<byte> file = File.ReadAllBytes(path);
-        if (file.Length < s_magic.Length + HashSize || !file.StartsWith(s_magic))
-            throw new DamagedCheckpointException("it is no checkpoint, or its beginning is damaged");
-        if (!SHA256.HashData(file[..^HashSize]).AsSpan().SequenceEqual(file[^HashSize..]))
-            throw new DamagedCheckpointException("its checksum is wrong: it is damaged or truncated");
+        using FileStream file = File.OpenRead(path); // a file may be larger than an array
+        RequireHash(file);
+        long end = file.Length - HashSize;
+        file.Position = s_magic.Length;
         var checkpoint = new Checkpoint();
-        for (ReadOnlySpan<byte> rest = file[s_magic.Length..^HashSize]; !rest.IsEmpty;)
+        while (file.Position < end)
         {
-            string name = Encoding.UTF8.GetString(Take(ref rest, BinaryPrimitives.ReadInt32LittleEndian(Take(ref rest, sizeof(int)))));
+            string name = Encoding.UTF8.GetString(Take(file, end, BinaryPrimitives.ReadInt32LittleEndian(Take(file, end, sizeof(int)))));
             if (!checkpoint._entries.TryAdd(name,
-                Take(ref rest, BinaryPrimitives.ReadInt64LittleEndian(Take(ref rest, sizeof(long)))).ToArray()))
+                Take(file, end, BinaryPrimitives.ReadInt64LittleEndian(Take(file, end, sizeof(long))))))
                 throw new DamagedCheckpointException($"it has the value '{name}' twice");
         }
         return checkpoint;
     }
 
-    private static ReadOnlySpan<byte> Take(ref ReadOnlySpan<byte> rest, long length)
+    private static void RequireHash(FileStream file)
     {
-        if (length < 0 || length > rest.Length)
+        Span<byte> magic = stackalloc byte[s_magic.Length], expected = stackalloc byte[HashSize];
+        if (file.Length < s_magic.Length + HashSize
+            || file.ReadAtLeast(magic, magic.Length, throwOnEndOfStream: false) < magic.Length || !magic.SequenceEqual(s_magic))
+            throw new DamagedCheckpointException("it is no checkpoint, or its beginning is damaged");
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(magic);
+        var block = new byte[1 << 16];
+        for (long left = file.Length - HashSize - magic.Length; left > 0;)
+        {
+            int got = file.Read(block, 0, (int)Math.Min(block.Length, left));
+            if (got == 0)
+                break; // shorter than it was: the hash tells
+            hash.AppendData(block, 0, got);
+            left -= got;
+        }
+        if (file.ReadAtLeast(expected, HashSize, throwOnEndOfStream: false) < HashSize
+            || !hash.GetHashAndReset().AsSpan().SequenceEqual(expected))
+            throw new DamagedCheckpointException("its checksum is wrong: it is damaged or truncated");
+    }
+
+    private static byte[] Take(FileStream file, long end, long length)
+    {
+        long left = end - file.Position;
+        if (length < 0 || length > Math.Min(left, Array.MaxLength))
             throw new DamagedCheckpointException(string.Create(CultureInfo.InvariantCulture,
-                $"an entry of {length} bytes does not fit into the {rest.Length} that are left"));
-        ReadOnlySpan<byte> taken = rest[..(int)length];
-        rest = rest[(int)length..];
+                $"an entry of {length} bytes does not fit into the {left} that are left"));
+        var taken = new byte[length];
+        file.ReadExactly(taken);
         return taken;
     }
 

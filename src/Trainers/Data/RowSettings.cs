@@ -14,6 +14,9 @@ internal sealed record RowSettings
     /// <summary>The column of weights, if rows have any.</summary>
     public required string? WeightColumn { get; init; }
 
+    /// <summary>The column of sampling keys, if rows of one key are to stand in one slice.</summary>
+    public required string? SamplingKeyColumn { get; init; }
+
     /// <summary>Rows of their own to validate on, if there are any; the fraction then is 0.</summary>
     public required IDataView? Validation { get; init; }
 

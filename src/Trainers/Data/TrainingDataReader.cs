@@ -44,7 +44,7 @@ internal sealed class TrainingDataReader
     /// the levels.</exception>
     public TrainingData Read(IDataView input)
     {
-        RowSource source = SourceOf(input);
+        RowSource source = SourceOf(input, _settings.SamplingKeyColumn);
         _names = ColumnNames.Of(input.Schema[Column], _design.Shape.Size);
         if (_design.Condition is { } condition)
         {
@@ -53,23 +53,39 @@ internal sealed class TrainingDataReader
                 Condition = (_design.Shape.Size, ColumnNames.Of(input.Schema[_settings.ConditionColumn!], condition.Size)),
             };
         }
-        (RowStore? held, long count, LeftOut leftOut) = Hold(source);
+        (RowStore? held, long count, LeftOut leftOut, List<ulong> keys, HashSet<ulong> distinct) = Hold(source);
         CheckRows(count, leftOut);
+        KeySlices? slices = source.HasKeys ? Slices(distinct) : null;
         long skipped = leftOut.NotFinite;
         WeightedRows? validation = Given(_settings.Validation, nameof(_settings.Validation), SampleCapacity);
         WeightedRows? calibration = Given(_settings.Calibration, nameof(_settings.Calibration), Calibration.MaxScores);
         return held is not null
-            ? Resident(held, skipped, source.HasWeights, validation, calibration)
-            : Streamed(source, count, skipped, validation, calibration);
+            ? Resident(held, skipped, source.HasWeights, validation, calibration, slices, keys)
+            : Streamed(source, count, skipped, validation, calibration, slices);
     }
 
     /// <summary>The most rows that are held: what the limit allows, and one array takes. More of them stream.</summary>
     internal static long MostRows(long residentLimit, int features)
         => Math.Min(residentLimit / sizeof(float), RowStore.MostValues) / features;
 
-    /// <summary>Reads all rows, and keeps them as long as they fit.</summary>
-    private (RowStore? Held, long Count, LeftOut LeftOut) Hold(RowSource source)
+    /// <summary>Cuts the sampling keys.</summary>
+    /// <exception cref="ArgumentException">They are too few.</exception>
+    private KeySlices Slices(HashSet<ulong> keys)
     {
+        int least = LeastRows - 1; // of a single key one can train
+        if (keys.Count < least)
+        {
+            throw new ArgumentException($"The sampling keys of column '{_settings.SamplingKeyColumn}' have {keys.Count} different "
+                + $"values, expected at least {least}: all rows of a key stand in one slice, and each slice needs one.", "input");
+        }
+        return KeySlices.Draw(keys, _settings.ValidationFraction, _settings.CalibrationFraction, _settings.Contamination, _settings.Seed);
+    }
+
+    /// <summary>Reads all rows, and keeps them as long as they fit; with them their sampling keys, and which of these there are.</summary>
+    private (RowStore? Held, long Count, LeftOut LeftOut, List<ulong> Keys, HashSet<ulong> Distinct) Hold(RowSource source)
+    {
+        var keys = new List<ulong>();
+        var distinct = new HashSet<ulong>();
         RowStore? held = new(_features);
         long count = 0, most = MostRows(_settings.ResidentLimit, _features);
         using RowSource.Pass pass = source.Open();
@@ -78,14 +94,23 @@ internal sealed class TrainingDataReader
             _settings.Cancellation.ThrowIfCancellationRequested();
             if (++count > most) held = null;
             else held?.Add(pass.Row, pass.Weight);
+            if (!source.HasKeys)
+                continue;
+            if (held is not null)
+                keys.Add(pass.Key);
+            if (held is not null || distinct.Count < KeySlices.MostKeys)
+                distinct.Add(pass.Key);
         }
-        return (held, count, LeftOut.Of(pass, _names));
+        return (held, count, LeftOut.Of(pass, _names), keys, distinct);
     }
 
-    private TrainingData Resident(RowStore held, long skipped, bool weighted, WeightedRows? validation, WeightedRows? calibration)
+    private TrainingData Resident(RowStore held, long skipped, bool weighted, WeightedRows? validation, WeightedRows? calibration,
+        KeySlices? slices, List<ulong> keys)
     {
-        RowSplit split = RowSplit.Draw(held.Count, _settings.ValidationFraction, _settings.CalibrationFraction, _settings.Contamination,
-            _settings.Seed);
+        RowSplit split = slices is null
+            ? RowSplit.Draw(held.Count, _settings.ValidationFraction, _settings.CalibrationFraction, _settings.Contamination,
+                _settings.Seed)
+            : RowSplit.By(slices, keys, _settings.Seed);
         WeightedRows training = held.Gather(split.Training);
         if (split.Validation.Length > 0)
             validation = held.Gather(split.Validation);
@@ -106,14 +131,16 @@ internal sealed class TrainingDataReader
         };
     }
 
-    private TrainingData Streamed(RowSource source, long count, long skipped, WeightedRows? validation, WeightedRows? calibration)
+    private TrainingData Streamed(RowSource source, long count, long skipped, WeightedRows? validation, WeightedRows? calibration,
+        KeySlices? slices)
     {
         // held-out slices are held in memory: of a large stream less than the fraction is enough
         var rule = new SliceRule(_settings.Seed, Math.Min(_settings.ValidationFraction, (double)SampleCapacity / count),
-            Math.Min(_settings.CalibrationFraction, (double)Calibration.MaxScores / count));
+            Math.Min(_settings.CalibrationFraction, (double)Calibration.MaxScores / count), slices);
         var sample = new Reservoir(_features, SampleCapacity, _settings.Seed);
         var validationRows = new Reservoir(_features, SampleCapacity, _settings.Seed + 1);
         var calibrationRows = new Reservoir(_features, Calibration.MaxScores, _settings.Seed + 2);
+        var calibrationKeys = new OneOfEachKey(_features, _settings.Seed + 2);
         var statistics = new ColumnStatistics(_features);
         long row = 0, training = 0;
         using (RowSource.Pass pass = source.Open())
@@ -121,10 +148,13 @@ internal sealed class TrainingDataReader
             for (; pass.MoveNext(); row++)
             {
                 _settings.Cancellation.ThrowIfCancellationRequested();
-                switch (rule.Of(row))
+                switch (rule.Of(row, pass.Key))
                 {
                     case Slice.Validation:
                         validationRows.Offer(pass.Row, pass.Weight);
+                        break;
+                    case Slice.Calibration when slices is not null:
+                        calibrationKeys.Offer(pass.Key, pass.Row, pass.Weight);
                         break;
                     case Slice.Calibration:
                         calibrationRows.Offer(pass.Row, pass.Weight);
@@ -143,7 +173,7 @@ internal sealed class TrainingDataReader
         WeightedRows sampled = sample.Sample();
         if (rule.Validation > 0)
             validation = validationRows.Sample();
-        calibration ??= calibrationRows.Sample();
+        calibration ??= slices is null ? calibrationRows.Sample() : calibrationKeys.Sample();
         WarnOfCopies(sampled, rule.Validation > 0 ? validation : null, rule.Calibration > 0 ? calibration : null);
         return new TrainingData
         {
@@ -160,8 +190,9 @@ internal sealed class TrainingDataReader
         };
     }
 
-    private RowSource SourceOf(IDataView view) => new(view, Column, _design.Shape.Size, _settings.WeightColumn, _settings.ConditionColumn,
-        _design.Condition?.Size ?? 0, _design.Condition?.MayBeUnknown ?? false);
+    private RowSource SourceOf(IDataView view, string? keyColumn = null) => new(view, Column, _design.Shape.Size,
+        _settings.WeightColumn, _settings.ConditionColumn, _design.Condition?.Size ?? 0, _design.Condition?.MayBeUnknown ?? false,
+        keyColumn);
 
     private ColumnFacts Facts(WeightedRows training, ColumnStatistics? statistics = null)
         => _design.Facts(training, statistics, _names, _warn);
@@ -173,8 +204,9 @@ internal sealed class TrainingDataReader
         if (share < CopiedRows.Noteworthy)
             return;
         _warn($"{share:P0} of the held-out rows of column '{Column}' are copies of training rows: validation then cannot tell learning by "
-            + "heart, and new rows are flagged more often than Contamination says. Leave copies out, or give rows of other groups "
-            + "(devices, patients, days) as the options Validation and Calibration.");
+            + "heart, and new rows are flagged more often than Contamination says. Name the column that tells groups apart (devices, "
+            + "patients, days) as SamplingKeyColumnName, so that all rows of one stand in one slice, leave copies out, or give rows of "
+            + "other groups as Validation and Calibration.");
     }
 
     /// <summary>The rows of a view of the options, of more than <paramref name="capacity"/> a random sample.</summary>
@@ -197,6 +229,8 @@ internal sealed class TrainingDataReader
 
     private string What => _settings.ConditionColumn is null ? "feature" : "feature or condition";
 
+    private int LeastRows => 2 + (_settings.ValidationFraction > 0 ? 1 : 0) + (_settings.CalibrationFraction > 0 ? 1 : 0);
+
     private void CheckRows(long count, LeftOut leftOut)
     {
         if (leftOut.NotFinite > 0)
@@ -209,7 +243,7 @@ internal sealed class TrainingDataReader
             _warn($"{leftOut.NotFinite} rows with a NaN or infinite {What} in column '{Column}' are left out of "
                 + $"training{leftOut.ExplainFeatures()}.");
         }
-        int least = 2 + (_settings.ValidationFraction > 0 ? 1 : 0) + (_settings.CalibrationFraction > 0 ? 1 : 0);
+        int least = LeastRows;
         if (count < least)
         {
             throw new ArgumentException($"Column '{Column}' has {count} usable rows, expected at least {least}: 2 to train on and 1 for "

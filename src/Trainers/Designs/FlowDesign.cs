@@ -44,6 +44,9 @@ internal abstract record FlowDesign
     /// <summary>What a training of so many rows has by default.</summary>
     public abstract TrainingDefaults DefaultsOf(long rows);
 
+    /// <summary>Numbers that a flow holds, where they are many and known before there is one; 0 elsewhere.</summary>
+    public virtual long CountNumbers() => 0;
+
     /// <summary>A fresh flow, on the CPU.</summary>
     /// <param name="facts">What is known of the columns.</param>
     /// <param name="dropout">The share of hidden values that training drops.</param>

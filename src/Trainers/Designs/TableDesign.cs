@@ -15,6 +15,9 @@ namespace RealNvp.ML.Trainers.Designs;
 /// <summary>The flow of a table: standardisation, tails, then couplings over alternating halves.</summary>
 internal sealed record TableDesign : FlowDesign
 {
+    /// <summary>Bins of the spline of a feature that is alone: enough for several modes, a tenth of what a coupling's net holds.</summary>
+    private const int BinsOfOneFeature = 32;
+
     /// <summary>The number of couplings.</summary>
     public required int Couplings { get; init; }
 
@@ -62,7 +65,7 @@ internal sealed record TableDesign : FlowDesign
     {
         BatchSize = rows < 5_000 ? 128 : rows < 50_000 ? 256 : 512,
         Dropout = 0.1,
-        LearningRate = 3e-3,
+        LearningRate = Shape.Size == 1 && Condition is null ? 3e-2 : 3e-3, // the few weights of a spline go far
         GainPenalty = 0,
         GradientClip = 5 * Math.Sqrt(Shape.Size),
         Evaluations = 40,
@@ -106,20 +109,14 @@ internal sealed record TableDesign : FlowDesign
                 + $"{continuous} of '{column.Name}' is not: at most 20 different values, or 5 % of the rows, and more than one make a "
                 + "feature discrete. Leave the column out.");
         }
-        if (Shape.Size == 1 && Condition is null)
-        {
-            warn($"Column '{column.Name}' has one value. Couplings need two: over one the flow is a single Gaussian, whatever the "
-                + "options, and a value between two modes looks more normal than the modes. Where the value has modes or tails, put a "
-                + "second feature beside it with Concatenate; a constant will do for scores.");
-        }
         return facts;
     }
 
     /// <summary>
     /// A fresh flow, the identity after its preprocessing. Couplings come in pairs over the two halves of one random order, so that each
     /// pair transforms every feature; rotations and learned linear maps stand before every coupling. One feature has no second half to
-    /// condition on: the flow then is its standardisation, a Gaussian. With a condition of the flow its couplings read that alone, and
-    /// sinh-arcsinh maps between them give it skewness and tails.
+    /// condition on: a sinh-arcsinh map and a spline take the place of couplings, and give it tails and modes. With a condition of the flow
+    /// its couplings read that alone, and sinh-arcsinh maps between them give it skewness and tails.
     /// </summary>
     public override Flow Build(ColumnFacts facts, double dropout, int seed, DeviceRandom noise)
     {
@@ -152,9 +149,20 @@ internal sealed record TableDesign : FlowDesign
             if (BatchNorm)
                 steps.Add(new BatchNormModule(mask));
         }
-        if (LatentTailBound > 0 && couples)
+        if (!couples)
+            steps.AddRange([new SinhArcsinhModule(features), new RationalQuadraticSplineModule(features, BinsOfOneFeature)]);
+        if (LatentTailBound > 0)
             steps.Add(new TailCompressionModule(LatentTailBound));
         return new Flow(steps, condition: facts.Condition);
+    }
+
+    /// <summary>Weights of the nets, and matrices between the couplings, which grow with the square of the features.</summary>
+    public override long CountNumbers()
+    {
+        long features = Shape.Size, half = (features + 1) / 2, inputs = half + (Condition?.Size ?? 0);
+        long net = HiddenLayers == 0 ? 2 * inputs * half
+            : (inputs + 2 * half) * HiddenUnits + (HiddenLayers - 1L) * HiddenUnits * HiddenUnits;
+        return Couplings * (net + (Mixing == FeatureMixing.Permutation ? 0 : features * features));
     }
 
     /// <inheritdoc/>

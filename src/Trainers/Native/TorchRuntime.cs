@@ -1,3 +1,4 @@
+using RealNvp.ML.Transforms.Onnx;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -17,17 +18,42 @@ internal static class TorchRuntime
         catch (Exception e) when (e is TypeInitializationException or DllNotFoundException or NotSupportedException
             or EntryPointNotFoundException)
         {
-            string[] folders = [AppContext.BaseDirectory, Path.Combine(AppContext.BaseDirectory, "runtimes", "linux-x64", "native")];
-            if (folders.Any(folder => File.Exists(Path.Combine(folder, "libLibTorchSharp.so"))))
-            {
-                throw new DllNotFoundException(
-                    "libLibTorchSharp.so is there but does not load; on Debian 12 and other systems whose libstdc++ lacks GLIBCXX_3.4.32 "
-                        + "the project must import RealNvp.ML's eng/MendLibTorchSharp.targets (the package RealNvp.ML.Trainers does).", e);
-            }
-            throw new DllNotFoundException(
-                "Training needs libtorch: add the package TorchSharp-cpu, or TorchSharp-cuda-linux or TorchSharp-cuda-windows on a "
-                    + "machine with a GPU, in the version of TorchSharp that this library references, to the application.", e);
+            throw new DllNotFoundException(Explain(NativeFiles.Folders), e);
         }
+    }
+
+    /// <summary>
+    /// Why libtorch cannot be called. TorchSharp itself brings LibTorchSharp, which calls libtorch, which comes with another package: that
+    /// one is missing, or what is there does not load, for a reason that the system tells.
+    /// </summary>
+    internal static string Explain(params IEnumerable<string> folders)
+    {
+        string[] places = [.. folders];
+        if (NativeFiles.Find("torch_cpu", places) is not { } torch)
+        {
+            return "Training needs libtorch: add the package TorchSharp-cpu, or TorchSharp-cuda-linux or TorchSharp-cuda-windows on a "
+                + "machine with a GPU, in the version of TorchSharp that this library references, to the application.";
+        }
+        foreach (string? file in (string?[])[torch, NativeFiles.Find("LibTorchSharp", places)])
+        {
+            if (file is not null && NativeFiles.WhyNotLoaded(file) is { } reason)
+                return $"libtorch is there, but {Path.GetFileName(file)} does not load: {reason.TrimEnd('.')}.{Remedy(reason)}";
+        }
+        return "libtorch is there and loads, but TorchSharp does not start it: its version may not be that of the TorchSharp package that "
+            + "this library references.";
+    }
+
+    /// <summary>What helps against a reason, as the end of a message; nothing where that is not known.</summary>
+    internal static string Remedy(string reason)
+    {
+        if (reason.Contains("GLIBCXX", StringComparison.Ordinal))
+        {
+            return " On Debian 12 and other systems whose libstdc++ lacks GLIBCXX_3.4.32 the project must import RealNvp.ML's "
+                + "eng/MendLibTorchSharp.targets (the package RealNvp.ML.Trainers does).";
+        }
+        return reason.Contains("allocate memory", StringComparison.OrdinalIgnoreCase)
+            || reason.Contains("failed to map", StringComparison.OrdinalIgnoreCase)
+            ? " The process may have too little memory: libtorch takes about 500 MB of addresses before any training." : "";
     }
 
     /// <summary>The device of a name: "cpu", "cuda" or "cuda:1".</summary>

@@ -38,6 +38,8 @@ internal sealed class RunIdentity
         };
         if (settings.Rows.ConditionColumn is { } condition)
             run["condition"] = condition;
+        if (settings.Rows.SamplingKeyColumn is { } key)
+            run["sampling_key"] = key;
         if (data.IsStreamed)
             run["shuffle_pool"] = settings.Rows.ShufflePool;
         var whole = new JsonObject
@@ -89,9 +91,9 @@ internal sealed class RunIdentity
         {
             return Values(found);
         }
-        catch (JsonException)
+        catch (Exception e) when (e is JsonException or ArgumentException)
         {
-            return []; // of a build that wrote no JSON: everything differs
+            return []; // of a build that wrote no JSON, or names a value twice: everything differs
         }
     }
 

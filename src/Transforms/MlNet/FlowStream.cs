@@ -21,7 +21,7 @@ internal static class FlowStream
     {
         FlowModel? model = null;
         if (!MlNetInternals.TryLoadBinaryStream(context, Name, reader => model = FlowModel.Load(reader.BaseStream)))
-            throw new FlowModelException($"The saved model has no stream '{Name}' with the flow.");
+            throw new FlowModelException($"The saved model is damaged: it has no entry '{Name}' with the flow.");
         return model!;
     }
 }

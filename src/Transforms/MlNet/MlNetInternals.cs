@@ -67,18 +67,13 @@ namespace RealNvp.ML.Transforms.MlNet
 
         // ---- loading
 
-        /// <summary>The reader of the model's own stream, just after the header.</summary>
+        /// <summary>The reader of the model's own stream, just after the header, and the layout that was written.</summary>
         /// <param name="context">A ModelLoadContext.</param>
-        /// <param name="layout">What can be read.</param>
-        /// <exception cref="InvalidDataException">The model is of a newer layout.</exception>
-        public static BinaryReader BeginLoad(object context, SavedLayout layout)
+        public static (BinaryReader Reader, uint Written, uint Readable) BeginLoad(object context)
         {
             // the header is an internal struct, which no accessor can pass: reflection, once per load
             object header = Member(context, "Header");
-            uint needed = (uint)Member(header, "ModelVerReadable");
-            return needed <= layout.Version ? Reader(context) : throw new InvalidDataException(
-                $"The saved {layout.LoaderSignature} is of layout {needed:X8}, and this version of RealNvp.ML reads up to "
-                    + $"{layout.Version:X8}: the file is newer. Load it with the version that saved it, or a later one.");
+            return (Reader(context), (uint)Member(header, "ModelVerWritten"), (uint)Member(header, "ModelVerReadable"));
 
             static object Member(object owner, string name)
                 => owner.GetType().GetField(name, BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic)!.GetValue(owner)!;

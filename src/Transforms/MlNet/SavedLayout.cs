@@ -7,4 +7,6 @@ namespace RealNvp.ML.Transforms.MlNet;
 /// <param name="ModelSignature">Eight ASCII characters that mark the layout.</param>
 /// <param name="LoaderSignature">At most 24 ASCII characters: the name in the assembly's LoadableClass attribute.</param>
 /// <param name="Version">The layout that is written, and the newest that can be read.</param>
-internal sealed record SavedLayout(string ModelSignature, string LoaderSignature, uint Version);
+/// <param name="Oldest">The oldest that can be read; all between the two can.</param>
+/// <param name="Sealed">The oldest whose settings have a digest.</param>
+internal sealed record SavedLayout(string ModelSignature, string LoaderSignature, uint Version, uint Oldest, uint Sealed);

@@ -161,6 +161,9 @@ internal sealed class FlowRuntime : IDisposable
         /// </summary>
         private const int MaxImageValues = 1 << 18;
 
+        /// <summary>Values in a batch of vectors, whatever number of rows is asked for: 64 MiB.</summary>
+        private const int MaxValues = 1 << 24;
+
         /// <summary>Values in a batch on a GPU: 16 MiB, which cursors hold along with the columns that pass through.</summary>
         private const int MaxGpuValues = 1 << 22;
 
@@ -177,11 +180,12 @@ internal sealed class FlowRuntime : IDisposable
             int rows = asked ?? (Provider().IsCuda
                 ? Math.Clamp(MaxGpuValues / InputSize, DefaultBatchSize, DefaultGpuBatchSize)
                 : DefaultBatchSize);
-            return model.InputShape.IsImage ? Math.Clamp(MaxImageValues / InputSize, 1, rows) : rows;
+            return Math.Clamp((model.InputShape.IsImage ? MaxImageValues : MaxValues) / InputSize, 1, rows);
         }
 
         public int MostRowsPerBatch(int? asked)
-            => asked is not null || model.InputShape.IsImage || Provider().IsCuda ? RowsPerBatch(asked) : LargeBatchSize;
+            => asked is not null || model.InputShape.IsImage || Provider().IsCuda ? RowsPerBatch(asked)
+                : Math.Max(RowsPerBatch(null), Math.Min(LargeBatchSize, MaxValues / InputSize));
 
         public void AddReference()
         {

@@ -23,9 +23,15 @@ internal static class OnnxLibrary
         }
         catch (Exception e) when (IsMissing(e))
         {
-            throw new InvalidOperationException(Missing, e);
+            throw new InvalidOperationException(Explain(NativeFiles.Folders), e);
         }
     }
+
+    /// <summary>Why the library cannot be called: it is in none of the folders, or does not load.</summary>
+    internal static string Explain(params IEnumerable<string> folders)
+        => NativeFiles.Find("onnxruntime", folders) is { } file && NativeFiles.WhyNotLoaded(file) is { } reason
+            ? $"The native library of ONNX Runtime is there, but does not load: {reason}"
+            : Missing;
 
     /// <summary>Loads the library.</summary>
     /// <exception cref="InvalidOperationException">It is missing.</exception>

@@ -33,7 +33,7 @@ public sealed class LagsTransformer : ITransformer
     /// <summary>The name under which ML.NET finds the loader of a saved model.</summary>
     internal const string LoaderSignature = "RealNvpLags";
 
-    private static readonly SavedLayout s_layout = new("RNVPLAGS", LoaderSignature, 0x00010001);
+    private static readonly SavedLayout s_layout = new("RNVPLAGS", LoaderSignature, 0x00010002, Oldest: 0x00010001, Sealed: 0x00010002);
 
     private readonly IHost _host;
     private readonly LagSettings _settings;
@@ -88,11 +88,11 @@ public sealed class LagsTransformer : ITransformer
         + "none before it. Transform a view that holds the rows of the series in order.");
 
     /// <inheritdoc/>
-    void ICanSaveModel.Save(ModelSaveContext ctx) => _settings.Save(MlNetInternals.BeginSave(ctx, s_layout));
+    void ICanSaveModel.Save(ModelSaveContext ctx) => SavedSettings.Save(ctx, s_layout, _settings.Save);
 
     /// <summary>The loader: ML.NET finds it by its name and parameters. <paramref name="context"/> is a ModelLoadContext.</summary>
     private static LagsTransformer Create(IHostEnvironment environment, object context)
-        => new(environment.Register(LoaderSignature), LagSettings.Load(MlNetInternals.BeginLoad(context, s_layout)));
+        => new(environment.Register(LoaderSignature), SavedSettings.Load(context, s_layout, (reader, _) => LagSettings.Load(reader)));
 
     private void Warn(string message)
     {

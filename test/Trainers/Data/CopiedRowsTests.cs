@@ -5,7 +5,7 @@ using RealNvp.ML.Transforms;
 
 namespace RealNvp.ML.Tests.Trainers;
 
-/// <summary>What a run says of rows in several slices, and of a single feature.</summary>
+/// <summary>What a run says of rows in several slices.</summary>
 [Trait("Area", "DataAsItIs")]
 public sealed class CopiedRowsTests
 {
@@ -42,14 +42,6 @@ public sealed class CopiedRowsTests
         using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Steps = 3 })
             .Fit(Tables.Load(_ml, rows));
         Assert.DoesNotContain(_warnings, IsOfCopies);
-    }
-
-    [Theory, InlineData(1, true), InlineData(2, false)]
-    public void A_single_feature_is_told_to_be_a_Gaussian(int features, bool told)
-    {
-        using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Steps = 3 })
-            .Fit(Tables.Load(_ml, Tables.Gaussian(100, features, 1)));
-        Assert.Equal(told, _warnings.Any(message => message.Contains("a single Gaussian", StringComparison.Ordinal)));
     }
 
     private static bool IsOfCopies(string message) => message.Contains("are copies of training rows", StringComparison.Ordinal);

@@ -16,7 +16,7 @@ internal sealed class TrainingSlicePass(RowSource source, SliceRule rule) : IDis
     {
         while (_pass.MoveNext())
         {
-            if (rule.Of(++_row) == Slice.Training)
+            if (rule.Of(++_row, _pass.Key) == Slice.Training)
                 return true;
         }
         return false;

@@ -16,6 +16,7 @@ internal sealed class RowSource
     private readonly DataViewSchema.Column[] _vectors;
     private readonly int[] _sizes;
     private readonly DataViewSchema.Column? _weight;
+    private readonly DataViewSchema.Column? _key;
 
     /// <summary>A source of rows of <paramref name="features"/> values, and those of a condition.</summary>
     /// <param name="data">The view.</param>
@@ -25,9 +26,10 @@ internal sealed class RowSource
     /// <param name="conditionColumn">The conditions; null for none.</param>
     /// <param name="conditions">C, 0 without conditions.</param>
     /// <param name="mayBeUnknown">Whether rows with NaN in their conditions are of use.</param>
+    /// <param name="keyColumn">The sampling keys; null for none.</param>
     /// <exception cref="ArgumentException">A column is missing or of another type.</exception>
     public RowSource(IDataView data, string featureColumn, int features, string? weightColumn, string? conditionColumn = null,
-        int conditions = 0, bool mayBeUnknown = false)
+        int conditions = 0, bool mayBeUnknown = false, string? keyColumn = null)
     {
         _data = data;
         _vectors = [FeatureColumn.Find(data.Schema, featureColumn, FlowShape.Vector(features))];
@@ -38,6 +40,7 @@ internal sealed class RowSource
             _sizes = [features, conditions];
         }
         MayBeUnknown = mayBeUnknown;
+        _key = keyColumn is null ? null : KeyReader.Find(data.Schema, keyColumn);
         if (weightColumn is null)
             return;
         _weight = InputColumn.Find(data.Schema, weightColumn, "a weight, a Single (Conversion.ConvertType converts)",
@@ -50,6 +53,9 @@ internal sealed class RowSource
     /// <summary>Whether rows have weights of their own.</summary>
     public bool HasWeights => _weight is not null;
 
+    /// <summary>Whether rows have sampling keys.</summary>
+    public bool HasKeys => _key is not null;
+
     /// <summary>A new pass over the rows.</summary>
     public Pass Open() => new(this);
 
@@ -60,6 +66,7 @@ internal sealed class RowSource
         private readonly ValueGetter<VBuffer<float>>[] _getVectors;
         private readonly ValueGetter<float>? _getWeight;
         private readonly string? _weightName;
+        private readonly KeyReader? _keys;
         private readonly RowSource _source;
         private readonly float[] _row;
         private readonly long[] _notFinite;
@@ -70,10 +77,12 @@ internal sealed class RowSource
             _source = source;
             _row = new float[source._sizes.Sum()];
             _notFinite = new long[_row.Length];
-            _cursor = source._data.GetRowCursor(source._weight is { } weight ? [.. source._vectors, weight] : source._vectors);
+            _cursor = source._data.GetRowCursor(
+                [.. source._vectors, .. new[] { source._weight, source._key }.Where(one => one.HasValue).Select(one => one!.Value)]);
             _getVectors = Array.ConvertAll(source._vectors, _cursor.GetGetter<VBuffer<float>>);
             _getWeight = source._weight is { } column ? _cursor.GetGetter<float>(column) : null;
             _weightName = source._weight?.Name;
+            _keys = source._key is { } key ? KeyReader.Create(_cursor, key) : null;
         }
 
         /// <summary>The values of the present row: its features, then its condition.</summary>
@@ -81,6 +90,9 @@ internal sealed class RowSource
 
         /// <summary>Its weight, above 0.</summary>
         public float Weight { get; private set; } = 1;
+
+        /// <summary>Its sampling key; 0 where rows have none.</summary>
+        public ulong Key { get; private set; }
 
         /// <summary>Rows left out so far for a NaN or infinite value.</summary>
         public long Skipped { get; private set; }
@@ -120,7 +132,10 @@ internal sealed class RowSource
                     _buffer.CopyTo(_row.AsSpan(from, _source._sizes[i]));
                 }
                 if (AllFinite())
+                {
+                    Key = _keys?.Current() ?? 0;
                     return true;
+                }
                 Skipped++;
             }
             return false;

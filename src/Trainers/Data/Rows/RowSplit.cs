@@ -20,4 +20,16 @@ internal sealed record RowSplit(int[] Training, int[] Validation, int[] Calibrat
         calibration = Math.Min(calibration, Export.Calibration.MaxScores);
         return new RowSplit(order[(validation + calibration)..], order[..validation], order[validation..(validation + calibration)]);
     }
+
+    /// <summary>
+    /// Cuts rows by their keys: all rows of a key to one slice, and of each key that calibrates one row, see <see cref="OneOfEachKey"/>.
+    /// </summary>
+    public static RowSplit By(KeySlices slices, IReadOnlyList<ulong> keys, int seed)
+    {
+        int[] order = [.. Enumerable.Range(0, keys.Count)];
+        new Random(seed).Shuffle(order);
+        ILookup<Slice, int> rows = order.ToLookup(row => slices.Of(keys[row]));
+        return new RowSplit([.. rows[Slice.Training]], [.. rows[Slice.Validation]],
+            [.. rows[Slice.Calibration].DistinctBy(row => keys[row])]); // the first of a random order is a random one
+    }
 }

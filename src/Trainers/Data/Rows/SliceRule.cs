@@ -8,12 +8,16 @@ internal enum Slice
     Calibration,
 }
 
-/// <summary>Assigns streamed rows to slices: row i's depends on the seed and i alone.</summary>
-internal sealed record SliceRule(long Seed, double Validation, double Calibration)
+/// <summary>
+/// Assigns streamed rows to slices: row i's depends on the seed and i alone, or on its sampling key where rows have one.
+/// </summary>
+internal sealed record SliceRule(long Seed, double Validation, double Calibration, KeySlices? Keys = null)
 {
     /// <summary>The slice of usable row <paramref name="row"/>.</summary>
-    public Slice Of(long row)
+    public Slice Of(long row, ulong key = 0)
     {
+        if (Keys is not null)
+            return Keys.Of(key);
         if (Validation + Calibration == 0)
             return Slice.Training;
         double u = new RowHash(Seed).Uniform(row);

@@ -30,7 +30,7 @@ public sealed class ImageCroppingTransformer : ITransformer
     /// <summary>The name under which ML.NET finds the loader of a saved model.</summary>
     internal const string LoaderSignature = "RealNvpImageCropping";
 
-    private static readonly SavedLayout s_layout = new("RNVPCROP", LoaderSignature, 0x00010002);
+    private static readonly SavedLayout s_layout = new("RNVPCROP", LoaderSignature, 0x00010004, Oldest: 0x00010002, Sealed: 0x00010004);
 
     private readonly ImageCropping _cropping;
     private readonly CroppingMap _map;
@@ -67,9 +67,9 @@ public sealed class ImageCroppingTransformer : ITransformer
     IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema) => _map.RowMapper(inputSchema);
 
     /// <inheritdoc/>
-    void ICanSaveModel.Save(ModelSaveContext ctx) => _cropping.Save(MlNetInternals.BeginSave(ctx, s_layout));
+    void ICanSaveModel.Save(ModelSaveContext ctx) => SavedSettings.Save(ctx, s_layout, _cropping.Save);
 
     /// <summary>The loader: ML.NET finds it by its name and parameters. <paramref name="context"/> is a ModelLoadContext.</summary>
     private static ImageCroppingTransformer Create(IHostEnvironment environment, object context)
-        => new(ImageCropping.Load(MlNetInternals.BeginLoad(context, s_layout)));
+        => new(SavedSettings.Load(context, s_layout, (reader, _) => ImageCropping.Load(reader)));
 }
