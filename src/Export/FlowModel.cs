@@ -193,6 +193,9 @@ public sealed class FlowModel
     /// </summary>
     public byte[] BuildSamplingGraph() => SamplingGraph.Build(this);
 
+    /// <summary>The graph of the quantiles of one feature given a condition; see <see cref="QuantileGraph"/>.</summary>
+    internal byte[] BuildQuantileGraph() => QuantileGraph.Build(this);
+
     // ---- the file
 
     /// <summary>Writes the flow to a file, beside it first and then renamed, so that a crash leaves the old file whole.</summary>

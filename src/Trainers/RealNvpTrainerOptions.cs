@@ -209,6 +209,36 @@ public sealed partial class RealNvpTrainer
             Patience = 0,
         };
 
+        /// <summary>
+        /// Options for a distribution of labels given features, as <c>mlContext.Regression.Trainers.RealNvp</c> has it: chosen by the
+        /// validation likelihood of public tables (docs/regression.md).
+        /// </summary>
+        public static Options ForRegression() => new()
+        {
+            Table = new()
+            {
+                Couplings = 4,
+                Activation = Activation.Tanh,
+                LatentTailBound = 1.5,
+            },
+            Noise = 0.01,
+        };
+
+        /// <summary>Whether the feature column is one of labels, and the condition that of features.</summary>
+        private bool _isOfLabels;
+
+        /// <summary>These options for a flow of labels given features, whose calibration rows are enough for intervals of a mass.</summary>
+        internal Options ForLabels(string label, string features, string? weights, double mass, IDataView? validation,
+            IDataView? calibration)
+        {
+            var copy = (Options)MemberwiseClone();
+            (copy.FeatureColumnName, copy.ConditionColumnName, copy.ExampleWeightColumnName) = (label, features, weights);
+            (copy.Columns, copy.Contamination, copy.Image) = (RealNvpColumns.Default, 1 - mass, null);
+            (copy.Validation, copy.Calibration) = (validation, calibration);
+            copy._isOfLabels = true;
+            return copy;
+        }
+
         /// <summary>A copy that the caller's later changes do not reach; its parts do not change.</summary>
         /// <exception cref="ArgumentException">An option is out of its range.</exception>
         internal Options Checked()
@@ -323,7 +353,8 @@ public sealed partial class RealNvpTrainer
             }
             return Table.For(shape) with { BFloat16 = Precision == TrainingPrecision.BFloat16,
                 BitsPerDimensionColumn = Columns.BitsPerDimension,
-                Condition = conditions > 0 ? new(conditions, ConditionDropout) : null };
+                Condition = conditions > 0 ? new(conditions, ConditionDropout) : null,
+                IsOfLabels = _isOfLabels };
         }
 
         /// <summary>The numbers of a training of so many rows.</summary>

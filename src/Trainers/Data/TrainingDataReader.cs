@@ -195,7 +195,8 @@ internal sealed class TrainingDataReader
             + $"1{LeftOut.Of(pass, _names).Explain()}.");
     }
 
-    private string What => _settings.ConditionColumn is null ? "feature" : "feature or condition";
+    private string What => _design is TableDesign { IsOfLabels: true } ? "label or feature"
+        : _settings.ConditionColumn is null ? "feature" : "feature or condition";
 
     private void CheckRows(long count, LeftOut leftOut)
     {

@@ -80,12 +80,10 @@ internal sealed class LagsView(LagSettings settings, IDataView source, Action<st
         private readonly LagsView _view;
         private readonly LagSettings _settings;
         private readonly ActiveColumns _columns;
-        private readonly FeatureReader?[] _vectors; // one per input, of vectors
-        private readonly ValueGetter<float>?[] _scalars; // and of scalars
+        private readonly FeatureReader[] _readers;
         private readonly GroupReader _groups;
         private readonly float[] _row; // the inputs of the current row
         private readonly float[] _lags;
-        private readonly int[] _offsets;
         private long _position = -1;
         private long _read;
         private long _longest;
@@ -96,7 +94,6 @@ internal sealed class LagsView(LagSettings settings, IDataView source, Action<st
             (_view, _settings, _columns) = (view, view.Settings, columns);
             DataViewSchema.Column[] inputs = columns.AnyAdded ? view._inputs : []; // without readers only rows are counted
             int[] sizes = [.. inputs.Select(column => (column.Type as VectorDataViewType)?.Size ?? 1)];
-            _offsets = [.. sizes.Select((_, i) => sizes[..i].Sum())];
             _row = new float[sizes.Sum()];
             if ((long)_settings.Depth * _row.Length > Array.MaxLength)
             {
@@ -104,17 +101,9 @@ internal sealed class LagsView(LagSettings settings, IDataView source, Action<st
                     + $"hold, {Array.MaxLength}. Take fewer columns or shorter lags.", nameof(source));
             }
             _lags = new float[_row.Length * _settings.Lags.Length];
-            _vectors = new FeatureReader?[inputs.Length];
-            _scalars = new ValueGetter<float>?[inputs.Length];
             _groups = GroupReader.Create(source, columns.AnyAdded || view.Skips ? view._group : null,
                 () => new LagHistory(_settings.Depth, _row.Length));
-            for (int i = 0; i < inputs.Length; i++)
-            {
-                if (inputs[i].Type is VectorDataViewType)
-                    _vectors[i] = new FeatureReader(source, inputs[i], sizes[i], _row, _offsets[i]);
-                else
-                    _scalars[i] = source.GetGetter<float>(inputs[i]);
-            }
+            _readers = [.. inputs.Select((column, i) => new FeatureReader(source, column, sizes[i], _row, sizes[..i].Sum()))];
         }
 
         public override DataViewSchema Schema => _columns.Output;
@@ -132,11 +121,8 @@ internal sealed class LagsView(LagSettings settings, IDataView source, Action<st
                     for (int i = 0; i < _settings.Lags.Length; i++)
                         history.Copy(_settings.Lags[i], _lags.AsSpan(i * _row.Length, _row.Length));
                 }
-                for (int i = 0; i < _offsets.Length; i++)
-                {
-                    _vectors[i]?.Take(0);
-                    _scalars[i]?.Invoke(ref _row[_offsets[i]]);
-                }
+                foreach (FeatureReader reader in _readers)
+                    reader.Take(0);
                 history.Add(_row);
                 _read++;
                 _longest = Math.Max(_longest, history.Count);
