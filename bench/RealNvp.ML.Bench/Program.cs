@@ -1,4 +1,5 @@
 using RealNvp.ML.Bench.Anomaly;
+using RealNvp.ML.Bench.Conditional;
 using RealNvp.ML.Bench.Cuda;
 using RealNvp.ML.Bench.Density;
 using RealNvp.ML.Bench.Devices;
@@ -19,6 +20,7 @@ return Launcher.Run(args,
     new AnomalyBenchmark(),
     new TrainingBenchmark(),
     new DensityBenchmark(),
+    new ConditionalBenchmark(),
     new ImagesBenchmark(),
     new EngineBenchmark(),
     new DeviceBenchmark(),

@@ -66,6 +66,7 @@ internal sealed record TableDesign : FlowDesign
     public override TrainingDefaults DefaultsOf(long rows) => new()
     {
         BatchSize = rows < 5_000 ? 128 : rows < 50_000 ? 256 : 512,
+        LeastSteps = IsOfLabels ? 3000 : 1500, // a label follows its features more sharply than features each other
         Dropout = 0.1,
         LearningRate = 3e-3,
         GainPenalty = 0,
