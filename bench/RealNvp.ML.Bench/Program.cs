@@ -8,6 +8,7 @@ using RealNvp.ML.Bench.Images;
 using RealNvp.ML.Bench.Running;
 using RealNvp.ML.Bench.Sampling;
 using RealNvp.ML.Bench.Scoring;
+using RealNvp.ML.Bench.Series;
 using RealNvp.ML.Bench.Training;
 using RealNvp.ML.Transforms.Onnx;
 
@@ -21,6 +22,7 @@ return Launcher.Run(args,
     new TrainingBenchmark(),
     new DensityBenchmark(),
     new ConditionalBenchmark(),
+    new SeriesBenchmark(),
     new ImagesBenchmark(),
     new EngineBenchmark(),
     new DeviceBenchmark(),
