@@ -1,4 +1,5 @@
 using RealNvp.ML.Bench.Anomaly;
+using RealNvp.ML.Bench.Conditional;
 using RealNvp.ML.Bench.Cuda;
 using RealNvp.ML.Bench.Density;
 using RealNvp.ML.Bench.Devices;
@@ -7,6 +8,7 @@ using RealNvp.ML.Bench.Images;
 using RealNvp.ML.Bench.Running;
 using RealNvp.ML.Bench.Sampling;
 using RealNvp.ML.Bench.Scoring;
+using RealNvp.ML.Bench.Series;
 using RealNvp.ML.Bench.Survival;
 using RealNvp.ML.Bench.Training;
 using RealNvp.ML.Transforms.Onnx;
@@ -20,6 +22,8 @@ return Launcher.Run(args,
     new AnomalyBenchmark(),
     new TrainingBenchmark(),
     new DensityBenchmark(),
+    new ConditionalBenchmark(),
+    new SeriesBenchmark(),
     new ImagesBenchmark(),
     new EngineBenchmark(),
     new DeviceBenchmark(),

@@ -13,11 +13,17 @@ internal abstract class FlowGraph
     /// <summary>The name of the batch axis.</summary>
     protected const string Batch = "N";
 
-    protected FlowGraph(FlowModel model, string name, string input, int opset)
+    /// <summary>A graph of one input beside the condition.</summary>
+    /// <param name="model">The flow.</param>
+    /// <param name="name">The graph's name.</param>
+    /// <param name="input">The input's name.</param>
+    /// <param name="opset">One of those of <see cref="GraphNodes"/>.</param>
+    /// <param name="dims">Its dimensions, numbers or names of axes; those of rows where left out.</param>
+    protected FlowGraph(FlowModel model, string name, string input, int opset, params object[] dims)
     {
         Model = model;
         Nodes = new GraphNodes(name, opset);
-        Nodes.Input(input, Batch, model.InputShape.Size);
+        Nodes.Input(input, dims is [] ? [Batch, model.InputShape.Size] : dims);
         if (model.Condition is not { } condition)
             return;
         Nodes.Input("Condition", Batch, condition.Size);
@@ -44,6 +50,17 @@ internal abstract class FlowGraph
             else fused.Add(step);
         }
         return [.. fused];
+    }
+
+    /// <summary>A member backwards, from a latent.</summary>
+    protected string Backwards(int member, string latent)
+    {
+        ImmutableArray<FlowStep> steps = Fuse(Model.Members[member]);
+        int[][] shapes = [.. MultiScale.LatentShapes(Model.InputShape, steps).Select(shape => shape.Dimensions.ToArray())];
+        var state = new FlowState(Nodes, latent, shapes) { Condition = ConditionInputs };
+        foreach (FlowStep step in steps.Reverse())
+            step.EmitSampling(state);
+        return state.Rows();
     }
 
     /// <summary>

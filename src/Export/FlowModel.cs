@@ -206,6 +206,9 @@ public sealed class FlowModel
     /// <param name="opset">One of those of <see cref="GraphNodes"/>.</param>
     internal byte[] BuildSamplingGraph(float temperature, int opset) => SamplingGraph.Build(this, temperature, opset);
 
+    /// <summary>The graph of the quantiles of one feature given a condition; see <see cref="QuantileGraph"/>.</summary>
+    internal byte[] BuildQuantileGraph() => QuantileGraph.Build(this);
+
     // ---- the file
 
     /// <summary>Writes the flow to a file, beside it first and then renamed, so that a crash leaves the old file whole.</summary>

@@ -1,6 +1,4 @@
-using System.Collections.Immutable;
 using RealNvp.ML.Export.Onnx;
-using RealNvp.ML.Export.Steps;
 
 namespace RealNvp.ML.Export;
 
@@ -35,13 +33,5 @@ internal sealed class SamplingGraph : FlowGraph
         return graph.ToModel("Real NVP sampling: standard normal latents to rows in the units of the training column.");
     }
 
-    private string AddMember(int member)
-    {
-        ImmutableArray<FlowStep> steps = Fuse(Model.Members[member]);
-        int[][] shapes = [.. MultiScale.LatentShapes(Model.InputShape, steps).Select(shape => shape.Dimensions.ToArray())];
-        var state = new FlowState(Nodes, Nodes.Node("Mul", "Latent", "Temperature"), shapes) { Condition = ConditionInputs };
-        foreach (FlowStep step in steps.Reverse())
-            step.EmitSampling(state);
-        return state.Rows();
-    }
+    private string AddMember(int member) => Backwards(member, Nodes.Node("Mul", "Latent", "Temperature"));
 }

@@ -85,6 +85,21 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
     /// <param name="validation">A view with the same columns, or null.</param>
     public RealNvpTransformer Fit(IDataView input, IDataView? validation)
     {
+        using TrainedFlow trained = Train(input, validation);
+        FlowModel model = trained.Model;
+        if (float.IsPositiveInfinity(model.Calibration.Threshold) && _options.Contamination > 0)
+        {
+            using IChannel channel = _host.Start("Calibration");
+            channel.Warning(MessageSensitivity.None, $"Nothing will be flagged: {model.Calibration.Count} calibration rows are too few for "
+                + $"a contamination of {_options.Contamination}, which needs {Math.Ceiling(1 / _options.Contamination - 1e-9) - 1}. Raise "
+                + "CalibrationFraction or Contamination, or set a threshold with WithThreshold.");
+        }
+        return new RealNvpTransformer(_host, model, trained.Runtime, _options.Columns);
+    }
+
+    /// <summary>Trains, freezes, calibrates and checks a flow: all but what is made of it.</summary>
+    internal TrainedFlow Train(IDataView input, IDataView? validation)
+    {
         ArgumentNullException.ThrowIfNull(input);
         using IChannel channel = _host.Start("Training");
         void Warn(string message) => channel.Warning(MessageSensitivity.None, message);
@@ -118,29 +133,40 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
         CancellationToken cancellation = settings.CancellationOfTheEnd;
         FlowModel model = FlowFreezer.Freeze(run.Flows, shape, metadata, settings.Seed, Warn, Tell, cancellation);
         Tell($"Scoring {calibrationRows} calibration rows.");
-        using var runtime = new FlowRuntime(_host, model, typeof(RealNvpTransformer)); // its sessions are the transformer's too
-        model = Calibrator.Calibrate(runtime, model, data.Calibration, settings.Contamination, cancellation);
-        Tell("Checking the graphs against the probe rows.");
-        RequireParity(model, settings.CheckpointFolder, () =>
+        var runtime = new FlowRuntime(_host, model, typeof(RealNvpTransformer)); // its sessions are the transformer's too
+        try
         {
-            FlowParity.CheckDensity(runtime, model, cancellation);
-            FlowParity.CheckSampling(runtime, model, cancellation);
-        });
-        cancellation.ThrowIfCancellationRequested();
-        if (run.Unsaved is { } e)
-        {
-            throw new CheckpointException($"The last checkpoint could not be written to '{settings.CheckpointFolder}': {e.Message} The "
-                + "training is not lost: this exception's Model is the trained flow; its Save keeps it, and ApplyRealNvp scores with it.",
-                model, e);
+            model = Calibrator.Calibrate(runtime, model, data.Calibration, settings.Contamination, cancellation);
+            Tell("Checking the graphs against the probe rows.");
+            RequireParity(model, settings.CheckpointFolder, () =>
+            {
+                FlowParity.CheckDensity(runtime, model, cancellation);
+                FlowParity.CheckSampling(runtime, model, cancellation);
+            });
+            cancellation.ThrowIfCancellationRequested();
+            if (run.Unsaved is { } e)
+            {
+                throw new CheckpointException($"The last checkpoint could not be written to '{settings.CheckpointFolder}': {e.Message} The "
+                    + "training is not lost: this exception's Model is the trained flow; its Save keeps it, and ApplyRealNvp scores with "
+                    + "it.", model, e);
+            }
         }
-        if (float.IsPositiveInfinity(model.Calibration.Threshold) && settings.Contamination > 0)
+        catch
         {
-            Warn($"Nothing will be flagged: {model.Calibration.Count} calibration rows are too few for a contamination of "
-                + $"{settings.Contamination}, which needs {Math.Ceiling(1 / settings.Contamination - 1e-9) - 1}. Raise "
-                + "CalibrationFraction or Contamination, or set a threshold with WithThreshold.");
+            runtime.Dispose();
+            throw;
         }
         Tell($"Ready after {clock.Elapsed.TotalSeconds:F1} s: threshold {model.Calibration.Threshold:G6}.");
-        return new RealNvpTransformer(_host, model, runtime, _options.Columns);
+        return new(model, runtime, data.Calibration);
+    }
+
+    /// <summary>What a training ends with.</summary>
+    /// <param name="Model">The flow, calibrated.</param>
+    /// <param name="Runtime">A hold on its sessions.</param>
+    /// <param name="CalibrationRows">The rows of the calibration slice, row-major, each with its condition after its features.</param>
+    internal sealed record TrainedFlow(FlowModel Model, FlowRuntime Runtime, float[] CalibrationRows) : IDisposable
+    {
+        public void Dispose() => Runtime.Dispose();
     }
 
     /// <summary>Says what a wide table takes, before it takes it.</summary>

@@ -1,3 +1,4 @@
+using Microsoft.ML.Runtime;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Transforms;
 using RealNvp.ML.Transforms.MlNet;
@@ -50,5 +51,54 @@ public static class RealNvpTrainerCatalog
     {
         ArgumentNullException.ThrowIfNull(catalog);
         return new RealNvpTrainer(MlNetInternals.EnvironmentOf(catalog), options);
+    }
+
+    /// <summary>
+    /// Creates a <see cref="RealNvpRegressionTrainer"/>, which learns the distribution of a label given features: its mean, median,
+    /// intervals that cover what they say, and its density.
+    /// </summary>
+    /// <param name="catalog">The catalog's trainers.</param>
+    /// <param name="labelColumnName">The label column, a <see cref="float"/> or a known-size vector of them.</param>
+    /// <param name="featureColumnName">The feature column, a known-size vector of <see cref="float"/>.</param>
+    /// <param name="exampleWeightColumnName">A column of weights; null for none.</param>
+    /// <param name="intervalMass">The probability with which the interval from Lower to Upper covers the label.</param>
+    /// <param name="seed">The seed; null takes that of the MLContext.</param>
+    /// <example>
+    /// <code>
+    /// var pipeline = mlContext.Transforms.Concatenate("Features", "Area", "Rooms")
+    ///     .Append(mlContext.Regression.Trainers.RealNvp(labelColumnName: "Price"));
+    /// using var model = pipeline.Fit(houses);
+    /// RegressionMetrics metrics = mlContext.Regression.Evaluate(model.Transform(others), labelColumnName: "Price");
+    /// </code>
+    /// </example>
+    public static RealNvpRegressionTrainer RealNvp(this RegressionCatalog.RegressionTrainers catalog,
+        string labelColumnName = "Label",
+        string featureColumnName = "Features",
+        string? exampleWeightColumnName = null,
+        double intervalMass = RealNvpRegressionTransformer.DefaultMass,
+        int? seed = null)
+    {
+        RealNvpTrainer.Options flow = RealNvpTrainer.Options.ForRegression();
+        flow.Seed = seed;
+        return RealNvp(catalog, new RealNvpRegressionTrainer.Options
+        {
+            LabelColumnName = labelColumnName,
+            FeatureColumnName = featureColumnName,
+            ExampleWeightColumnName = exampleWeightColumnName,
+            IntervalMass = intervalMass,
+            Flow = flow,
+        });
+    }
+
+    /// <summary>Creates a <see cref="RealNvpRegressionTrainer"/> with all options.</summary>
+    /// <param name="catalog">The catalog's trainers.</param>
+    /// <param name="options">The options; checked here, so that a wrong one fails before any work.</param>
+    /// <exception cref="ArgumentException">An option is out of its range.</exception>
+    public static RealNvpRegressionTrainer RealNvp(this RegressionCatalog.RegressionTrainers catalog,
+        RealNvpRegressionTrainer.Options options)
+    {
+        ArgumentNullException.ThrowIfNull(catalog);
+        IHostEnvironment environment = MlNetInternals.EnvironmentOf(catalog);
+        return new RealNvpRegressionTrainer(environment, MlNetInternals.TransformsOf(environment), options);
     }
 }

@@ -52,7 +52,7 @@ public static class RealNvpCatalog
     /// <summary>
     /// The flow inside a model, for example one that <c>mlContext.Model.Load</c> gave: to sample, to export, or to set another threshold.
     /// </summary>
-    /// <param name="model">A flow's transformer, or a chain with exactly one in it, however deep.</param>
+    /// <param name="model">A flow's transformer, a regression's, or a chain with exactly one in it, however deep.</param>
     /// <returns>
     /// The flow as a transformer of its own that runs on the model's sessions and does not own them: it is good until the model is
     /// disposed, and disposing it leaves the model as it is. What <see cref="RealNvpTransformer.WithThreshold"/> and its like make of it
@@ -63,9 +63,9 @@ public static class RealNvpCatalog
     public static RealNvpTransformer FindRealNvp(this ITransformer model)
     {
         ArgumentNullException.ThrowIfNull(model);
-        RealNvpTransformer[] found = [.. Flatten(model).OfType<RealNvpTransformer>()];
+        ITransformer[] found = [.. Flatten(model).Where(one => one is RealNvpTransformer or RealNvpRegressionTransformer)];
         return found.Length == 1
-            ? found[0].Borrowed()
+            ? (found[0] as RealNvpTransformer)?.Borrowed() ?? ((RealNvpRegressionTransformer)found[0]).Flow
             : throw new ArgumentException($"The model holds {found.Length} flows, expected one.", nameof(model));
 
         static IEnumerable<ITransformer> Flatten(ITransformer model)

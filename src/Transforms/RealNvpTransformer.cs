@@ -99,10 +99,10 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
         _map = new DensityMap(_runtime, model, _columns, threshold, batchSize);
     }
 
-    private RealNvpTransformer(RealNvpTransformer owner)
+    private RealNvpTransformer(IHost host, FlowModel model, FlowRuntime borrowed, float threshold, RealNvpColumns columns, int? batchSize)
     {
-        (_host, Model, Threshold, _columns, _batchSize) = (owner._host, owner.Model, owner.Threshold, owner._columns, owner._batchSize);
-        _runtime = owner._runtime.Borrow(typeof(RealNvpTransformer));
+        (_host, Model, Threshold, _columns, _batchSize) = (host, model, threshold, columns, batchSize);
+        _runtime = borrowed.Borrow(typeof(RealNvpTransformer));
         _map = new DensityMap(_runtime, Model, _columns, Threshold, _batchSize);
     }
 
@@ -450,7 +450,11 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     }
 
     /// <summary>The same transformer without a hold on the sessions: disposing it leaves this one as it is.</summary>
-    internal RealNvpTransformer Borrowed() => new(this);
+    internal RealNvpTransformer Borrowed() => new(_host, Model, _runtime, Threshold, _columns, _batchSize);
+
+    /// <summary>A transformer over sessions that it does not own.</summary>
+    internal static RealNvpTransformer Over(IHost host, FlowModel model, FlowRuntime sessions, RealNvpColumns columns)
+        => new(host, model, sessions, model.Calibration.Threshold, columns.CheckedFor(model), batchSize: null);
 
     private RealNvpTransformer With(FlowModel model, float threshold)
         => new(_host, model, _runtime, _columns, threshold, _batchSize);

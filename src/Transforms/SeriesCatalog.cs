@@ -1,3 +1,4 @@
+using Microsoft.ML.Data;
 using RealNvp.ML.Transforms;
 using RealNvp.ML.Transforms.MlNet;
 using RealNvp.ML.Transforms.Series;
@@ -43,5 +44,38 @@ public static class SeriesCatalog
         ArgumentNullException.ThrowIfNull(lags);
         return new(MlNetInternals.EnvironmentOf(catalog),
             new LagSettings(outputColumnName, [.. inputColumnNames], [.. lags], groupColumnName, firstRows));
+    }
+
+    /// <summary>
+    /// An engine that scores the rows of one stream in order by a pipeline with lags, and remembers the rows before.
+    /// </summary>
+    /// <typeparam name="TSource">A row.</typeparam>
+    /// <typeparam name="TResult">What is wanted of it: properties named as columns.</typeparam>
+    /// <param name="context">The MLContext.</param>
+    /// <param name="model">A fitted pipeline, of transformers that go row by row and of lags.</param>
+    /// <param name="inputSchemaDefinition">The columns of a row, where its class does not tell, as the sizes of vectors; null for the
+    /// class's.</param>
+    /// <param name="outputSchemaDefinition">The columns of a result; null for the class's.</param>
+    /// <param name="ownsTransformer">Whether disposing the engine disposes the model.</param>
+    /// <exception cref="ArgumentException">The model has a part that does not go row by row.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A column that the model reads is missing or of another type.</exception>
+    /// <example>
+    /// <code>
+    /// using SeriesEngine&lt;Reading, ScoredReading&gt; engine = mlContext.CreateSeriesEngine&lt;Reading, ScoredReading&gt;(model);
+    /// foreach (Reading reading in sensor)
+    /// {
+    ///     if (engine.Score(reading) is { PredictedLabel: true } alarm)
+    ///         Console.WriteLine($"odd after the last minutes: p = {alarm.PValue:F3}");
+    /// }
+    /// </code>
+    /// </example>
+    public static SeriesEngine<TSource, TResult> CreateSeriesEngine<TSource, TResult>(this MLContext context, ITransformer model,
+        SchemaDefinition? inputSchemaDefinition = null, SchemaDefinition? outputSchemaDefinition = null, bool ownsTransformer = false)
+        where TSource : class
+        where TResult : class, new()
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        ArgumentNullException.ThrowIfNull(model);
+        return new(context, model, inputSchemaDefinition, outputSchemaDefinition, ownsTransformer);
     }
 }

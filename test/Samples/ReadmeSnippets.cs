@@ -104,8 +104,51 @@ public sealed class ReadmeSnippets : IDisposable
         using var model = pipeline.Fit(readings);
         IDataView scored = model.Transform(readings); // without the first three rows of each machine
 
+        MachineReading[] sensor = [.. mlContext.Data.CreateEnumerable<MachineReading>(readings, reuseRowObject: false).Take(20)];
+        // docs/series.md: the stream
+        using var engine = mlContext.CreateSeriesEngine<MachineReading, ScoredMachineReading>(model);
+        foreach (MachineReading reading in sensor)
+        {
+            if (engine.Score(reading) is { PredictedLabel: true } alarm)
+                Console.WriteLine($"{reading.Machine} is odd after its last readings: p = {alarm.PValue:F3}");
+        }
+
         Assert.Equal(1200 - 2 * 3, scored.GetColumn<float>("Score").Count());
         Assert.Equal("Before.Temperature-1", model.LastTransformer.Model.Metadata.FeatureNames[2]);
+    }
+
+    [Fact]
+    public void Regression()
+    {
+        var mlContext = new MLContext(seed: 1);
+        IDataView Houses(int count, int seed)
+        {
+            var random = new Random(seed);
+            return mlContext.Data.LoadFromEnumerable(Enumerable.Range(0, count).Select(_ =>
+            {
+                double area = 40 + 160 * random.NextDouble(), rooms = 1 + Math.Round(area / 40);
+                return new House { Area = (float)area, Rooms = (float)rooms, Price = (float)(2 * area + 0.3 * area * random.NextDouble()) };
+            }).ToArray());
+        }
+        IDataView houses = Houses(1000, seed: 1), newHouses = Houses(200, seed: 2);
+
+        // docs/regression.md
+        var prices = mlContext.Transforms.Concatenate("Features", "Area", "Rooms")
+            .Append(mlContext.Regression.Trainers.RealNvp(labelColumnName: "Price", intervalMass: 0.9));
+        using var priceModel = prices.Fit(houses);
+        IDataView priced = priceModel.Transform(newHouses); // adds Score, Median, Lower, Upper and LogLikelihood
+        RegressionMetrics metrics = mlContext.Regression.Evaluate(priced, labelColumnName: "Price");
+
+        // docs/regression.md: the transformer
+        RealNvpRegressionTransformer distribution = priceModel.LastTransformer;
+        using RealNvpRegressionTransformer half = distribution.WithIntervalMass(0.5);       // the same held-out rows, another interval
+        IDataView drawnPrices = distribution.Flow.Sample(priced, perRow: 100, seed: 1);     // 100 prices for each house
+        distribution.Flow.ExportDensity("price-density.onnx");
+
+        File.Delete("price-density.onnx");
+        Assert.InRange(metrics.RSquared, 0.9, 1);
+        Assert.Equal(20_000, drawnPrices.GetColumn<float[]>("Price").Count());
+        Assert.Equal(0.5, half.IntervalMass);
     }
 
     [Fact]
@@ -369,6 +412,19 @@ public sealed class ReadmeSnippets : IDisposable
         public string Machine { get; set; } = "";
         public float Temperature { get; set; }
         public float Pressure { get; set; }
+    }
+
+    private sealed class ScoredMachineReading
+    {
+        public bool PredictedLabel { get; set; }
+        public float PValue { get; set; }
+    }
+
+    private sealed class House
+    {
+        public float Area { get; set; }
+        public float Rooms { get; set; }
+        public float Price { get; set; }
     }
 
     private sealed class HourlyReading : Reading

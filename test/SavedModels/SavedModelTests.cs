@@ -6,6 +6,7 @@ using RealNvp.ML.Export;
 using RealNvp.ML.Export.Steps;
 using RealNvp.ML.Tests.Conditions;
 using RealNvp.ML.Tests.Eng;
+using RealNvp.ML.Tests.Regression;
 using RealNvp.ML.Tests.Trainers;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Transforms;
@@ -54,6 +55,7 @@ public sealed class SavedModelTests
         var density = RealNvpTrainer.Options.ForDensity();
         density.Table = density.Table with { Couplings = 4, BatchNorm = true, WeightNorm = true };
         Write("density-1.rnvp", density);
+        Write("regression-1.zip", RealNvpTrainer.Options.ForRegression());
         Write("condition-2.zip", new() { ConditionColumnName = "Condition", ConditionDropout = 0.2 });
         Write("sampler-1.zip", new());
         WriteCropping("cropping-1.zip");
@@ -76,7 +78,8 @@ public sealed class SavedModelTests
         if (file.StartsWith("single"))
             rows = [.. rows.Select(row => row[..1])];
         IDataView data = View(file, rows);
-        IEstimator<ITransformer> trainer = _ml.AnomalyDetection.Trainers.RealNvp(options);
+        IEstimator<ITransformer> trainer = IsRegression(file) ? _ml.Regression.Trainers.RealNvp(new() { Flow = options })
+            : _ml.AnomalyDetection.Trainers.RealNvp(options);
         ITransformer fitted = (!IsPipeline(file) ? trainer : file.StartsWith("lags")
             ? _ml.Transforms.Lags("Before", ["A", "B"], [1, 2]).Append(_ml.Transforms.Concatenate("Features", "A", "B", "Before"))
                 .Append(trainer)
@@ -108,7 +111,9 @@ public sealed class SavedModelTests
         ITransformer model = IsZip(file) ? _ml.Model.Load(PathOf(file), out _) : _ml.Transforms.ApplyRealNvp(PathOf(file)).Fit(data);
         using var disposable = (IDisposable)model;
         RealNvpTransformer flow = model.FindRealNvp();
-        return new(rows, [.. model.Transform(data).GetColumn<float>("LogLikelihood")], flow.Threshold,
+        string[] columns = IsRegression(file) ? ["LogLikelihood", "Score", "Median", "Lower", "Upper"] : ["LogLikelihood"];
+        IDataView scored = model.Transform(data);
+        return new(rows, [.. columns.SelectMany(column => scored.GetColumn<float>(column))], flow.Threshold,
             [.. (flow.ConditionColumnName is null ? flow.Sample(Samples, SampleSeed) : flow.Sample(data, 1, SampleSeed))
                 .GetColumn<float[]>("Features")]);
     }
@@ -140,6 +145,7 @@ public sealed class SavedModelTests
 
     private IDataView View(string file, float[][] rows) => IsPipeline(file)
         ? _ml.Data.LoadFromEnumerable(rows.Select(row => new Measurement(row[0], row[1], row[2], row[3])))
+        : IsRegression(file) ? Labelled.Load(_ml, rows.Select(row => new LabelledRow { Label = row[0], Features = row[1..] }))
         : HasCondition(file)
             ? Conditional.Load(_ml, rows.Select((row, i) => new ConditionalRow { Features = row[..2], Condition = [row[2],
                 i % 4 == 3 ? float.NaN : row[3]] }))
@@ -155,6 +161,8 @@ public sealed class SavedModelTests
     private static bool IsCropping(string path) => path.StartsWith("cropping");
 
     private static bool HasCondition(string path) => path.StartsWith("condition");
+
+    private static bool IsRegression(string path) => path.StartsWith("regression");
 
     private static string PathOf(string file) => Path.Combine(s_folder, file);
 

@@ -227,7 +227,8 @@ internal sealed class TrainingDataReader
             + $"1{LeftOut.Of(pass, _names).Explain()}.");
     }
 
-    private string What => _settings.ConditionColumn is null ? "feature" : "feature or condition";
+    private string What => _design is TableDesign { IsOfLabels: true } ? "label or feature"
+        : _settings.ConditionColumn is null ? "feature" : "feature or condition";
 
     private int LeastRows => 2 + (_settings.ValidationFraction > 0 ? 1 : 0) + (_settings.CalibrationFraction > 0 ? 1 : 0);
 

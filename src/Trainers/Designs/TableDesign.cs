@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using RealNvp.ML.Export.Nets;
 using RealNvp.ML.Export.Steps;
 using RealNvp.ML.Trainers.Data.Batches;
@@ -54,6 +55,10 @@ internal sealed record TableDesign : FlowDesign
     /// <summary>Whether discrete features have bins.</summary>
     public required bool Dequantize { get; init; }
 
+    /// <summary>Whether the features are labels to be told from the condition, which one that does not vary is not.</summary>
+    [JsonIgnore]
+    public bool IsOfLabels { get; init; }
+
     /// <summary>The column of bits per dimension, for which every feature must be discrete; null for none.</summary>
     public string? BitsPerDimensionColumn { get; init; }
 
@@ -64,6 +69,7 @@ internal sealed record TableDesign : FlowDesign
     public override TrainingDefaults DefaultsOf(long rows) => new()
     {
         BatchSize = rows < 5_000 ? 128 : rows < 50_000 ? 256 : 512,
+        LeastSteps = IsOfLabels ? 3000 : 1500, // a label follows its features more sharply than features each other
         Dropout = 0.1,
         LearningRate = Shape.Size == 1 && Condition is null ? 3e-2 : 3e-3, // the few weights of a spline go far
         GainPenalty = 0,
@@ -85,6 +91,13 @@ internal sealed record TableDesign : FlowDesign
             {
                 Condition = new(told.Mean, told.StandardDeviation, Condition!.MayBeUnknown, column.Condition?.Names.Features ?? []),
             };
+        }
+        if (IsOfLabels && facts.Unvaried.Count > 0)
+        {
+            string which = Shape.Size == 1 ? "has" : $"({ColumnNames.List([.. facts.Unvaried.Select(column.Call)])}) has";
+            throw new ArgumentException($"The label column '{column.Name}' {which} one value, {facts.Mean[facts.Unvaried[0]]}, in all "
+                + "training rows, or varies by less than float32 resolves: there is nothing to tell from features. Name another label "
+                + "column, leave the label out of the vector, or subtract a constant from it.", "input");
         }
         if (facts.Constant.Count > 0)
         {

@@ -5,6 +5,9 @@ internal sealed record TrainingDefaults
 {
     public required int BatchSize { get; init; }
 
+    /// <summary>Steps that a training has at least, however few its rows.</summary>
+    public long LeastSteps { get; init; } = 1500;
+
     public required double Dropout { get; init; }
 
     public required double LearningRate { get; init; }

@@ -3,15 +3,22 @@ using Microsoft.ML.Data;
 
 namespace RealNvp.ML.Transforms.Columns;
 
-/// <summary>Reads a vector column row by row into a matrix, which begins at an offset.</summary>
+/// <summary>Reads a column of Single, or of vectors of them, row by row into a matrix, which begins at an offset.</summary>
 internal sealed class FeatureReader(DataViewRow source, DataViewSchema.Column column, int size, float[] rows, int offset = 0)
 {
-    private readonly ValueGetter<VBuffer<float>> _getter = source.GetGetter<VBuffer<float>>(column);
+    private readonly ValueGetter<float>? _scalar = column.Type is VectorDataViewType ? null : source.GetGetter<float>(column);
+    private readonly ValueGetter<VBuffer<float>>? _getter =
+        column.Type is VectorDataViewType ? source.GetGetter<VBuffer<float>>(column) : null;
     private VBuffer<float> _value;
 
     /// <summary>Reads the source's current row as row <paramref name="row"/> of the matrix.</summary>
     public void Take(int row)
     {
+        if (_getter is null)
+        {
+            _scalar!(ref rows[offset + row]);
+            return;
+        }
         _getter(ref _value);
         if (WrongLength(column, source.Position, _value.Length, size) is { } problem)
             throw new InvalidOperationException(problem);

@@ -99,7 +99,10 @@ namespace RealNvp.ML.Transforms.MlNet
         public static IHostEnvironment EnvironmentOf(DataOperationsCatalog catalog) => CatalogEnvironment(catalog);
 
         /// <summary>The transforms of the MLContext that a catalog such as <c>mlContext.AnomalyDetection</c> is of.</summary>
-        public static TransformsCatalog TransformsOf(TrainCatalogBase catalog) => NewTransforms(EnvironmentOf(catalog));
+        public static TransformsCatalog TransformsOf(TrainCatalogBase catalog) => TransformsOf(EnvironmentOf(catalog));
+
+        /// <summary>Transforms that work in an environment.</summary>
+        public static TransformsCatalog TransformsOf(IHostEnvironment environment) => NewTransforms(environment);
 
         [UnsafeAccessor(UnsafeAccessorKind.Constructor)]
         private static extern TransformsCatalog NewTransforms(IHostEnvironment environment);

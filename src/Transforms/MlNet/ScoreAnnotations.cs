@@ -3,7 +3,7 @@ using Microsoft.ML.Data;
 
 namespace RealNvp.ML.Transforms.MlNet;
 
-/// <summary>What ML.NET's own anomaly detectors say of their Score and PredictedLabel columns, so that tools recognise ours.</summary>
+/// <summary>What ML.NET's own scorers say of their Score and PredictedLabel columns, so that tools recognise ours.</summary>
 internal static class ScoreAnnotations
 {
     private const string SetId = "ScoreColumnSetId";
@@ -13,12 +13,12 @@ internal static class ScoreAnnotations
     /// <summary>Annotations of one column of a score set.</summary>
     /// <param name="setId">Tells the sets of several scorers apart; from <see cref="NextSetId"/>.</param>
     /// <param name="valueKind"><c>Score</c> or <c>PredictedLabel</c>.</param>
-    public static DataViewSchema.Annotations Of(uint setId, string valueKind)
+    /// <param name="kind">The task: by default RandomizedPca's, for ML.NET has none of anomalies.</param>
+    public static DataViewSchema.Annotations Of(uint setId, string valueKind, string kind = "BinaryClassification")
     {
         var builder = new DataViewSchema.Annotations.Builder();
         builder.Add(SetId, new KeyDataViewType(typeof(uint), int.MaxValue), (ref uint value) => value = setId);
-        // RandomizedPca's kind: ML.NET has none for anomalies
-        builder.Add(Kind, TextDataViewType.Instance, (ref ReadOnlyMemory<char> value) => value = "BinaryClassification".AsMemory());
+        builder.Add(Kind, TextDataViewType.Instance, (ref ReadOnlyMemory<char> value) => value = kind.AsMemory());
         builder.Add(ValueKind, TextDataViewType.Instance, (ref ReadOnlyMemory<char> value) => value = valueKind.AsMemory());
         return builder.ToAnnotations();
     }

@@ -61,11 +61,15 @@ internal sealed class FlowRuntime : IDisposable
 
     /// <summary>The session of the density graph: features to log-likelihood and latent.</summary>
     /// <exception cref="ObjectDisposedException">This hold was disposed.</exception>
-    public OnnxSession Density => Get(sampling: false);
+    public OnnxSession Density => Get(Graph.Density);
 
     /// <summary>The session of the sampling graph: latent to features.</summary>
     /// <exception cref="ObjectDisposedException">This hold was disposed.</exception>
-    public OnnxSession Sampling => Get(sampling: true);
+    public OnnxSession Sampling => Get(Graph.Sampling);
+
+    /// <summary>The session of the quantile graph: of a flow of one feature given a condition.</summary>
+    /// <exception cref="ObjectDisposedException">This hold was disposed.</exception>
+    public OnnxSession Quantiles => Get(Graph.Quantiles);
 
     /// <summary>
     /// Rows per batch where so many are asked for, or null: what this device does best. Large images take fewer in any case.
@@ -140,10 +144,18 @@ internal sealed class FlowRuntime : IDisposable
         return results;
     }
 
-    private OnnxSession Get(bool sampling)
+    private OnnxSession Get(Graph graph)
     {
         ThrowIfDisposed();
-        return _sessions.Get(sampling);
+        return _sessions.Get(graph);
+    }
+
+    /// <summary>The graphs of a flow.</summary>
+    private enum Graph
+    {
+        Density,
+        Sampling,
+        Quantiles,
     }
 
     /// <summary>The sessions of one flow: one per graph.</summary>
@@ -168,8 +180,7 @@ internal sealed class FlowRuntime : IDisposable
         private const int MaxGpuValues = 1 << 22;
 
         private readonly Lock _lock = new();
-        private OnnxSession? _density;
-        private OnnxSession? _sampling;
+        private readonly OnnxSession?[] _loaded = new OnnxSession?[Enum.GetValues<Graph>().Length];
         private ExecutionProvider? _provider;
         private int _references = 1;
 
@@ -202,19 +213,22 @@ internal sealed class FlowRuntime : IDisposable
             {
                 if (--_references > 0)
                     return;
-                _density?.Release();
-                _sampling?.Release();
+                foreach (OnnxSession? session in _loaded)
+                    session?.Release();
             }
         }
 
-        public OnnxSession Get(bool sampling)
+        public OnnxSession Get(Graph graph)
         {
             lock (_lock)
             {
                 ObjectDisposedException.ThrowIf(_references == 0, typeof(FlowRuntime));
-                return sampling
-                    ? _sampling ??= Load(model.BuildSamplingGraph())
-                    : _density ??= Load(model.BuildDensityGraph(DensityOutputs.Latent));
+                return _loaded[(int)graph] ??= Load(graph switch
+                {
+                    Graph.Density => model.BuildDensityGraph(DensityOutputs.Latent),
+                    Graph.Sampling => model.BuildSamplingGraph(),
+                    _ => model.BuildQuantileGraph(),
+                });
             }
         }
 

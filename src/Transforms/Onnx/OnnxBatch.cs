@@ -5,14 +5,17 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 namespace RealNvp.ML.Transforms.Onnx;
 
 /// <summary>
-/// A tensor of a graph over our own memory: rows of equal width, or with width 0 a fixed tensor of one value that is no part of the batch.
+/// A tensor of a graph over our own memory: rows of equal width, or with width 0 a fixed tensor that is no part of the batch.
 /// </summary>
 internal sealed class OnnxTensor
 {
-    private OnnxTensor(string name, int width, int length)
+    private readonly long[] _dims;
+
+    private OnnxTensor(string name, int width, int length, long[] dims)
     {
         Name = name;
         Width = width;
+        _dims = dims;
         // pinned for good, so that ONNX Runtime reads and writes it in place
         Values = GC.AllocateArray<float>(length, pinned: true);
     }
@@ -27,21 +30,24 @@ internal sealed class OnnxTensor
     public float[] Values { get; }
 
     /// <summary>A tensor [capacity, width], of which a batch uses the first rows.</summary>
-    public static OnnxTensor Rows(string name, int width, int capacity) => new(name, width, checked(width * capacity));
+    public static OnnxTensor Rows(string name, int width, int capacity) => new(name, width, checked(width * capacity), []);
 
     /// <summary>A tensor [1] that stays as it is.</summary>
-    public static OnnxTensor Scalar(string name, float value)
+    public static OnnxTensor Scalar(string name, float value) => Fixed(name, [value], [1]);
+
+    /// <summary>A tensor of these dimensions that stays as it is.</summary>
+    public static OnnxTensor Fixed(string name, float[] values, long[] dims)
     {
-        var tensor = new OnnxTensor(name, 0, 1);
-        tensor.Values[0] = value;
+        var tensor = new OnnxTensor(name, 0, values.Length, dims);
+        values.CopyTo(tensor.Values, 0);
         return tensor;
     }
 
     /// <summary>The tensor's first rows as ONNX Runtime sees them: no copy.</summary>
     public OrtValue Bind(int rows)
     {
-        long[] shape = Width == 0 ? [1] : [rows, Width];
-        long bytes = sizeof(float) * (Width == 0 ? 1L : (long)rows * Width);
+        long[] shape = Width == 0 ? _dims : [rows, Width];
+        long bytes = sizeof(float) * (Width == 0 ? Values.LongLength : (long)rows * Width);
         return OrtValue.CreateTensorValueWithData(
             OrtMemoryInfo.DefaultInstance, TensorElementType.Float, shape, Marshal.UnsafeAddrOfPinnedArrayElement(Values, 0), bytes);
     }

@@ -35,17 +35,21 @@ internal abstract class BatchWorker : IDisposable
     public virtual void Dispose() { }
 }
 
-/// <summary>A worker that reads vector columns.</summary>
+/// <summary>A worker that reads columns of Single, or of vectors of them.</summary>
 internal abstract class VectorWorker : BatchWorker
 {
     private FeatureReader[] _readers = [];
+    private DataViewSchema.Column[] _columns = [];
 
     /// <summary>For each column the rows, [capacity, size], dense and row-major.</summary>
     protected (float[] Rows, int Size)[] Inputs { get; init; } = [];
 
     /// <inheritdoc/>
     public override void Open(DataViewRow source, DataViewSchema.Column[] inputs)
-        => _readers = [.. inputs.Select((column, i) => new FeatureReader(source, column, Inputs[i].Size, Inputs[i].Rows))];
+    {
+        _columns = inputs;
+        _readers = [.. inputs.Select((column, i) => new FeatureReader(source, column, Inputs[i].Size, Inputs[i].Rows))];
+    }
 
     /// <inheritdoc/>
     public override void Take(int row, in DataViewRowId id)
@@ -58,6 +62,8 @@ internal abstract class VectorWorker : BatchWorker
     public override Delegate CreateInputGetter(int input, IBatchPosition position)
     {
         (float[] rows, int size) = Inputs[input];
+        if (_columns[input].Type is not VectorDataViewType)
+            return (ValueGetter<float>)((ref float value) => value = rows[position.Row]);
         return (ValueGetter<VBuffer<float>>)((ref VBuffer<float> value) => FeatureReader.CopyRow(rows, position.Row, size, ref value));
     }
 

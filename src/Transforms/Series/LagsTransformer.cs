@@ -25,7 +25,8 @@ namespace RealNvp.ML.Transforms;
 /// Rows come in the order of the source, which is read by one cursor: sort it before, and do not shuffle it. Groups may be interleaved. Of
 /// each group as many rows are remembered as the largest lag goes back.
 ///
-/// A `PredictionEngine` sees one row at a time and so cannot know the rows before it: asking for one is an `InvalidOperationException`.
+/// A `PredictionEngine` sees one row at a time and so cannot know the rows before it: asking for one is an `InvalidOperationException`. A
+/// <see cref="SeriesEngine{TSource, TResult}"/> remembers them.
 /// ]]></format>
 /// </remarks>
 public sealed class LagsTransformer : ITransformer
@@ -85,7 +86,8 @@ public sealed class LagsTransformer : ITransformer
     /// <inheritdoc/>
     IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema) => throw new InvalidOperationException(
         $"The column '{_settings.Output}' holds values of the rows before, and one row at a time, as a PredictionEngine gives them, has "
-        + "none before it. Transform a view that holds the rows of the series in order.");
+        + "none before it. Transform a view that holds the rows of the series in order, or ask mlContext.CreateSeriesEngine for an "
+        + "engine that remembers them.");
 
     /// <inheritdoc/>
     void ICanSaveModel.Save(ModelSaveContext ctx) => SavedSettings.Save(ctx, s_layout, _settings.Save);
@@ -93,6 +95,9 @@ public sealed class LagsTransformer : ITransformer
     /// <summary>The loader: ML.NET finds it by its name and parameters. <paramref name="context"/> is a ModelLoadContext.</summary>
     private static LagsTransformer Create(IHostEnvironment environment, object context)
         => new(environment.Register(LoaderSignature), SavedSettings.Load(context, s_layout, (reader, _) => LagSettings.Load(reader)));
+
+    /// <summary>What the transformer does.</summary>
+    internal LagSettings Settings => _settings;
 
     private void Warn(string message)
     {

@@ -1,6 +1,5 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
-using RealNvp.ML.Transforms.Columns;
 using RealNvp.ML.Transforms.Rows;
 
 namespace RealNvp.ML.Transforms.Series;
@@ -22,8 +21,6 @@ internal sealed class LagsView(LagSettings settings, IDataView source, Action<st
 
     /// <inheritdoc/>
     public long? GetRowCount() => Skips ? null : source.GetRowCount();
-
-    private LagSettings Settings => settings;
 
     private bool Skips => settings.FirstRows == LagsOfFirstRows.Skip;
 
@@ -47,7 +44,7 @@ internal sealed class LagsView(LagSettings settings, IDataView source, Action<st
         DataViewRowCursor cursor = source.GetRowCursor(upstream); // in order, whoever asks
         try
         {
-            return new Cursor(this, columns, cursor);
+            return new LagsCursor(settings, columns, cursor, columns.AnyAdded || Skips ? _group : null, CheckLongestGroup);
         }
         catch
         {
@@ -73,101 +70,5 @@ internal sealed class LagsView(LagSettings settings, IDataView source, Action<st
                 found + " All rows were left out. Ask for smaller lags, or keep first rows (LagsOfFirstRows.NaN).");
         }
         warn(found + " Every row holds NaN.");
-    }
-
-    private sealed class Cursor : LinkedCursor
-    {
-        private readonly LagsView _view;
-        private readonly LagSettings _settings;
-        private readonly ActiveColumns _columns;
-        private readonly FeatureReader?[] _vectors; // one per input, of vectors
-        private readonly ValueGetter<float>?[] _scalars; // and of scalars
-        private readonly GroupReader _groups;
-        private readonly float[] _row; // the inputs of the current row
-        private readonly float[] _lags;
-        private readonly int[] _offsets;
-        private long _position = -1;
-        private long _read;
-        private long _longest;
-        private bool _ended;
-
-        public Cursor(LagsView view, ActiveColumns columns, DataViewRowCursor source) : base(source)
-        {
-            (_view, _settings, _columns) = (view, view.Settings, columns);
-            DataViewSchema.Column[] inputs = columns.AnyAdded ? view._inputs : []; // without readers only rows are counted
-            int[] sizes = [.. inputs.Select(column => (column.Type as VectorDataViewType)?.Size ?? 1)];
-            _offsets = [.. sizes.Select((_, i) => sizes[..i].Sum())];
-            _row = new float[sizes.Sum()];
-            if ((long)_settings.Depth * _row.Length > Array.MaxLength)
-            {
-                throw new ArgumentException($"Lags of up to {_settings.Depth} rows of {_row.Length} values are more than one group can "
-                    + $"hold, {Array.MaxLength}. Take fewer columns or shorter lags.", nameof(source));
-            }
-            _lags = new float[_row.Length * _settings.Lags.Length];
-            _vectors = new FeatureReader?[inputs.Length];
-            _scalars = new ValueGetter<float>?[inputs.Length];
-            _groups = GroupReader.Create(source, columns.AnyAdded || view.Skips ? view._group : null,
-                () => new LagHistory(_settings.Depth, _row.Length));
-            for (int i = 0; i < inputs.Length; i++)
-            {
-                if (inputs[i].Type is VectorDataViewType)
-                    _vectors[i] = new FeatureReader(source, inputs[i], sizes[i], _row, _offsets[i]);
-                else
-                    _scalars[i] = source.GetGetter<float>(inputs[i]);
-            }
-        }
-
-        public override DataViewSchema Schema => _columns.Output;
-
-        public override long Position => _position;
-
-        public override bool MoveNext()
-        {
-            while (!_ended && base.MoveNext())
-            {
-                LagHistory history = _groups.Current();
-                bool isGiven = history.IsFull || !_view.Skips;
-                if (isGiven && _columns.AnyAdded)
-                {
-                    for (int i = 0; i < _settings.Lags.Length; i++)
-                        history.Copy(_settings.Lags[i], _lags.AsSpan(i * _row.Length, _row.Length));
-                }
-                for (int i = 0; i < _offsets.Length; i++)
-                {
-                    _vectors[i]?.Take(0);
-                    _scalars[i]?.Invoke(ref _row[_offsets[i]]);
-                }
-                history.Add(_row);
-                _read++;
-                _longest = Math.Max(_longest, history.Count);
-                if (isGiven)
-                {
-                    _position++;
-                    return true;
-                }
-            }
-            if (!_ended)
-            {
-                (_ended, _position) = (true, -1);
-                if (_columns.AnyAdded || _view.Skips)
-                    _view.CheckLongestGroup(_read, _groups.Count, _longest);
-            }
-            return false;
-        }
-
-        public override bool IsColumnActive(DataViewSchema.Column column) => _columns.Contains(column);
-
-        public override ValueGetter<TValue> GetGetter<TValue>(DataViewSchema.Column column)
-        {
-            _columns.Require(column);
-            if (_columns.IsPassedThrough(column, out DataViewSchema.Column upstream))
-                return Source.GetGetter<TValue>(upstream);
-            return ActiveColumns.Cast<TValue>((ValueGetter<VBuffer<float>>)((ref VBuffer<float> value) =>
-            {
-                if (_position < 0)
-                    throw new InvalidOperationException("The cursor stands on no row: call MoveNext first.");
-                FeatureReader.CopyRow(_lags, 0, _lags.Length, ref value);
-            }), column);
-        }
     }
 }

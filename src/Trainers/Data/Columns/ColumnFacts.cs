@@ -44,6 +44,9 @@ internal sealed record ColumnFacts(float[] Mean, float[] StandardDeviation, floa
     /// <summary>Columns that vary, but by less than float32 resolves, and count as constant.</summary>
     public IReadOnlyList<int> TooFine { get; init; } = [];
 
+    /// <summary>Features that do not vary, or by less than float32 resolves.</summary>
+    public IReadOnlyList<int> Unvaried { get; init; } = [];
+
     /// <summary>
     /// What is known of the condition, whose values stand after the features in a row; null where there is none. Its names, and whether it
     /// may be unknown, rows do not tell.
@@ -69,7 +72,7 @@ internal sealed record ColumnFacts(float[] Mean, float[] StandardDeviation, floa
         var noise = new float[features];
         var stretched = new bool[features];
         var stretches = new List<(int, string)>();
-        (List<int> tooFine, List<int> constant) = ([], []);
+        (List<int> tooFine, List<int> constant, List<int> unvaried) = ([], [], []);
         for (int j = 0; j < rows.Features; j++)
         {
             var column = new SortedColumn(rows, j);
@@ -99,6 +102,8 @@ internal sealed record ColumnFacts(float[] Mean, float[] StandardDeviation, floa
                 continue;
             }
             (medians[j], stretched[j]) = (median, isStretched);
+            if (!varies)
+                unvaried.Add(j);
             if (!dequantize)
                 continue;
             (float width, bool isOfTwo) = DiscreteColumns.Width(column.Values, scale);
@@ -113,6 +118,7 @@ internal sealed record ColumnFacts(float[] Mean, float[] StandardDeviation, floa
             IsStretched = stretched,
             Stretches = stretches,
             TooFine = tooFine,
+            Unvaried = unvaried,
         };
     }
 
