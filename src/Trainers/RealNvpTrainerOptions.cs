@@ -87,8 +87,8 @@ public sealed partial class RealNvpTrainer
         public int? BatchSize;
 
         /// <summary>
-        /// The highest learning rate, to which a linear warm-up leads; null chooses 0.003 for tables (0.03 for one feature) and small images,
-        /// and 0.001 for images with a side of more than 28.
+        /// The highest learning rate, to which a linear warm-up leads; null chooses 0.003 for tables (0.03 for one feature) and small
+        /// images, and 0.001 for images with a side of more than 28.
         /// </summary>
         public double? LearningRate;
 

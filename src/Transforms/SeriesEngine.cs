@@ -15,7 +15,7 @@ public sealed class SeriesEngine<TSource, TResult> : IDisposable
     where TSource : class
     where TResult : class, new()
 {
-    private readonly Stream _stream = new();
+    private readonly RowStream _stream = new();
     private readonly RowChain _chain;
     private readonly IEnumerator<TResult> _results;
     private readonly IDisposable? _owned;
@@ -58,7 +58,7 @@ public sealed class SeriesEngine<TSource, TResult> : IDisposable
     }
 
     /// <summary>The rows as they come.</summary>
-    private sealed class Stream
+    private sealed class RowStream
     {
         public TSource? Next { get; set; }
 

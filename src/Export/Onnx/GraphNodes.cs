@@ -67,9 +67,12 @@ internal sealed class GraphNodes
     public void Name(string output, string tensor) => Add(Create("Identity", [tensor], []), [output]);
 
     /// <summary>The sum over the last axis of [N, k], as [N, 1].</summary>
-    public string RowSum(string x) => _opset >= 13
-        ? Node("ReduceSum", [x, Constant([1L])], [("keepdims", 1L)])
-        : Node("ReduceSum", [x], [("axes", new[] { 1L }), ("keepdims", 1L)]);
+    public string RowSum(string x) => Sum(x, axis: 1, keep: true);
+
+    /// <summary>The sum over an axis, which stays with one value or goes.</summary>
+    public string Sum(string x, long axis, bool keep) => _opset >= 13
+        ? Node("ReduceSum", [x, Constant([axis])], [("keepdims", keep ? 1L : 0L)])
+        : Node("ReduceSum", [x], [("axes", new[] { axis }), ("keepdims", keep ? 1L : 0L)]);
 
     /// <summary>Parts of so many columns each of [N, k, ...].</summary>
     public string[] Split(string x, params long[] columns) => _opset >= 13

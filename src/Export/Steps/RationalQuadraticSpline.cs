@@ -162,9 +162,9 @@ public sealed class RationalQuadraticSpline : FlowStep
             double[] inner = [.. part.Positions.SelectMany(position
                 => Enumerable.Range(1, bins - 1).Select(k => knots[position * (bins + 1) + k]))];
             string each = nodes.Constant(Enumerable.Range(0, width).Select(i => (float)(i * bins)).ToArray());
-            string passed = bins == 1 ? each : nodes.Node("Add", each, nodes.Node("ReduceSum",
-                [nodes.ToFloat(nodes.Node("GreaterOrEqual", nodes.Node("Unsqueeze", Held, nodes.Constant([2L])),
-                    nodes.Constant(inner, width, bins - 1))), nodes.Constant([2L])], [("keepdims", 0L)]));
+            string column = nodes.Node("Reshape", Held, nodes.Constant([0L, width, 1L]));
+            string passed = bins == 1 ? each : nodes.Node("Add", each, nodes.Sum(nodes.ToFloat(nodes.Node("GreaterOrEqual", column,
+                nodes.Constant(inner, width, bins - 1))), axis: 2, keep: false));
             _index = nodes.ToInteger(bins == 1 ? nodes.Node("Add", nodes.Node("Mul", Held, nodes.Scalar(0)), each) : passed);
         }
 

@@ -61,15 +61,15 @@ internal sealed class FlowRuntime : IDisposable
 
     /// <summary>The session of the density graph: features to log-likelihood and latent.</summary>
     /// <exception cref="ObjectDisposedException">This hold was disposed.</exception>
-    public OnnxSession Density => Get(Graph.Density);
+    public OnnxSession Density => Get(GraphKind.Density);
 
     /// <summary>The session of the sampling graph: latent to features.</summary>
     /// <exception cref="ObjectDisposedException">This hold was disposed.</exception>
-    public OnnxSession Sampling => Get(Graph.Sampling);
+    public OnnxSession Sampling => Get(GraphKind.Sampling);
 
     /// <summary>The session of the quantile graph: of a flow of one feature given a condition.</summary>
     /// <exception cref="ObjectDisposedException">This hold was disposed.</exception>
-    public OnnxSession Quantiles => Get(Graph.Quantiles);
+    public OnnxSession Quantiles => Get(GraphKind.Quantiles);
 
     /// <summary>
     /// Rows per batch where so many are asked for, or null: what this device does best. Large images take fewer in any case.
@@ -144,14 +144,14 @@ internal sealed class FlowRuntime : IDisposable
         return results;
     }
 
-    private OnnxSession Get(Graph graph)
+    private OnnxSession Get(GraphKind graph)
     {
         ThrowIfDisposed();
         return _sessions.Get(graph);
     }
 
     /// <summary>The graphs of a flow.</summary>
-    private enum Graph
+    private enum GraphKind
     {
         Density,
         Sampling,
@@ -180,7 +180,7 @@ internal sealed class FlowRuntime : IDisposable
         private const int MaxGpuValues = 1 << 22;
 
         private readonly Lock _lock = new();
-        private readonly OnnxSession?[] _loaded = new OnnxSession?[Enum.GetValues<Graph>().Length];
+        private readonly OnnxSession?[] _loaded = new OnnxSession?[Enum.GetValues<GraphKind>().Length];
         private ExecutionProvider? _provider;
         private int _references = 1;
 
@@ -218,15 +218,15 @@ internal sealed class FlowRuntime : IDisposable
             }
         }
 
-        public OnnxSession Get(Graph graph)
+        public OnnxSession Get(GraphKind graph)
         {
             lock (_lock)
             {
                 ObjectDisposedException.ThrowIf(_references == 0, typeof(FlowRuntime));
                 return _loaded[(int)graph] ??= Load(graph switch
                 {
-                    Graph.Density => model.BuildDensityGraph(DensityOutputs.Latent),
-                    Graph.Sampling => model.BuildSamplingGraph(),
+                    GraphKind.Density => model.BuildDensityGraph(DensityOutputs.Latent),
+                    GraphKind.Sampling => model.BuildSamplingGraph(),
                     _ => model.BuildQuantileGraph(),
                 });
             }
