@@ -65,7 +65,7 @@ internal sealed class RowChain : IDataView, IDisposable
     public bool Take() => _source.MoveNext() && _lags.TrueForAll(lags => lags.Take());
 
     /// <inheritdoc/>
-    public DataViewRowCursor GetRowCursor(IEnumerable<DataViewSchema.Column> columnsNeeded, Random? rand = null) => new Reader(_last);
+    public DataViewRowCursor GetRowCursor(IEnumerable<DataViewSchema.Column> columnsNeeded, Random? rand = null) => new LastRow(_last);
 
     /// <inheritdoc/>
     public DataViewRowCursor[] GetRowCursorSet(IEnumerable<DataViewSchema.Column> columnsNeeded, int n, Random? rand = null)
@@ -82,7 +82,7 @@ internal sealed class RowChain : IDataView, IDisposable
         => model is IEnumerable<ITransformer> chain ? chain.SelectMany(Flatten) : [model];
 
     /// <summary>The last row, which is a new one at every move.</summary>
-    private sealed class Reader(DataViewRow row) : LinkedCursor(row)
+    private sealed class LastRow(DataViewRow row) : LinkedCursor(row)
     {
         public override bool MoveNext() => true;
 
