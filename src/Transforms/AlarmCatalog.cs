@@ -1,4 +1,5 @@
 using Microsoft.ML.Data;
+using RealNvp.ML.Transforms;
 using RealNvp.ML.Transforms.Alarms;
 using RealNvp.ML.Transforms.MlNet;
 
@@ -45,6 +46,44 @@ public static class AlarmCatalog
         return MlNetInternals.TransformsOf(catalog)
             .CustomMapping<Judged, Verdict>((row, verdict) => verdict.Flagged = row.PValue <= cut, null, input, output)
             .Fit(scored).Transform(scored);
+    }
+
+    /// <summary>
+    /// A threshold and p-values of its own for each group of rows, as for each machine: the common ones hold over all groups together, and
+    /// flag the loudest alone. Groups with too few rows take the common threshold, as do those that were never seen.
+    /// </summary>
+    /// <remarks>
+    /// Fit it on scored rows that the scorer was not trained on, and stand it behind the scorer: where it is fitted in one pipeline with
+    /// it, the rows are those of the training, whose scores are too low. A contamination c needs 1 / c - 1 rows in a group; of more than
+    /// 1,000 a random thousand is kept.
+    /// </remarks>
+    /// <param name="catalog">mlContext.AnomalyDetection.</param>
+    /// <param name="groupColumnName">The groups: text, a key, a whole number, Boolean or a date.</param>
+    /// <param name="contamination">The share of a group's usual rows that is flagged, from 0 to below 1.</param>
+    /// <param name="scoreColumnName">The scores, higher for more anomalous.</param>
+    /// <param name="predictedLabelColumnName">The label, Boolean; hides a column of the name that is there.</param>
+    /// <param name="pValueColumnName">The p-value, Single; the same.</param>
+    /// <exception cref="ArgumentException">A name is empty, or the share out of its range.</exception>
+    /// <example>
+    /// <code>
+    /// var byMachine = mlContext.AnomalyDetection.CalibrateByGroup("Machine", contamination: 0.01).Fit(model.Transform(heldOutRows));
+    /// IDataView flagged = byMachine.Transform(model.Transform(newRows));
+    /// </code>
+    /// </example>
+    public static GroupThresholdsEstimator CalibrateByGroup(this AnomalyDetectionCatalog catalog, string groupColumnName,
+        double contamination = 0.05, string scoreColumnName = "Score", string predictedLabelColumnName = "PredictedLabel",
+        string pValueColumnName = "PValue")
+    {
+        ArgumentNullException.ThrowIfNull(catalog);
+        foreach (string name in (string[])[groupColumnName, scoreColumnName, predictedLabelColumnName, pValueColumnName])
+            ArgumentException.ThrowIfNullOrWhiteSpace(name, nameof(groupColumnName));
+        if (!(contamination is >= 0 and < 1))
+        {
+            throw new ArgumentOutOfRangeException(nameof(contamination), contamination,
+                "The contamination is a share of rows, from 0 to below 1.");
+        }
+        return new(MlNetInternals.EnvironmentOf(catalog),
+            new(groupColumnName, scoreColumnName, predictedLabelColumnName, pValueColumnName), contamination);
     }
 
     private sealed class Judged

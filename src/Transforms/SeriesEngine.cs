@@ -15,7 +15,7 @@ public sealed class SeriesEngine<TSource, TResult> : IDisposable
     where TSource : class
     where TResult : class, new()
 {
-    private readonly RowStream _stream = new();
+    private readonly Feed _feed = new();
     private readonly RowChain _chain;
     private readonly IEnumerator<TResult> _results;
     private readonly IDisposable? _owned;
@@ -23,7 +23,7 @@ public sealed class SeriesEngine<TSource, TResult> : IDisposable
 
     internal SeriesEngine(MLContext context, ITransformer model, SchemaDefinition? input, SchemaDefinition? output, bool ownsTransformer)
     {
-        IDataView source = context.Data.LoadFromEnumerable(_stream.Rows(), input);
+        IDataView source = context.Data.LoadFromEnumerable(_feed.Rows(), input);
         SchemaDefinition wanted = output ?? SchemaDefinition.Create(typeof(TResult));
         _chain = new RowChain(model, source, wanted.Select(column => column.ColumnName));
         _results = context.Data.CreateEnumerable<TResult>(_chain, reuseRowObject: false, schemaDefinition: output).GetEnumerator();
@@ -39,7 +39,7 @@ public sealed class SeriesEngine<TSource, TResult> : IDisposable
     {
         ArgumentNullException.ThrowIfNull(row);
         ObjectDisposedException.ThrowIf(_disposed, this);
-        _stream.Next = row;
+        _feed.Next = row;
         if (!_chain.Take())
             return null;
         _results.MoveNext();
@@ -58,7 +58,7 @@ public sealed class SeriesEngine<TSource, TResult> : IDisposable
     }
 
     /// <summary>The rows as they come.</summary>
-    private sealed class RowStream
+    private sealed class Feed
     {
         public TSource? Next { get; set; }
 

@@ -72,6 +72,15 @@ public sealed class ReadmeSnippets : IDisposable
         // docs/alarms.md
         IDataView flagged = mlContext.AnomalyDetection.ControlFalseDiscoveries(model.Transform(todaysRows), rate: 0.1);
 
+        IDataView withMachines(IDataView view) => mlContext.Transforms.CustomMapping<Reading, Owner>(
+            (reading, owner) => owner.Machine = reading.Pressure > 2 ? "a" : "b", null).Fit(view).Transform(view);
+        IDataView heldOutRows = withMachines(mlContext.Data.LoadFromEnumerable(Readings(600, seed: 3)));
+        todaysRows = withMachines(todaysRows);
+        // docs/alarms.md: groups
+        var byMachine = mlContext.AnomalyDetection.CalibrateByGroup("Machine", contamination: 0.01).Fit(model.Transform(heldOutRows));
+        IDataView flaggedByMachine = byMachine.Transform(model.Transform(todaysRows));
+
+        Assert.True(flaggedByMachine.GetColumn<bool>("PredictedLabel").Take(60).All(label => label));
         // docs/alarms.md: the stream
         DriftMonitor monitor = model.LastTransformer.CreateDriftMonitor(falseAlarmRate: 0.01, window: 500);
         monitor.Add(model.Transform(todaysRows)); // or monitor.Add(pValue), row by row
@@ -468,6 +477,11 @@ public sealed class ReadmeSnippets : IDisposable
     {
         public bool PredictedLabel { get; set; }
         public float PValue { get; set; }
+    }
+
+    private sealed class Owner
+    {
+        public string Machine { get; set; } = "";
     }
 
     private sealed class House

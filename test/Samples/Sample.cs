@@ -19,6 +19,8 @@ internal sealed class Sample
 
     public static Sample TrainImages { get; } = new("TrainImages");
 
+    public static Sample Machines { get; } = new("Machines");
+
     /// <summary>The folder that a user would copy.</summary>
     public string Folder => Path.GetDirectoryName(_assembly)!;
 

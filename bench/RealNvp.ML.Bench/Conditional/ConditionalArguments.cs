@@ -14,7 +14,8 @@ internal sealed class ConditionalArguments
     public static readonly IReadOnlyDictionary<string, string> Help = new Dictionary<string, string>
     {
         ["--sets"] = "only these tables, as A,B; all of DIR/regression by default",
-        ["--splits"] = $"the first N splits; all by default, {SplitsOfLarge} of tables of more than {LargeTable} rows; figures for no fewer",
+        ["--splits"] = $"the first N splits; all by default, {SplitsOfLarge} of tables of more than {LargeTable} rows; figures for no "
+            + "fewer",
         ["--runs"] = "where finished fits are kept, to go on after an interruption; beside the --json file by default",
         ["--workers"] = "fits side by side; as many as there are cores by default",
         ["--experiment"] = "other trainer options, as Noise=0.1,Dropout=0; shows validation figures alone",

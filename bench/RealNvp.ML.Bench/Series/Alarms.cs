@@ -8,13 +8,14 @@ namespace RealNvp.ML.Bench.Series;
 internal sealed record Alarms(int Found, int Missed, int False, int Quiet)
 {
     /// <summary>Counts the rows of a file.</summary>
-    public static Alarms Of(IEnumerable<(bool IsFlagged, bool IsOdd)> rows) => rows.Aggregate(new Alarms(0, 0, 0, 0), (sum, row) => row switch
-    {
-        (true, true) => sum with { Found = sum.Found + 1 },
-        (false, true) => sum with { Missed = sum.Missed + 1 },
-        (true, false) => sum with { False = sum.False + 1 },
-        _ => sum with { Quiet = sum.Quiet + 1 },
-    });
+    public static Alarms Of(IEnumerable<(bool IsFlagged, bool IsOdd)> rows)
+        => rows.Aggregate(new Alarms(0, 0, 0, 0), (sum, row) => row switch
+        {
+            (true, true) => sum with { Found = sum.Found + 1 },
+            (false, true) => sum with { Missed = sum.Missed + 1 },
+            (true, false) => sum with { False = sum.False + 1 },
+            _ => sum with { Quiet = sum.Quiet + 1 },
+        });
 
     /// <summary>Of several files together, as the published figures are.</summary>
     public static Alarms Sum(IEnumerable<Alarms> files) => files.Aggregate(new Alarms(0, 0, 0, 0), (sum, file) => new(

@@ -99,7 +99,8 @@ internal sealed class SeriesBenchmark : Benchmark
         table.Add("isolation forest, published", "0.290", "2.6 %", "82.9 %");
         report.Add(table);
 
-        table = new MarkdownTable(["Recording", .. thresholds.SelectMany(asked => (string[])[$"false at {Percent(asked.Share)}", "missed"])]);
+        table = new MarkdownTable(["Recording",
+            .. thresholds.SelectMany(asked => (string[])[$"false at {Percent(asked.Share)}", "missed"])]);
         for (int i = 0; i < windows.Length; i++)
         {
             table.Add([windows[i].Recording.Name, .. files.SelectMany(alarms => (string[])[Percent(alarms[i].FalseAlarmRate),

@@ -125,8 +125,9 @@ namespace RealNvp.ML.Transforms.MlNet
         [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "get_Owner")]
         private static extern TrainCatalogBase Owner(TrainCatalogBase.CatalogInstantiatorBase catalog);
 
+        /// <summary>The environment that a catalog such as <c>mlContext.AnomalyDetection</c> works in.</summary>
         [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "get_Environment")]
-        private static extern IHostEnvironment EnvironmentOf(TrainCatalogBase catalog);
+        public static extern IHostEnvironment EnvironmentOf(TrainCatalogBase catalog);
 
         [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "get_Environment")]
         private static extern IHostEnvironment CatalogEnvironment([UnsafeAccessorType(CatalogType)] object catalog);

@@ -6,10 +6,6 @@ namespace RealNvp.ML.Transforms.Series;
 /// <summary>The rows before, for each group of a cursor.</summary>
 internal abstract class GroupReader
 {
-    /// <summary>Whether a column of this type tells groups apart.</summary>
-    public static bool Supports(DataViewType type) => type is TextDataViewType or KeyDataViewType or BooleanDataViewType
-        or DateTimeDataViewType || (type is NumberDataViewType && type != NumberDataViewType.Single && type != NumberDataViewType.Double);
-
     /// <summary>The groups met so far.</summary>
     public abstract int Count { get; }
 

@@ -20,7 +20,6 @@ internal sealed record LagSettings(
     public const int MaxLag = 1 << 16;
 
     private const string ExpectedInput = "Single, or a vector of Single of known size";
-    private const string ExpectedGroup = "text, a key, a whole number, Boolean or a date";
 
     /// <summary>The largest lag.</summary>
     public int Depth => Lags.Max();
@@ -58,7 +57,7 @@ internal sealed record LagSettings(
     /// <summary>The group column of a schema; null where there is to be none.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is missing or of another type.</exception>
     public DataViewSchema.Column? FindGroup(DataViewSchema schema) => Group is null ? null
-        : InputColumn.Find(schema, Group, ExpectedGroup, type => GroupReader.Supports(type) ? null : $"is {type}");
+        : GroupColumn.Find(schema, Group);
 
     /// <summary>The added column: how wide it is, and what its slots are called.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or of another type.</exception>
@@ -81,10 +80,7 @@ internal sealed record LagSettings(
                 isSized: column.Kind == SchemaShape.Column.VectorKind.Vector, column.IsKey));
         }
         if (Group is not null)
-        {
-            InputColumn.Find(shape, Group, ExpectedGroup, column => column.Kind != SchemaShape.Column.VectorKind.Scalar
-                ? $"is a vector of {column.ItemType}" : GroupReader.Supports(column.ItemType) ? null : $"is {column.ItemType}");
-        }
+            GroupColumn.Find(shape, Group);
         return new(Output, new VectorDataViewType(NumberDataViewType.Single, 1), SlotNames.Of(["name"]));
     }
 

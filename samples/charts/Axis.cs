@@ -7,7 +7,7 @@ namespace RealNvp.ML.Samples;
 /// <param name="From">Its start.</param>
 /// <param name="To">Its end.</param>
 /// <param name="Ticks">Where grid lines lie, and what stands beside them.</param>
-internal sealed record Axis(string Title, double From, double To, (double At, string Label)[] Ticks)
+public sealed record Axis(string Title, double From, double To, (double At, string Label)[] Ticks)
 {
     /// <summary>An axis that reaches over some values, with up to ten round ticks.</summary>
     public static Axis Over(string title, double lowest, double highest)

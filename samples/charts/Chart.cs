@@ -6,7 +6,7 @@ namespace RealNvp.ML.Samples;
 /// One chart on a white page, drawn with SkiaSharp, which ML.NET's images bring along: a title, two axes, lines and bars over them, a
 /// legend. Text is set in the embedded font, so that no font need be installed.
 /// </summary>
-internal sealed class Chart : IDisposable
+public sealed class Chart : IDisposable
 {
     private const int Width = 1400, Height = 800;
 
@@ -63,6 +63,28 @@ internal sealed class Chart : IDisposable
             SKPoint corner = At(from, height), foot = At(to, _y.From);
             Canvas.DrawRect(new SKRect(corner.X + 1, corner.Y, foot.X - 1, foot.Y), fill);
         }
+        Legend(name, color);
+    }
+
+    /// <summary>Fills what lies between two lines over the same x, and names it in the legend.</summary>
+    public void Band(string name, SKColor color, IReadOnlyList<(double X, double From, double To)> points)
+    {
+        Canvas.Save();
+        Canvas.ClipRect(s_plot);
+        using var fill = new SKPaint { Color = color.WithAlpha(0x58), IsAntialias = true };
+        using var path = new SKPath();
+        path.AddPoly([.. points.Select(point => At(point.X, point.From)), .. points.Reverse().Select(point => At(point.X, point.To))]);
+        Canvas.DrawPath(path, fill);
+        Canvas.Restore();
+        Legend(name, color.WithAlpha(0x58));
+    }
+
+    /// <summary>Draws points as dots, and names them in the legend.</summary>
+    public void Dots(string name, SKColor color, float radius, IEnumerable<(double X, double Y)> points)
+    {
+        using var fill = new SKPaint { Color = color, IsAntialias = true };
+        foreach ((double x, double y) in points)
+            Canvas.DrawCircle(At(x, y), radius, fill);
         Legend(name, color);
     }
 

@@ -1,0 +1,151 @@
+using Microsoft.ML;
+using RealNvp.ML.Export;
+using RealNvp.ML.Transforms.Columns;
+
+namespace RealNvp.ML.Transforms.Alarms;
+
+/// <summary>A calibration for each group of rows, and the common one for groups that have too few rows, or were never seen.</summary>
+internal sealed class GroupCalibrations
+{
+    private const int MostGroups = 100_000;
+
+    private readonly SortedDictionary<string, Calibration> _groups;
+
+    private GroupCalibrations(Calibration common, SortedDictionary<string, Calibration> groups) => (Common, _groups) = (common, groups);
+
+    /// <summary>Of all rows together.</summary>
+    public Calibration Common { get; }
+
+    /// <summary>Those of groups that have rows enough, by name.</summary>
+    public IReadOnlyDictionary<string, Calibration> Groups => _groups;
+
+    /// <summary>The calibration for a row of a group.</summary>
+    public Calibration Of(string group) => _groups.GetValueOrDefault(group, Common);
+
+    /// <summary>Reads the scores of a view, and keeps a random thousand of each group that has as many as its threshold needs.</summary>
+    /// <param name="scored">The rows, which no flow was trained on.</param>
+    /// <param name="scoreColumn">Their scores.</param>
+    /// <param name="groupColumn">Their groups.</param>
+    /// <param name="contamination">The share to flag.</param>
+    /// <param name="tooFew">Is told the groups without a calibration of their own, with their rows.</param>
+    /// <exception cref="ArgumentException">A column is missing or of another type, or there is no finite score.</exception>
+    public static GroupCalibrations Of(IDataView scored, string scoreColumn, string groupColumn, double contamination,
+        Action<IReadOnlyList<(string Group, int Rows)>> tooFew)
+    {
+        DataViewSchema.Column score = ScoreColumn(scored.Schema, scoreColumn), group = GroupColumn.Find(scored.Schema, groupColumn);
+        var common = new Scores(0);
+        var groups = new SortedDictionary<string, Scores>(StringComparer.Ordinal);
+        using (DataViewRowCursor cursor = scored.GetRowCursor([score, group]))
+        {
+            ValueGetter<float> getScore = cursor.GetGetter<float>(score);
+            Func<string> getGroup = GroupColumn.Names(cursor, group);
+            float value = 0;
+            while (cursor.MoveNext())
+            {
+                getScore(ref value);
+                if (!float.IsFinite(value))
+                    continue;
+                common.Offer(value);
+                string name = getGroup();
+                if (!groups.TryGetValue(name, out Scores? own))
+                {
+                    if (groups.Count == MostGroups)
+                    {
+                        throw new ArgumentException($"Column '{groupColumn}' has more than {MostGroups} groups: a threshold for each "
+                            + "needs rows enough in each. Name a column of fewer groups.", nameof(scored));
+                    }
+                    groups.Add(name, own = new Scores(groups.Count + 1));
+                }
+                own.Offer(value);
+            }
+        }
+        if (groups.Count == 0)
+            throw new ArgumentException($"No row has a finite value in column '{scoreColumn}', expected scores to calibrate by.",
+                nameof(scored));
+        var all = new Calibration(common.Kept, contamination);
+        var sufficient = new SortedDictionary<string, Calibration>(StringComparer.Ordinal);
+        var few = new List<(string, int)>();
+        foreach ((string name, Scores scores) in groups)
+        {
+            var calibration = new Calibration(scores.Kept, contamination);
+            // where nothing is to be flagged, every group has rows enough for that
+            if (contamination > 0 && float.IsPositiveInfinity(calibration.Threshold)) few.Add((name, scores.Kept.Count));
+            else sufficient.Add(name, calibration);
+        }
+        if (few.Count > 0)
+            tooFew(few);
+        return new(all, sufficient);
+    }
+
+    /// <summary>The column of scores.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is missing or no Single.</exception>
+    public static DataViewSchema.Column ScoreColumn(DataViewSchema schema, string name) => InputColumn.Find(schema, name,
+        "scores of rows, a Single", type => type == Microsoft.ML.Data.NumberDataViewType.Single ? null : $"is {type}");
+
+    /// <summary>Writes this into a model's stream.</summary>
+    public void Save(BinaryWriter writer)
+    {
+        writer.Write(Common.Contamination);
+        writer.Write(_groups.Count);
+        Write(Common);
+        foreach ((string name, Calibration calibration) in _groups)
+        {
+            writer.Write(name);
+            Write(calibration);
+        }
+
+        void Write(Calibration calibration)
+        {
+            writer.Write(calibration.Count);
+            foreach (float score in calibration.Scores)
+                writer.Write(score);
+        }
+    }
+
+    /// <summary>Reads what <see cref="Save"/> wrote.</summary>
+    /// <exception cref="InvalidDataException">It did not write this.</exception>
+    public static GroupCalibrations Load(BinaryReader reader)
+    {
+        double contamination = reader.ReadDouble();
+        int count = reader.ReadInt32();
+        if (!(contamination is >= 0 and < 1) || count is < 0 or > MostGroups)
+            throw new InvalidDataException("The saved thresholds by group are damaged.");
+        Calibration common = Read();
+        var groups = new SortedDictionary<string, Calibration>(StringComparer.Ordinal);
+        for (int i = 0; i < count; i++)
+            groups[reader.ReadString()] = Read();
+        return new(common, groups);
+
+        Calibration Read()
+        {
+            int scores = reader.ReadInt32();
+            if (scores is < 0 or > Calibration.MaxScores)
+                throw new InvalidDataException("The saved thresholds by group are damaged.");
+            var values = new float[scores];
+            for (int i = 0; i < scores; i++)
+            {
+                if (!float.IsFinite(values[i] = reader.ReadSingle()))
+                    throw new InvalidDataException("The saved thresholds by group are damaged.");
+            }
+            return new Calibration(values, contamination);
+        }
+    }
+
+    /// <summary>A uniform sample of scores that pass by (Vitter 1985, algorithm R).</summary>
+    private sealed class Scores(int seed)
+    {
+        private readonly Random _random = new(seed);
+        private long _seen;
+
+        public List<float> Kept { get; } = [];
+
+        public void Offer(float score)
+        {
+            _seen++;
+            if (Kept.Count < Calibration.MaxScores)
+                Kept.Add(score);
+            else if (_random.NextInt64(_seen) is < Calibration.MaxScores and var slot)
+                Kept[(int)slot] = score;
+        }
+    }
+}
