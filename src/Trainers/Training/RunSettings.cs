@@ -21,11 +21,14 @@ internal sealed record RunSettings
     /// <summary>The number of flows.</summary>
     public required int Members { get; init; }
 
+    /// <summary>How many of them train side by side.</summary>
+    public required int MembersAtOnce { get; init; }
+
     public required int Seed { get; init; }
 
     public required Device Device { get; init; }
 
-    /// <summary>libtorch's threads; null leaves the process's setting alone.</summary>
+    /// <summary>libtorch's threads, of each of these; null leaves the process's setting alone.</summary>
     public required int? Threads { get; init; }
 
     /// <summary>Whether the C library keeps freed memory while the run lasts.</summary>
