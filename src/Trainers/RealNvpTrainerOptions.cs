@@ -166,6 +166,14 @@ public sealed partial class RealNvpTrainer
         /// </summary>
         public int? Threads;
 
+        /// <summary>
+        /// Other processes that train with this one (<see cref="MpiExchange"/>), each a share of every batch: all must have the same
+        /// program, options, <see cref="Seed"/> and rows. The weights are those of one process with the same batches, but for roundings.
+        /// Every process comes to the same model; the first alone writes checkpoints, which all must see, and reports progress. Whichever
+        /// is cancelled, all stop; an error in one ends all. Members train one after the other. Null, the default, for none.
+        /// </summary>
+        public IGradientExchange? Exchange;
+
         /// <summary>What is held in memory.</summary>
         public MemoryOptions Memory = new();
 
@@ -279,7 +287,8 @@ public sealed partial class RealNvpTrainer
             int seed = Seed ?? MlNetInternals.Seed(host) ?? Random.Shared.Next();
             validation ??= Validation;
             int cores = Environment.ProcessorCount; // affinity and a container's quota counted
-            int atOnce = device.type != DeviceType.CPU ? 1 : Math.Min(Members, MembersAtOnce ?? Math.Max(1, cores / (Threads ?? 1)));
+            int atOnce = device.type != DeviceType.CPU || Exchange is not null ? 1
+                : Math.Min(Members, MembersAtOnce ?? Math.Max(1, cores / (Threads ?? 1)));
             return new RunSettings
             {
                 Rows = new()
@@ -303,6 +312,7 @@ public sealed partial class RealNvpTrainer
                 Plan = rows => Plan(design, rows),
                 Members = Members,
                 MembersAtOnce = atOnce,
+                Exchange = Exchange,
                 Seed = seed,
                 Device = device,
                 Threads = Threads ?? (design is TableDesign { HiddenUnits: <= 128 } ? 1 : atOnce > 1 ? Math.Max(1, cores / atOnce) : null),
@@ -311,8 +321,8 @@ public sealed partial class RealNvpTrainer
                 CheckpointFolder = Checkpoints?.Folder,
                 CheckpointInterval = Checkpoints?.Interval ?? int.MaxValue,
                 Resumes = Checkpoints is { Resume: true },
-                TensorBoardFolder = TensorBoardFolder,
-                Progress = Progress,
+                TensorBoardFolder = Exchange is { Rank: > 0 } ? null : TensorBoardFolder,
+                Progress = Exchange is { Rank: > 0 } ? null : Progress,
                 Cancellation = CancellationToken,
                 CancelGivesBest = OnCancellation == OnCancellation.ReturnBest,
             };

@@ -14,7 +14,7 @@ internal sealed class CheckpointFolder : IDisposable
 
     private readonly string _path;
     private readonly int _members;
-    private readonly FileStream _lock;
+    private readonly FileStream? _lock;
 
     /// <summary>
     /// A folder, made where it is missing, which no other run can have until disposed of: each would remove the other's files. What a
@@ -23,13 +23,16 @@ internal sealed class CheckpointFolder : IDisposable
     /// <exception cref="IOException">It cannot be written, or another run has it.</exception>
     /// <param name="path">The folder.</param>
     /// <param name="members">Of the run.</param>
-    public CheckpointFolder(string path, int members = 1)
+    /// <param name="writes">Whether this process writes; one that only reads takes no part in who has the folder.</param>
+    public CheckpointFolder(string path, int members = 1, bool writes = true)
     {
         _members = members;
         FileStream? held = null;
         try
         {
             _path = Directory.CreateDirectory(path).FullName;
+            if (!writes)
+                return;
             held = new FileStream(Path.Combine(_path, "run.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None,
                 bufferSize: 1, FileOptions.DeleteOnClose);
             held.Write("A training run has this folder."u8); // a full disk is better found now than after hours
@@ -110,7 +113,7 @@ internal sealed class CheckpointFolder : IDisposable
         return false;
     }
 
-    public void Dispose() => _lock.Dispose();
+    public void Dispose() => _lock?.Dispose();
 
     /// <summary>The newest first: names have their steps with leading zeros.</summary>
     private IEnumerable<string> Files(string prefix)

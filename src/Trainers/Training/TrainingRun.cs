@@ -27,6 +27,7 @@ internal sealed class TrainingRun : IDisposable
     private readonly Flow?[] _flows;
     private readonly TrainingOutcome?[] _outcomes;
     private readonly bool[] _ended;
+    private volatile bool _wasCut;
     private readonly Exception?[] _unsaved;
 
     /// <summary>A run over rows, which remain the caller's, as does the folder.</summary>
@@ -81,7 +82,7 @@ internal sealed class TrainingRun : IDisposable
         {
             SideBySide.Run(_settings.Members, atOnce, member =>
             {
-                if (member > 0 && _settings.Cancellation.IsCancellationRequested)
+                if (member > 0 && _settings.Exchange is null && _settings.Cancellation.IsCancellationRequested)
                     return false;
                 if (atOnce == 1)
                     return Begin(member, stop.Token);
@@ -89,6 +90,11 @@ internal sealed class TrainingRun : IDisposable
                 set_num_threads(ofEach);
                 return Begin(member, stop.Token);
             }, stop.Cancel);
+        }
+        catch (Exception e) when (_settings.Exchange is not null && e is not OperationCanceledException)
+        {
+            _settings.Exchange.Abort(e.Message);
+            throw;
         }
         catch (OperationCanceledException) when (_settings.Cancellation.IsCancellationRequested)
         {
@@ -114,7 +120,8 @@ internal sealed class TrainingRun : IDisposable
     {
         if (!_settings.Resumes || !_folder!.GoOn(member, from => Train(member, from, cancellation), _progress.Warn))
             Train(member, null, cancellation);
-        return !_settings.Cancellation.IsCancellationRequested;
+        // of several processes all were cut, or none was
+        return !_wasCut && (_settings.Exchange is not null || !_settings.Cancellation.IsCancellationRequested);
     }
 
     private void Train(int member, Checkpoint? from, CancellationToken cancellation)
@@ -143,8 +150,9 @@ internal sealed class TrainingRun : IDisposable
     private void Train(int member, int seed, Flow flow, DeviceRandom random, Checkpoint? from, CancellationToken cancellation)
     {
         using var loop = new TrainingLoop(_settings.Design, _plan, _data.Facts, flow, random,
-            _data.OpenBatches(_plan.BatchSize, seed, random), _rows)
+            _data.OpenBatches(_plan.BatchSize, seed, random), _rows, _settings.Exchange)
         {
+            MustAgree = [("options or rows", _identity.Number), ("the flow", member)],
             Progress = _progress.Of(member),
             Warn = _progress.Warn,
             CancelGivesBest = _settings.CancelGivesBest,
@@ -160,6 +168,7 @@ internal sealed class TrainingRun : IDisposable
         _progress.Begin(member, loop.Step);
         TrainingOutcome outcome = loop.Run(cancellation);
         _outcomes[member] = outcome;
+        _wasCut |= loop.WasCut;
         _ended[member] = !loop.WasCut; // a run that was cut has saved where
         if (_ended[member])
             SaveEnd(member);
@@ -181,7 +190,7 @@ internal sealed class TrainingRun : IDisposable
 
     private void Save(int member, long step, Action<Checkpoint> add)
     {
-        if (_folder is null)
+        if (_folder is null || !_settings.Writes)
             return;
         var checkpoint = new Checkpoint();
         checkpoint.Add("identity", _identity.Text);
