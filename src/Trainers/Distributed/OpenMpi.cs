@@ -15,7 +15,7 @@ internal static unsafe class OpenMpi
     public const nint InPlace = 1;
 
     private static readonly string[] s_names = ["libmpi.so.40", "libmpi.so.80", "libmpi.so"];
-    private static readonly Lazy<nint> s_library = new(Load);
+    private static readonly Lazy<nint> s_library = new(() => Load(s_names));
 
     public static nint World => NativeLibrary.GetExport(s_library.Value, "ompi_mpi_comm_world");
 
@@ -63,9 +63,11 @@ internal static unsafe class OpenMpi
 
     private static nint Function(string name) => NativeLibrary.GetExport(s_library.Value, name);
 
-    private static nint Load()
+    /// <summary>The library, by the first of some names that there is.</summary>
+    /// <exception cref="DllNotFoundException">There is none, or it is another MPI.</exception>
+    internal static nint Load(IReadOnlyList<string> names)
     {
-        foreach (string name in s_names)
+        foreach (string name in names)
         {
             if (!NativeLibrary.TryLoad(name, out nint library))
                 continue;

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using RealNvp.ML.Export;
 using RealNvp.ML.Tests.Transforms.Images;
+using RealNvp.ML.Trainers.Distributed;
 
 namespace RealNvp.ML.Tests.Trainers.Distributed;
 
@@ -49,6 +50,15 @@ public sealed class MpiTests
         (code, told) = Start(3, RankTraining.Table, folder, RankTraining.Whole);
         Assert.True(code == 0, told);
         NearFlows.Assert(RankTraining.Table, RankTraining.Fit(RankTraining.Table, null, null), Model(folder, 2));
+    }
+
+    [Fact]
+    public void Without_Open_MPI_one_sentence_says_what_to_install()
+    {
+        Assert.StartsWith("Distributed training needs Open MPI, and no libmpi.so is found: install it",
+            Assert.Throws<DllNotFoundException>(() => OpenMpi.Load(["libnone.so.7"])).Message, StringComparison.Ordinal);
+        Assert.StartsWith("libc.so.6 is another MPI than Open MPI",
+            Assert.Throws<DllNotFoundException>(() => OpenMpi.Load(["libc.so.6"])).Message, StringComparison.Ordinal);
     }
 
     private static FlowModel Model(TemporaryFolder folder, int rank) => FlowModel.Load(Path.Combine(folder.Root, $"model-{rank}.rnvp"));
