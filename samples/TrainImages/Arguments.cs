@@ -26,8 +26,11 @@ internal sealed class Arguments
         ["--seed N"] = "of everything random; 1 by default",
         ["--out DIR"] = "where model and pictures go; artifacts/samples/TrainImages/PRESET by default",
         ["--checkpoints DIR"] = "where the run goes on after an interruption; checkpoints in the output folder by default",
+        [DistributedFlag] = "shares the training with the other processes that Open MPI's mpirun has started: mpirun -n 2 dotnet "
+            + "TrainImages.dll ...",
     };
 
+    private const string DistributedFlag = "--distributed";
     private const int MostMinutes = 35_000; // 24 days: timers count milliseconds in 32 bits
 
     private readonly Dictionary<string, string> _values = new(StringComparer.Ordinal);
@@ -36,6 +39,8 @@ internal sealed class Arguments
     /// <exception cref="ArgumentException">An option is unknown, missing or has no usable value.</exception>
     public Arguments(string[] args)
     {
+        IsDistributed = args.Contains(DistributedFlag);
+        args = [.. args.Where(argument => argument != DistributedFlag)];
         for (int i = 0; i < args.Length; i += 2)
         {
             if (!s_help.Keys.Any(option => option.Split(' ')[0] == args[i]))
@@ -115,6 +120,9 @@ internal sealed class Arguments
 
     /// <summary>The seed of everything random.</summary>
     public int Seed { get; }
+
+    /// <summary>Whether other processes train the same flow with this one.</summary>
+    public bool IsDistributed { get; }
 
     /// <summary>The folder that results go to.</summary>
     public string Out { get; }

@@ -37,6 +37,7 @@ Console.CancelKeyPress += (_, e) =>
 
 try
 {
+    using MpiExchange? mpi = arguments.IsDistributed ? MpiExchange.Open() : null;
     ImageData data = ImageData.Read(mlContext, arguments);
     string folder = Directory.CreateDirectory(arguments.Out).FullName;
     string inFolder(string name) => Path.Combine(folder, name);
@@ -51,15 +52,20 @@ try
     options.LearningRate = arguments.Rate;
     // few images tell a mean over thousands of values well, and evaluating many takes long
     (options.ValidationFraction, options.CalibrationFraction) = (0.04, 0.02);
+    options.Exchange = mpi;
     options.Checkpoints = new(arguments.Checkpoints) { Resume = true, Interval = 100 };
     (options.Progress, options.CancellationToken) = (bar, stopOrTimeOut.Token);
     options.OnCancellation = limit is null ? OnCancellation.Throw : OnCancellation.ReturnBest;
 
+    if (mpi is { Rank: > 0 })
+        Console.SetOut(TextWriter.Null); // the first process tells
     Console.WriteLine($"training the flow '{arguments.Preset.Name}' on {data.Description}; checkpoints in {arguments.Checkpoints}");
     if (limit is { } time)
         stopOrTimeOut.CancelAfter(time);
     using RealNvpTransformer flow = bar.Show(() => mlContext.AnomalyDetection.Trainers.RealNvp(options).Fit(data.Train));
     stop.Token.ThrowIfCancellationRequested(); // the time being up gives the best flow; Ctrl+C means to go on later
+    if (mpi is { Rank: > 0 })
+        return 0; // all have the same flow, and the first one saves it
     mlContext.Model.SaveAtomically(flow, data.Train.Schema, inFolder("model.zip"));
     flow.ExportSampler(inFolder("sampler.onnx"));
 

@@ -110,7 +110,9 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
         OnnxLibrary.Require(); // needed at the end, and better missed before the training than after it
         RunSettings settings = _options.Resolve(column, condition, validation, _host, Warn);
         FlowShape shape = settings.Design.Shape;
-        using CheckpointFolder? folder = settings.CheckpointFolder is { } path ? new CheckpointFolder(path) : null;
+        using CheckpointFolder? folder = settings.CheckpointFolder is { } path
+            ? new CheckpointFolder(path, settings.Members, settings.Writes)
+            : null;
         if (!settings.Resumes)
             folder?.RequireEmpty();
         WarnOfSize(settings, Warn);

@@ -11,6 +11,7 @@ using RealNvp.ML.Trainers.Native;
 using RealNvp.ML.Trainers.Training;
 using RealNvp.ML.Transforms;
 using RealNvp.ML.Transforms.MlNet;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace RealNvp.ML.Trainers;
@@ -70,9 +71,16 @@ public sealed partial class RealNvpTrainer
 
         /// <summary>
         /// The number of flows, each from a seed of its own, whose equal mixture is the model; 1 by default. More rank and fit better and
-        /// take as many times longer; a mixture has no latent column.
+        /// take as many times the work; a mixture has no latent column.
         /// </summary>
         public int Members = 1;
+
+        /// <summary>
+        /// How many of the members train side by side, each on <see cref="Threads"/> of its own, with the weights that they have one after
+        /// the other with as many threads. Null takes as many as the process may use cores; 1 trains one after the other, which takes less
+        /// memory: the rows are held once, but what a step needs is there once for each member at work. On a GPU it is always one.
+        /// </summary>
+        public int? MembersAtOnce;
 
         /// <summary>Passes over the training rows; null chooses by the number of rows, unless <see cref="Steps"/> are given.</summary>
         public int? Epochs;
@@ -162,11 +170,19 @@ public sealed partial class RealNvpTrainer
         public TrainingPrecision Precision = TrainingPrecision.Float32;
 
         /// <summary>
-        /// Threads of libtorch while training, a setting of the process; null takes one where the nets of a table are at most 128 wide,
-        /// which gain little from more and lose much on a busy machine, and the process's setting else. The same model is promised for the
-        /// same number.
+        /// Threads of libtorch while training, a setting of the process; of several members at once, of each. Null takes one where the nets
+        /// of a table are at most 128 wide, which gain little from more and lose much on a busy machine; else the process's setting, and of
+        /// several members at once an equal share of the cores. The same model is promised for the same number.
         /// </summary>
         public int? Threads;
+
+        /// <summary>
+        /// Other processes that train with this one (<see cref="MpiExchange"/>), each a share of every batch: all must have the same
+        /// program, options, <see cref="Seed"/> and rows. The weights are those of one process with the same batches, but for roundings.
+        /// Every process comes to the same model; the first alone writes checkpoints, which all must see, and reports progress. Whichever
+        /// is cancelled, all stop; an error in one ends all. Members train one after the other. Null, the default, for none.
+        /// </summary>
+        public IGradientExchange? Exchange;
 
         /// <summary>What is held in memory.</summary>
         public MemoryOptions Memory = new();
@@ -178,7 +194,8 @@ public sealed partial class RealNvpTrainer
         public string? TensorBoardFolder;
 
         /// <summary>
-        /// Receives progress after each evaluation; called on the training thread. After the last report the flow is frozen and its graphs
+        /// Receives progress after each evaluation; called on the training thread, and of several members at once on that of each, one
+        /// call at a time. After the last report the flow is frozen and its graphs
         /// are checked, which takes a second for tables and up to a minute on a CPU for the paper's image flows; the context's log says so.
         /// </summary>
         public IProgress<TrainingProgress>? Progress;
@@ -275,6 +292,7 @@ public sealed partial class RealNvpTrainer
             Require(Members is >= 1 and <= FlowLimits.MostMembers, nameof(Members), Members, $"1 to {FlowLimits.MostMembers}");
             Require((long)Members * copy.Table.Steps <= FlowLimits.MostSteps, nameof(Members), Members,
                 $"so few that, with {copy.Table.Steps} steps in each flow, there are at most {FlowLimits.MostSteps} in all");
+            Require(MembersAtOnce is null or >= 1, nameof(MembersAtOnce), MembersAtOnce, "null, or 1 or more");
             Require(Epochs is null or >= 1, nameof(Epochs), Epochs, "null, or 1 or more");
             Require(Steps is null or >= 1, nameof(Steps), Steps, "null, or 1 or more");
             Require(BatchSize is null or >= 2, nameof(BatchSize), BatchSize, "null, or 2 or more");
@@ -312,6 +330,9 @@ public sealed partial class RealNvpTrainer
                 : TorchRuntime.SelectDevice(MlNetInternals.GpuDeviceId(host), MlNetInternals.FallbackToCpu(host), warn);
             int seed = Seed ?? MlNetInternals.Seed(host) ?? Random.Shared.Next();
             validation ??= Validation;
+            int cores = Environment.ProcessorCount; // affinity and a container's quota counted
+            int atOnce = device.type != DeviceType.CPU || Exchange is not null ? 1
+                : Math.Min(Members, MembersAtOnce ?? Math.Max(1, cores / (Threads ?? 1)));
             return new RunSettings
             {
                 Rows = new()
@@ -335,16 +356,18 @@ public sealed partial class RealNvpTrainer
                 Design = design,
                 Plan = rows => Plan(design, rows),
                 Members = Members,
+                MembersAtOnce = atOnce,
+                Exchange = Exchange,
                 Seed = seed,
                 Device = device,
-                Threads = Threads ?? (design is TableDesign { HiddenUnits: <= 128 } ? 1 : null),
+                Threads = Threads ?? (design is TableDesign { HiddenUnits: <= 128 } ? 1 : atOnce > 1 ? Math.Max(1, cores / atOnce) : null),
                 KeepsNativeMemory = Memory.KeepNativeMemory ?? true,
                 Contamination = Contamination,
                 CheckpointFolder = Checkpoints?.Folder,
                 CheckpointInterval = Checkpoints?.Interval ?? int.MaxValue,
                 Resumes = Checkpoints is { Resume: true },
-                TensorBoardFolder = TensorBoardFolder,
-                Progress = Progress,
+                TensorBoardFolder = Exchange is { Rank: > 0 } ? null : TensorBoardFolder,
+                Progress = Exchange is { Rank: > 0 } ? null : Progress,
                 Cancellation = CancellationToken,
                 CancelGivesBest = OnCancellation == OnCancellation.ReturnBest,
             };

@@ -1,3 +1,4 @@
+using System.Text;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
@@ -351,9 +352,7 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     /// cref="Threshold"/>.
     /// </summary>
     /// <exception cref="FlowParityException">The graph disagrees with the trained flow. Nothing is written.</exception>
-    public void ExportDensity(string path)
-        => Export(path, Model.BuildDensityGraph(DensityOutputs.Decision, Threshold), graph
-        => FlowParity.CheckDensity(Model, graph, Threshold));
+    public void ExportDensity(string path) => Export(path, CheckedDensity);
 
     /// <summary>
     /// Writes the sampling graph to an ONNX file, after this very graph has given the stored probe rows back from the trained flow's
@@ -364,8 +363,7 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     /// does.
     /// </remarks>
     /// <exception cref="FlowParityException">The graph disagrees with the trained flow. Nothing is written.</exception>
-    public void ExportSampler(string path)
-        => Export(path, Model.BuildSamplingGraph(), graph => FlowParity.CheckSampler(Model, graph));
+    public void ExportSampler(string path) => Export(path, CheckedSampler);
 
     /// <summary>
     /// Writes the sampling graph of images of another size to an ONNX file, after the graph of the trained size has given the stored probe
@@ -388,7 +386,49 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     {
         FlowModel model = Model.WithImageSize(height, width);
         FlowParity.CheckSampling(Model, Model.BuildSamplingGraph());
-        Export(path, model.BuildSamplingGraph(), graph => FlowParity.CheckRoundTrip(model, graph));
+        Export(path, () => Checked(model.BuildSamplingGraph(), graph => FlowParity.CheckRoundTrip(model, graph)));
+    }
+
+    /// <summary>
+    /// Writes both graphs as a model repository of NVIDIA Triton (its ONNX Runtime backend), each checked as <see
+    /// cref="ExportDensity(string)"/> and <see cref="ExportSampler(string)"/> check it: <c>NAME/VERSION/model.onnx</c> with
+    /// <c>NAME/config.pbtxt</c>, and <c>NAME-sampler</c> likewise. Requests are gathered to batches there. The graphs' optional inputs are
+    /// not offered: the threshold is <see cref="Threshold"/>, the temperature 1; a client that wants another compares the score itself, or
+    /// scales the latents that it sends.
+    /// </summary>
+    /// <param name="folder">The repository; made where it is missing.</param>
+    /// <param name="name">What clients call the model: letters, digits, '-', '_' and '.'.</param>
+    /// <param name="version">The version, from 1; Triton serves the highest of those that are there.</param>
+    /// <param name="maxBatchSize">Rows of a batch at most; null takes 1,024, and 64 of images.</param>
+    /// <exception cref="ArgumentException">The name has other characters.</exception>
+    /// <exception cref="FlowParityException">A graph disagrees with the trained flow. Nothing is written.</exception>
+    /// <example>
+    /// <code>
+    /// flow.ExportTriton("models", "pumps"); // tritonserver --model-repository=models
+    /// </code>
+    /// </example>
+    public void ExportTriton(string folder, string name, int version = 1, int? maxBatchSize = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        ArgumentOutOfRangeException.ThrowIfLessThan(version, 1);
+        if (maxBatchSize is { } most)
+            ArgumentOutOfRangeException.ThrowIfLessThan(most, 1, nameof(maxBatchSize));
+        if (!name.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '_' or '.') || name.Trim('.').Length == 0)
+        {
+            throw new ArgumentException($"The name is '{name}', expected letters, digits, '-', '_' and '.': it names a folder and stands "
+                + "in the addresses of requests.", nameof(name));
+        }
+        _runtime.ThrowIfDisposed();
+        foreach ((string model, byte[] graph) in new[] { (name, CheckedDensity()), (name + "-sampler", CheckedSampler()) })
+        {
+            string place = Directory.CreateDirectory(Path.Combine(folder, model)).FullName;
+            string file = Path.Combine(Directory.CreateDirectory(Path.Combine(place, $"{version}")).FullName, "model.onnx");
+            string config = TritonConfig.Of(model, graph,
+                maxBatchSize ?? (Model.InputShape.IsImage ? TritonConfig.MostImages : TritonConfig.MostRows), !Model.InputShape.IsImage);
+            AtomicFile.Write(file, graph);
+            AtomicFile.Write(Path.Combine(place, "config.pbtxt"), Encoding.UTF8.GetBytes(config));
+        }
     }
 
     /// <summary>
@@ -446,12 +486,20 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
             batchSize == FlowRuntime.DefaultBatchSize ? null : batchSize);
     }
 
-    private void Export(string path, byte[] graph, Func<byte[], IReadOnlyDictionary<string, string>> check)
+    private void Export(string path, Func<byte[]> graph)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         _runtime.ThrowIfDisposed();
-        AtomicFile.Write(path, FlowGraph.WithParity(graph, check(graph)));
+        AtomicFile.Write(path, graph());
     }
+
+    private byte[] CheckedDensity() => Checked(Model.BuildDensityGraph(DensityOutputs.Decision, Threshold),
+        graph => FlowParity.CheckDensity(Model, graph, Threshold));
+
+    private byte[] CheckedSampler() => Checked(Model.BuildSamplingGraph(), graph => FlowParity.CheckSampler(Model, graph));
+
+    private static byte[] Checked(byte[] graph, Func<byte[], IReadOnlyDictionary<string, string>> check)
+        => FlowGraph.WithParity(graph, check(graph));
 
     /// <summary>The same transformer without a hold on the sessions: disposing it leaves this one as it is.</summary>
     internal RealNvpTransformer Borrowed() => new(_host, Model, _runtime, Threshold, _columns, _batchSize);

@@ -233,6 +233,22 @@ public sealed class ReadmeSnippets : IDisposable
         Assert.Equal(44, drawn[2200..2300].Average(row => row[0]) - drawn[..100].Average(row => row[0]), 6.0); // 22 hours later
     }
 
+    /// <summary>Not run here: MPI begins once in a process. test/Trainers/Distributed runs the like in processes of its own.</summary>
+    internal static void Several_processes(MLContext mlContext, IDataView rows)
+    {
+        // docs/parallel.md
+        using var mpi = MpiExchange.Open();   // of a program that mpirun starts
+        var options = new RealNvpTrainer.Options
+        {
+            Exchange = mpi,
+            Seed = 1,                         // the same in all processes, as everything else
+            Checkpoints = new("checkpoints") { Resume = true }, // written by the first, read by all
+        };
+        using var flow = mlContext.AnomalyDetection.Trainers.RealNvp(options).Fit(rows);
+        if (mpi.Rank == 0)
+            flow.Model.Save("flow.rnvp");     // all have it
+    }
+
     [Fact]
     public void Long_runs()
     {
@@ -343,6 +359,11 @@ public sealed class ReadmeSnippets : IDisposable
         float score = outputs[0].GetTensorDataAsSpan<float>()[0];
 
         Assert.Equal(last.Score, score, 1e-3 * Math.Abs(last.Score));
+
+        // docs/deployment.md: Triton
+        flow.ExportTriton("models", "pumps");
+
+        Assert.True(File.Exists(Path.Combine("models", "pumps", "1", "model.onnx")));
 
         // README: apply
         var scoring = mlContext.Transforms.Concatenate("Features", "Temperature", "Pressure", "Flow")

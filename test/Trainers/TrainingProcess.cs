@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using RealNvp.ML.Export;
+using RealNvp.ML.Tests.Trainers.Distributed;
 using RealNvp.ML.Tests.Transforms;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Transforms;
@@ -60,6 +61,11 @@ internal static class TrainingProcess
         if (parts[0] == CollectedTrainings.Kind)
         {
             CollectedTrainings.Run(parts[1]);
+            return;
+        }
+        if (parts[0] == RankTraining.Kind)
+        {
+            RankTraining.Run(parts);
             return;
         }
         if (parts[0] == CultureTests.Kind)

@@ -47,7 +47,9 @@ internal sealed record TrainingLoad(string Name, string Description, FlowShape S
     /// <param name="precision">In which precision.</param>
     /// <param name="started">Receives the number of parameters.</param>
     /// <param name="stepped">Receives how many steps were taken; false ends the training.</param>
-    public void Train(Device device, TrainingPrecision precision, Action<long> started, Func<long, bool> stepped)
+    /// <param name="exchange">With which other processes; null for none.</param>
+    public void Train(Device device, TrainingPrecision precision, Action<long> started, Func<long, bool> stepped,
+        IGradientExchange? exchange = null)
     {
         Options.Steps = int.MaxValue;
         Options.Precision = precision;
@@ -62,7 +64,7 @@ internal sealed record TrainingLoad(string Name, string Description, FlowShape S
         started(flow.parameters().Sum(parameter => parameter.numel()));
         using var stop = new CancellationTokenSource();
         using var loop = new TrainingLoop(design, plan, Facts(), flow, random, new ResidentBatches(rows, plan.BatchSize, random),
-            new EvaluationRows(rows, null, null))
+            new EvaluationRows(rows, null, null), exchange)
         {
             Stepped = loop =>
             {

@@ -5,32 +5,39 @@ namespace RealNvp.ML.Trainers.Checkpoints;
 
 /// <summary>
 /// The checkpoints of one training run: files named by the step, of which the last two are kept, so that there is one where the newest is
-/// damaged.
+/// damaged. Of a mixture each member has files of its own, for members come to their steps at different times.
 /// </summary>
 internal sealed class CheckpointFolder : IDisposable
 {
-    private const string Prefix = "checkpoint-", Suffix = ".rnvpckpt";
+    private const string Prefix = "checkpoint-", MemberPrefix = "member-", Suffix = ".rnvpckpt";
     private const int Kept = 2;
 
     private readonly string _path;
-    private readonly FileStream _lock;
+    private readonly int _members;
+    private readonly FileStream? _lock;
 
     /// <summary>
     /// A folder, made where it is missing, which no other run can have until disposed of: each would remove the other's files. What a
     /// killed process left half written is removed.
     /// </summary>
     /// <exception cref="IOException">It cannot be written, or another run has it.</exception>
-    public CheckpointFolder(string path)
+    /// <param name="path">The folder.</param>
+    /// <param name="members">Of the run.</param>
+    /// <param name="writes">Whether this process writes; one that only reads takes no part in who has the folder.</param>
+    public CheckpointFolder(string path, int members = 1, bool writes = true)
     {
+        _members = members;
         FileStream? held = null;
         try
         {
             _path = Directory.CreateDirectory(path).FullName;
+            if (!writes)
+                return;
             held = new FileStream(Path.Combine(_path, "run.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None,
                 bufferSize: 1, FileOptions.DeleteOnClose);
             held.Write("A training run has this folder."u8); // a full disk is better found now than after hours
             held.Flush(flushToDisk: true);
-            foreach (string half in Directory.EnumerateFiles(_path, Prefix + "*" + Suffix + ".*.tmp"))
+            foreach (string half in Directory.EnumerateFiles(_path, "*" + Suffix + ".*.tmp"))
                 File.Delete(half);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -45,28 +52,53 @@ internal sealed class CheckpointFolder : IDisposable
     /// <exception cref="InvalidOperationException">There are checkpoints.</exception>
     public void RequireEmpty()
     {
-        if (Files().FirstOrDefault() is { } found)
+        if (Files("").FirstOrDefault() is { } found)
             throw new InvalidOperationException($"The checkpoint folder '{_path}' holds {Path.GetFileName(found)} of an earlier run: set "
                 + "Resume to go on from it, or choose another folder.");
     }
 
-    /// <summary>Writes a checkpoint beside its place and renames it, then removes old ones.</summary>
-    /// <param name="step">Steps of the whole run so far.</param>
-    /// <param name="checkpoint">What to write.</param>
-    public void Save(long step, Checkpoint checkpoint)
+    /// <summary>Requires that a run of as many members wrote what is here: the files of another would be passed over.</summary>
+    /// <param name="require">Throws where a checkpoint is of another run.</param>
+    /// <exception cref="InvalidOperationException">Another run did.</exception>
+    public void RequireNoOther(Action<Checkpoint> require)
     {
-        AtomicFile.Write(Path.Combine(_path, Prefix + step.ToString("D12", CultureInfo.InvariantCulture) + Suffix), checkpoint.Write);
-        foreach (string old in Files().Skip(Kept))
+        string[] own = [.. Enumerable.Range(0, _members).Select(PrefixOf)];
+        foreach (string other in Files("").Where(file => !own.Any(prefix
+            => Path.GetFileName(file).StartsWith(prefix, StringComparison.Ordinal))))
+        {
+            try
+            {
+                require(Checkpoint.Read(other));
+            }
+            catch (DamagedCheckpointException)
+            {
+                continue; // it is nobody's
+            }
+            throw new InvalidOperationException($"The checkpoint {other} is of this run, but of a layout before members had files of their "
+                + "own: go on with the version that wrote it, or choose another folder.");
+        }
+    }
+
+    /// <summary>Writes a checkpoint beside its place and renames it, then removes old ones of the member.</summary>
+    /// <param name="member">Whose it is.</param>
+    /// <param name="step">Its steps so far.</param>
+    /// <param name="checkpoint">What to write.</param>
+    public void Save(int member, long step, Checkpoint checkpoint)
+    {
+        string prefix = PrefixOf(member);
+        AtomicFile.Write(Path.Combine(_path, prefix + step.ToString("D12", CultureInfo.InvariantCulture) + Suffix), checkpoint.Write);
+        foreach (string old in Files(prefix).Skip(Kept))
             File.Delete(old);
     }
 
-    /// <summary>Goes on from the newest checkpoint that is whole and fits.</summary>
+    /// <summary>Goes on from the newest checkpoint of a member that is whole and fits.</summary>
+    /// <param name="member">Whose.</param>
     /// <param name="goOn">Goes on from one; throws <see cref="DamagedCheckpointException"/> where its content does not fit.</param>
     /// <param name="warn">Is told of every one that does not, by its name.</param>
     /// <returns>False where there is none.</returns>
-    public bool GoOn(Action<Checkpoint> goOn, Action<string> warn)
+    public bool GoOn(int member, Action<Checkpoint> goOn, Action<string> warn)
     {
-        foreach (string file in Files().ToArray())
+        foreach (string file in Files(PrefixOf(member)).ToArray())
         {
             try
             {
@@ -81,8 +113,12 @@ internal sealed class CheckpointFolder : IDisposable
         return false;
     }
 
-    public void Dispose() => _lock.Dispose();
+    public void Dispose() => _lock?.Dispose();
 
     /// <summary>The newest first: names have their steps with leading zeros.</summary>
-    private IEnumerable<string> Files() => Directory.EnumerateFiles(_path, Prefix + "*" + Suffix).OrderDescending(StringComparer.Ordinal);
+    private IEnumerable<string> Files(string prefix)
+        => Directory.EnumerateFiles(_path, prefix + "*" + Suffix).OrderDescending(StringComparer.Ordinal);
+
+    private string PrefixOf(int member)
+        => _members == 1 ? Prefix : string.Create(CultureInfo.InvariantCulture, $"{MemberPrefix}{member + 1}-{Prefix}");
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
@@ -24,6 +25,9 @@ internal sealed class RunIdentity
 
     /// <summary>The JSON, as a checkpoint keeps it.</summary>
     public string Text { get; }
+
+    /// <summary>A number that other runs do not have.</summary>
+    public long Number => BitConverter.ToInt64(SHA256.HashData(Encoding.UTF8.GetBytes(Text)));
 
     /// <summary>The identity of a run.</summary>
     public static RunIdentity Of(RunSettings settings, TrainingPlan plan, TrainingData data)

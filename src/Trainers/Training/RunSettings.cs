@@ -21,11 +21,17 @@ internal sealed record RunSettings
     /// <summary>The number of flows.</summary>
     public required int Members { get; init; }
 
+    /// <summary>How many of them train side by side.</summary>
+    public required int MembersAtOnce { get; init; }
+
+    /// <summary>With which other processes it trains; null for none.</summary>
+    public required IGradientExchange? Exchange { get; init; }
+
     public required int Seed { get; init; }
 
     public required Device Device { get; init; }
 
-    /// <summary>libtorch's threads; null leaves the process's setting alone.</summary>
+    /// <summary>libtorch's threads, of each of these; null leaves the process's setting alone.</summary>
     public required int? Threads { get; init; }
 
     /// <summary>Whether the C library keeps freed memory while the run lasts.</summary>
@@ -54,6 +60,9 @@ internal sealed record RunSettings
 
     /// <summary>Whether a cancelled run ends with the best model so far instead of an exception.</summary>
     public required bool CancelGivesBest { get; init; }
+
+    /// <summary>Whether this process writes what the run leaves.</summary>
+    public bool Writes => Exchange is not { Rank: > 0 };
 
     /// <summary>What stops all that comes after the training.</summary>
     public CancellationToken CancellationOfTheEnd => CancelGivesBest ? CancellationToken.None : Cancellation;

@@ -28,6 +28,20 @@ internal sealed class Snapshot : IDisposable
     /// <summary>Puts both back.</summary>
     public void Load(Checkpoint checkpoint) => Each(checkpoint.CopyTo);
 
+    /// <summary>Records the present state of a module alone.</summary>
+    public static void SaveLive(Checkpoint checkpoint, nn.Module module)
+    {
+        foreach ((int i, Tensor tensor) in module.state_dict().Values.Index())
+            checkpoint.Add($"flow.{i}", tensor);
+    }
+
+    /// <summary>Puts it back.</summary>
+    public static void LoadLive(Checkpoint checkpoint, nn.Module module)
+    {
+        foreach ((int i, Tensor tensor) in module.state_dict().Values.Index())
+            checkpoint.CopyTo($"flow.{i}", tensor);
+    }
+
     /// <summary>Records the copy alone.</summary>
     public void SaveCopy(Checkpoint checkpoint, string name)
     {

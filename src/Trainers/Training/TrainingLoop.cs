@@ -4,6 +4,7 @@ using RealNvp.ML.Trainers.Data.Batches;
 using RealNvp.ML.Trainers.Data.Columns;
 using RealNvp.ML.Trainers.Data.Rows;
 using RealNvp.ML.Trainers.Designs;
+using RealNvp.ML.Trainers.Distributed;
 using RealNvp.ML.Trainers.Flows;
 using RealNvp.ML.Trainers.Native;
 using TorchSharp;
@@ -67,6 +68,7 @@ internal sealed class TrainingLoop : IDisposable
     // losses and gradient norms of the last steps, as they are on the device: reading one there holds the program until the step is done
     private readonly List<(Tensor Nll, Tensor Norm, double LearningRate)> _unread = [];
     private readonly bool _onGpu, _readsLate;
+    private readonly DataParallel? _ranks;
 
     // of validation rows; of batches, the first one counted too
     private double _bestNll = double.PositiveInfinity, _bestTypical = double.PositiveInfinity;
@@ -84,10 +86,11 @@ internal sealed class TrainingLoop : IDisposable
     /// <param name="random">Draws everything random of this run.</param>
     /// <param name="batches">What to train on.</param>
     /// <param name="rows">What is looked at between the steps.</param>
+    /// <param name="exchange">With which other processes; null for none.</param>
     /// <param name="readsLate">Whether losses are read once an evaluation, not after each step; where left out, on anything but a
     /// CPU.</param>
     public TrainingLoop(FlowDesign design, TrainingPlan plan, ColumnFacts facts, Flow flow, DeviceRandom random, IBatchSource batches,
-        EvaluationRows rows, bool? readsLate = null)
+        EvaluationRows rows, IGradientExchange? exchange = null, bool? readsLate = null)
     {
         _flow = flow;
         _plan = plan;
@@ -96,6 +99,7 @@ internal sealed class TrainingLoop : IDisposable
         (_sample, _validation, _earlyValidation) = rows;
         _onGpu = _sample.Rows.device_type != DeviceType.CPU;
         _readsLate = readsLate ?? _onGpu;
+        _ranks = exchange is null ? null : new DataParallel(exchange, flow.parameters(), batches.BatchSize);
         _noise = design.Noise(facts, plan.Noise, random, _sample.Rows.device);
         _flips = design.Flips(random);
         _conditionDropout = design.ConditionDropout(random);
@@ -126,6 +130,9 @@ internal sealed class TrainingLoop : IDisposable
     /// <summary>Whether a cancelled run ends with the best model so far instead of an exception.</summary>
     public bool CancelGivesBest { get; init; }
 
+    /// <summary>What must be the same on all processes that train together, by name.</summary>
+    public IReadOnlyList<(string Name, long Value)> MustAgree { get; init; } = [];
+
     /// <summary>Whether the run ended before its last step for having been cancelled.</summary>
     public bool WasCut { get; private set; }
 
@@ -137,24 +144,25 @@ internal sealed class TrainingLoop : IDisposable
         var clock = Stopwatch.StartNew();
         TimeSpan lastReport = TimeSpan.Zero;
         long first = _step;
+        _ranks?.RequireSame([.. MustAgree, ("the step to begin at", _step)]);
         _flow.eval();
         if (_step == 0)
             ConsiderStart();
         _flow.train();
         while (_step < _plan.Steps && !_stopped)
         {
-            if (cancellation.IsCancellationRequested)
+            if (_ranks?.IsCancelled ?? cancellation.IsCancellationRequested)
             {
                 Cancelled(this);
                 if (!CancelGivesBest)
-                    cancellation.ThrowIfCancellationRequested();
+                    throw new OperationCanceledException(cancellation);
                 Settle();
                 Evaluate();
                 WasCut = true;
                 break;
             }
             double learningRate = _schedule.At(_step);
-            Learn(learningRate);
+            Learn(learningRate, cancellation);
             _step++;
             bool evaluates = _step % _plan.EvaluationInterval == 0 || _step == _plan.Steps;
             bool looks = !evaluates && IsEarlyLook(_step);
@@ -180,7 +188,8 @@ internal sealed class TrainingLoop : IDisposable
         try
         {
             // passes over all rows that are held, which take minutes where these are images
-            CancellationToken end = CancelGivesBest ? CancellationToken.None : cancellation;
+            // which several processes make together: none of them may stay away
+            CancellationToken end = CancelGivesBest || _ranks is not null ? CancellationToken.None : cancellation;
             _flow.RefreshStatistics(_sample.Rows, end);
             trainingNll = MeanNll(_sample, end);
         }
@@ -248,7 +257,7 @@ internal sealed class TrainingLoop : IDisposable
         ForgetUnread();
     }
 
-    private void Learn(double learningRate)
+    private void Learn(double learningRate, CancellationToken cancellation)
     {
         using IDisposable scope = NewDisposeScope();
         using MatrixPrecision? precision = _onGpu ? new MatrixPrecision(_plan.TensorFloat32) : null;
@@ -257,8 +266,17 @@ internal sealed class TrainingLoop : IDisposable
         Tensor batch = _noise.Add(_flips?.Apply(rows) ?? rows);
         batch = _conditionDropout?.Apply(batch) ?? batch;
         _optimizer.ZeroGradients();
-        Tensor loss = -Mean(_flow.LogLikelihood(batch), weights);
-        loss.backward();
+        Tensor loss;
+        if (_ranks is null)
+        {
+            loss = -Mean(_flow.LogLikelihood(batch), weights);
+            loss.backward();
+        }
+        else
+        {
+            loss = _ranks.Backward(batch, weights, Trimmed(batch.shape[0]), _flow.LogLikelihood,
+                cancellation.IsCancellationRequested);
+        }
         _optimizer.Penalize(_plan.GainPenalty);
         Tensor norm = _optimizer.Step(learningRate, _plan.WeightDecay, _plan.GradientClip);
         _average?.Update();
@@ -308,7 +326,7 @@ internal sealed class TrainingLoop : IDisposable
     /// </summary>
     private Tensor Mean(Tensor logLikelihoods, Tensor? weights)
     {
-        long rows = logLikelihoods.shape[0], trimmed = (long)Math.Round(_plan.Trim * rows);
+        long rows = logLikelihoods.shape[0], trimmed = Trimmed(rows);
         if (trimmed > 0)
         {
             (logLikelihoods, Tensor kept) = logLikelihoods.topk((int)(rows - trimmed), sorted: false);
@@ -316,6 +334,8 @@ internal sealed class TrainingLoop : IDisposable
         }
         return weights is null ? logLikelihoods.mean() : (logLikelihoods * weights).sum() / weights.sum();
     }
+
+    private long Trimmed(long rows) => (long)Math.Round(_plan.Trim * rows);
 
     private bool IsCalm(long step, double nll, double norm)
     {
@@ -335,7 +355,8 @@ internal sealed class TrainingLoop : IDisposable
         _flow.eval();
         using IDisposable scope = NewDisposeScope(), guard = inference_mode();
         Tensor logLikelihoods = _flow.LogLikelihood(_sample.Rows.narrow(0, 0, Math.Min(_sample.Count, TypicalRows)));
-        return -logLikelihoods.median().item<float>() <= _bestTypical + CalmPerFeature * _features;
+        double typical = -logLikelihoods.median().item<float>();
+        return (_ranks?.Agreed(typical) ?? typical) <= _bestTypical + CalmPerFeature * _features;
     }
 
     private void RollBack(long step, double nll, double norm, double learningRate)
@@ -412,6 +433,7 @@ internal sealed class TrainingLoop : IDisposable
     private double Evaluate()
     {
         using DisposeScope scope = NewDisposeScope();
+        _ranks?.Agree(_flow.state_dict().Values);
         using IDisposable? averages = _average?.Swap();
         bool better = TakeIfBetter(out double nll);
         _schedule.Evaluated(better);
@@ -446,18 +468,26 @@ internal sealed class TrainingLoop : IDisposable
         using IDisposable guard = inference_mode();
         using IDisposable outer = NewDisposeScope();
         // read once: each look holds the program until the device is done
-        Tensor total = zeros([], ScalarType.Float64, rows.Rows.device), weight = zeros_like(total);
-        for (long first = 0; first < rows.Count; first += _plan.EvaluationBatch)
-        {
-            cancellation.ThrowIfCancellationRequested();
-            using IDisposable scope = NewDisposeScope();
-            long count = Math.Min(_plan.EvaluationBatch, rows.Count - first);
-            Tensor logLikelihoods = _flow.LogLikelihood(rows.Rows.narrow(0, first, count));
-            Tensor? weights = rows.Weights?.narrow(0, first, count);
-            total.add_((weights is null ? logLikelihoods : logLikelihoods * weights).sum(), s_minusOne);
-            if (weights is not null)
-                weight.add_(weights.sum(), s_one);
-        }
+        Tensor sums = zeros(2, ScalarType.Float64, rows.Rows.device), total = sums[0], weight = sums[1];
+        if (_ranks is null)
+            Add(0, rows.Count);
+        else
+            _ranks.Total(rows.Count, Add, sums);
         return total.item<double>() / (rows.Weights is null ? rows.Count : weight.item<double>());
+
+        void Add(long begin, long number)
+        {
+            for (long first = begin; first < begin + number; first += _plan.EvaluationBatch)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                using IDisposable scope = NewDisposeScope();
+                long count = Math.Min(_plan.EvaluationBatch, begin + number - first);
+                Tensor logLikelihoods = _flow.LogLikelihood(rows.Rows.narrow(0, first, count));
+                Tensor? weights = rows.Weights?.narrow(0, first, count);
+                total.add_((weights is null ? logLikelihoods : logLikelihoods * weights).sum(), s_minusOne);
+                if (weights is not null)
+                    weight.add_(weights.sum(), s_one);
+            }
+        }
     }
 }

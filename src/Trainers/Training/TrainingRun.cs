@@ -9,7 +9,10 @@ using static TorchSharp.torch;
 
 namespace RealNvp.ML.Trainers.Training;
 
-/// <summary>Trains the members of a model one after the other, with checkpoints.</summary>
+/// <summary>
+/// Trains the members of a model, several side by side where cores are there for it. Each has all that it draws and writes for itself, and
+/// shares the rows alone, so that it comes out the same whatever trains beside it.
+/// </summary>
 internal sealed class TrainingRun : IDisposable
 {
     private const int MostThreads = 1 << 16;
@@ -17,13 +20,15 @@ internal sealed class TrainingRun : IDisposable
     private readonly RunSettings _settings;
     private readonly TrainingPlan _plan;
     private readonly TrainingData _data;
-    private readonly IChannel _channel;
     private readonly RunIdentity _identity;
     private readonly CheckpointFolder? _folder;
-    private readonly TensorBoardLog? _tensorBoard;
+    private readonly ProgressFan _progress;
     private readonly EvaluationRows _rows;
-    private readonly List<Flow> _flows = [];
-    private readonly List<TrainingOutcome> _outcomes = [];
+    private readonly Flow?[] _flows;
+    private readonly TrainingOutcome?[] _outcomes;
+    private readonly bool[] _ended;
+    private volatile bool _wasCut;
+    private readonly Exception?[] _unsaved;
 
     /// <summary>A run over rows, which remain the caller's, as does the folder.</summary>
     public TrainingRun(RunSettings settings, TrainingPlan plan, TrainingData data, CheckpointFolder? folder, IChannel channel)
@@ -31,86 +36,125 @@ internal sealed class TrainingRun : IDisposable
         _settings = settings;
         _plan = plan;
         _data = data;
-        _channel = channel;
         _identity = RunIdentity.Of(settings, plan, data);
         _folder = folder;
-        _tensorBoard = settings.TensorBoardFolder is { } log ? new TensorBoardLog(log) : null;
+        _progress = new ProgressFan(settings.Progress, channel, settings.TensorBoardFolder, settings.Members, plan.Steps,
+            settings.Design.Bits(data.Facts));
         _rows = settings.Design.Evaluation(data.Sample, data.Validation, data.Facts, settings.Seed);
+        _flows = new Flow?[settings.Members];
+        _outcomes = new TrainingOutcome?[settings.Members];
+        _ended = new bool[settings.Members];
+        _unsaved = new Exception?[settings.Members];
     }
 
-    /// <summary>The trained flows, one per member, in evaluation mode.</summary>
-    public IReadOnlyList<Flow> Flows => _flows;
+    /// <summary>
+    /// The trained flows, one per member, in evaluation mode. Of a run that was cancelled, those that there are stand in for those that
+    /// there are not: a mixture has its columns, whatever came of it.
+    /// </summary>
+    public IReadOnlyList<Flow> Flows
+    {
+        get
+        {
+            Flow[] there = [.. _flows.OfType<Flow>()];
+            return [.. _flows.Select((_, i) => there[i % there.Length])];
+        }
+    }
 
     /// <summary>What training came to, for each member that learns.</summary>
-    public IReadOnlyList<TrainingOutcome> Outcomes => _outcomes;
+    public IReadOnlyList<TrainingOutcome> Outcomes => [.. _outcomes.OfType<TrainingOutcome>()];
 
-    /// <summary>Why the last checkpoint could not be written; null where it was, or where none are.</summary>
-    public Exception? Unsaved { get; private set; }
+    /// <summary>Why the last checkpoint of a member could not be written; null where all were, or where none are.</summary>
+    public Exception? Unsaved => Array.Find(_unsaved, error => error is not null);
 
     /// <summary>Trains.</summary>
     /// <param name="threads">Takes the thread count that a checkpoint records.</param>
+    /// <exception cref="OperationCanceledException">The run was cancelled, and that is to throw.</exception>
     public void Run(TorchThreads threads)
     {
-        if (_settings.Resumes && _folder!.GoOn(from => Run(from, threads), Warn))
-            return;
-        Run(null, threads);
-    }
-
-    /// <summary>Trains from a checkpoint on, or from the start; all of the checkpoint is read before the first step.</summary>
-    private void Run(Checkpoint? from, TorchThreads threads)
-    {
-        Forget(); // what a checkpoint before this one had, until it was found to be damaged
-        if (from is not null)
-            _identity.Require(from.Text("identity"));
-        int at = from is null ? 0 : (int)from.Integer("member", 0, _settings.Members - 1);
-        for (int member = 0; member < _settings.Members; member++)
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(_settings.Cancellation);
+        if (_settings.Resumes)
         {
-            int memberSeed = unchecked(_settings.Seed + member * 1_000_003);
-            using var random = new DeviceRandom(memberSeed, _settings.Device);
-            Flow flow = _settings.Design.Build(_data.Facts, _plan.Dropout, memberSeed, random);
-            flow.to(_settings.Device);
-            _flows.Add(flow);
-            if (!flow.Learns)
-                continue;
-            if (from is not null && member < at)
-            {
-                RestoreMember(from, member, flow);
-                continue;
-            }
-            Train(member, memberSeed, flow, random, member == at ? from : null, threads);
-            if (!_settings.Cancellation.IsCancellationRequested)
-                continue;
-            if (!_settings.CancelGivesBest) // the loop had ended when it was cancelled, and has saved its end
-                _settings.Cancellation.ThrowIfCancellationRequested();
-            // a mixture has its columns, whatever came of it: the members that there are stand in for those that there are not
-            while (_flows.Count < _settings.Members)
-                _flows.Add(_flows[_flows.Count - member - 1]);
-            break;
+            _folder!.RequireNoOther(found => _identity.Require(found.Text("identity")));
+            _folder.GoOn(0, from => threads.Set(ThreadsOf(from)), _ => { }); // told where the member goes on
         }
+        int ofEach = get_num_threads(), atOnce = Math.Min(_settings.MembersAtOnce, _settings.Members);
+        try
+        {
+            SideBySide.Run(_settings.Members, atOnce, member =>
+            {
+                if (member > 0 && _settings.Exchange is null && _settings.Cancellation.IsCancellationRequested)
+                    return false;
+                if (atOnce == 1)
+                    return Begin(member, stop.Token);
+                using var gradients = new GradientMode(); // a setting of the thread
+                set_num_threads(ofEach);
+                return Begin(member, stop.Token);
+            }, stop.Cancel);
+        }
+        catch (Exception e) when (_settings.Exchange is not null && e is not OperationCanceledException)
+        {
+            _settings.Exchange.Abort(e.Message);
+            throw;
+        }
+        catch (OperationCanceledException) when (_settings.Cancellation.IsCancellationRequested)
+        {
+            _settings.Cancellation.ThrowIfCancellationRequested(); // by the token that the caller knows
+            throw;
+        }
+        foreach (int member in Enumerable.Range(0, _settings.Members).Where(member => _ended[member] && _unsaved[member] is not null))
+            SaveEnd(member); // a disk may have room by now
+        // a loop that had ended when it was cancelled has saved its end
+        if (!_settings.CancelGivesBest)
+            _settings.Cancellation.ThrowIfCancellationRequested();
     }
 
     public void Dispose()
     {
-        Forget();
+        foreach (Flow? flow in _flows)
+            flow?.Dispose();
         _rows.Dispose();
     }
 
-    private void Forget()
+    /// <summary>Trains a member from its checkpoint on, or from the start; all of the checkpoint is read before the first step.</summary>
+    private bool Begin(int member, CancellationToken cancellation)
     {
-        foreach (Flow flow in _flows.Distinct())
-            flow.Dispose();
-        _flows.Clear();
-        _outcomes.Clear();
+        if (!_settings.Resumes || !_folder!.GoOn(member, from => Train(member, from, cancellation), _progress.Warn))
+            Train(member, null, cancellation);
+        // of several processes all were cut, or none was
+        return !_wasCut && (_settings.Exchange is not null || !_settings.Cancellation.IsCancellationRequested);
     }
 
-    private void Train(int member, int seed, Flow flow, DeviceRandom random, Checkpoint? from, TorchThreads threads)
+    private void Train(int member, Checkpoint? from, CancellationToken cancellation)
+    {
+        _flows[member]?.Dispose(); // what a checkpoint before this one had, until it was found to be damaged
+        if (from is not null)
+        {
+            _identity.Require(from.Text("identity"));
+            from.Integer("member", member, member);
+            ThreadsOf(from);
+        }
+        int seed = unchecked(_settings.Seed + member * 1_000_003);
+        using var random = new DeviceRandom(seed, _settings.Device);
+        Flow flow = _settings.Design.Build(_data.Facts, _plan.Dropout, seed, random);
+        _flows[member] = flow;
+        flow.to(_settings.Device);
+        if (!flow.Learns)
+            return;
+        if (from is not null && from.Has("outcome"))
+            Restore(member, from, flow);
+        else
+            Train(member, seed, flow, random, from, cancellation);
+        _progress.End(member);
+    }
+
+    private void Train(int member, int seed, Flow flow, DeviceRandom random, Checkpoint? from, CancellationToken cancellation)
     {
         using var loop = new TrainingLoop(_settings.Design, _plan, _data.Facts, flow, random,
-            _data.OpenBatches(_plan.BatchSize, seed, random), _rows)
+            _data.OpenBatches(_plan.BatchSize, seed, random), _rows, _settings.Exchange)
         {
-            Progress = new ProgressFan(_settings.Progress, _channel, _tensorBoard, member, _settings.Members,
-                _settings.Design.Bits(_data.Facts)),
-            Warn = Warn,
+            MustAgree = [("options or rows", _identity.Number), ("the flow", member)],
+            Progress = _progress.Of(member),
+            Warn = _progress.Warn,
             CancelGivesBest = _settings.CancelGivesBest,
             Stepped = loop =>
             {
@@ -120,60 +164,62 @@ internal sealed class TrainingRun : IDisposable
             Cancelled = loop => Save(member, loop),
         };
         if (from is not null)
-        {
             loop.Load(from);
-            threads.Set((int)from.Integer("threads", 1, MostThreads));
-        }
-        TrainingOutcome outcome = loop.Run(_settings.Cancellation);
-        // the end is worth keeping too; a run that was cut has saved where
-        if (loop.Step % _settings.CheckpointInterval != 0 && !loop.WasCut)
-            Save(member, loop);
-        _outcomes.Add(outcome);
+        _progress.Begin(member, loop.Step);
+        TrainingOutcome outcome = loop.Run(cancellation);
+        _outcomes[member] = outcome;
+        _wasCut |= loop.WasCut;
+        _ended[member] = !loop.WasCut; // a run that was cut has saved where
+        if (_ended[member])
+            SaveEnd(member);
     }
 
-    private void Save(int member, TrainingLoop loop)
+    private void Save(int member, TrainingLoop loop) => Save(member, loop.Step, loop.Save);
+
+    /// <summary>What a member came to; its loop is not needed any more.</summary>
+    private void SaveEnd(int member)
     {
-        if (_folder is null)
+        TrainingOutcome outcome = _outcomes[member]!;
+        Save(member, outcome.Steps, checkpoint =>
+        {
+            checkpoint.Add("outcome", outcome.Steps, outcome.TrainingLogLikelihood, outcome.ValidationLogLikelihood, outcome.Rollbacks,
+                outcome.StoppedEarly ? 1 : 0);
+            Snapshot.SaveLive(checkpoint, _flows[member]!);
+        });
+    }
+
+    private void Save(int member, long step, Action<Checkpoint> add)
+    {
+        if (_folder is null || !_settings.Writes)
             return;
         var checkpoint = new Checkpoint();
         checkpoint.Add("identity", _identity.Text);
         checkpoint.Add("threads", (long)get_num_threads());
         checkpoint.Add("member", (long)member);
-        for (int i = 0; i < _outcomes.Count; i++)
-            SaveMember(checkpoint, i);
-        loop.Save(checkpoint);
-        long step = member * _plan.Steps + loop.Step;
+        add(checkpoint);
         try
         {
-            _folder.Save(step, checkpoint);
-            Unsaved = null;
+            _folder.Save(member, step, checkpoint);
+            _unsaved[member] = null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            Unsaved = e; // hours of training are worth more than one checkpoint, and a disk may have room again
-            Warn($"The checkpoint of step {step} is not written: {e.Message} Training goes on without, and tries again at the next "
-                + $"multiple of {_settings.CheckpointInterval} steps.");
+            _unsaved[member] = e; // hours of training are worth more than one checkpoint, and a disk may have room again
+            string which = _settings.Members == 1 ? "" : $" of flow {member + 1}";
+            _progress.Warn($"The checkpoint of step {step}{which} is not written: {e.Message} Training goes on without, and tries again at "
+                + $"the next multiple of {_settings.CheckpointInterval} steps.");
         }
     }
 
-    private void SaveMember(Checkpoint checkpoint, int member)
+    /// <summary>A member that had come to its end.</summary>
+    private void Restore(int member, Checkpoint checkpoint, Flow flow)
     {
-        TrainingOutcome outcome = _outcomes[member];
-        checkpoint.Add($"member.{member}.outcome", outcome.Steps, outcome.TrainingLogLikelihood, outcome.ValidationLogLikelihood,
-            outcome.Rollbacks, outcome.StoppedEarly ? 1 : 0);
-        foreach ((int i, Tensor tensor) in _flows[member].state_dict().Values.Index())
-            checkpoint.Add($"member.{member}.{i}", tensor);
-    }
-
-    private void RestoreMember(Checkpoint checkpoint, int member, Flow flow)
-    {
-        double[] outcome = checkpoint.Numbers($"member.{member}.outcome", 5);
-        Checkpoint.Require(outcome[0] >= 0 && outcome[0] <= _plan.Steps, $"member.{member}.outcome: steps", outcome[0]);
-        _outcomes.Add(new TrainingOutcome((long)outcome[0], outcome[1], outcome[2], (int)outcome[3], outcome[4] != 0));
-        foreach ((int i, Tensor tensor) in flow.state_dict().Values.Index())
-            checkpoint.CopyTo($"member.{member}.{i}", tensor);
+        double[] outcome = checkpoint.Numbers("outcome", 5);
+        Checkpoint.Require(outcome[0] >= 0 && outcome[0] <= _plan.Steps, "outcome: steps", outcome[0]);
+        Snapshot.LoadLive(checkpoint, flow);
+        _outcomes[member] = new TrainingOutcome((long)outcome[0], outcome[1], outcome[2], (int)outcome[3], outcome[4] != 0);
         flow.eval();
     }
 
-    private void Warn(string message) => _channel.Warning(MessageSensitivity.None, message);
+    private static int ThreadsOf(Checkpoint checkpoint) => (int)checkpoint.Integer("threads", 1, MostThreads);
 }

@@ -30,9 +30,7 @@ public sealed class GroupThresholdsTransformer : ITransformer
     /// <summary>The name under which ML.NET finds the loader of a saved model.</summary>
     internal const string LoaderSignature = "RealNvpGroupThresholds";
 
-    private const string NoPipelineGraph = "ConvertToOnnx cannot convert thresholds by group.";
-
-    private static readonly SavedLayout s_layout = new("RNVPGRTH", LoaderSignature, 0x00010001);
+    private static readonly SavedLayout s_layout = new("RNVPGRTH", LoaderSignature, 0x00010001, Oldest: 0x00010001, Sealed: 0x00010001);
 
     private readonly GroupThresholdsColumns _columns;
     private readonly GroupCalibrations _calibrations;
@@ -78,26 +76,24 @@ public sealed class GroupThresholdsTransformer : ITransformer
     public IDataView Transform(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
-        return MlNetInternals.RefusingOnnx(_map.Transform(input), input, NoPipelineGraph);
+        return ConvertibleView.Of(_map.Transform(input), input, new RefusedPart(nameof(GroupThresholdsTransformer),
+            $"ConvertToOnnx cannot convert the columns '{_columns.PredictedLabel}' and '{_columns.PValue}' of thresholds by group. Convert "
+            + "the pipeline before them, and compare its scores with Thresholds."));
     }
 
     /// <inheritdoc/>
     IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema) => _map.RowMapper(inputSchema);
 
     /// <inheritdoc/>
-    void ICanSaveModel.Save(ModelSaveContext ctx)
+    void ICanSaveModel.Save(ModelSaveContext ctx) => SavedSettings.Save(ctx, s_layout, writer =>
     {
-        BinaryWriter writer = MlNetInternals.BeginSave(ctx, s_layout);
         foreach (string name in (string[])[_columns.Group, _columns.Score, _columns.PredictedLabel, _columns.PValue])
             writer.Write(name);
         _calibrations.Save(writer);
-    }
+    });
 
     /// <summary>The loader: ML.NET finds it by its name and parameters. <paramref name="context"/> is a ModelLoadContext.</summary>
     private static GroupThresholdsTransformer Create(IHostEnvironment environment, object context)
-    {
-        BinaryReader reader = MlNetInternals.BeginLoad(context, s_layout);
-        var columns = new GroupThresholdsColumns(reader.ReadString(), reader.ReadString(), reader.ReadString(), reader.ReadString());
-        return new(environment, columns, GroupCalibrations.Load(reader));
-    }
+        => SavedSettings.Load(context, s_layout, (reader, _) => new GroupThresholdsTransformer(environment,
+            new(reader.ReadString(), reader.ReadString(), reader.ReadString(), reader.ReadString()), GroupCalibrations.Load(reader)));
 }

@@ -1,7 +1,6 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using RealNvp.ML.Transforms.Columns;
-using RealNvp.ML.Transforms.Series;
 
 namespace RealNvp.ML.Trainers.Data.Rows;
 
@@ -11,15 +10,12 @@ namespace RealNvp.ML.Trainers.Data.Rows;
 /// </summary>
 internal abstract class KeyReader
 {
-    private const string Expected = "text, a key, a whole number, Boolean or a date";
-
     /// <summary>The key of the current row.</summary>
     public abstract ulong Current();
 
     /// <summary>The key column of a schema.</summary>
     /// <exception cref="ArgumentException">It is missing, or of a type that tells no groups apart.</exception>
-    public static DataViewSchema.Column Find(DataViewSchema schema, string name)
-        => InputColumn.Find(schema, name, Expected, type => GroupReader.Supports(type) ? null : $"is {type}");
+    public static DataViewSchema.Column Find(DataViewSchema schema, string name) => GroupColumn.Find(schema, name);
 
     /// <summary>A reader of a cursor's key column.</summary>
     public static KeyReader Create(DataViewRow row, DataViewSchema.Column column) => column.Type is TextDataViewType

@@ -1,4 +1,5 @@
 using RealNvp.ML.Export.Nets;
+using RealNvp.ML.Trainers.Distributed;
 using RealNvp.ML.Trainers.Native;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -14,7 +15,8 @@ internal sealed class ConditionerNormModule : nn.Module<Tensor, Tensor>
     private const double Epsilon = 1e-4;
     private const double Momentum = 0.1;
 
-    private static readonly Scalar s_epsilon = Epsilon.ToScalar();
+    private static readonly Scalar s_epsilon = Epsilon.ToScalar(), s_one = 1.0.ToScalar();
+    private static readonly long[] s_axes = [0, 2, 3]; // all but the channels
 
     private readonly Tensor runningMean;
     private readonly Tensor runningVariance;
@@ -38,10 +40,31 @@ internal sealed class ConditionerNormModule : nn.Module<Tensor, Tensor>
         double momentum = Momentum;
         if (training && _collected >= 0)
             momentum = 1.0 / ++_collected;
+        if (training && RowShard.Current is { } shard)
+            return OverAllProcesses(x, shard, momentum);
         if (x.device_type != DeviceType.CPU)
             _ones ??= LastingTensor.Of(() => ones_like(runningMean));
         return nn.functional.batch_norm(
             x, runningMean, runningVariance, x.device_type == DeviceType.CPU ? null : _ones, bias, training, momentum, Epsilon);
+    }
+
+    /// <summary>What libtorch's batch norm does in training, with the statistics of the rows of all processes.</summary>
+    private Tensor OverAllProcesses(Tensor x, RowShard shard, double momentum)
+    {
+        Tensor rows = x.to(ScalarType.Float32);
+        Tensor mean = RowShard.Averaged(rows.mean(s_axes, keepdim: true));
+        Tensor centred = rows - mean;
+        Tensor variance = RowShard.Averaged((centred * centred).mean(s_axes, keepdim: true));
+        Tensor scale = variance.Plus(s_epsilon).rsqrt();
+        using (no_grad())
+        {
+            double count = (double)shard.All * x.shape[2] * x.shape[3];
+            using Scalar kept = (1 - momentum).ToScalar(), taken = momentum.ToScalar(),
+                unbiased = (momentum * count / Math.Max(1, count - 1)).ToScalar();
+            runningMean.mul_(kept).add_(mean.detach().flatten(), taken);
+            runningVariance.mul_(kept).add_(variance.detach().flatten(), unbiased);
+        }
+        return addcmul(bias.reshape(1, -1, 1, 1), centred, scale, s_one).to(x.dtype);
     }
 
     /// <summary>In evaluation the norm is scale * x + shift.</summary>

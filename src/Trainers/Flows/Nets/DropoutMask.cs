@@ -1,3 +1,4 @@
+using RealNvp.ML.Trainers.Distributed;
 using RealNvp.ML.Trainers.Native;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -35,9 +36,11 @@ internal sealed class DropoutMask
         // products by powers of two bring each 16 bits to the top, where they alone decide the comparison
         _shifts ??= tensor(Enumerable.Range(0, PerDraw).Select(i => 1L << (Bits * i)).ToArray(), [PerDraw, 1], device: values.device)
             .DetachFromDisposeScope();
-        long count = values.numel();
+        long[] shape = values.shape;
+        shape[0] = RowShard.Drawn(shape[0]);
+        long count = values.numel() / values.shape[0] * shape[0];
         Tensor draws = randint(
             long.MinValue, long.MaxValue, [(count + PerDraw - 1) / PerDraw], ScalarType.Int64, values.device, generator: _noise.Generator);
-        return (draws * _shifts).flatten().narrow(0, 0, count).view(values.shape).ge(_firstKept).to(values.dtype).mul_(_scale);
+        return RowShard.Own((draws * _shifts).flatten().narrow(0, 0, count).view(shape)).ge(_firstKept).to(values.dtype).mul_(_scale);
     }
 }

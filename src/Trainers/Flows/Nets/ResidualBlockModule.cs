@@ -1,4 +1,5 @@
 using RealNvp.ML.Export.Nets;
+using RealNvp.ML.Trainers.Distributed;
 using RealNvp.ML.Trainers.Native;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -39,8 +40,8 @@ internal sealed class ResidualBlockModule : nn.Module<Tensor, Tensor>
         Tensor hidden = between.forward(y).relu_();
         if (training && _dropout > 0)
         {
-            Tensor maps = empty([hidden.shape[0], hidden.shape[1], 1, 1], dtype: hidden.dtype, device: hidden.device);
-            hidden = hidden * maps.bernoulli_(1 - _dropout, _noise!.Generator).mul_(_dropoutScale);
+            Tensor maps = empty([RowShard.Drawn(hidden.shape[0]), hidden.shape[1], 1, 1], dtype: hidden.dtype, device: hidden.device);
+            hidden = hidden * RowShard.Own(maps.bernoulli_(1 - _dropout, _noise!.Generator).mul_(_dropoutScale));
         }
         return x.Plus(second.forward(hidden));
     }

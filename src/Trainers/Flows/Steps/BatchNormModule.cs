@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using RealNvp.ML.Export.Steps;
+using RealNvp.ML.Trainers.Distributed;
 using RealNvp.ML.Trainers.Native;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -50,9 +51,9 @@ internal sealed class BatchNormModule : RunningNormModule
 
     private (Tensor Mean, Tensor Variance) BatchStatistics(Tensor transformed)
     {
-        Tensor mean = transformed.mean([0]);
+        Tensor mean = RowShard.Averaged(transformed.mean([0]));
         Tensor centred = transformed - mean;
-        Tensor variance = (centred * centred).mean([0]);
+        Tensor variance = RowShard.Averaged((centred * centred).mean([0]));
         Track(mean, variance);
         return (mean, variance);
     }

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using RealNvp.ML.Export.Steps;
+using RealNvp.ML.Trainers.Distributed;
 using RealNvp.ML.Trainers.Native;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -90,10 +91,10 @@ internal sealed class ImageBatchNormModule : RunningNormModule
     private Tensor SumOf(Tensor masked, Tensor half)
     {
         using Scalar values = ((double)half.shape[0] * _pixels).ToScalar();
-        return masked.sum(s_axes, keepdim: true).squeeze(0) / values;
+        return RowShard.Averaged(masked.sum(s_axes, keepdim: true).squeeze(0) / values);
     }
 
-    private static Tensor Average(Tensor x) => x.mean(s_axes, keepdim: true).squeeze(0);
+    private static Tensor Average(Tensor x) => RowShard.Averaged(x.mean(s_axes, keepdim: true).squeeze(0));
 
     private Tensor OnTransformed(Tensor x, Func<Tensor, Tensor> map)
     {

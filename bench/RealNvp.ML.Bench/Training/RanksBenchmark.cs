@@ -1,0 +1,122 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using RealNvp.ML.Bench.Reporting;
+using RealNvp.ML.Bench.Running;
+using RealNvp.ML.Trainers;
+using RealNvp.ML.Trainers.Native;
+using TorchSharp;
+
+namespace RealNvp.ML.Bench.Training;
+
+/// <summary>
+/// Steps per second of several processes over MPI beside one with the same global batch: Open MPI's mpirun is started in turns with one
+/// process and with several, one thread and one core each.
+/// </summary>
+internal sealed class RanksBenchmark : Benchmark
+{
+    private const int DefaultRounds = 5, WarmUps = 5;
+
+    private static readonly TrainingLoad[] s_loads =
+    [
+        TrainingLoad.All[0] with { Description = "D = 30, 6 couplings, nets of 3x128, global batch 1,024", Steps = 60 },
+        TrainingLoad.All[1] with { Description = "1 x 8 x 8, 2 scales, 4 blocks of 32 maps, global batch 64", Steps = 20 },
+    ];
+
+    /// <inheritdoc/>
+    public override string Name => "ranks";
+
+    /// <inheritdoc/>
+    public override string Question => "how many times as fast do processes over MPI train as one?";
+
+    /// <inheritdoc/>
+    public override IReadOnlyDictionary<string, string> Options => new Dictionary<string, string>
+    {
+        ["--ranks"] = "processes; 2 by default",
+        ["--loads"] = "some of tabular,image; both by default",
+        ["--turn"] = "what mpirun is told; not for use by hand",
+    };
+
+    /// <inheritdoc/>
+    public override void Run(BenchmarkContext context)
+    {
+        if (context.Arguments["--turn"] is { } name)
+        {
+            Turn(s_loads.Single(load => load.Name == name));
+            return;
+        }
+        int ranks = context.Arguments.Count("--ranks") ?? 2, rounds = context.Arguments.Rounds ?? DefaultRounds;
+        string[] loads = (context.Arguments["--loads"] ?? "tabular,image").Split(',');
+        context.Report.Add(string.Create(CultureInfo.InvariantCulture, $"""
+            The trainer's own loop in {ranks} processes over Open MPI, one thread and one core each, and in one, with the same batches; in
+            turns, {rounds} of each; medians of the rates and of the ratios of neighbouring turns.
+            """));
+        var table = new MarkdownTable("Load", "", "one process, steps/s", $"{ranks} processes, steps/s", "times");
+        context.Report.Add(table);
+        foreach (TrainingLoad load in s_loads.Where(load => loads.Contains(load.Name)))
+        {
+            var one = new double[rounds];
+            var several = new double[rounds];
+            for (int round = 0; round < rounds; round++)
+            {
+                context.Progress.Show($"ranks, {load.Name}", round, rounds);
+                (one[round], several[round]) = (Rate(load, 1), Rate(load, ranks));
+            }
+            double times = Contest.Median([.. several.Zip(one, (more, single) => more / single)]);
+            table.Add(load.Name, load.Description, Report.Number(Contest.Median(one)), Report.Number(Contest.Median(several)),
+                times.ToString("F2", CultureInfo.InvariantCulture));
+            context.Report.Add(new Figure($"training.{load.Name}.ranks{ranks}", Contest.Median(several), "steps/s", Contest.Median(one),
+                "one process", times));
+            context.Save();
+        }
+    }
+
+    /// <summary>In a rank: trains, and the first one writes steps per second.</summary>
+    private static void Turn(TrainingLoad load)
+    {
+        using MpiExchange mpi = MpiExchange.Open();
+        using var threads = new TorchThreads(1);
+        if (!load.Shape.IsImage)
+            load.Options.BatchSize = 1024;
+        long start = 0;
+        load.Train(torch.CPU, TrainingPrecision.Float32, _ => { }, steps =>
+        {
+            if (steps == WarmUps)
+                start = Stopwatch.GetTimestamp();
+            if (steps < WarmUps + load.Steps)
+                return true;
+            if (mpi.Rank == 0 && steps == WarmUps + load.Steps)
+            {
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                    $"RATE {load.Steps / Stopwatch.GetElapsedTime(start).TotalSeconds}"));
+            }
+            return false;
+        }, mpi);
+    }
+
+    private static double Rate(TrainingLoad load, int ranks)
+    {
+        string own = Environment.ProcessPath!;
+        string[] program = Path.GetFileNameWithoutExtension(own) == "dotnet" ? [own, typeof(RanksBenchmark).Assembly.Location] : [own];
+        var start = new ProcessStartInfo("mpirun",
+            ["--allow-run-as-root", "--bind-to", "core", "-n", $"{ranks}", .. program, "ranks", "--turn", load.Name])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        try
+        {
+            using Process process = Process.Start(start)!;
+            Task<string> errors = process.StandardError.ReadToEndAsync();
+            string output = process.StandardOutput.ReadToEnd();
+            process.WaitForExit();
+            string? line = output.Split('\n').FirstOrDefault(line => line.StartsWith("RATE ", StringComparison.Ordinal));
+            return line is not null ? double.Parse(line[5..], CultureInfo.InvariantCulture)
+                : throw new BenchmarkFailedException($"mpirun ended with {process.ExitCode}: {errors.Result}{output}");
+        }
+        catch (Exception e) when (e is System.ComponentModel.Win32Exception or ExternalException)
+        {
+            throw new BenchmarkFailedException($"mpirun does not start ({e.Message}): install Debian's openmpi-bin.");
+        }
+    }
+}
