@@ -48,7 +48,7 @@ namespace RealNvp.ML.Trainers;
 /// | Is normalization required? | No: standardisation is the flow's first step |
 /// | Is caching required? | No: rows are read once, or once an epoch where they exceed `ResidentLimit` |
 /// | Required NuGet in addition to Microsoft.ML | RealNvp.ML.Trainers, TorchSharp-cpu or -cuda-linux, Microsoft.ML.OnnxRuntime or .Gpu |
-/// | Exportable to ONNX | Yes: `ExportDensity` and `ExportSampler` of the fitted transformer |
+/// | Exportable to ONNX | Yes: `ExportDensity` and `ExportSampler` of the fitted transformer, `ConvertToOnnx` of a whole pipeline |
 /// ]]></format>
 /// </remarks>
 public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>

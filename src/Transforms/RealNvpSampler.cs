@@ -26,6 +26,9 @@ namespace RealNvp.ML.Transforms;
 /// | `Condition` (input) | Known-size vector of Single | Of a flow with a condition: what the features are drawn given. |
 /// | `Features` | Vector of Single | The features, with slot names where the flow knows them; of an image flow with its shape. |
 /// | `Image` | MLImage | In place of `Features` where images are asked for: values become levels, and these 0 to 255. |
+///
+/// Exportable to ONNX, except for images: as a part of a whole pipeline by ML.NET's `mlContext.Model.ConvertToOnnx`, and alone by
+/// `ExportSampler` of the transformer. The temperature is then a constant of the graph.
 /// ]]></format>
 /// </remarks>
 public sealed class RealNvpSampler : ITransformer, IDisposable

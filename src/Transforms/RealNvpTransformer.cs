@@ -38,6 +38,10 @@ namespace RealNvp.ML.Transforms;
 /// | `Contributions` | Vector of Single | Where named in <see cref="RealNvpColumns"/>: what each feature adds to the score. |
 /// | `Latent` | Vector of Single | The row in latent space, where training rows are standard normal. Not for a mixture of flows. |
 ///
+/// Exportable to ONNX: as a part of a whole pipeline by ML.NET's `mlContext.Model.ConvertToOnnx`, with every column, and alone by
+/// `ExportDensity`. Threshold and column names are then constants of the graph. A step before the flow that has no ONNX form is an
+/// `InvalidOperationException` that names the column, a graph that gives something else than the pipeline a `FlowParityException`.
+///
 /// Only what a reader asks for is computed. Cursors read ahead by one batch, and where a reader goes on by several, which idle cores
 /// compute side by side (<see cref="RealNvpCores"/>); rows come in order, and an error of the source comes at its row. Transformers may be
 /// used by many threads at once; a `PredictionEngine`, as always, by one. Disposing an engine disposes the transformer too, unless it was

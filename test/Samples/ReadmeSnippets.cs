@@ -1,10 +1,12 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
 using RealNvp.ML.Export;
 using RealNvp.ML.Tests.Transforms.Images;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Transforms;
+using static Microsoft.ML.Transforms.MissingValueReplacingEstimator;
 
 namespace RealNvp.ML.Tests.Samples;
 
@@ -149,6 +151,54 @@ public sealed class ReadmeSnippets : IDisposable
         Assert.InRange(metrics.RSquared, 0.9, 1);
         Assert.Equal(20_000, drawnPrices.GetColumn<float[]>("Price").Count());
         Assert.Equal(0.5, half.IntervalMass);
+    }
+
+    [Fact]
+    public void Whole_pipeline_as_one_graph()
+    {
+        using var inFolder = new CurrentFolder(_folder);
+        var mlContext = new MLContext(seed: 1);
+        var random = new Random(1);
+        IDataView rows = mlContext.Data.LoadFromEnumerable(Enumerable.Range(0, 600).Select(i =>
+        {
+            double load = random.NextDouble();
+            return new MachineReading
+            {
+                Machine = ((string[])["press", "fan"])[i % 2], Temperature = (float)(60 + 5 * load + random.NextDouble()),
+                Pressure = i % 10 == 3 ? float.NaN : (float)(2 + load),
+            };
+        }).ToArray());
+
+        // docs/deployment.md: the whole pipeline
+        var pipeline = mlContext.Transforms.ReplaceMissingValues("Pressure", replacementMode: ReplacementMode.Mean)
+            .Append(mlContext.Transforms.Categorical.OneHotEncoding("Machine"))
+            .Append(mlContext.Transforms.Concatenate("Features", "Temperature", "Pressure", "Machine"))
+            .Append(mlContext.Transforms.NormalizeMinMax("Features"))
+            .Append(mlContext.AnomalyDetection.Trainers.RealNvp());
+        using var model = pipeline.Fit(rows);
+
+        using var graph = new MemoryStream();
+        mlContext.Model.ConvertToOnnx(model, rows, graph, "Score", "PredictedLabel", "PValue"); // without names: every column
+        File.WriteAllBytes("pipeline.onnx", graph.ToArray());
+
+        // docs/deployment.md: run
+        using var session = new InferenceSession("pipeline.onnx");
+        NamedOnnxValue[] columns =
+        [
+            NamedOnnxValue.CreateFromTensor("Machine", new DenseTensor<string>(new[] { "press", "fan" }, [2, 1])),
+            NamedOnnxValue.CreateFromTensor("Temperature", new DenseTensor<float>(new[] { 62f, 95f }, [2, 1])),
+            NamedOnnxValue.CreateFromTensor("Pressure", new DenseTensor<float>(new[] { 2.3f, float.NaN }, [2, 1])),
+        ];
+        using var results = session.Run(columns);
+        float[] scores = [.. results.Single(result => result.Name == "Score.output").AsEnumerable<float>()];
+
+        IDataView same = mlContext.Data.LoadFromEnumerable(new[]
+        {
+            new MachineReading { Machine = "press", Temperature = 62, Pressure = 2.3f },
+            new MachineReading { Machine = "fan", Temperature = 95, Pressure = float.NaN },
+        });
+        Assert.Equal(model.Transform(same).GetColumn<float>("Score"), scores);
+        Assert.Equal([false, true], results.Single(result => result.Name == "PredictedLabel.output").AsEnumerable<bool>());
     }
 
     [Fact]

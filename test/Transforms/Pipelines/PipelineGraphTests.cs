@@ -130,6 +130,37 @@ public sealed class PipelineGraphTests
     }
 
     [Fact]
+    public void Raw_columns_of_every_type()
+    {
+        FlowModel flow = Flows.Random();
+        IDataView data = _ml.Data.LoadFromEnumerable(Flows.Rows(flow, 20, 1).Select((row, i) => new Typed
+        {
+            Features = row, Double = i, Byte = (byte)i, Short = (short)-i, Long = -i, Unsigned = (ulong)i, Key = (uint)i % 3,
+            Flag = i % 2 == 0, Text = i == 3 ? null : $"{i}", Texts = [$"{i}", ""], Grid = [i, 1, 2, 3, 4, 5], Any = new float[i % 4],
+        }).ToArray());
+        var messages = new List<string>();
+        _ml.Log += (_, log) => messages.Add(log.Message);
+        using RealNvpTransformer scorer = _ml.Transforms.ApplyRealNvp(flow).Fit(data);
+        // of no known size: no batch of it can be run
+        Assert.NotEmpty(ConvertedPipeline.Convert(_ml, scorer, data, "Score"));
+        Assert.Contains(messages, message => message.Contains("whose column 'Any'", StringComparison.Ordinal));
+        IDataView sized = _ml.Data.Cache(_ml.Transforms.DropColumns("Any").Fit(data).Transform(data));
+        Assert.NotEmpty(ConvertedPipeline.Convert(_ml, scorer, sized));
+        Assert.Contains(messages, message => message.Contains("by 20 rows", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Data_whose_columns_share_a_name()
+    {
+        FlowModel flow = Flows.Random();
+        IDataView data = _ml.Data.LoadFromEnumerable(FeatureRow.Many(flow, 30));
+        using RealNvpTransformer scorer = _ml.Transforms.ApplyRealNvp(flow).Fit(data);
+        IDataView twice = _ml.Data.Cache(scorer.Transform(scorer.Transform(data)));
+        using var converted = new ConvertedPipeline(_ml, scorer, twice, "Score", "Latent");
+        Assert.Equal(["Score", "Latent"], converted.Columns);
+    }
+
+    [Fact]
     public void Conditions()
     {
         IDataView data = Machine.Load(_ml, 600, 1), fresh = Machine.LoadStrange(_ml, 200, 2);
@@ -218,6 +249,37 @@ public sealed class PipelineGraphTests
         Assert.Equal(50, scored.GetColumn<float>("Score").Count());
         Assert.Contains("'Nowhere'", Assert.ThrowsAny<ArgumentException>(()
             => model.Transform(data).GetColumn<float>("Nowhere").Count()).Message, StringComparison.Ordinal);
+    }
+
+    private sealed class Typed
+    {
+        [VectorType(FeatureRow.Size)]
+        public float[] Features { get; set; } = [];
+
+        public double Double { get; set; }
+
+        public byte Byte { get; set; }
+
+        public short Short { get; set; }
+
+        public long Long { get; set; }
+
+        public ulong Unsigned { get; set; }
+
+        [KeyType(2)]
+        public uint Key { get; set; }
+
+        public bool Flag { get; set; }
+
+        public string? Text { get; set; }
+
+        [VectorType(2)]
+        public string[] Texts { get; set; } = [];
+
+        [VectorType(2, 3)]
+        public int[] Grid { get; set; } = [];
+
+        public float[] Any { get; set; } = [];
     }
 
     private static void AssertExact(Dictionary<string, double> differences)
