@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using System.Text.Json;
 using RealNvp.ML.Tests.Eng;
 
 namespace RealNvp.ML.Tests.CrossRuntime;
@@ -21,17 +22,31 @@ public sealed class NodeRuntime
     /// <summary>
     /// All outputs of a graph, flags as 0 and 1. The graph's optional inputs keep their defaults: this runtime refuses to override them.
     /// </summary>
-    internal Dictionary<string, float[]> Run(byte[] graph, string input, float[][] rows)
+    internal Dictionary<string, float[]> Run(byte[] graph, string input, float[][] rows) => Run(graph, folder =>
+    {
+        string inputFile = Path.Combine(folder, "input.f32");
+        File.WriteAllBytes(inputFile, MemoryMarshal.AsBytes<float>(rows.SelectMany(row => row).ToArray()).ToArray());
+        return [input, $"{rows[0].Length}", inputFile];
+    });
+
+    /// <summary>The same of a graph with columns of one value per row, numbers (null for NaN) or texts.</summary>
+    internal Dictionary<string, float[]> Run(byte[] graph, IReadOnlyDictionary<string, object?[]> columns) => Run(graph, folder =>
+    {
+        string file = Path.Combine(folder, "columns.json");
+        File.WriteAllText(file, JsonSerializer.Serialize(columns));
+        return [file];
+    });
+
+    private Dictionary<string, float[]> Run(byte[] graph, Func<string, string[]> writeInputs)
     {
         Assert.SkipWhen(_problem is not null, _problem ?? "");
         DirectoryInfo work = Directory.CreateTempSubdirectory("realnvp-node-");
         try
         {
-            string graphFile = Path.Combine(work.FullName, "graph.onnx"), inputFile = Path.Combine(work.FullName, "input.f32");
+            string graphFile = Path.Combine(work.FullName, "graph.onnx");
             File.WriteAllBytes(graphFile, graph);
-            File.WriteAllBytes(inputFile, MemoryMarshal.AsBytes<float>(rows.SelectMany(row => row).ToArray()).ToArray());
             DirectoryInfo outputs = work.CreateSubdirectory("outputs");
-            (int code, string text) = Start("node", "run.mjs", graphFile, input, $"{rows[0].Length}", inputFile, outputs.FullName);
+            (int code, string text) = Start("node", ["run.mjs", graphFile, .. writeInputs(work.FullName), outputs.FullName]);
             Assert.True(code == 0, $"node run.mjs failed: {text}");
             return outputs.GetFiles().ToDictionary(file => Path.GetFileNameWithoutExtension(file.Name), Values);
         }

@@ -174,7 +174,7 @@ public sealed class ReadmeSnippets : IDisposable
             .Append(mlContext.Transforms.Categorical.OneHotEncoding("Machine"))
             .Append(mlContext.Transforms.Concatenate("Features", "Temperature", "Pressure", "Machine"))
             .Append(mlContext.Transforms.NormalizeMinMax("Features"))
-            .Append(mlContext.AnomalyDetection.Trainers.RealNvp());
+            .Append(mlContext.AnomalyDetection.Trainers.RealNvp(new() { Steps = 200 }));
         using var model = pipeline.Fit(rows);
 
         using var graph = new MemoryStream();

@@ -79,6 +79,13 @@ public sealed class PipelineStepsTests
             ["'Features'", "one row per call"]),
         ["ApproximatedKernelMap"] = (() => Two().Append(s_of.ApproximatedKernelMap("Features", rank: 4)).Append(Flow()),
             ["'Features'", "ApproximatedKernel"]),
+        ["images of files"] = (() => s_of.LoadImages("Image", imageFolder: ".", "Kind").Append(s_of.ResizeImages("Image", 4, 4))
+            .Append(s_of.ExtractPixels("Pixels", "Image")).Append(s_of.ApplyRealNvp(ImageFlows.Random(3), "Pixels")),
+            ["'Pixels'", "ImagePixelExtracting"]),
+        ["crops of images"] = (() => s_of.LoadImages("Image", imageFolder: ".", "Kind")
+            .Append(s_of.CropImages("Image", 4, 4)).Append(s_of.ExtractPixels("Pixels", "Image"))
+            .Append(s_of.DropColumns("Image")).Append(s_of.ApplyRealNvp(ImageFlows.Random(3), "Pixels")),
+            ["'Pixels'", "ImagePixelExtracting"]),
         // ML.NET writes a graph that runs in circles
         ["ProjectToPrincipalComponents in place"] = (
             () => Two().Append(s_of.ProjectToPrincipalComponents("Features", rank: 2)).Append(Flow()),
