@@ -10,6 +10,11 @@ using RealNvp.ML.Trainers;
 using RealNvp.ML.Transforms;
 
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+if (args is ["--help" or "-h" or "-?"])
+{
+    Console.WriteLine("Usage: AnomalyDetection [OUTPUT_FOLDER]; by default artifacts/samples/AnomalyDetection.");
+    return;
+}
 string folder = Directory.CreateDirectory(args.Length > 0 ? args[0] : Path.Combine("artifacts", "samples", "AnomalyDetection")).FullName;
 string inFolder(string name) => Path.Combine(folder, name);
 

@@ -11,9 +11,15 @@ using RealNvp.ML.Trainers;
 using RealNvp.ML.Transforms;
 
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+const string Usage = "Usage: Digits [OUTPUT_FOLDER] [--steps N], with N from 1 on.";
+if (args is ["--help" or "-h" or "-?"])
+{
+    Console.WriteLine(Usage);
+    return 0;
+}
 if (Arguments.Read(args) is not { } arguments)
 {
-    Console.Error.WriteLine("Usage: Digits [OUTPUT_FOLDER] [--steps N], with N from 1 on.");
+    Console.Error.WriteLine(Usage);
     return 2;
 }
 string folder = Directory.CreateDirectory(arguments.Folder).FullName;

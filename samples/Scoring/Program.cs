@@ -8,6 +8,11 @@ using RealNvp.ML.Samples;
 using RealNvp.ML.Transforms;
 
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+if (args is ["--help" or "-h" or "-?"])
+{
+    Console.WriteLine("Usage: Scoring [MODEL_ZIP]; by default what samples/AnomalyDetection wrote.");
+    return 0;
+}
 string path = Path.GetFullPath(args.Length > 0 ? args[0] : Path.Combine("artifacts", "samples", "AnomalyDetection", "model.zip"));
 if (!File.Exists(path))
 {

@@ -11,6 +11,11 @@ using RealNvp.ML.Trainers;
 using RealNvp.ML.Transforms;
 
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+if (args is ["--help" or "-h" or "-?"])
+{
+    Console.WriteLine(Arguments.Usage);
+    return 0;
+}
 Arguments arguments;
 try
 {

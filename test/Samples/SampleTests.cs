@@ -91,6 +91,23 @@ public sealed class SampleTests(AnomalyDetectionRun run) : IClassFixture<Anomaly
         Assert.DoesNotContain("torch", dependencies, StringComparison.OrdinalIgnoreCase);
     }
 
+    [Theory]
+    [InlineData("AnomalyDetection")]
+    [InlineData("Digits")]
+    [InlineData("Scoring")]
+    [InlineData("TrainImages")]
+    public void Help_is_printed_and_nothing_done(string name)
+    {
+        Sample sample = name switch
+        {
+            "AnomalyDetection" => Sample.AnomalyDetection, "Digits" => Sample.Digits, "Scoring" => Sample.Scoring, _ => Sample.TrainImages,
+        };
+        var (exitCode, output, error) = sample.Run("--help");
+        Assert.Equal((0, ""), (exitCode, error));
+        Assert.StartsWith($"Usage: {name} ", output, StringComparison.Ordinal);
+        Assert.False(Path.Exists(Path.Combine(Eng.Repository.Root, "--help")));
+    }
+
     private double Number(string pattern)
     {
         Match match = Regex.Match(run.Output, pattern);

@@ -13,6 +13,16 @@ public class OnnxRuntimeTests
     private readonly FlowModel _model = Flows.Random();
 
     [Fact]
+    public void A_library_that_is_too_old_is_named_with_what_is_needed()
+    {
+        Assert.Equal(OrtEnv.Instance().GetVersionString(), OnnxLibrary.NativeVersion());
+        Assert.Null(OnnxLibrary.TooOld(OnnxLibrary.NativeVersion()));
+        Assert.All(["1.31.0", "1.31.0-dev", "2.0.1", "unknown"], version => Assert.Null(OnnxLibrary.TooOld(version)));
+        Assert.StartsWith("RealNvp.ML needs ONNX Runtime 1.31 or newer, found API 30 (version 1.30.2): reference ",
+            OnnxLibrary.TooOld("1.30.2"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Gpu_without_provider_falls_back_to_cpu_and_says_so()
     {
         Assert.SkipWhen(OrtEnv.Instance().GetAvailableProviders().Contains("CUDAExecutionProvider"), "this ONNX Runtime has CUDA");

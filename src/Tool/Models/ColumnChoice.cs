@@ -1,0 +1,101 @@
+using RealNvp.ML.Tool.Running;
+using RealNvp.ML.Tool.Tables;
+using RealNvp.ML.Transforms;
+
+namespace RealNvp.ML.Tool.Models;
+
+/// <summary>A column that a model reads.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Kind">Numbers, or texts that are categories.</param>
+/// <param name="HasMissing">Whether cells were missing in training.</param>
+internal sealed record ModelInput(string Name, CellKind Kind, bool HasMissing);
+
+/// <summary>Which columns of a table become features, and which a condition.</summary>
+/// <param name="Features">In the order of the table.</param>
+/// <param name="Condition">In the order of the command line.</param>
+internal sealed record ColumnChoice(IReadOnlyList<ModelInput> Features, IReadOnlyList<ModelInput> Condition)
+{
+    private static readonly string[] s_results = [.. ResultNames(RealNvpColumns.Default)];
+
+    /// <summary>All inputs.</summary>
+    public IEnumerable<ModelInput> Inputs => Features.Concat(Condition);
+
+    /// <summary>Chooses.</summary>
+    /// <param name="table">For messages.</param>
+    /// <param name="facts">Of all its columns.</param>
+    /// <param name="options">What is asked for.</param>
+    /// <param name="note">Is told which columns are left out, and why.</param>
+    /// <exception cref="ToolException">A named column is missing or of no use, or no feature is left.</exception>
+    public static ColumnChoice Of(ITable table, IReadOnlyList<ColumnFacts> facts, ColumnOptions options, Action<string> note)
+    {
+        foreach (string name in options.Named.Concat(table.Columns))
+            table.Find(name);
+        if (facts.All(column => column.Rows == 0))
+            throw new ToolException($"{table.Name} has a header and no rows.");
+        if (options.Features.Concat(options.Condition).Concat(options.Categories).Where(name => name == options.Label)
+            .FirstOrDefault() is { } label)
+            throw new ToolException($"'{label}' cannot be the label and an input of the flow at once.");
+        if (options.Features.Intersect(options.Condition, StringComparer.Ordinal).FirstOrDefault() is { } twice)
+            throw new ToolException($"'{twice}' cannot be a feature and a condition at once.");
+
+        ColumnFacts fact(string name) => facts[table.Find(name)];
+        ModelInput[] features = [.. facts.Where(column => options.Features.Count == 0
+                ? IsFeature(column, options, note) : options.Features.Contains(column.Name, StringComparer.Ordinal))
+            .Select(column => InputOf(table, column, options))];
+        if (features.Length == 0)
+            throw new ToolException($"{table.Name}: no column is left to learn from. It has: {Names.Listed(table.Columns)}.");
+        return new(features, [.. options.Condition.Select(name => InputOf(table, fact(name), options))]);
+    }
+
+    /// <summary>The names of the columns that a flow adds.</summary>
+    public static IEnumerable<string> ResultNames(RealNvpColumns columns)
+        => [columns.Score, columns.PValue, columns.PredictedLabel, columns.LogLikelihood, columns.Typicality, columns.TypicalityPValue];
+
+    private static bool IsFeature(ColumnFacts column, ColumnOptions options, Action<string> note)
+    {
+        if (options.Ignored.Contains(column.Name, StringComparer.Ordinal) || options.Condition.Contains(column.Name, StringComparer.Ordinal)
+            || column.Name == options.Label)
+            return false;
+        if (options.Categories.Contains(column.Name, StringComparer.Ordinal))
+            return true;
+        string? why = column switch
+        {
+            { Kind: CellKind.Other } => "it holds neither numbers nor texts",
+            { Missing: var missing, Rows: var rows } when missing == rows => "all its cells are empty",
+            { Counts: true } => "it counts the rows",
+            _ when IsIdentifier(column.Name) => "it is an identifier by its name",
+            { HasDecimalCommas: true, Texts: var texts } when texts > options.MostCategories
+                => "its numbers have decimal commas; write points to have it read",
+            { Kind: CellKind.Text, Texts: var texts } when texts > options.MostCategories => $"it has {Many(texts)} different texts",
+            _ => null,
+        };
+        if (why is null)
+            return true;
+        note($"column '{column.Name}' is no feature: {why} (--columns or --categories takes it all the same)");
+        return false;
+    }
+
+    private static ModelInput InputOf(ITable table, ColumnFacts column, ColumnOptions options)
+    {
+        if (column.Kind == CellKind.Other)
+            throw new ToolException($"{table.Name}: the column '{column.Name}' holds neither numbers nor texts.");
+        if (column.Missing == column.Rows)
+            throw new ToolException($"{table.Name}: all cells of the column '{column.Name}' are empty.");
+        if (s_results.Contains(column.Name, StringComparer.Ordinal))
+        {
+            throw new ToolException($"{table.Name}: the column '{column.Name}' bears the name of a result. Rename it, or leave it out with "
+                + $"--ignore {column.Name}.");
+        }
+        bool isCategory = column.Kind == CellKind.Text || options.Categories.Contains(column.Name, StringComparer.Ordinal);
+        if (isCategory && column.Texts >= ColumnFacts.MostTexts)
+            throw new ToolException($"{table.Name}: the column '{column.Name}' has {Many(column.Texts)} categories, too many to learn.");
+        return new(column.Name, isCategory ? CellKind.Text : CellKind.Number, column.Missing > 0);
+    }
+
+    private static string Many(int texts) => texts < ColumnFacts.MostTexts ? $"{texts:N0}" : $"{texts:N0} and more";
+
+    private static bool IsIdentifier(string name)
+        => name.Equals("id", StringComparison.OrdinalIgnoreCase) || name.Equals("uuid", StringComparison.OrdinalIgnoreCase)
+        || name.Equals("guid", StringComparison.OrdinalIgnoreCase) || name.EndsWith("_id", StringComparison.OrdinalIgnoreCase)
+        || name.EndsWith("Id", StringComparison.Ordinal) || name.EndsWith(" ID", StringComparison.OrdinalIgnoreCase);
+}

@@ -1,0 +1,137 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using Microsoft.ML.Runtime;
+using RealNvp.ML.Tool.Running;
+using RealNvp.ML.Tool.Tables;
+using RealNvp.ML.Transforms;
+
+namespace RealNvp.ML.Tool.Models;
+
+/// <summary>A pipeline with a flow in it, as ML.NET saved it.</summary>
+internal sealed class SavedModel : IDisposable
+{
+    private readonly string _path;
+    private readonly ITransformer _model;
+    private readonly ITransformer[] _steps;
+
+    private SavedModel(string path, MLContext context, ITransformer model, DataViewSchema inputs)
+    {
+        (_path, Context, _model) = (path, context, model);
+        _steps = [.. Steps(model)];
+        Flow = _steps.OfType<RealNvpTransformer>().Count() == 1 ? _steps.OfType<RealNvpTransformer>().Single() : model.FindRealNvp();
+        Inputs = [.. inputs.Where(column => !column.IsHidden
+            && (column.Type is TextDataViewType || column.Type == NumberDataViewType.Single))
+            .Select(column => (column.Name, column.Type is TextDataViewType ? CellKind.Text : CellKind.Number))];
+        Groups = FeatureGroup.Of(Flow.Model.Metadata.FeatureNames, Inputs);
+        ConditionGroups = Flow.Model.Condition is { } condition ? FeatureGroup.Of(condition.Names, Inputs) : [];
+    }
+
+    /// <summary>The context that it runs in.</summary>
+    public MLContext Context { get; }
+
+    /// <summary>The flow, which is the model's.</summary>
+    public RealNvpTransformer Flow { get; }
+
+    /// <summary>The columns that it was fitted to, as far as they are numbers and texts.</summary>
+    public IReadOnlyList<(string Name, CellKind Kind)> Inputs { get; }
+
+    /// <summary>Their names, by which a header is known.</summary>
+    public IReadOnlyCollection<string> InputNames => [.. Inputs.Select(input => input.Name)];
+
+    /// <summary>The features, those of one category together.</summary>
+    public IReadOnlyList<FeatureGroup> Groups { get; }
+
+    /// <summary>The parts of the condition, those of one category together; empty where there is none.</summary>
+    public IReadOnlyList<FeatureGroup> ConditionGroups { get; }
+
+    /// <summary>Whether it reads the paths of images.</summary>
+    public bool ReadsImages => Flow.Model.InputShape.IsImage;
+
+    /// <summary>Loads a model.</summary>
+    /// <exception cref="ToolException">There is none at the path, or what is there is none.</exception>
+    public static SavedModel Load(string path, string? device, Terminal terminal)
+    {
+        if (!File.Exists(path))
+            throw new ToolException($"There is no model {path}. `realnvp train DATA -o {path}` makes one.");
+        MLContext context = NewContext(device, terminal);
+        ITransformer model;
+        DataViewSchema inputs;
+        try
+        {
+            model = context.Model.Load(path, out inputs);
+        }
+        catch (Exception e) when (e is FormatException or InvalidOperationException or InvalidDataException or ArgumentException
+            or NotSupportedException)
+        {
+            throw new ToolException($"{path} cannot be loaded as a model: {Guard.Message(e)}");
+        }
+        return inputs is null ? throw new ToolException($"{path} was saved without its input columns.") : new(path, context, model, inputs);
+    }
+
+    /// <summary>A context whose warnings go to the terminal.</summary>
+    public static MLContext NewContext(string? device, Terminal terminal, int? seed = null)
+    {
+        var context = new MLContext(seed) { GpuDeviceId = Device.Number(device), FallbackToCpu = false };
+        context.Log += (_, message) =>
+        {
+            if (message.Kind >= ChannelMessageKind.Warning)
+                terminal.Warn(message.RawMessage);
+        };
+        return context;
+    }
+
+    /// <summary>The columns of a table that the model reads.</summary>
+    /// <param name="table">The rows.</param>
+    /// <param name="conditionAlone">Whether only the condition is needed, as for sampling.</param>
+    /// <returns>For each input its place, or null where the model does without.</returns>
+    /// <exception cref="ToolException">A column that it needs is missing.</exception>
+    public IReadOnlyList<Wanted?> Find(ITable table, bool conditionAlone = false)
+    {
+        string[] missing = [.. InputNames.Where(name => table.Columns.IndexOf(name) < 0)
+            .Where(name => !conditionAlone || ConditionGroups.Any(group => group.Name == name))];
+        if (missing.Length > 0 && (conditionAlone || !DoesWithout(missing)))
+        {
+            string columns = missing.Length == 1 ? $"column '{missing[0]}'" : $"columns '{string.Join("', '", missing)}'";
+            throw new ToolException($"{table.Name} has no {columns}, which {_path} reads. It has: {Names.Listed(table.Columns)}"
+                + (table is CsvTable { Format.HasHeader: false } ? " (no header, it seems; --header yes says that there is one)." : "."));
+        }
+        return [.. Inputs.Select(input => table.Columns.IndexOf(input.Name) < 0 ? (Wanted?)null
+            : new Wanted(table.Find(input.Name), input.Kind))];
+    }
+
+    /// <summary>A view of blocks that were read as <see cref="Find"/> says.</summary>
+    public TableView View(IReadOnlyList<Wanted?> found, Func<IEnumerable<Block>> blocks)
+        => new([.. Inputs.Zip(found).Where(input => input.Second is not null)
+            .Select(input => ((string?)input.First.Name, input.First.Kind))],
+            blocks);
+
+    /// <summary>Rows after all steps.</summary>
+    /// <param name="rows">The input.</param>
+    /// <param name="flow">Stands in for the model's flow, with another threshold or other columns.</param>
+    public IDataView Transform(IDataView rows, RealNvpTransformer? flow = null)
+        => _steps.Aggregate(rows, (data, step) => (step is RealNvpTransformer ? flow ?? step : step).Transform(data));
+
+    /// <summary>Rows as the flow gets them.</summary>
+    public IDataView BeforeFlow(IDataView rows)
+        => _steps.TakeWhile(step => step is not RealNvpTransformer).Aggregate(rows, (data, step) => step.Transform(data));
+
+    public void Dispose() => (_model as IDisposable)?.Dispose();
+
+    private bool DoesWithout(string[] missing)
+    {
+        try
+        {
+            var view = new TableView([.. Inputs.Where(input => !missing.Contains(input.Name, StringComparer.Ordinal))
+                .Select(input => ((string?)input.Name, input.Kind))], () => []);
+            _ = Transform(view).Schema;
+            return true;
+        }
+        catch (ArgumentException)
+        {
+            return false;
+        }
+    }
+
+    private static IEnumerable<ITransformer> Steps(ITransformer model)
+        => model is IEnumerable<ITransformer> chain ? chain.SelectMany(Steps) : [model];
+}

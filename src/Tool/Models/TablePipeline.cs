@@ -1,0 +1,80 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using Microsoft.ML.Transforms;
+using RealNvp.ML.Tool.Tables;
+using RealNvp.ML.Trainers;
+
+namespace RealNvp.ML.Tool.Models;
+
+/// <summary>
+/// The pipeline of a table, which is saved whole: missing cells filled, categories one-hot, features side by side, the flow. The columns
+/// that it reads leave it as they came, so that an application finds in them what it put there.
+/// </summary>
+internal static class TablePipeline
+{
+    private const string Given = "given:", Flag = ":missing";
+
+    /// <summary>The pipeline, to be fitted to the columns of a choice.</summary>
+    public static IEstimator<ITransformer> Of(MLContext context, ColumnChoice choice, MissingCells missing, RealNvpTrainer.Options options)
+    {
+        ModelInput[] inputs = [.. choice.Inputs];
+        ModelInput[] filled = [.. inputs.Where(input => input.Kind == CellKind.Number && missing != MissingCells.Skip)];
+        ModelInput[] flagged = [.. filled.Where(input => input.HasMissing && missing == MissingCells.Flag)];
+        ModelInput[] categories = [.. inputs.Where(input => input.Kind == CellKind.Text)];
+        string[] changed = [.. filled.Concat(categories).Select(input => input.Name)];
+
+        IEstimator<ITransformer> pipeline = Copies(new EstimatorChain<ITransformer>(), context, filled, categories, name => Given + name,
+            name => name);
+        if (flagged.Length > 0)
+        {
+            string[] names = [.. flagged.Select(input => input.Name)];
+            pipeline = pipeline.Append(context.Transforms.IndicateMissingValues(Pairs(names, name => name + Flag, name => name)))
+                .Append(context.Transforms.Conversion.ConvertType(
+                    Pairs(names, name => name + Flag, name => name + Flag), DataKind.Single));
+        }
+        if (filled.Length > 0)
+        {
+            pipeline = pipeline.Append(context.Transforms.ReplaceMissingValues(
+                Pairs([.. filled.Select(input => input.Name)], name => name, name => name),
+                MissingValueReplacingEstimator.ReplacementMode.Mean));
+        }
+        if (categories.Length > 0)
+        {
+            pipeline = pipeline.Append(context.Transforms.Categorical.OneHotEncoding(
+                Pairs([.. categories.Select(input => input.Name)], name => name, name => name)));
+        }
+        options.FeatureColumnName = Free("Features", inputs);
+        pipeline = pipeline.Append(context.Transforms.Concatenate(options.FeatureColumnName, Columns(choice.Features, flagged)));
+        if (choice.Condition.Count > 0)
+        {
+            options.ConditionColumnName = Free("Condition", inputs);
+            pipeline = pipeline.Append(context.Transforms.Concatenate(options.ConditionColumnName, Columns(choice.Condition, flagged)));
+        }
+        pipeline = pipeline.Append(context.AnomalyDetection.Trainers.RealNvp(options));
+        return changed.Length == 0 ? pipeline
+            : Copies(pipeline, context, filled, categories, name => name, name => Given + name)
+                .Append(context.Transforms.DropColumns(
+                    [.. changed.Select(name => Given + name), .. flagged.Select(input => input.Name + Flag)]));
+    }
+
+    /// <summary>Copies columns. Only conversions, here from Single to Single, copy many of them in one step.</summary>
+    private static IEstimator<ITransformer> Copies(IEstimator<ITransformer> pipeline, MLContext context, ModelInput[] numbers,
+        ModelInput[] texts, Func<string, string> output, Func<string, string> input)
+    {
+        if (numbers.Length > 0)
+        {
+            pipeline = pipeline.Append(context.Transforms.Conversion.ConvertType(
+                Pairs([.. numbers.Select(column => column.Name)], output, input), DataKind.Single));
+        }
+        return texts.Aggregate(pipeline,
+            (all, column) => all.Append(context.Transforms.CopyColumns(output(column.Name), input(column.Name))));
+    }
+
+    private static string[] Columns(IEnumerable<ModelInput> inputs, ModelInput[] flagged)
+        => [.. inputs.SelectMany(input => flagged.Contains(input) ? (string[])[input.Name, input.Name + Flag] : [input.Name])];
+
+    private static string Free(string name, ModelInput[] inputs) => inputs.Any(input => input.Name == name) ? name + ":all" : name;
+
+    private static InputOutputColumnPair[] Pairs(string[] names, Func<string, string> output, Func<string, string> input)
+        => [.. names.Select(name => new InputOutputColumnPair(output(name), input(name)))];
+}

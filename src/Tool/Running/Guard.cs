@@ -1,0 +1,54 @@
+using System.Text.RegularExpressions;
+
+namespace RealNvp.ML.Tool.Running;
+
+/// <summary>Turns what went wrong into one line and an exit code.</summary>
+internal static partial class Guard
+{
+    private const string TraceVariable = "REALNVP_TRACE";
+
+    /// <summary>Runs a verb.</summary>
+    public static int Run(Terminal terminal, Func<int> verb)
+    {
+        try
+        {
+            return verb();
+        }
+        catch (Exception e)
+        {
+            Exception[] causes = [.. Causes(e)];
+            if (causes.OfType<OperationCanceledException>().Any())
+            {
+                terminal.Fail("stopped");
+                return ExitCode.Interrupted;
+            }
+            if (causes.Any(IsBrokenPipe))
+                return ExitCode.BrokenPipe;
+            if (Environment.GetEnvironmentVariable(TraceVariable) == "1")
+                terminal.Error.WriteLine(e);
+            terminal.Fail(Message(causes.FirstOrDefault(cause => cause is ToolException) ?? e));
+            return ExitCode.Failed;
+        }
+    }
+
+    /// <summary>What an exception says to a user.</summary>
+    public static string Message(Exception e) => e switch
+    {
+        AggregateException { InnerException: { } inner } => Message(inner),
+        ToolException or InvalidOperationException or InvalidDataException or FormatException or IOException
+            or UnauthorizedAccessException or DllNotFoundException or NotSupportedException => e.Message,
+        ArgumentException => Parameter().Replace(e.Message, ""),
+        // the library's own: each says what to do
+        _ when e.GetType().Namespace?.StartsWith("RealNvp.ML", StringComparison.Ordinal) == true => e.Message,
+        _ => $"{e.GetType().Name}: {e.Message} (set {TraceVariable}=1 to see where)",
+    };
+
+    private static IEnumerable<Exception> Causes(Exception e)
+        => e is AggregateException several ? several.InnerExceptions.SelectMany(Causes)
+        : e.InnerException is { } inner ? Causes(inner).Prepend(e) : [e];
+
+    private static bool IsBrokenPipe(Exception e) => e is IOException && e.Message.Contains("Broken pipe", StringComparison.Ordinal);
+
+    [GeneratedRegex(@"\s*\(Parameter '[^']*'\)")]
+    private static partial Regex Parameter();
+}

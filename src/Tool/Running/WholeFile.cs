@@ -1,0 +1,51 @@
+namespace RealNvp.ML.Tool.Running;
+
+/// <summary>
+/// A file that appears whole or not at all: it is written beside its place, under a name that readers of the folder pass over, and renamed
+/// at the end. What a killed process left is overwritten by the next one.
+/// </summary>
+internal sealed class WholeFile : IDisposable
+{
+    private readonly string _path, _partial;
+    private bool _done;
+
+    /// <summary>Begins a file; makes its folder where there is none.</summary>
+    /// <exception cref="ToolException">Another process is writing the same file.</exception>
+    public WholeFile(string path)
+    {
+        _path = Path.GetFullPath(path);
+        string folder = Path.GetDirectoryName(_path)!;
+        Directory.CreateDirectory(folder);
+        if (Directory.Exists(_path))
+            throw new ToolException($"{path} is a folder; -o must name a file here.");
+        _partial = Path.Combine(folder, $".{Path.GetFileName(_path)}.partial");
+        try
+        {
+            Stream = new FileStream(_partial, FileMode.Create, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException e) when (File.Exists(_partial))
+        {
+            throw new ToolException($"{path} is being written by another process, it seems ({e.Message}).");
+        }
+    }
+
+    /// <summary>What goes into the file.</summary>
+    public FileStream Stream { get; }
+
+    /// <summary>Puts the file in its place.</summary>
+    public void Complete()
+    {
+        Stream.Flush(flushToDisk: true);
+        Stream.Dispose();
+        File.Move(_partial, _path, overwrite: true);
+        _done = true;
+    }
+
+    /// <summary>Removes what is not complete.</summary>
+    public void Dispose()
+    {
+        Stream.Dispose();
+        if (!_done)
+            File.Delete(_partial);
+    }
+}

@@ -1,0 +1,54 @@
+using System.Globalization;
+
+namespace RealNvp.ML.Tool.Tables;
+
+/// <summary>What the cells of a column hold.</summary>
+internal enum CellKind
+{
+    /// <summary>Numbers, NaN where a cell is empty.</summary>
+    Number,
+
+    /// <summary>Texts, empty where a cell is.</summary>
+    Text,
+
+    /// <summary>What no feature is made of: dates, bytes, lists. It passes through.</summary>
+    Other,
+}
+
+/// <summary>A column to read: where it stands in the table, and as what.</summary>
+internal readonly record struct Wanted(int Column, CellKind Kind);
+
+/// <summary>How cells are read as numbers.</summary>
+internal static class Cell
+{
+    private static readonly string[] s_missing = ["NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-nan", "null", "NULL", "None", "?"];
+
+    /// <summary>Whether a cell says that its number is not known.</summary>
+    public static bool IsMissing(ReadOnlySpan<char> cell)
+    {
+        cell = cell.Trim();
+        if (cell.IsEmpty)
+            return true;
+        foreach (string word in s_missing)
+        {
+            if (cell.SequenceEqual(word))
+                return true;
+        }
+        return false;
+    }
+
+    /// <summary>Reads a number as all the world's programs write it: a decimal point, no separators of thousands.</summary>
+    /// <returns>False where the cell is neither a number nor missing; NaN for a missing one.</returns>
+    public static bool TryNumber(ReadOnlySpan<char> cell, out float number)
+    {
+        if (float.TryParse(cell, NumberStyles.Float, CultureInfo.InvariantCulture, out number))
+            return true;
+        number = float.NaN;
+        return IsMissing(cell);
+    }
+
+    /// <summary>A number as text that reads back to the same number.</summary>
+    public static string Text<T>(T value)
+        where T : IFormattable
+        => value is DateTime time ? time.ToString("O", CultureInfo.InvariantCulture) : value.ToString(null, CultureInfo.InvariantCulture);
+}

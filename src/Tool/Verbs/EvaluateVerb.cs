@@ -1,0 +1,155 @@
+using System.CommandLine;
+using System.Text.Json;
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using RealNvp.ML.Tool.Models;
+using RealNvp.ML.Tool.Rows;
+using RealNvp.ML.Tool.Running;
+using RealNvp.ML.Tool.Tables;
+using RealNvp.ML.Transforms;
+
+namespace RealNvp.ML.Tool.Verbs;
+
+/// <summary><c>realnvp evaluate</c>: how likely rows are, and how well scores tell anomalies.</summary>
+internal sealed class EvaluateVerb
+{
+    private static readonly JsonSerializerOptions s_json = new() { WriteIndented = true };
+
+    private readonly Argument<string> _model = Shared.Model();
+    private readonly Argument<string[]> _data = Shared.Data(
+        "CSV or Parquet files, a folder of such, a folder of images, or - (default) for CSV on standard input: one set of rows.");
+    private readonly Option<string?> _label = new("--label")
+    {
+        Description = "The column that says which rows are anomalies: says how well the scores find them.", HelpName = "COLUMN",
+    };
+    private readonly Option<string[]> _anomaly = Labels.Option();
+    private readonly Option<double?> _contamination = Shared.Share("--contamination",
+        "Flag this share of rows like the training rows, instead of the share that the model was trained for.");
+    private readonly Option<bool> _asJson = new("--json") { Description = "For machines." };
+    private readonly Option<string?> _device = Shared.Device();
+    private readonly CsvSettings _csv = new();
+    private readonly Option<bool> _quiet = Shared.Quiet();
+
+    /// <summary>The verb.</summary>
+    public static Command Create(Terminal terminal) => new EvaluateVerb().Command(terminal);
+
+    private Command Command(Terminal terminal)
+    {
+        var verb = new Command("evaluate", """
+            Say how likely rows are, and how well scores tell anomalies.
+
+            Of rows that were not learned from: the mean log-likelihood in nats with its standard error, and how many are flagged; with a
+            label also the area under the ROC curve, and how many anomalies and how many other rows are flagged.
+
+            realnvp evaluate model.zip test.csv --label fraud
+            """) { _model, _data };
+        foreach (Option option in new Option[] { _label, _anomaly, _contamination, _asJson, _device })
+            verb.Add(option);
+        _csv.AddTo(verb);
+        verb.Add(_quiet);
+        verb.Does(terminal, _quiet, (said, cancellation) => Evaluate(said, terminal, cancellation));
+        return verb;
+    }
+
+    private void Evaluate(ParseResult said, Terminal terminal, CancellationToken cancellation)
+    {
+        using SavedModel model = SavedModel.Load(said.GetRequiredValue(_model), said.GetValue(_device), terminal);
+        using RealNvpTransformer? adjusted = VerbActions.Adjusted(model, said.GetValue(_contamination), threshold: null);
+        Scored[] rows = [.. Sources.Files(said.GetRequiredValue(_data))
+            .SelectMany(file => Rows(said, terminal, model, adjusted, file, cancellation))];
+        if (rows.Length == 0)
+            throw new ToolException("There are no rows to evaluate.");
+        Scored[] finite = [.. rows.Where(row => float.IsFinite(row.Score))];
+        if (finite.Length == 0)
+            throw new ToolException("No row has a score: all have missing or infinite features.");
+
+        var figures = new Dictionary<string, double> { ["rows"] = rows.Length, ["rowsWithoutScore"] = rows.Length - finite.Length };
+        double mean = finite.Average(row => -(double)row.Score);
+        figures["meanLogLikelihood"] = mean;
+        if (finite.Length > 1)
+        {
+            figures["standardError"] = Math.Sqrt(finite.Sum(row => Math.Pow(-row.Score - mean, 2)) / (finite.Length - 1.0) / finite.Length);
+        }
+        figures["flagged"] = Share(rows);
+        if (said.GetValue(_label) is { } label)
+            AddDetection(figures, model.Context, finite, label, new Labels(said.GetRequiredValue(_anomaly)));
+        Write(figures, said.GetValue(_asJson), terminal);
+    }
+
+    private static double Share(IReadOnlyCollection<Scored> rows) => rows.Count(row => row.PredictedLabel) / (double)rows.Count;
+
+    private static void AddDetection(Dictionary<string, double> figures, MLContext context, Scored[] rows, string label, Labels labels)
+    {
+        Scored[] anomalies = [.. rows.Where(row => row.Label == 1)], others = [.. rows.Where(row => row.Label == 0)];
+        if (anomalies.Length == 0 || others.Length == 0)
+        {
+            throw new ToolException($"The column '{label}' has {anomalies.Length} anomalies and {others.Length} other rows; both "
+                + $"are needed. Anomalies are labelled {labels}; --anomaly names others.");
+        }
+        figures["anomalies"] = anomalies.Length;
+        figures["areaUnderRocCurve"]
+            = context.AnomalyDetection.Evaluate(context.Data.LoadFromEnumerable(rows)).AreaUnderRocCurve;
+        figures["anomaliesFlagged"] = Share(anomalies);
+        figures["othersFlagged"] = Share(others);
+    }
+
+    private IEnumerable<Scored> Rows(
+        ParseResult said, Terminal terminal, SavedModel model, RealNvpTransformer? flow, string file, CancellationToken cancellation)
+    {
+        using ITable table = Sources.Open(file, terminal, _csv.Read(said), model.InputNames);
+        IReadOnlyList<Wanted?> found = model.Find(table);
+        List<Wanted> wanted = [.. found.OfType<Wanted>()];
+        Labels? labels = null;
+        if (said.GetValue(_label) is { } label)
+        {
+            labels = new Labels(said.GetRequiredValue(_anomaly));
+            wanted.Add(new(table.Find(label), CellKind.Text));
+        }
+        RealNvpColumns columns = model.Flow.Columns;
+        foreach (Block block in table.Read(wanted, Kept.None, Range.All).Ahead(cancellation))
+        {
+            IReadOnlyList<ResultColumn> results = ResultColumn.Of(
+                model.Transform(model.View(found, () => [block]), flow), [columns.Score, columns.PredictedLabel], block.Rows);
+            for (int row = 0; row < block.Rows; row++)
+            {
+                yield return new Scored
+                {
+                    Score = ((float[])results[0].Values)[row],
+                    PredictedLabel = ((bool[])results[1].Values)[row],
+                    Label = labels?.Contains(block.Texts(wanted.Count - 1)[row].Span) == true ? 1 : 0,
+                };
+            }
+        }
+    }
+
+    private static void Write(Dictionary<string, double> figures, bool asJson, Terminal terminal)
+    {
+        using StreamWriter text = terminal.Results();
+        if (asJson)
+        {
+            text.WriteLine(JsonSerializer.Serialize(figures, s_json));
+            return;
+        }
+        text.WriteLine($"rows                       {figures["rows"]:N0}"
+            + (figures["rowsWithoutScore"] > 0 ? $" ({figures["rowsWithoutScore"]:N0} without a score)" : ""));
+        text.WriteLine($"mean log-likelihood        {figures["meanLogLikelihood"]:G6}"
+            + (figures.TryGetValue("standardError", out double error) ? $" +- {error:G2} nats" : " nats"));
+        text.WriteLine($"flagged                    {figures["flagged"]:P1}");
+        if (!figures.TryGetValue("areaUnderRocCurve", out double area))
+            return;
+        text.WriteLine($"anomalies                  {figures["anomalies"]:N0}");
+        text.WriteLine($"area under the ROC curve   {area:F4}");
+        text.WriteLine($"anomalies flagged          {figures["anomaliesFlagged"]:P1}");
+        text.WriteLine($"other rows flagged         {figures["othersFlagged"]:P1}");
+    }
+
+    /// <summary>What ML.NET's evaluation reads.</summary>
+    private sealed class Scored
+    {
+        public float Label { get; set; }
+
+        public float Score { get; set; }
+
+        public bool PredictedLabel { get; set; }
+    }
+}

@@ -1,0 +1,35 @@
+using System.CommandLine;
+using System.Globalization;
+
+namespace RealNvp.ML.Tool.Verbs;
+
+/// <summary>Which cells of a label column say that a row is an anomaly.</summary>
+internal sealed class Labels(IReadOnlyCollection<string> anomalies)
+{
+    /// <summary>The option that names them.</summary>
+    public static Option<string[]> Option() => new("--anomaly")
+    {
+        Description = "The labels of anomalies, in any case. Default: 1, true, yes, anomaly, anomalous, outlier.",
+        HelpName = "LABELS",
+        DefaultValueFactory = _ => ["1", "true", "yes", "anomaly", "anomalous", "outlier"],
+        CustomParser = result => [.. result.Tokens.SelectMany(token => token.Value.Split(',', StringSplitOptions.TrimEntries))],
+    };
+
+    /// <summary>Whether a cell is one of them; numbers compare as numbers, so that 1.0 is 1.</summary>
+    public bool Contains(ReadOnlySpan<char> cell)
+    {
+        cell = cell.Trim();
+        bool isNumber = float.TryParse(cell, NumberStyles.Float, CultureInfo.InvariantCulture, out float number);
+        foreach (string anomaly in anomalies)
+        {
+            if (cell.Equals(anomaly, StringComparison.OrdinalIgnoreCase)
+                || isNumber && float.TryParse(anomaly, NumberStyles.Float, CultureInfo.InvariantCulture, out float other)
+                    && other == number)
+                return true;
+        }
+        return false;
+    }
+
+    /// <summary>For messages.</summary>
+    public override string ToString() => string.Join(", ", anomalies);
+}

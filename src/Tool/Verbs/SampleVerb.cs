@@ -1,0 +1,163 @@
+using System.CommandLine;
+using System.Text;
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using RealNvp.ML.Tool.Models;
+using RealNvp.ML.Tool.Running;
+using RealNvp.ML.Tool.Rows;
+using RealNvp.ML.Tool.Tables;
+using RealNvp.ML.Transforms;
+
+namespace RealNvp.ML.Tool.Verbs;
+
+/// <summary><c>realnvp sample</c>: new rows, or new images.</summary>
+internal sealed class SampleVerb
+{
+    private readonly Argument<string> _model = Shared.Model();
+    private readonly Option<int> _count = Shared.Checked(new Option<int>("--count", "-n")
+    {
+        Description = "How many rows or images; of a conditional model, for each row of --given.", HelpName = "N",
+        DefaultValueFactory = _ => 10,
+    }, count => count >= 1, "expected a number from 1 on");
+    private readonly Option<string?> _given = new("--given")
+    {
+        Description = "Of a conditional model: a file with the condition's columns, a row for each condition.", HelpName = "FILE",
+    };
+    private readonly Option<float> _temperature = Shared.Checked(new Option<float>("--temperature")
+    {
+        Description = "Below 1 draws nearer to the likeliest rows.", HelpName = "T", DefaultValueFactory = _ => 1,
+    }, temperature => temperature is >= 0 and < 1e6f, "expected 0 or more");
+    private readonly Option<string?> _output = Shared.Output(
+        "CSV; of images a .png with all of them, or a folder (FOLDER/) of one each. Default: standard output, for tables.");
+    private readonly Option<int> _seed = Shared.Seed();
+    private readonly CsvSettings _csv = new();
+    private readonly Option<bool> _quiet = Shared.Quiet();
+
+    /// <summary>The verb.</summary>
+    public static Command Create(Terminal terminal) => new SampleVerb().Command(terminal);
+
+    private Command Command(Terminal terminal)
+    {
+        var verb = new Command("sample", """
+            Draw new rows, or images.
+
+            They have the columns of the training rows; a category is the one that is likeliest in the drawn row. Row i depends on the seed
+            and i alone.
+
+            realnvp sample model.zip -n 1000 -o drawn.csv
+            realnvp sample hourly.zip -n 100 --given hours.csv
+            realnvp sample photos.zip -n 32 -o drawn.png
+            """) { _model };
+        foreach (Option option in new Option[] { _count, _given, _temperature, _output, _seed })
+            verb.Add(option);
+        _csv.AddTo(verb);
+        verb.Add(_quiet);
+        verb.Does(terminal, _quiet, (said, cancellation) => Sample(said, terminal, cancellation));
+        return verb;
+    }
+
+    private void Sample(ParseResult said, Terminal terminal, CancellationToken cancellation)
+    {
+        using SavedModel model = SavedModel.Load(said.GetRequiredValue(_model), device: null, terminal);
+        string? output = said.GetValue(_output) is { } path && path != Sources.Standard ? path : null;
+        if (model.ReadsImages)
+        {
+            Images(said, model.Flow, output ?? throw new ToolException("Images need a place: -o FILE.png or -o FOLDER/."), cancellation);
+            return;
+        }
+        using WholeFile? whole = output is null ? null : new WholeFile(output);
+        using (var text = new StreamWriter(whole?.Stream ?? terminal.Output, bufferSize: 1 << 16, leaveOpen: true) { NewLine = "\n" })
+        {
+            if (model.ConditionGroups.Count > 0 || model.Flow.Model.Condition is not null)
+                Conditional(said, model, terminal, text, cancellation);
+            else
+                Table(model, model.Flow.Sample(said.GetValue(_count), said.GetValue(_seed), said.GetValue(_temperature)), text,
+                    cancellation);
+        }
+        whole?.Complete();
+    }
+
+    private static void Table(SavedModel model, IDataView drawn, TextWriter text, CancellationToken cancellation)
+    {
+        IReadOnlyList<FeatureGroup> groups = Groups(model.Groups, model.Flow.Model.InputShape.Size, "Feature");
+        text.WriteLine(CsvRowWriter.Plain.Header(groups.Select(group => group.Name)));
+        foreach (float[] row in drawn.GetColumn<float[]>(model.Flow.FeatureColumnName))
+        {
+            cancellation.ThrowIfCancellationRequested();
+            text.WriteLine(Line(groups.Select(group => group.CellOf(row))));
+        }
+    }
+
+    private void Conditional(ParseResult said, SavedModel model, Terminal terminal, TextWriter text, CancellationToken cancellation)
+    {
+        string[] names = [.. model.ConditionGroups.Select(group => group.Name)];
+        string columns = names.Length == 1 ? "the column" : "the columns";
+        string file = said.GetValue(_given)
+            ?? throw new ToolException($"The model is conditional: --given FILE with {columns} {string.Join(", ", names)}.");
+        using ITable table = Sources.Open(file, terminal, _csv.Read(said), names);
+        IReadOnlyList<Wanted?> found = model.Find(table, conditionAlone: true);
+        // of the features nothing is known, and nothing is asked
+        Wanted[] wanted = [.. found.OfType<Wanted>()];
+        Block[] blocks = [.. table.Read(wanted, Kept.None, Range.All).Select(block => WithoutFeatures(block, model, found))];
+        var all = new TableView([.. model.Inputs.Select(input => ((string?)input.Name, input.Kind))], () => blocks);
+        int perRow = said.GetValue(_count);
+        IDataView drawn = model.Flow.Sample(model.BeforeFlow(all), perRow, said.GetValue(_seed), said.GetValue(_temperature));
+
+        IReadOnlyList<FeatureGroup> groups = Groups(model.Groups, model.Flow.Model.InputShape.Size, "Feature");
+        IReadOnlyList<FeatureGroup> given = Groups(model.ConditionGroups, model.Flow.Model.Condition!.Size, "Condition");
+        text.WriteLine(CsvRowWriter.Plain.Header(given.Concat(groups).Select(group => group.Name)));
+        foreach ((float[] condition, float[] row) in drawn.GetColumn<float[]>(model.Flow.ConditionColumnName!)
+            .Zip(drawn.GetColumn<float[]>(model.Flow.FeatureColumnName)))
+        {
+            cancellation.ThrowIfCancellationRequested();
+            text.WriteLine(Line(given.Select(group => group.CellOf(condition)).Concat(groups.Select(group => group.CellOf(row)))));
+        }
+    }
+
+    private static Block WithoutFeatures(Block block, SavedModel model, IReadOnlyList<Wanted?> found)
+    {
+        int next = 0;
+        return block with
+        {
+            Cells = [.. model.Inputs.Select((input, i) => found[i] is not null ? block.Cells[next++]
+                : input.Kind == CellKind.Text ? new ReadOnlyMemory<char>[block.Rows]
+                : Enumerable.Repeat(float.NaN, block.Rows).ToArray())],
+        };
+    }
+
+    private static IReadOnlyList<FeatureGroup> Groups(IReadOnlyList<FeatureGroup> groups, int size, string otherwise)
+        => groups.Count > 0 ? groups : [.. Enumerable.Range(0, size).Select(i => new FeatureGroup($"{otherwise}{i + 1}", i, []))];
+
+    private static string Line(IEnumerable<string> cells)
+    {
+        var line = new StringBuilder();
+        foreach (string cell in cells)
+        {
+            if (line.Length > 0)
+                line.Append(',');
+            CsvCell.Append(line, cell, ',');
+        }
+        return line.ToString();
+    }
+
+    private void Images(ParseResult said, RealNvpTransformer flow, string output, CancellationToken cancellation)
+    {
+        int count = said.GetValue(_count), seed = said.GetValue(_seed);
+        float temperature = said.GetValue(_temperature);
+        if (output.EndsWith(".png", StringComparison.OrdinalIgnoreCase))
+        {
+            int columns = (int)Math.Ceiling(Math.Sqrt(count));
+            using MLImage grid = flow.SampleGrid((count + columns - 1) / columns, columns, seed, temperature);
+            Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(output))!);
+            grid.SavePng(output);
+            return;
+        }
+        Directory.CreateDirectory(output);
+        foreach ((int i, MLImage image) in flow.SampleImages(count, seed, temperature).GetColumn<MLImage>("Image").Index())
+        {
+            cancellation.ThrowIfCancellationRequested();
+            using (image)
+                image.SavePng(Path.Combine(output, $"{i + 1:D6}.png"));
+        }
+    }
+}

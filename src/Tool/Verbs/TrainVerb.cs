@@ -1,0 +1,173 @@
+using System.CommandLine;
+using Microsoft.ML;
+using RealNvp.ML.Tool.Models;
+using RealNvp.ML.Tool.Running;
+using RealNvp.ML.Tool.Tables;
+using RealNvp.ML.Trainers;
+using RealNvp.ML.Transforms;
+
+namespace RealNvp.ML.Tool.Verbs;
+
+/// <summary><c>realnvp train</c>: from rows to a saved model.</summary>
+internal sealed class TrainVerb
+{
+    private readonly Argument<string[]> _data = Shared.Data(
+        "CSV or Parquet files with the same columns, a folder of such, a folder of images, or - for CSV on standard input.");
+    private readonly Option<string> _output = new("--output", "-o")
+    {
+        Description = "The model: the whole pipeline as ML.NET saves it.", HelpName = "MODEL", DefaultValueFactory = _ => "model.zip",
+    };
+    private readonly Option<string[]> _columns = Shared.Names("--columns", "The features. Default: every column but identifiers, counters, "
+        + "texts of more than --max-categories kinds, and what another option names.");
+    private readonly Option<string[]> _ignore = Shared.Names("--ignore", "Columns that are no features.");
+    private readonly Option<string[]> _categories = Shared.Names("--categories",
+        "Columns whose cells are names, one feature for each, also where they look like numbers. Columns of texts are anyway.");
+    private readonly Option<string[]> _condition = Shared.Names("--condition",
+        "Learn p(features | these columns): what is odd given them. They are no features then.");
+    private readonly Option<string?> _label = new("--label")
+    {
+        Description = "The column that says which rows are anomalies. It is no feature, and those rows are not learned from.",
+        HelpName = "COLUMN",
+    };
+    private readonly Option<string[]> _anomaly = Labels.Option();
+    private readonly Option<int> _maxCategories = new("--max-categories")
+    {
+        Description = "A column of more different texts is no feature unless it is named.", HelpName = "N", DefaultValueFactory = _ => 50,
+    };
+    private readonly Option<string> _missing = new Option<string>("--missing")
+    {
+        Description = "Cells that are empty, NA, NaN, null or ?. mean: get the mean of the training rows, here and in scoring; flag: so, "
+            + "and a feature says that they were missing; skip: their rows are not learned from and get no score. An empty category is "
+            + "none of the known ones.",
+        HelpName = "mean|flag|skip",
+        DefaultValueFactory = _ => "mean",
+    }.AcceptOnlyFromAmong("mean", "flag", "skip");
+    private readonly Option<double?> _contamination = Shared.Share("--contamination",
+        "The share of rows like these that will be flagged: the rate of false alarms. Default 0.05.");
+    private readonly Option<double?> _trim = Shared.Share("--trim",
+        "The share of each batch that is left out as least likely, where anomalies are among the rows. Default 0.");
+    private readonly Option<int?> _epochs = Shared.Count("--epochs", "Passes over the rows. Default: by the number of rows.");
+    private readonly Option<int?> _steps = Shared.Count("--steps", "Optimizer steps, instead of epochs.");
+    private readonly Option<int?> _members = Shared.Count("--members", "Flows whose mixture is the model. Default 1.");
+    private readonly Option<int?> _couplings = Shared.Count("--couplings", "Couplings of a table's flow. Default 8.");
+    private readonly Option<int?> _hidden = Shared.Count("--hidden", "Width of the nets of a table's flow. Default 64.");
+    private readonly Option<bool> _density = new("--density")
+    {
+        Description = "Settings for the highest held-out likelihood rather than for ranking anomalies; takes longer.",
+    };
+    private readonly Option<string?> _checkpoints = new("--checkpoints")
+    {
+        Description = "Write checkpoints there; the same command goes on from the last one.", HelpName = "FOLDER",
+    };
+    private readonly Option<int?> _threads = Shared.Count("--threads", "Threads of libtorch.");
+    private readonly ImageSettings _images = new();
+    private readonly Option<int> _seed = Shared.Seed();
+    private readonly Option<string?> _device = Shared.Device();
+    private readonly CsvSettings _csv = new();
+    private readonly Option<bool> _quiet = Shared.Quiet();
+
+    /// <summary>The verb.</summary>
+    public static Command Create(Terminal terminal) => new TrainVerb().Command(terminal);
+
+    private Command Command(Terminal terminal)
+    {
+        var verb = new Command("train", """
+            Learn the density of rows and save a model.
+
+            Numbers are taken as they are, texts become categories, identifiers are passed over; what was chosen is said on standard error
+            and saved in the model, which scores files whose columns stand in another order, and loads in any ML.NET application.
+
+            realnvp train data.csv -o model.zip
+            realnvp train data.csv --label fraud --ignore date,comment --contamination 0.01
+            realnvp train readings.parquet --condition hour,site
+            realnvp train photos/ --size 32x32 -o photos.zip
+            """) { _data };
+        foreach (Option option in new Option[] { _output, _columns, _ignore, _categories, _condition, _label, _anomaly, _maxCategories,
+            _missing, _contamination, _trim, _epochs, _steps, _members, _couplings, _hidden, _density, _checkpoints, _threads })
+            verb.Add(option);
+        _images.AddTo(verb);
+        verb.Add(_seed);
+        verb.Add(_device);
+        _csv.AddTo(verb);
+        verb.Add(_quiet);
+        verb.Does(terminal, _quiet, (said, cancellation) => Train(said, terminal, cancellation));
+        return verb;
+    }
+
+    private void Train(ParseResult said, Terminal terminal, CancellationToken cancellation)
+    {
+        string path = said.GetRequiredValue(_output);
+        using var whole = new WholeFile(path);
+        MLContext context = SavedModel.NewContext(device: null, terminal, said.GetValue(_seed));
+        var meter = new TrainingMeter(terminal);
+        using var spooled = new Spool();
+        IReadOnlyList<string> files = [.. Sources.Files(said.GetRequiredValue(_data))
+            .Select(file => file == Sources.Standard ? spooled.Take(terminal.Input) : file)];
+        ITable[] tables = [.. files.Select(file => Sources.Open(file, terminal, _csv.Read(said), []))];
+        using ITable table = tables.Length == 1 ? tables[0] : new JoinedTable(tables);
+
+        RealNvpTrainer.Options options = Options(said, cancellation, meter);
+        (IEstimator<ITransformer> pipeline, IDataView rows) = table is ImageTable images
+            ? _images.Pipeline(said, context, images, options, terminal) : TableOf(said, context, table, options, terminal);
+        ITransformer model = meter.Show(() => pipeline.Fit(rows));
+        using var disposed = model as IDisposable;
+        context.Model.Save(model, rows.Schema, whole.Stream);
+        whole.Complete();
+        using RealNvpTransformer flow = model.FindRealNvp();
+        terminal.Note($"{path}: a flow over {flow.Model.InputShape.Size} features, "
+            + (float.IsFinite(flow.Threshold)
+                ? $"threshold {flow.Threshold:G6} at a contamination of {flow.Model.Calibration.Contamination:G4}"
+            : "no threshold"));
+    }
+
+    private (IEstimator<ITransformer>, IDataView) TableOf(
+        ParseResult said, MLContext context, ITable table, RealNvpTrainer.Options options, Terminal terminal)
+    {
+        MissingCells missing = Enum.Parse<MissingCells>(said.GetRequiredValue(_missing), ignoreCase: true);
+        var asked = new ColumnOptions(said.GetRequiredValue(_columns), said.GetRequiredValue(_ignore), said.GetRequiredValue(_categories),
+            said.GetRequiredValue(_condition), said.GetValue(_label), said.GetValue(_maxCategories), missing);
+        IReadOnlyList<ColumnFacts> facts = ColumnFacts.Of(table);
+        ColumnChoice choice = ColumnChoice.Of(table, facts, asked, terminal.Note);
+        ModelInput[] inputs = [.. choice.Inputs];
+        terminal.Note($"{facts[0].Rows:N0} rows; features: " + Tables.Names.Listed(choice.Features.Select(input
+            => input.Kind == CellKind.Text ? $"{input.Name} (category)" : input.Name))
+            + (choice.Condition.Count > 0 ? $"; given: {Tables.Names.Listed(choice.Condition.Select(input => input.Name))}" : ""));
+        foreach (ColumnFacts column in facts.Where(column => column.Missing > 0 && inputs.Any(input => input.Name == column.Name)))
+            terminal.Note($"column '{column.Name}': {column.Missing:N0} of {column.Rows:N0} cells are missing");
+
+        List<Wanted> wanted = [.. inputs.Select(input => new Wanted(table.Find(input.Name), input.Kind))];
+        List<(string? Name, CellKind Kind)> columns = [.. inputs.Select(input => ((string?)input.Name, input.Kind))];
+        Func<Block, int, bool>? takes = null;
+        if (asked.Label is { } label)
+        {
+            wanted.Add(new(table.Find(label), CellKind.Text));
+            columns.Add((null, CellKind.Text));
+            var anomalies = new Labels(said.GetRequiredValue(_anomaly));
+            takes = (block, row) => !anomalies.Contains(block.Texts(wanted.Count - 1)[row].Span);
+        }
+        return (TablePipeline.Of(context, choice, missing, options),
+            new TableView(columns, () => table.Read(wanted, Kept.None, Range.All), takes));
+    }
+
+    private RealNvpTrainer.Options Options(ParseResult said, CancellationToken cancellation, TrainingMeter meter)
+    {
+        RealNvpTrainer.Options options = said.GetValue(_density) ? RealNvpTrainer.Options.ForDensity() : new();
+        options.Table = options.Table with
+        {
+            Couplings = said.GetValue(_couplings) ?? options.Table.Couplings,
+            HiddenUnits = said.GetValue(_hidden) ?? options.Table.HiddenUnits,
+        };
+        options.Contamination = said.GetValue(_contamination) ?? options.Contamination;
+        options.Trim = said.GetValue(_trim) ?? options.Trim;
+        options.Epochs = said.GetValue(_epochs) ?? (said.GetValue(_steps) is null ? options.Epochs : null);
+        options.Steps = said.GetValue(_steps);
+        options.Members = said.GetValue(_members) ?? options.Members;
+        options.Threads = said.GetValue(_threads);
+        options.Device = said.GetValue(_device);
+        options.Seed = said.GetValue(_seed);
+        if (said.GetValue(_checkpoints) is { } folder)
+            options.Checkpoints = new(folder) { Resume = true };
+        (options.Progress, options.CancellationToken) = (meter, cancellation);
+        return options;
+    }
+}

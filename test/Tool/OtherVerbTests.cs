@@ -1,0 +1,152 @@
+using System.Globalization;
+using System.Text.Json;
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using RealNvp.ML.Export;
+using RealNvp.ML.Tests.Transforms.Images;
+using RealNvp.ML.Transforms;
+using SkiaSharp;
+
+namespace RealNvp.ML.Tests.Tool;
+
+/// <summary>Drawing, evaluating, explaining, exporting, telling; conditions and images.</summary>
+public sealed class OtherVerbTests(TrainedPlant plant) : IClassFixture<TrainedPlant>
+{
+    [Fact]
+    public void Drawn_rows_have_the_columns_of_the_training_rows()
+    {
+        ToolRun run = ToolRun.Good("sample", plant.Model, "-n", "200", "--seed", "3");
+        Assert.Equal("temperature,pressure,flow,unit,valve", run.Lines[0]);
+        Assert.Equal(200, run.Lines.Length - 1);
+        Assert.All(run.Lines[1..], line => Assert.Contains(line.Split(',')[4], new[] { "closed", "half", "open" }));
+        Assert.Equal(run.Output, ToolRun.Good("sample", plant.Model, "-n", "200", "--seed", "3").Output);
+        Assert.NotEqual(run.Output, ToolRun.Good("sample", plant.Model, "-n", "200", "--seed", "4").Output);
+
+        // the library's own rows, and of the categories the likeliest
+        ITransformer model = new MLContext().Model.Load(plant.Model, out _);
+        using RealNvpTransformer flow = model.FindRealNvp();
+        string[] names = [.. flow.Model.Metadata.FeatureNames];
+        string[] expected = [.. flow.Sample(200, seed: 3).GetColumn<float[]>("Features").Select(row
+            => string.Join(',', row[..4].Select(value => value.ToString(CultureInfo.InvariantCulture)))
+            + "," + names[4 + row[4..].Index().MaxBy(value => value.Item).Index]["valve.".Length..])];
+        Assert.Equal(expected, run.Lines[1..]);
+    }
+
+    [Fact]
+    public void Evaluation_is_that_of_the_scores()
+    {
+        string data = plant.Path("new.csv");
+        (float Score, bool Flagged, bool Broken)[] rows = [.. Plant.Rows(300, seed: 2)
+            .Zip(ToolRun.Good("score", plant.Model, data, "--keep", "none").Lines.Skip(1).Select(line => line.Split(',')), (row, cells)
+                => (float.Parse(cells[0], CultureInfo.InvariantCulture), cells[2] == "true", row.Broken))];
+        JsonElement figures = JsonDocument.Parse(ToolRun.Good("evaluate", plant.Model, data, "--label", "broken",
+            "--json").Output).RootElement;
+        double figure(string name) => figures.GetProperty(name).GetDouble();
+        double[] likelihoods = [.. rows.Select(row => -(double)row.Score)];
+        double mean = likelihoods.Average();
+        Assert.Equal(300, figure("rows"));
+        Assert.Equal(mean, figure("meanLogLikelihood"), 9);
+        Assert.Equal(Math.Sqrt(likelihoods.Sum(value => (value - mean) * (value - mean)) / 299 / 300), figure("standardError"), 9);
+        // pairs of a broken and a sound row in which the broken one scores higher
+        double pairs = (from broken in rows where broken.Broken from sound in rows where !sound.Broken
+            select broken.Score > sound.Score ? 1 : broken.Score == sound.Score ? 0.5 : 0).Average();
+        Assert.InRange(pairs, 0.7, 1); // the rows are told at all
+        Assert.Equal(pairs, figure("areaUnderRocCurve"), 6);
+        Assert.Equal(rows.Where(row => row.Broken).Average(row => row.Flagged ? 1.0 : 0), figure("anomaliesFlagged"), 9);
+        Assert.Equal(rows.Where(row => !row.Broken).Average(row => row.Flagged ? 1.0 : 0), figure("othersFlagged"), 9);
+        Assert.Contains("area under the ROC curve", ToolRun.Good("evaluate", plant.Model, data, "--label", "broken").Output,
+            StringComparison.Ordinal);
+        Assert.Contains("--anomaly names others", ToolRun.Bad(1, "evaluate", plant.Model, data, "--label", "broken", "--anomaly", "kaput"),
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Reasons_are_the_contributions_of_columns()
+    {
+        string data = plant.Path("new.csv");
+        ToolRun all = ToolRun.Good("explain", plant.Model, data, "--keep", "none", "--all");
+        Assert.Equal("Score,PValue,PredictedLabel,nats.temperature,nats.pressure,nats.flow,nats.unit,nats.valve", all.Lines[0]);
+        float[][] nats = [.. all.Lines[1..].Select(line => line.Split(',')[3..].Select(cell
+            => float.Parse(cell, CultureInfo.InvariantCulture))
+            .ToArray())];
+        // what all columns add is the score less that of the medians, which is the same for every row
+        float[] rest = [.. all.Lines[1..].Zip(nats, (line, row)
+            => float.Parse(line.Split(',')[0], CultureInfo.InvariantCulture) - row.Sum())];
+        Assert.All(rest, value => Assert.InRange(value, rest[0] - 0.01f, rest[0] + 0.01f));
+        string[] names = ["temperature", "pressure", "flow", "unit", "valve"];
+        ToolRun top = ToolRun.Good("explain", plant.Model, data, "--keep", "id", "--top", "1");
+        Assert.Equal("id,Score,PValue,PredictedLabel,Reason1,Nats1", top.Lines[0]);
+        Assert.Equal(nats.Select(row => names[Array.IndexOf(row, row.Max())]), top.Lines[1..].Select(line => line.Split(',')[4]));
+
+        ToolRun flagged = ToolRun.Good("explain", plant.Model, data, "--keep", "id", "--top", "1", "--flagged");
+        Assert.Equal(top.Lines.Where(line => line.Split(',')[3] != "false"), flagged.Lines);
+    }
+
+    [Fact]
+    public void Graphs_and_the_flow_file_are_exported()
+    {
+        ToolRun.Good("export", plant.Model, "-o", plant.Path("graphs"));
+        FlowModel flow = FlowModel.Load(plant.Path("graphs/flow.rnvp"));
+        Assert.Equal(["flow", "pressure", "temperature", "unit", "valve.closed", "valve.half", "valve.open"],
+            flow.Metadata.FeatureNames.Order(StringComparer.Ordinal));
+        Assert.True(new FileInfo(plant.Path("graphs/density.onnx")).Length > 1000);
+        Assert.True(new FileInfo(plant.Path("graphs/sampler.onnx")).Length > 1000);
+    }
+
+    [Fact]
+    public void A_model_is_told()
+    {
+        string text = ToolRun.Good("info", plant.Model).Output;
+        Assert.Contains("reads: temperature, pressure, flow, unit, valve (category)", text, StringComparison.Ordinal);
+        Assert.Contains("features: 7", text, StringComparison.Ordinal);
+        JsonElement json = JsonDocument.Parse(ToolRun.Good("info", plant.Model, "--json").Output).RootElement;
+        Assert.Equal(0.05, json.GetProperty("contamination").GetDouble());
+        Assert.Equal("text", json.GetProperty("inputs")[4].GetProperty("kind").GetString());
+    }
+
+    [Fact]
+    public void A_condition_is_given_to_scores_and_draws()
+    {
+        string model = plant.Path("given.zip");
+        ToolRun.Good(["train", plant.Path("train.csv"), "-o", model, "--condition", "valve,unit", "--label", "broken",
+            .. TrainedPlant.Quick]);
+        ToolRun scored = ToolRun.Good("score", model, plant.Path("new.csv"), "--keep", "none");
+        Assert.Equal(301, scored.Lines.Length);
+        File.WriteAllText(plant.Path("valves.csv"), "unit;valve\n7;open\n7;closed\n");
+        ToolRun drawn = ToolRun.Good("sample", model, "-n", "3", "--given", plant.Path("valves.csv"));
+        Assert.Equal("valve,unit,temperature,pressure,flow", drawn.Lines[0]);
+        Assert.Equal(["open,7", "open,7", "open,7", "closed,7", "closed,7", "closed,7"],
+            drawn.Lines[1..].Select(line => string.Join(',', line.Split(',')[..2])));
+        Assert.Contains("--given FILE with the columns valve, unit", ToolRun.Bad(1, "sample", model), StringComparison.Ordinal);
+        File.WriteAllText(plant.Path("valves.csv"), "unit\n7\n");
+        Assert.Contains("no column 'valve'", ToolRun.Bad(1, "sample", model, "--given", plant.Path("valves.csv")),
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Images_are_learned_scored_and_drawn()
+    {
+        using var folder = new TemporaryFolder();
+        for (int i = 0; i < 60; i++)
+        {
+            int number = i;
+            folder.Image($"images/{i:D2}.png", 8, 8, (channel, row, column)
+                => (byte)(TemporaryFolder.Noise(channel, row + 99 * number, column) / 2 + 8 * row));
+        }
+        string images = Path.Combine(folder.Root, "images"), model = folder.File("images.zip");
+        ToolRun.Good("train", images, "-o", model, "--size", "8x8", "--grey", "--maps", "2", "--blocks", "1", "--steps", "3", "--threads",
+            "1");
+        ToolRun scored = ToolRun.Good("score", model, images);
+        Assert.Equal("ImagePath,Score,PValue,PredictedLabel", scored.Lines[0]);
+        Assert.Equal(Enumerable.Range(0, 60).Select(i => $"{i:D2}.png"),
+            scored.Lines[1..].Select(line => Path.GetFileName(line.Split(',')[0])));
+        Assert.All(scored.Lines[1..], line => Assert.True(float.IsFinite(float.Parse(line.Split(',')[1], CultureInfo.InvariantCulture))));
+        ToolRun.Good("sample", model, "-n", "4", "-o", folder.File("drawn.png"));
+        using SKBitmap grid = SKBitmap.Decode(folder.File("drawn.png"));
+        Assert.True(grid.Width >= 16 && grid.Height >= 16, $"{grid.Width} x {grid.Height}");
+        ToolRun.Good("sample", model, "-n", "3", "-o", folder.File("drawn/"));
+        Assert.Equal(3, Directory.GetFiles(Path.Combine(folder.Root, "drawn")).Length);
+        Assert.Contains("-o FILE.png", ToolRun.Bad(1, "sample", model), StringComparison.Ordinal);
+        Assert.Contains("is for tables", ToolRun.Bad(1, "explain", model, images), StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,235 @@
+using System.Globalization;
+using Microsoft.ML;
+using Microsoft.ML.Data;
+
+namespace RealNvp.ML.Tests.Tool;
+
+/// <summary>The five-line start, on files as people have them.</summary>
+public sealed class TrainAndScoreTests(TrainedPlant plant) : IClassFixture<TrainedPlant>
+{
+    private static readonly string[] s_results = ["Score", "PValue", "PredictedLabel"];
+
+    /// <summary>What the library itself gives for the rows of new.csv, in an application of its own.</summary>
+    private AppRow[] Expected => field ??= Library(Plant.Rows(300, seed: 2));
+
+    [Fact]
+    public void The_two_commands_of_the_start_run_as_processes()
+    {
+        ToolRun train = ToolRun.OfProcess(["train", plant.Path("train.csv"), "-o", plant.Path("again.zip"), "--label", "broken",
+            .. TrainedPlant.Quick]);
+        Assert.True(train.ExitCode == 0, train.Error);
+        Assert.Empty(train.Output);
+        ToolRun score = ToolRun.OfProcess("score", plant.Path("again.zip"), plant.Path("new.csv"), "--keep", "id");
+        Assert.True(score.ExitCode == 0, score.Error);
+        Assert.Empty(score.Error);
+        Assert.Equal("id,Score,PValue,PredictedLabel", score.Lines[0]);
+        AssertScores(score.Lines[1..]);
+        Assert.Equal(Plant.Rows(300, seed: 2).Select(row => row.Id), score.Lines[1..].Select(line => line.Split(',')[0]));
+    }
+
+    [Fact]
+    public void Choices_are_told()
+    {
+        Assert.Contains("column 'id' is no feature: it is an identifier by its name", plant.Notes, StringComparison.Ordinal);
+        Assert.Contains("column 'comment' is no feature: it has 400 different texts", plant.Notes, StringComparison.Ordinal);
+        Assert.Contains("features: temperature, pressure, flow, unit, valve (category)", plant.Notes, StringComparison.Ordinal);
+        int missing = Plant.Rows(400, seed: 1).Count(row => float.IsNaN(row.Temperature));
+        Assert.Contains($"column 'temperature': {missing} of 400 cells are missing",
+            plant.Notes, StringComparison.Ordinal);
+    }
+
+    public static TheoryData<string, char, string, bool, bool, bool> Formats => new()
+    {
+        { "as written", ',', "\n", false, false, false },
+        { "semicolons and CRLF", ';', "\r\n", false, false, false },
+        { "tabs and quotes", '\t', "\n", false, true, false },
+        { "byte-order mark and bars", '|', "\r\n", true, false, false },
+        { "quotes, another order", ',', "\n", true, true, true },
+    };
+
+    [Theory]
+    [MemberData(nameof(Formats))]
+    public void Rows_score_the_same_however_they_are_written(string _, char separator, string newLine, bool mark, bool quotes,
+        bool reversed)
+    {
+        string[] columns = reversed ? [.. Plant.Header.Reverse()] : Plant.Header;
+        string csv = Plant.Csv(Plant.Rows(300, seed: 2), separator, newLine, columns: columns, quoteAll: quotes);
+        File.WriteAllText(plant.Path("other.csv"), (mark ? "\uFEFF" : "") + csv);
+        ToolRun run = ToolRun.Good("score", plant.Model, plant.Path("other.csv"));
+        // the input comes out as it was, each row with three cells more
+        string added = separator + string.Join(separator, s_results) + newLine;
+        string header = string.Join(separator, columns.Select(name => quotes ? $"\"{name}\"" : name));
+        Assert.StartsWith(string.Join(separator, columns) + added, run.Output, StringComparison.Ordinal);
+        int at = (string.Join(separator, columns) + added).Length, from = header.Length + newLine.Length;
+        foreach (AppRow expected in Expected)
+        {
+            int end = RowEnd(csv, from, newLine);
+            string row = csv[from..end] + separator + string.Join(separator, expected.Cells) + newLine;
+            Assert.Equal(row, run.Output.Substring(at, row.Length));
+            (at, from) = (at + row.Length, end + newLine.Length);
+        }
+        Assert.Equal(run.Output.Length, at);
+    }
+
+    [Fact]
+    public void An_application_finds_in_the_columns_what_it_put_there()
+    {
+        Plant[] rows = Plant.Rows(300, seed: 2);
+        Assert.Contains(rows, row => float.IsNaN(row.Temperature)); // filled for the flow alone
+        Assert.Equal(rows.Select(row => (row.Temperature, row.Valve)), Expected.Select(row => (row.temperature, row.valve)));
+        Assert.All(Expected, row => Assert.True(float.IsFinite(row.Score)));
+    }
+
+    [Fact]
+    public void Without_a_header_columns_have_numbers()
+    {
+        File.WriteAllText(plant.Path("bare.csv"), Plant.Csv(Plant.Rows(200, seed: 1), header: false));
+        ToolRun train = ToolRun.Good(["train", plant.Path("bare.csv"), "-o", plant.Path("bare.zip"), .. TrainedPlant.Quick]);
+        Assert.Contains("features: Column2, Column3, Column4, Column5, Column6 (category), Column8 (category)", train.Error,
+            StringComparison.Ordinal);
+        ToolRun score = ToolRun.Good("score", plant.Path("bare.zip"), plant.Path("bare.csv"), "--keep", "Column1");
+        Assert.Equal(200, score.Lines.Length);
+        Assert.StartsWith("P-1-0,", score.Lines[0], StringComparison.Ordinal);
+        string error = ToolRun.Bad(1, "score", plant.Model, plant.Path("bare.csv"));
+        Assert.Contains("has no columns 'temperature', 'pressure'", error, StringComparison.Ordinal);
+        Assert.Contains("--header yes", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_filter_reads_standard_input()
+    {
+        string csv = File.ReadAllText(plant.Path("new.csv"));
+        ToolRun run = ToolRun.WithInput(csv, "score", plant.Model, "--keep", "none");
+        Assert.True(run.ExitCode == 0, run.Error);
+        AssertScores(run.Lines[1..]);
+        // training reads its rows more than once
+        ToolRun train = ToolRun.WithInput(File.ReadAllText(plant.Path("train.csv")),
+            ["train", "-", "-o", plant.Path("piped.zip"), "--label", "broken", .. TrainedPlant.Quick]);
+        Assert.True(train.ExitCode == 0, train.Error);
+        Assert.Equal(run.Output, ToolRun.WithInput(csv, "score", plant.Path("piped.zip"), "--keep", "none").Output);
+    }
+
+    [Fact]
+    public void A_filter_answers_line_by_line_where_it_is_to()
+    {
+        using var process = ToolRun.Start("score", plant.Model, "--block", "1", "--keep", "id");
+        Plant[] rows = Plant.Rows(300, seed: 2);
+        string[] lines = Plant.Csv(rows.Select(row => row with { Comment = "" })).Split('\n');
+        process.StandardInput.Write($"{lines[0]}\n");
+        for (int i = 0; i < 3; i++)
+        {
+            process.StandardInput.Write($"{lines[i + 1]}\n");
+            process.StandardInput.Flush();
+            if (i == 0)
+                Assert.StartsWith("id,", Answer(), StringComparison.Ordinal);
+            Assert.Equal($"{rows[i].Id},{string.Join(',', Expected[i].Cells[..1])}", string.Join(',', Answer().Split(',')[..2]));
+        }
+        process.StandardInput.Close();
+        Assert.True(process.WaitForExit(60_000));
+        Assert.Equal(0, process.ExitCode);
+
+        string Answer()
+        {
+            Task<string?> line = process.StandardOutput.ReadLineAsync();
+            Assert.True(line.Wait(60_000), "no answer within a minute");
+            return line.Result ?? "";
+        }
+    }
+
+    [Fact]
+    public void Labelled_anomalies_are_not_learned_from()
+    {
+        File.WriteAllText(plant.Path("sound.csv"), Plant.Csv(Plant.Rows(400, seed: 1).Where(row => !row.Broken)));
+        ToolRun.Good(["train", plant.Path("sound.csv"), "-o", plant.Path("sound.zip"), "--ignore", "broken", .. TrainedPlant.Quick]);
+        Assert.Equal(ToolRun.Good("score", plant.Model, plant.Path("new.csv")).Output,
+            ToolRun.Good("score", plant.Path("sound.zip"), plant.Path("new.csv")).Output);
+    }
+
+    [Fact]
+    public void The_threshold_can_be_another()
+    {
+        string[] p = Column("--contamination", "0.3", "PValue", "PredictedLabel");
+        Assert.All(p, row => Assert.Equal(float.Parse(row.Split(',')[0], CultureInfo.InvariantCulture) <= 0.3f,
+            row.EndsWith("true", StringComparison.Ordinal)));
+        string[] t = Column("--threshold", "5", "Score", "PredictedLabel");
+        Assert.All(t, row => Assert.Equal(float.Parse(row.Split(',')[0], CultureInfo.InvariantCulture) > 5,
+            row.EndsWith("true", StringComparison.Ordinal)));
+        Assert.Contains("give one", ToolRun.Bad(1, "score", plant.Model, plant.Path("new.csv"), "--threshold", "1", "--contamination",
+            "0.1"),
+            StringComparison.Ordinal);
+
+        string[] Column(string option, string value, string first, string second)
+            => ToolRun.Good("score", plant.Model, plant.Path("new.csv"),
+            "--keep", "none", "--add", $"{first},{second}", option, value).Lines[1..];
+    }
+
+    [Fact]
+    public void Missing_cells_are_filled_flagged_or_left()
+    {
+        string[] gaps = Scores("mean"), flags = Scores("flag"), skipped = Scores("skip");
+        bool[] missing = [.. Plant.Rows(300, seed: 2).Select(row => float.IsNaN(row.Temperature))];
+        Assert.DoesNotContain("NaN", gaps);
+        Assert.DoesNotContain("NaN", flags);
+        Assert.Equal(missing, skipped.Select(score => score == "NaN"));
+        Assert.NotEqual(gaps, flags);
+        ToolRun info = ToolRun.Good("info", plant.Path("flag.zip"), "--json");
+        Assert.Contains("\"temperature:missing\"", info.Output, StringComparison.Ordinal);
+
+        string[] Scores(string missing)
+        {
+            ToolRun.Good(["train", plant.Path("train.csv"), "-o", plant.Path(missing + ".zip"), "--label", "broken", "--missing", missing,
+                .. TrainedPlant.Quick]);
+            return ToolRun.Good("score", plant.Path(missing + ".zip"), plant.Path("new.csv"), "--keep", "none", "--add",
+                "Score").Lines[1..];
+        }
+    }
+
+    private AppRow[] Library(Plant[] rows)
+    {
+        var mlContext = new MLContext();
+        ITransformer model = mlContext.Model.Load(plant.Model, out DataViewSchema schema);
+        Assert.Equal(["temperature", "pressure", "flow", "unit", "valve"], schema.Select(column => column.Name));
+        IDataView data = mlContext.Data.LoadFromEnumerable(rows.Select(row => new AppInput
+        {
+            temperature = row.Temperature, pressure = row.Pressure, flow = row.Flow, unit = 7, valve = row.Valve,
+        }));
+        AppRow[] scored = [.. mlContext.Data.CreateEnumerable<AppRow>(model.Transform(data), reuseRowObject: false)];
+        (model as IDisposable)?.Dispose();
+        return scored;
+    }
+
+    private void AssertScores(string[] lines)
+        => Assert.Equal(Expected.Select(row => string.Join(',', row.Cells)), lines.Select(line => string.Join(',', line.Split(',')[^3..])));
+
+    /// <summary>Where a row ends whose quoted cells may hold ends of lines.</summary>
+    private static int RowEnd(string csv, int from, string newLine)
+    {
+        bool isQuoted = false;
+        for (int i = from; ; i++)
+        {
+            isQuoted ^= csv[i] == '"';
+            if (!isQuoted && csv.AsSpan(i).StartsWith(newLine))
+                return i;
+        }
+    }
+
+    private class AppInput
+    {
+        public float temperature { get; set; }
+        public float pressure { get; set; }
+        public float flow { get; set; }
+        public float unit { get; set; }
+        public string valve { get; set; } = "";
+    }
+
+    private sealed class AppRow : AppInput
+    {
+        public float Score { get; set; }
+        public float PValue { get; set; }
+        public bool PredictedLabel { get; set; }
+
+        public string[] Cells
+            => [Score.ToString(CultureInfo.InvariantCulture), PValue.ToString(CultureInfo.InvariantCulture), PredictedLabel ? "true"
+                : "false"];
+    }
+}
