@@ -7,6 +7,12 @@ internal sealed record TrainingDefaults
 
     public required double Dropout { get; init; }
 
+    /// <summary>Gaussian noise, in scales of each feature.</summary>
+    public required double Noise { get; init; }
+
+    /// <summary>The fewest steps of a training whose length is not given.</summary>
+    public required long LeastSteps { get; init; }
+
     public required double LearningRate { get; init; }
 
     public required double GainPenalty { get; init; }
