@@ -50,5 +50,5 @@ internal static class Cell
     /// <summary>A number as text that reads back to the same number.</summary>
     public static string Text<T>(T value)
         where T : IFormattable
-        => value is DateTime time ? time.ToString("O", CultureInfo.InvariantCulture) : value.ToString(null, CultureInfo.InvariantCulture);
+        => value.ToString(value is DateTime or DateOnly or TimeOnly ? "O" : null, CultureInfo.InvariantCulture);
 }

@@ -8,7 +8,7 @@ namespace RealNvp.ML.Tool.Tables;
 /// <param name="rows">Lines of a chunk; those in quotes belong to one row.</param>
 internal sealed class RowChunks(TextReader text, int rows) : TextReader
 {
-    private int _next = -1, _left = rows;
+    private int _next = -1, _left;
     private bool _isQuoted;
 
     /// <summary>Lines before the present chunk.</summary>

@@ -48,10 +48,10 @@ internal static unsafe partial class OnnxLibrary
     /// <summary>What is said of a library of some version; null where it will do. API 30 is that of 1.30.</summary>
     public static string? TooOld(string version)
         => !Version.TryParse(version.Split('-', '+')[0], out Version? found) || found >= s_needed ? null
-        : $"RealNvp.ML needs ONNX Runtime {s_needed} or newer, found API {found.Minor} (version {version}): reference Microsoft.ML.OnnxRuntime "
-            + "or Microsoft.ML.OnnxRuntime.Gpu in a version from there on.";
+        : $"RealNvp.ML needs ONNX Runtime {s_needed} or newer, found API {found.Minor} (version {version}): reference "
+            + "Microsoft.ML.OnnxRuntime or Microsoft.ML.OnnxRuntime.Gpu in a version from there on.";
 
-    /// <summary>The version of the native library, asked before anything of it is used: the managed one would fail without a reason.</summary>
+    /// <summary>The version of the native library, asked before anything else: the managed one would fail without a reason.</summary>
     public static string NativeVersion()
         => Marshal.PtrToStringUTF8((nint)((delegate* unmanaged<byte*>)OrtGetApiBase()[1])()) ?? "";
 
