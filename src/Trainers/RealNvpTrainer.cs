@@ -174,14 +174,14 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
     /// <summary>Says what a wide table takes, before it takes it.</summary>
     private static void WarnOfSize(RunSettings settings, Action<string> warn)
     {
-        const double MB = 1e6, Noteworthy = 250 * MB, MemoryPerByte = 8; // measured at 1,000 to 3,000 features, most of it while freezing
+        const double MB = 1e6, Noteworthy = 250 * MB;
         double bytes = sizeof(float) * (double)settings.Members * settings.Design.CountNumbers();
         if (bytes < Noteworthy)
             return;
         warn($"Column '{settings.Rows.FeatureColumn}' has {settings.Design.Shape} values: the trained flow takes {bytes / MB:N0} MB, most "
-            + $"of it in maps of all features between the couplings, and its training and freezing about {MemoryPerByte * bytes / MB:N0} "
-            + "MB of memory and some minutes. Table.Mixing = Permutation or fewer Couplings take less, and so do fewer features, as "
-            + "ProjectToPrincipalComponents makes them.");
+            + "of it in maps of all features between the couplings, and its training and freezing several times as much memory, and "
+            + "minutes. Table.Mixing = Permutation or fewer Couplings take less, and so do fewer features, as ProjectToPrincipalComponents "
+            + "makes them.");
     }
 
     /// <summary>Checks the graphs, and hands the flow over where they fail: a training may have taken days.</summary>

@@ -110,17 +110,16 @@ public sealed partial class RealNvpTrainer
 
         /// <summary>
         /// The share of hidden values (of whole maps, in the nets of an image flow) that is dropped in training, from 0 to below 1: what
-        /// helps most against overfitting small data. Null chooses: 0.03 for tables of at least 1,500 and 100 training rows
-        /// per feature, 0.1 for smaller ones; for images 0.2 below 5,000 rows and none, as in the original, from there on.
+        /// helps most against overfitting small data. Null chooses: 0.1 for tables; for images 0.2 below 5,000 rows and none, as in the
+        /// original, from there on.
         /// </summary>
         public double? Dropout;
 
         /// <summary>
         /// Gaussian noise added to the rows of a table in training, in standard deviations of each feature, or in scales by quartiles where
-        /// a feature is scaled by those: keeps the density of duplicated and rounded rows finite. Null chooses by the number of training
-        /// rows: 0.02 from 1,500 and 100 per feature on, 0.05 below; 0 turns it off.
+        /// a feature is scaled by those: keeps the density of duplicated and rounded rows finite. 0.05 by default; 0 turns it off.
         /// </summary>
-        public double? Noise;
+        public double Noise = 0.05;
 
         /// <summary>
         /// The share of each batch, from 0, the default, to below 0.5, that is left out for having the lowest likelihood, so that a
@@ -229,7 +228,6 @@ public sealed partial class RealNvpTrainer
                 Couplings = 12,
                 Activation = Activation.Tanh,
                 LatentTailBound = 1.5,
-                BinNoise = 1,
             },
             Dropout = 0.2,
             Noise = 0.02,
@@ -301,7 +299,7 @@ public sealed partial class RealNvpTrainer
             Require(LearningRate is null or > 0 and <= double.MaxValue, nameof(LearningRate), LearningRate, "null, or above 0");
             Require(Patience >= 0, nameof(Patience), Patience, "0 or more");
             Require(Dropout is null or >= 0 and < 1, nameof(Dropout), Dropout, "null, or from 0 to below 1");
-            Require(Noise is null or >= 0 and < 10, nameof(Noise), Noise, "null, or from 0 to below 10");
+            Require(Noise is >= 0 and < 10, nameof(Noise), Noise, "from 0 to below 10");
             Require(Trim is >= 0 and < 0.5, nameof(Trim), Trim, "from 0 to below 0.5");
             Require(Enum.IsDefined(NonFiniteRows), nameof(NonFiniteRows), NonFiniteRows, "a defined value");
             Require(ValidationFraction is >= 0 and < 1, nameof(ValidationFraction), ValidationFraction, "from 0 to below 1");
@@ -424,7 +422,7 @@ public sealed partial class RealNvpTrainer
                 BatchSize = batch,
                 Steps = steps,
                 Dropout = Dropout ?? defaults.Dropout,
-                Noise = Noise ?? defaults.Noise,
+                Noise = Noise,
                 Trim = Trim,
                 LearningRate = LearningRate ?? defaults.LearningRate,
                 Decay = Optimizer.Decay,

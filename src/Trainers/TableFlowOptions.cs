@@ -59,20 +59,12 @@ public sealed record TableFlowOptions
     public double LatentTailBound { get; init; }
 
     /// <summary>
-    /// Whether features with few different values (3 to 20, or 5% of the rows) get uniform noise in training, a part of their smallest gap
-    /// (<see cref="BinNoise"/>), so that their density does not run to infinity. Features of two values get a tenth of the gap, unless
+    /// Whether features with few different values (3 to 20, or 5% of the rows) get uniform noise of their smallest gap in training, so that
+    /// their density does not run to infinity. Features of two values get a tenth of it, unless
     /// <see cref="RealNvpColumns.BitsPerDimension"/> is named: in one-hot groups all of it would hide a category that was never seen. True
     /// by default.
     /// </summary>
     public bool Dequantize { get; init; } = true;
-
-    /// <summary>
-    /// The part of the gap that the noise of <see cref="Dequantize"/> fills, above 0 to 1. Null, the default, chooses by the number of
-    /// training rows: 0.5 from 1,500 and 100 per feature on, where values that many rows repeat then remain peaks, and 1 below. With 1 the
-    /// density at a value is its probability over the gap, as densities of discrete data are compared; where
-    /// <see cref="RealNvpColumns.BitsPerDimension"/> is named it is always 1.
-    /// </summary>
-    public double? BinNoise { get; init; }
 
     /// <summary>Steps of the flow, at most.</summary>
     internal long Steps => 4L + (long)Couplings * (2 + (SinhArcsinh ? 1 : 0) + (BatchNorm ? 1 : 0));
@@ -93,7 +85,6 @@ public sealed record TableFlowOptions
         TailBound = TailBound,
         LatentTailBound = LatentTailBound,
         Dequantize = Dequantize,
-        BinNoise = BinNoise,
     };
 
     internal void Check()
@@ -106,7 +97,6 @@ public sealed record TableFlowOptions
         OptionRange.Require(HiddenUnits >= 1, Group, nameof(HiddenUnits), HiddenUnits, "1 or more");
         OptionRange.Require(LogScaleGain is > 0 and <= FlowStepModule.MaxGain, Group, nameof(LogScaleGain), LogScaleGain,
             $"above 0 and at most {FlowStepModule.MaxGain}");
-        OptionRange.Require(BinNoise is null or > 0 and <= 1, Group, nameof(BinNoise), BinNoise, "null, or above 0 to 1");
         OptionRange.Require(TailBound is 0 or >= 1 and < 1e6, Group, nameof(TailBound), TailBound, "0, or from 1 to below a million");
         OptionRange.Require(LatentTailBound is 0 or >= 1 and < 1e6, Group, nameof(LatentTailBound), LatentTailBound,
             "0, or from 1 to below a million");

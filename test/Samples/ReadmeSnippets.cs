@@ -420,8 +420,8 @@ public sealed class ReadmeSnippets : IDisposable
         {
             Table = new() { Couplings = 4, HiddenUnits = 32 }, // default 8 and 64: what the flow can express
             Members = 2,                  // default 1: flows whose mixture is the model; a mixture has no Latent
-            Dropout = 0.3,                // default 0.1, or 0.03 where rows are many: more where they are few
-            Noise = 0.1,                  // default 0.05 or 0.02 standard deviations: the same
+            Dropout = 0.3,                // default 0.1 for tables: more where rows are few
+            Noise = 0.1,                  // default 0.05 standard deviations: the same
             Trim = 0.05,                  // default 0: share of each batch left out as least likely, for contaminated rows
             Epochs = 100,                 // default: chosen by the number of rows
             CalibrationFraction = 0.3,    // default 0.1: contamination c needs at least 1/c - 1 calibration rows

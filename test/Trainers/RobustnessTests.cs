@@ -24,7 +24,7 @@ public sealed class RobustnessTests
             random.Next(10) * 0.5f, random.NextSingle(), 7, i % 2 == 0 ? -1f : 3f, random.Next(5) * 10 + (i % 2) * 1e-6f,
         })];
         var table = new WeightedRows(rows, [.. Enumerable.Repeat(1f, 1000)], 5);
-        float[] widths = ColumnFacts.OfTable(table, dequantize: true, wholeBins: true).BinWidths;
+        float[] widths = ColumnFacts.OfTable(table, dequantize: true, ofTwoValues: true).BinWidths;
         Assert.Equal([0.5f, 0, 0, 4], widths[..4]);
         Assert.Equal(10, widths[4], 1e-4f);
         Assert.Equal([0.5f, 0, 0, 0], ColumnFacts.OfTable(table, dequantize: true).BinWidths[..4]);
@@ -42,8 +42,8 @@ public sealed class RobustnessTests
                 int a = random.Next(6) + random.Next(6);
                 return new float[] { a, a / 2 + random.Next(3) };
             });
-            var options = new RealNvpTrainer.Options { Table = new() { Dequantize = dequantize, BinNoise = 1 },
-                Noise = dequantize ? 0 : 0.01, Dropout = dequantize ? 0.1 : 0, Epochs = dequantize ? 40 : 150 };
+            var options = new RealNvpTrainer.Options { Table = new() { Dequantize = dequantize }, Noise = dequantize ? 0 : 0.01,
+                Dropout = dequantize ? 0.1 : 0, Epochs = dequantize ? 40 : 150 };
             using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(options).Fit(Tables.Load(_ml, rows));
             Assert.Equal(dequantize, model.Model.Steps[0] is Dequantization);
             IEnumerable<float[]> grid = Enumerable.Range(-1, 13)

@@ -17,7 +17,7 @@ internal static class FlowLimits
     public const int MostParts = 1 << 18;
 
     /// <summary>
-    /// The sum over all learned linear maps of D^3, by which the time goes that their inverses take: about a second for 2^30.
+    /// The sum over all learned linear maps of D^3, by which the time goes that their inverses take.
     /// </summary>
     public const double MostInversion = 1L << 34;
 

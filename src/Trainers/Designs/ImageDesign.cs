@@ -74,8 +74,6 @@ internal sealed record ImageDesign : FlowDesign
         {
             BatchSize = small ? 16 : 64, // a step of 16 small images learns as much as one of 64, for a quarter of the time
             Dropout = rows < 5_000 ? 0.2 : 0,
-            Noise = 0,
-            LeastSteps = 1500,
             LearningRate = small ? 3e-3 : 1e-3,
             GainPenalty = 5e-5,
             GradientClip = 100,

@@ -59,9 +59,6 @@ internal sealed record TableDesign : FlowDesign
     [JsonIgnore]
     public bool IsOfLabels { get; init; }
 
-    /// <summary>The part of a bin that noise fills; null for a choice by the number of rows.</summary>
-    public required double? BinNoise { get; init; }
-
     /// <summary>The column of bits per dimension, for which every feature must be discrete; null for none.</summary>
     public string? BitsPerDimensionColumn { get; init; }
 
@@ -72,9 +69,8 @@ internal sealed record TableDesign : FlowDesign
     public override TrainingDefaults DefaultsOf(long rows) => new()
     {
         BatchSize = rows < 5_000 ? 128 : rows < 50_000 ? 256 : 512,
-        Dropout = IsWellSampled(rows) ? 0.03 : 0.1,
-        Noise = IsWellSampled(rows) ? 0.02 : 0.05,
-        LeastSteps = IsOfLabels || IsWellSampled(rows) ? 3000 : 1500, // a label follows its features more sharply than these each other
+        LeastSteps = IsOfLabels ? 3000 : 1500, // a label follows its features more sharply than features each other
+        Dropout = 0.1,
         LearningRate = Shape.Size == 1 && Condition is null ? 3e-2 : 3e-3, // the few weights of a spline go far
         GainPenalty = 0,
         GradientClip = 5 * Math.Sqrt(Shape.Size),
@@ -84,17 +80,11 @@ internal sealed record TableDesign : FlowDesign
         StatisticsRows = long.MaxValue,
     };
 
-    /// <summary>
-    /// Whether rows are so many for their features that a flow smooths more than it overfits: then it ranks better with less noise and
-    /// dropout, and fewer rows need both (docs/anomaly-ranking.md).
-    /// </summary>
-    private bool IsWellSampled(long rows) => !IsOfLabels && rows >= Math.Max(1500, 100 * Shape.Size);
-
     /// <inheritdoc/>
     public override ColumnFacts Facts(WeightedRows training, ColumnStatistics? statistics, ColumnNames column, Action<string> warn)
     {
         ColumnFacts facts = ColumnFacts.OfTable(training, Dequantize, BitsPerDimensionColumn is not null, statistics,
-            Condition?.Size ?? 0, BinNoise ?? (IsWellSampled(training.Count) ? 0.5 : 1));
+            Condition?.Size ?? 0);
         if (facts.Condition is { } told)
         {
             facts = facts with

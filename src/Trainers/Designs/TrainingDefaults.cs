@@ -5,13 +5,10 @@ internal sealed record TrainingDefaults
 {
     public required int BatchSize { get; init; }
 
+    /// <summary>Steps that a training has at least, however few its rows.</summary>
+    public long LeastSteps { get; init; } = 1500;
+
     public required double Dropout { get; init; }
-
-    /// <summary>Gaussian noise, in scales of each feature.</summary>
-    public required double Noise { get; init; }
-
-    /// <summary>The fewest steps of a training whose length is not given.</summary>
-    public required long LeastSteps { get; init; }
 
     public required double LearningRate { get; init; }
 

@@ -31,7 +31,7 @@ internal sealed record ColumnFacts(float[] Mean, float[] StandardDeviation, floa
     private const float TwoValueNoise = 0.1f;
 
     /// <summary>
-    /// The width of the uniform noise of training: a part of a bin's, and in columns of two values without bins a part of their gap.
+    /// The width of the uniform noise of training: that of a bin, and in columns of two values without bins a part of their gap.
     /// </summary>
     public float[] NoiseWidths { get; init; } = BinWidths;
 
@@ -59,12 +59,11 @@ internal sealed record ColumnFacts(float[] Mean, float[] StandardDeviation, floa
     /// <summary>The facts of a table's rows, whose means and deviations may come from more rows than these.</summary>
     /// <param name="rows">Training rows, or a sample of them.</param>
     /// <param name="dequantize">Whether discrete columns have bins.</param>
-    /// <param name="wholeBins">Whether columns of two values have bins too, and noise fills all bins: bits per dimension need that.</param>
+    /// <param name="ofTwoValues">Whether columns of two values have them too: bits per dimension need that.</param>
     /// <param name="statistics">Of all training rows, where they are more.</param>
     /// <param name="conditions">The values of a condition that stand after the features in a row.</param>
-    /// <param name="binNoise">The part of a bin that noise fills.</param>
-    public static ColumnFacts OfTable(WeightedRows rows, bool dequantize, bool wholeBins = false, ColumnStatistics? statistics = null,
-        int conditions = 0, double binNoise = 1)
+    public static ColumnFacts OfTable(WeightedRows rows, bool dequantize, bool ofTwoValues = false, ColumnStatistics? statistics = null,
+        int conditions = 0)
     {
         (double[] centers, double[] scales) = (statistics ?? ColumnStatistics.Of(rows)).Result();
         int features = rows.Features - conditions;
@@ -108,8 +107,8 @@ internal sealed record ColumnFacts(float[] Mean, float[] StandardDeviation, floa
             if (!dequantize)
                 continue;
             (float width, bool isOfTwo) = DiscreteColumns.Width(column.Values, scale);
-            widths[j] = isOfTwo && !wholeBins ? 0 : width;
-            noise[j] = (wholeBins ? 1 : isOfTwo ? TwoValueNoise : (float)binNoise) * width;
+            widths[j] = isOfTwo && !ofTwoValues ? 0 : width;
+            noise[j] = isOfTwo && !ofTwoValues ? TwoValueNoise * width : width;
         }
         return new(mean[..features], deviation[..features], medians, widths)
         {
