@@ -331,7 +331,8 @@ public sealed partial class RealNvpTrainer
             int seed = Seed ?? MlNetInternals.Seed(host) ?? Random.Shared.Next();
             validation ??= Validation;
             int cores = Environment.ProcessorCount; // affinity and a container's quota counted
-            int atOnce = device.type != DeviceType.CPU || Exchange is not null ? 1
+            IGradientExchange? exchange = Exchange is { Ranks: > 1 } ? Exchange : null; // one process is as none
+            int atOnce = device.type != DeviceType.CPU || exchange is not null ? 1
                 : Math.Min(Members, MembersAtOnce ?? Math.Max(1, cores / (Threads ?? 1)));
             return new RunSettings
             {
@@ -357,7 +358,7 @@ public sealed partial class RealNvpTrainer
                 Plan = rows => Plan(design, rows),
                 Members = Members,
                 MembersAtOnce = atOnce,
-                Exchange = Exchange,
+                Exchange = exchange,
                 Seed = seed,
                 Device = device,
                 Threads = Threads ?? (design is TableDesign { HiddenUnits: <= 128 } ? 1 : atOnce > 1 ? Math.Max(1, cores / atOnce) : null),
@@ -366,8 +367,8 @@ public sealed partial class RealNvpTrainer
                 CheckpointFolder = Checkpoints?.Folder,
                 CheckpointInterval = Checkpoints?.Interval ?? int.MaxValue,
                 Resumes = Checkpoints is { Resume: true },
-                TensorBoardFolder = Exchange is { Rank: > 0 } ? null : TensorBoardFolder,
-                Progress = Exchange is { Rank: > 0 } ? null : Progress,
+                TensorBoardFolder = exchange is { Rank: > 0 } ? null : TensorBoardFolder,
+                Progress = exchange is { Rank: > 0 } ? null : Progress,
                 Cancellation = CancellationToken,
                 CancelGivesBest = OnCancellation == OnCancellation.ReturnBest,
             };

@@ -36,29 +36,33 @@ internal sealed class MembersBenchmark : Benchmark
         string[] loads = (context.Arguments["--loads"] ?? "tabular,image").Split(',');
         context.Report.Add(string.Create(CultureInfo.InvariantCulture, $"""
             Fit of one flow, of {Members} side by side and of {Members} one after the other, one thread of libtorch each, in turns;
-            {rounds} turns, medians of the times, of their ratios within a turn, and of the peaks of the process's memory.
+            {rounds} turns, medians of the times, of their ratios within a turn, of the processor times and of the peaks of the process's
+            memory. Where the machine is busy with other work, the processor times tell more.
             {Environment.ProcessorCount} cores.
             """));
-        var table = new MarkdownTable("Load", "", "seconds", "times one flow", "peak memory, MiB");
+        var table = new MarkdownTable("Load", "", "seconds", "times one flow", "processor seconds", "times one flow",
+            "peak memory, MiB");
         context.Report.Add(table);
         foreach (TrainingLoad load in TrainingLoad.All.Where(load => loads.Contains(load.Name)))
         {
-            int steps = scale * (load.Shape.IsImage ? 60 : 1000);
+            int steps = scale * (load.Shape.IsImage ? 30 : 500);
             (string Name, int Members, int? AtOnce)[] ways =
             [
                 ("one flow", 1, null), ($"{Members} side by side", Members, null), ($"{Members} one after the other", Members, 1),
             ];
             var seconds = ways.ToDictionary(way => way.Name, _ => new List<double>());
+            var cpu = ways.ToDictionary(way => way.Name, _ => new List<double>());
             var peaks = ways.ToDictionary(way => way.Name, _ => new List<double>());
             for (int round = -1; round < rounds; round++)
             {
                 context.Progress.Show($"members, {load.Name}", Math.Max(0, round), rounds);
                 foreach ((string name, int members, int? atOnce) in ways)
                 {
-                    (double time, double peak) = Fit(load, round < 0 ? 5 : steps, members, atOnce);
+                    (double time, double processor, double peak) = Fit(load, round < 0 ? 5 : steps, members, atOnce);
                     if (round < 0)
                         continue; // code is compiled
                     seconds[name].Add(time);
+                    cpu[name].Add(processor);
                     peaks[name].Add(peak);
                 }
             }
@@ -67,7 +71,8 @@ internal sealed class MembersBenchmark : Benchmark
             foreach ((string name, _, _) in ways)
             {
                 table.Add($"{load.Name}, {steps} steps", name, Report.Number(Contest.Median([.. seconds[name]])),
-                    Times(name).ToString("F2", CultureInfo.InvariantCulture),
+                    Times(name).ToString("F2", CultureInfo.InvariantCulture), Report.Number(Contest.Median([.. cpu[name]])),
+                    (Contest.Median([.. cpu[name]]) / Contest.Median([.. cpu[ways[0].Name]])).ToString("F2", CultureInfo.InvariantCulture),
                     Contest.Median([.. peaks[name]]).ToString("N0", CultureInfo.InvariantCulture));
             }
             string together = ways[1].Name;
@@ -78,7 +83,7 @@ internal sealed class MembersBenchmark : Benchmark
         }
     }
 
-    private static (double Seconds, double PeakMiB) Fit(TrainingLoad load, int steps, int members, int? atOnce)
+    private static (double Seconds, double Processor, double PeakMiB) Fit(TrainingLoad load, int steps, int members, int? atOnce)
     {
         var ml = new MLContext(seed: 1);
         RealNvpTrainer.Options options = load.Options;
@@ -86,9 +91,10 @@ internal sealed class MembersBenchmark : Benchmark
         IDataView rows = RowsOf(ml, load);
         GC.Collect();
         PeakMemory.Reset();
+        TimeSpan cpu = Environment.CpuUsage.TotalTime;
         long start = Stopwatch.GetTimestamp();
         using RealNvpTransformer model = ml.AnomalyDetection.Trainers.RealNvp(options).Fit(rows);
-        return (Stopwatch.GetElapsedTime(start).TotalSeconds, PeakMemory.MiB());
+        return (Stopwatch.GetElapsedTime(start).TotalSeconds, (Environment.CpuUsage.TotalTime - cpu).TotalSeconds, PeakMemory.MiB());
     }
 
     private static IDataView RowsOf(MLContext ml, TrainingLoad load)

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using System.Text.RegularExpressions;
 using RealNvp.ML.Bench.Reporting;
 using RealNvp.ML.Bench.Running;
 using RealNvp.ML.Trainers;
@@ -49,22 +50,27 @@ internal sealed class RanksBenchmark : Benchmark
         string[] loads = (context.Arguments["--loads"] ?? "tabular,image").Split(',');
         context.Report.Add(string.Create(CultureInfo.InvariantCulture, $"""
             The trainer's own loop in {ranks} processes over Open MPI, one thread and one core each, and in one, with the same batches; in
-            turns, {rounds} of each; medians of the rates and of the ratios of neighbouring turns.
+            turns, {rounds} of each; medians of the rates and of the ratios of neighbouring turns. Beside them the processor time that the
+            first process takes for a step, without what passes inside the exchange, where it waits for the other: what a busy machine
+            does not change much.
             """));
-        var table = new MarkdownTable("Load", "", "one process, steps/s", $"{ranks} processes, steps/s", "times");
+        var table = new MarkdownTable("Load", "", "one process, steps/s", $"{ranks} processes, steps/s", "times",
+            "processor time of a step, ms, one process", $"{ranks} processes", "times");
         context.Report.Add(table);
         foreach (TrainingLoad load in s_loads.Where(load => loads.Contains(load.Name)))
         {
-            var one = new double[rounds];
-            var several = new double[rounds];
+            double[] one = new double[rounds], several = new double[rounds], cpuOfOne = new double[rounds], cpu = new double[rounds];
             for (int round = 0; round < rounds; round++)
             {
                 context.Progress.Show($"ranks, {load.Name}", round, rounds);
-                (one[round], several[round]) = (Rate(load, 1), Rate(load, ranks));
+                (one[round], cpuOfOne[round]) = Measure(load, 1);
+                (several[round], cpu[round]) = Measure(load, ranks);
             }
             double times = Contest.Median([.. several.Zip(one, (more, single) => more / single)]);
             table.Add(load.Name, load.Description, Report.Number(Contest.Median(one)), Report.Number(Contest.Median(several)),
-                times.ToString("F2", CultureInfo.InvariantCulture));
+                times.ToString("F2", CultureInfo.InvariantCulture), Report.Number(Contest.Median(cpuOfOne)),
+                Report.Number(Contest.Median(cpu)),
+                (Contest.Median(cpuOfOne) / Contest.Median(cpu)).ToString("F2", CultureInfo.InvariantCulture));
             context.Report.Add(new Figure($"training.{load.Name}.ranks{ranks}", Contest.Median(several), "steps/s", Contest.Median(one),
                 "one process", times));
             context.Save();
@@ -79,22 +85,25 @@ internal sealed class RanksBenchmark : Benchmark
         if (!load.Shape.IsImage)
             load.Options.BatchSize = 1024;
         long start = 0;
+        TimeSpan cpu = default;
+        var exchange = new Metered(mpi);
         load.Train(torch.CPU, TrainingPrecision.Float32, _ => { }, steps =>
         {
             if (steps == WarmUps)
-                start = Stopwatch.GetTimestamp();
+                (start, cpu) = (Stopwatch.GetTimestamp(), exchange.Own);
             if (steps < WarmUps + load.Steps)
                 return true;
             if (mpi.Rank == 0 && steps == WarmUps + load.Steps)
             {
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                    $"RATE {load.Steps / Stopwatch.GetElapsedTime(start).TotalSeconds}"));
+                    $"RATE {load.Steps / Stopwatch.GetElapsedTime(start).TotalSeconds} "
+                        + $"CPU {(exchange.Own - cpu).TotalMilliseconds / load.Steps}"));
             }
             return false;
-        }, mpi);
+        }, mpi.Ranks > 1 ? exchange : null);
     }
 
-    private static double Rate(TrainingLoad load, int ranks)
+    private static (double StepsPerSecond, double Milliseconds) Measure(TrainingLoad load, int ranks)
     {
         string own = Environment.ProcessPath!;
         string[] program = Path.GetFileNameWithoutExtension(own) == "dotnet" ? [own, typeof(RanksBenchmark).Assembly.Location] : [own];
@@ -110,13 +119,40 @@ internal sealed class RanksBenchmark : Benchmark
             Task<string> errors = process.StandardError.ReadToEndAsync();
             string output = process.StandardOutput.ReadToEnd();
             process.WaitForExit();
-            string? line = output.Split('\n').FirstOrDefault(line => line.StartsWith("RATE ", StringComparison.Ordinal));
-            return line is not null ? double.Parse(line[5..], CultureInfo.InvariantCulture)
+            // the runtime may have written to the terminal that mpirun makes
+            Match rate = Regex.Match(output, @"RATE ([\d.]+) CPU ([\d.]+)");
+            return rate.Success ? (double.Parse(rate.Groups[1].ValueSpan, CultureInfo.InvariantCulture),
+                double.Parse(rate.Groups[2].ValueSpan, CultureInfo.InvariantCulture))
                 : throw new BenchmarkFailedException($"mpirun ended with {process.ExitCode}: {errors.Result}{output}");
         }
         catch (Exception e) when (e is System.ComponentModel.Win32Exception or ExternalException)
         {
             throw new BenchmarkFailedException($"mpirun does not start ({e.Message}): install Debian's openmpi-bin.");
+        }
+    }
+
+    /// <summary>An exchange that keeps the processor time of the process outside of it.</summary>
+    private sealed class Metered(IGradientExchange inner) : IGradientExchange
+    {
+        private TimeSpan _within;
+
+        public int Rank => inner.Rank;
+
+        public int Ranks => inner.Ranks;
+
+        public TimeSpan Own => Environment.CpuUsage.TotalTime - _within;
+
+        public void Sum(torch.Tensor values) => Within(() => inner.Sum(values));
+
+        public void Broadcast(torch.Tensor values) => Within(() => inner.Broadcast(values));
+
+        public void Abort(string message) => inner.Abort(message);
+
+        private void Within(Action call)
+        {
+            TimeSpan before = Environment.CpuUsage.TotalTime;
+            call();
+            _within += Environment.CpuUsage.TotalTime - before;
         }
     }
 }
