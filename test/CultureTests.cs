@@ -92,7 +92,9 @@ public sealed partial class CultureTests
         return [.. log.Concat(model.Summary().Split('\n')).SelectMany(text => text.Split('\n', '\r')).Where(line => line.Length > 0)];
     }
 
-    private static void Few(RealNvpTrainer.Options options) => (options.Steps, options.LearningRate, options.Noise) = (40, 0.0125, 0.125);
+    /// <summary>A short training, whose members write their lines in order.</summary>
+    private static void Few(RealNvpTrainer.Options options)
+        => (options.Steps, options.LearningRate, options.Noise, options.MembersAtOnce) = (40, 0.0125, 0.125, 1);
 
     private static string WithoutTimes(string line) => Times().Replace(line, "?");
 

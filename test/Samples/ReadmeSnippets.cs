@@ -407,6 +407,26 @@ public sealed class ReadmeSnippets : IDisposable
     }
 
     [Fact]
+    public void Package()
+    {
+        using var inFolder = new CurrentFolder(_folder);
+        var mlContext = new MLContext(seed: 1);
+        IDataView normalRows = mlContext.Data.LoadFromEnumerable(Readings(400, seed: 1));
+        IDataView newRows = mlContext.Data.LoadFromEnumerable(Readings(10, seed: 2));
+
+        // src/PACKAGE.md
+        var pipeline = mlContext.Transforms.Concatenate("Features", "Temperature", "Pressure", "Flow")
+            .Append(mlContext.AnomalyDetection.Trainers.RealNvp(contamination: 0.01));
+        using var model = pipeline.Fit(normalRows);
+
+        IDataView scored = model.Transform(newRows); // adds Score, PredictedLabel, PValue and more
+        mlContext.Model.SaveAtomically(model, normalRows.Schema, "model.zip");
+
+        Assert.Equal(10, scored.GetColumn<float>("Score").Count());
+        Assert.True(File.Exists("model.zip"));
+    }
+
+    [Fact]
     public void Options()
     {
         var mlContext = new MLContext(seed: 1);

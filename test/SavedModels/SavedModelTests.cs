@@ -65,6 +65,7 @@ public sealed class SavedModelTests
         Write("condition-3.zip", new() { ConditionColumnName = "Condition", ConditionDropout = 0.2 });
         Write("sampler-2.zip", new());
         WriteCropping("cropping-2.zip");
+        WriteGroups("groups-1.zip");
         Write("images-1.rnvp", RealNvpTrainer.Options.ForImages(
             new() { Shape = FlowShape.Image(1, 8, 8), Scales = 2, BaseWidth = 3, Blocks = 1, Levels = 17 }));
     }
@@ -101,8 +102,19 @@ public sealed class SavedModelTests
         File.WriteAllText(PathOf(file) + ".json", JsonSerializer.Serialize(Run(file, [.. Pictures(3)])));
     }
 
+    private void WriteGroups(string file)
+    {
+        if (File.Exists(PathOf(file)))
+            return;
+        IDataView data = Grouped([.. Tables.Gaussian(100, 1, seed: 6)]);
+        _ml.Model.Save(_ml.AnomalyDetection.CalibrateByGroup("Machine", 0.1).Fit(data), data.Schema, PathOf(file));
+        File.WriteAllText(PathOf(file) + ".json", JsonSerializer.Serialize(Run(file, [.. Tables.Gaussian(9, 1, seed: 7)])));
+    }
+
     private Results Run(string file, float[][] rows)
     {
+        if (IsGroups(file))
+            return Judged(file, rows);
         if (IsSampler(file))
             return Back(file, rows);
         if (IsCropping(file))
@@ -137,6 +149,17 @@ public sealed class SavedModelTests
             .Fit(cropped).Transform(cropped).GetColumn<float[]>("Pixels")]);
     }
 
+    /// <summary>The p-values that saved thresholds by group give scores, in place of log-likelihoods.</summary>
+    private Results Judged(string file, float[][] scores)
+    {
+        var byGroup = (GroupThresholdsTransformer)_ml.Model.Load(PathOf(file), out _);
+        return new(scores, [.. byGroup.Transform(Grouped(scores)).GetColumn<float>("PValue")], byGroup.CommonThreshold,
+            [[.. byGroup.Thresholds.Values]]);
+    }
+
+    private IDataView Grouped(float[][] scores)
+        => _ml.Data.LoadFromEnumerable(scores.Select((row, i) => new MachineScore($"machine {i % 3}", row[0] + i % 3)));
+
     private IDataView Images(float[][] pixels) => _ml.Data.LoadFromEnumerable(pixels.Select(image => new Picture
     {
         Image = MLImage.CreateFromPixels(8, 8, MLPixelFormat.Rgba32,
@@ -159,6 +182,8 @@ public sealed class SavedModelTests
     private static bool IsSampler(string path) => path.StartsWith("sampler");
 
     private static bool IsCropping(string path) => path.StartsWith("cropping");
+
+    private static bool IsGroups(string path) => path.StartsWith("groups");
 
     private static bool HasCondition(string path) => path.StartsWith("condition");
 
@@ -189,6 +214,8 @@ public sealed class SavedModelTests
     }
 
     private sealed record Measurement(float A, float B, float C, float D);
+
+    private sealed record MachineScore(string Machine, float Score);
 
     private sealed class Picture
     {
