@@ -146,12 +146,13 @@ public sealed class ConditionDataTests
     }
 
     [Fact]
-    public void One_feature_without_a_condition_stays_a_Gaussian()
+    public void One_feature_without_a_condition_has_a_spline_and_no_couplings()
     {
         using RealNvpTransformer flow = Conditional.Fit(_ml, ConditionPipelineTests.Trained.Rows(100, 1).Select(row => new ConditionalRow
             { Features = [row.Features[0]], Condition = row.Condition }), 5, options => options.ConditionColumnName = null);
         Assert.Null(flow.Model.Condition);
-        Assert.Equal(["Standardization", "TailCompression"], flow.Model.Steps.Select(step => step.Kind));
+        Assert.Equal(["Standardization", "TailCompression", "SinhArcsinh", "RationalQuadraticSpline"],
+            flow.Model.Steps.Select(step => step.Kind));
     }
 
     private IDataView Wrong() => _ml.Data.LoadFromEnumerable(Enumerable.Range(0, 50).Select(i => new WrongRow

@@ -48,8 +48,10 @@ public class MlNetInternalsTests
     {
         object[] attributes = [.. typeof(RealNvpTransformer).Assembly.GetCustomAttributes(false)
             .Where(attribute => attribute.GetType().Name == "LoadableClassAttribute")];
-        Assert.Equal(4, attributes.Length); // the runtime drops them silently without access to ML.NET's internals
-        Assert.True(RealNvpTransformer.LoaderSignature.Length <= 24 && RealNvpSampler.LoaderSignature.Length <= 24
-            && LagsTransformer.LoaderSignature.Length <= 24);
+        string[] signatures = [RealNvpTransformer.LoaderSignature, RealNvpSampler.LoaderSignature, LagsTransformer.LoaderSignature,
+            RealNvpRegressionTransformer.LoaderSignature, GroupThresholdsTransformer.LoaderSignature,
+            ImageCroppingTransformer.LoaderSignature];
+        Assert.Equal(signatures.Length, attributes.Length); // the runtime drops them silently without access to ML.NET's internals
+        Assert.All(signatures, signature => Assert.InRange(signature.Length, 1, 24));
     }
 }
