@@ -66,18 +66,6 @@ public sealed class RealNvpTrainerTests
         Assert.NotEqual(first, Run(new MLContext(seed: 6), null));
     }
 
-    [Fact]
-    public void One_feature_is_a_Gaussian_by_its_mean_and_standard_deviation()
-    {
-        var random = new Random(1);
-        float[] values = [.. Enumerable.Range(0, 200).Select(_ => (float)(3 + 2 * Tables.Normal(random)))];
-        using RealNvpTransformer model = Fit(values.Select(value => new Row { Features = [value] }),
-            new() { CalibrationFraction = 0, ValidationFraction = 0, Table = new() { TailBound = 0 } });
-        double mean = values.Average(value => (double)value), variance = values.Average(value => Math.Pow(value - mean, 2));
-        float[] found = Scores(model, [new Row { Features = [7] }]);
-        Assert.Equal(0.5 * Math.Pow(7 - mean, 2) / variance + 0.5 * Math.Log(2 * Math.PI * variance), found[0], 1e-4);
-    }
-
     [Theory, InlineData(2), InlineData(3), InlineData(9)]
     public void Every_feature_matters_whatever_their_number(int features)
     {
