@@ -458,9 +458,7 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
 
     /// <summary>The loader: ML.NET finds it by its name and parameters. <paramref name="context"/> is a ModelLoadContext.</summary>
     private static RealNvpTransformer Create(IHostEnvironment environment, object context)
-    {
-        return SavedSettings.Load(context, s_layout, (reader, _) => Create(environment, context, reader));
-    }
+        => SavedSettings.Load(context, s_layout, (reader, _) => Create(environment, context, reader));
 
     private static RealNvpTransformer Create(IHostEnvironment environment, object context, BinaryReader reader)
     {

@@ -15,20 +15,20 @@ internal sealed class EvaluateVerb
 {
     private static readonly JsonSerializerOptions s_json = new() { WriteIndented = true };
 
-    private readonly Argument<string> _model = Shared.Model();
-    private readonly Argument<string[]> _data = Shared.Data(
+    private readonly Argument<string> _model = VerbOptions.Model();
+    private readonly Argument<string[]> _data = VerbOptions.Data(
         "CSV or Parquet files, a folder of such, a folder of images, or - (default) for CSV on standard input: one set of rows.");
     private readonly Option<string?> _label = new("--label")
     {
         Description = "The column that says which rows are anomalies: says how well the scores find them.", HelpName = "COLUMN",
     };
     private readonly Option<string[]> _anomaly = Labels.Option();
-    private readonly Option<double?> _contamination = Shared.Share("--contamination",
+    private readonly Option<double?> _contamination = VerbOptions.Share("--contamination",
         "Flag this share of rows like the training rows, instead of the share that the model was trained for.");
     private readonly Option<bool> _asJson = new("--json") { Description = "For machines." };
-    private readonly Option<string?> _device = Shared.Device();
+    private readonly Option<string?> _device = VerbOptions.Device();
     private readonly CsvSettings _csv = new();
-    private readonly Option<bool> _quiet = Shared.Quiet();
+    private readonly Option<bool> _quiet = VerbOptions.Quiet();
 
     /// <summary>The verb.</summary>
     public static Command Create(Terminal terminal) => new EvaluateVerb().Command(terminal);

@@ -13,9 +13,9 @@ internal sealed class ExplainVerb
 {
     private const string Contributions = "Contributions";
 
-    private readonly Argument<string> _model = Shared.Model();
+    private readonly Argument<string> _model = VerbOptions.Model();
     private readonly RowSettings _rows = new();
-    private readonly Option<int> _top = Shared.Checked(new Option<int>("--top")
+    private readonly Option<int> _top = VerbOptions.Checked(new Option<int>("--top")
     {
         Description = "How many reasons a row has: the columns that add most to its score.", HelpName = "N", DefaultValueFactory = _ => 3,
     }, count => count >= 1, "expected a number from 1 on");
@@ -24,7 +24,7 @@ internal sealed class ExplainVerb
         Description = "Instead of reasons a column for each feature column, with its nats.",
     };
     private readonly Option<bool> _flagged = new("--flagged") { Description = "Only rows that are flagged." };
-    private readonly Option<bool> _quiet = Shared.Quiet();
+    private readonly Option<bool> _quiet = VerbOptions.Quiet();
 
     /// <summary>The verb.</summary>
     public static Command Create(Terminal terminal) => new ExplainVerb().Command(terminal);

@@ -10,12 +10,12 @@ internal static class ExportVerb
     /// <summary>The verb.</summary>
     public static Command Create(Terminal terminal)
     {
-        Argument<string> model = Shared.Model();
+        Argument<string> model = VerbOptions.Model();
         Option<string> output = new("--output", "-o")
         {
             Description = "The folder that the files go to.", HelpName = "FOLDER", DefaultValueFactory = _ => ".",
         };
-        Option<bool> quiet = Shared.Quiet();
+        Option<bool> quiet = VerbOptions.Quiet();
         var verb = new Command("export", """
             Write the flow of a model for other runtimes.
 

@@ -11,15 +11,15 @@ namespace RealNvp.ML.Tool.Verbs;
 /// <summary>The options of training on a folder of images.</summary>
 internal sealed class ImageSettings
 {
-    private readonly Option<string> _size = Shared.Checked(new Option<string>("--size")
+    private readonly Option<string> _size = VerbOptions.Checked(new Option<string>("--size")
     {
         Description = "Images: height x width that they are scaled to, after the largest centred part with that aspect is cut out.",
         HelpName = "HxW",
         DefaultValueFactory = _ => "32x32",
     }, text => Size(text) is not null, "expected height x width in pixels, as 32x32");
     private readonly Option<bool> _grey = new("--grey") { Description = "Images: one channel instead of red, green and blue." };
-    private readonly Option<int?> _maps = Shared.Count("--maps", "Images: maps of the first nets. Default: by the size.");
-    private readonly Option<int?> _blocks = Shared.Count("--blocks", "Images: residual blocks of each net. Default: by the size.");
+    private readonly Option<int?> _maps = VerbOptions.Count("--maps", "Images: maps of the first nets. Default: by the size.");
+    private readonly Option<int?> _blocks = VerbOptions.Count("--blocks", "Images: residual blocks of each net. Default: by the size.");
 
     /// <summary>Adds them to a verb.</summary>
     public void AddTo(Command verb)

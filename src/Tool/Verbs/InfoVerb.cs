@@ -19,9 +19,9 @@ internal static class InfoVerb
     /// <summary>The verb.</summary>
     public static Command Create(Terminal terminal)
     {
-        Argument<string> model = Shared.Model();
+        Argument<string> model = VerbOptions.Model();
         Option<bool> json = new("--json") { Description = "For machines." };
-        Option<bool> quiet = Shared.Quiet();
+        Option<bool> quiet = VerbOptions.Quiet();
         var verb = new Command("info", "Say what a model reads, what it is and how it was trained.") { model, json, quiet };
         verb.Does(terminal, quiet, (said, _) =>
         {

@@ -10,9 +10,9 @@ namespace RealNvp.ML.Tool.Verbs;
 /// <summary>Arguments and options of verbs that add columns to rows.</summary>
 internal sealed class RowSettings
 {
-    private readonly Argument<string[]> _data = Shared.Data(
+    private readonly Argument<string[]> _data = VerbOptions.Data(
         "CSV or Parquet files, folders of such, a folder of images, or - (default) for CSV on standard input.");
-    private readonly Option<string?> _output = Shared.Output(
+    private readonly Option<string?> _output = VerbOptions.Output(
         "A file, or a folder for several (FOLDER/). Parquet where it ends in .parquet or the input does. Default: standard "
         + "output, as CSV.");
     private readonly Option<string> _keep = new("--keep")
@@ -20,14 +20,14 @@ internal sealed class RowSettings
         Description = "The columns of the input that are repeated: all, none, or names.", HelpName = "COLUMNS", DefaultValueFactory = _
             => "all",
     };
-    private readonly Option<string?> _shard = Shared.Checked(new Option<string?>("--shard")
+    private readonly Option<string?> _shard = VerbOptions.Checked(new Option<string?>("--shard")
     {
         Description = "Work on part i of n alone: of several files every n-th, of one file its i-th part.", HelpName = "i/n",
     }, text => text is null || Shard.Read(text) is not null, "expected i/n with i from 1 to n");
     private readonly Option<bool> _force = new("--force") { Description = "Make outputs again that are there and up to date." };
-    private readonly Option<int?> _block = Shared.Count("--block",
+    private readonly Option<int?> _block = VerbOptions.Count("--block",
         "Rows of CSV that are read, scored and written together: 1 answers line by line. Default 16384.");
-    private readonly Option<string?> _device = Shared.Device();
+    private readonly Option<string?> _device = VerbOptions.Device();
     private readonly CsvSettings _csv = new();
 
     /// <summary>Adds them to a verb.</summary>

@@ -13,8 +13,8 @@ namespace RealNvp.ML.Tool.Verbs;
 /// <summary><c>realnvp sample</c>: new rows, or new images.</summary>
 internal sealed class SampleVerb
 {
-    private readonly Argument<string> _model = Shared.Model();
-    private readonly Option<int> _count = Shared.Checked(new Option<int>("--count", "-n")
+    private readonly Argument<string> _model = VerbOptions.Model();
+    private readonly Option<int> _count = VerbOptions.Checked(new Option<int>("--count", "-n")
     {
         Description = "How many rows or images; of a conditional model, for each row of --given.", HelpName = "N",
         DefaultValueFactory = _ => 10,
@@ -23,15 +23,15 @@ internal sealed class SampleVerb
     {
         Description = "Of a conditional model: a file with the condition's columns, a row for each condition.", HelpName = "FILE",
     };
-    private readonly Option<float> _temperature = Shared.Checked(new Option<float>("--temperature")
+    private readonly Option<float> _temperature = VerbOptions.Checked(new Option<float>("--temperature")
     {
         Description = "Below 1 draws nearer to the likeliest rows.", HelpName = "T", DefaultValueFactory = _ => 1,
     }, temperature => temperature is >= 0 and < 1e6f, "expected 0 or more");
-    private readonly Option<string?> _output = Shared.Output(
+    private readonly Option<string?> _output = VerbOptions.Output(
         "CSV; of images a .png with all of them, or a folder (FOLDER/) of one each. Default: standard output, for tables.");
-    private readonly Option<int> _seed = Shared.Seed();
+    private readonly Option<int> _seed = VerbOptions.Seed();
     private readonly CsvSettings _csv = new();
-    private readonly Option<bool> _quiet = Shared.Quiet();
+    private readonly Option<bool> _quiet = VerbOptions.Quiet();
 
     /// <summary>The verb.</summary>
     public static Command Create(Terminal terminal) => new SampleVerb().Command(terminal);

@@ -10,19 +10,19 @@ namespace RealNvp.ML.Tool.Verbs;
 /// <summary><c>realnvp score</c>: rows in, the same rows with their scores out.</summary>
 internal sealed class ScoreVerb
 {
-    private static readonly Option<string[]> s_add = Shared.Names("--add",
+    private static readonly Option<string[]> s_add = VerbOptions.Names("--add",
         "The results to add: Score, PValue, PredictedLabel, LogLikelihood, Typicality, TypicalityPValue. Default: the first three.",
         "RESULTS");
 
-    private readonly Argument<string> _model = Shared.Model();
+    private readonly Argument<string> _model = VerbOptions.Model();
     private readonly RowSettings _rows = new();
-    private readonly Option<double?> _contamination = Shared.Share("--contamination",
+    private readonly Option<double?> _contamination = VerbOptions.Share("--contamination",
         "Flag this share of rows like the training rows, instead of the share that the model was trained for.");
     private readonly Option<float?> _threshold = new("--threshold")
     {
         Description = "Flag rows with a score above this.", HelpName = "NATS",
     };
-    private readonly Option<bool> _quiet = Shared.Quiet();
+    private readonly Option<bool> _quiet = VerbOptions.Quiet();
 
     /// <summary>The verb.</summary>
     public static Command Create(Terminal terminal) => new ScoreVerb().Command(terminal);

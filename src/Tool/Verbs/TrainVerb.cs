@@ -11,18 +11,19 @@ namespace RealNvp.ML.Tool.Verbs;
 /// <summary><c>realnvp train</c>: from rows to a saved model.</summary>
 internal sealed class TrainVerb
 {
-    private readonly Argument<string[]> _data = Shared.Data(
+    private readonly Argument<string[]> _data = VerbOptions.Data(
         "CSV or Parquet files with the same columns, a folder of such, a folder of images, or - for CSV on standard input.");
     private readonly Option<string> _output = new("--output", "-o")
     {
         Description = "The model: the whole pipeline as ML.NET saves it.", HelpName = "MODEL", DefaultValueFactory = _ => "model.zip",
     };
-    private readonly Option<string[]> _columns = Shared.Names("--columns", "The features. Default: every column but identifiers, counters, "
+    private readonly Option<string[]> _columns = VerbOptions.Names("--columns",
+        "The features. Default: every column but identifiers, counters, "
         + "texts of more than --max-categories kinds, and what another option names.");
-    private readonly Option<string[]> _ignore = Shared.Names("--ignore", "Columns that are no features.");
-    private readonly Option<string[]> _categories = Shared.Names("--categories",
+    private readonly Option<string[]> _ignore = VerbOptions.Names("--ignore", "Columns that are no features.");
+    private readonly Option<string[]> _categories = VerbOptions.Names("--categories",
         "Columns whose cells are names, one feature for each, also where they look like numbers. Columns of texts are anyway.");
-    private readonly Option<string[]> _condition = Shared.Names("--condition",
+    private readonly Option<string[]> _condition = VerbOptions.Names("--condition",
         "Learn p(features | these columns): what is odd given them. They are no features then.");
     private readonly Option<string?> _label = new("--label")
     {
@@ -42,15 +43,15 @@ internal sealed class TrainVerb
         HelpName = "mean|flag|skip",
         DefaultValueFactory = _ => "mean",
     }.AcceptOnlyFromAmong("mean", "flag", "skip");
-    private readonly Option<double?> _contamination = Shared.Share("--contamination",
+    private readonly Option<double?> _contamination = VerbOptions.Share("--contamination",
         "The share of rows like these that will be flagged: the rate of false alarms. Default 0.05.");
-    private readonly Option<double?> _trim = Shared.Share("--trim",
+    private readonly Option<double?> _trim = VerbOptions.Share("--trim",
         "The share of each batch that is left out as least likely, where anomalies are among the rows. Default 0.");
-    private readonly Option<int?> _epochs = Shared.Count("--epochs", "Passes over the rows. Default: by the number of rows.");
-    private readonly Option<int?> _steps = Shared.Count("--steps", "Optimizer steps, instead of epochs.");
-    private readonly Option<int?> _members = Shared.Count("--members", "Flows whose mixture is the model. Default 1.");
-    private readonly Option<int?> _couplings = Shared.Count("--couplings", "Couplings of a table's flow. Default 8.");
-    private readonly Option<int?> _hidden = Shared.Count("--hidden", "Width of the nets of a table's flow. Default 64.");
+    private readonly Option<int?> _epochs = VerbOptions.Count("--epochs", "Passes over the rows. Default: by the number of rows.");
+    private readonly Option<int?> _steps = VerbOptions.Count("--steps", "Optimizer steps, instead of epochs.");
+    private readonly Option<int?> _members = VerbOptions.Count("--members", "Flows whose mixture is the model. Default 1.");
+    private readonly Option<int?> _couplings = VerbOptions.Count("--couplings", "Couplings of a table's flow. Default 8.");
+    private readonly Option<int?> _hidden = VerbOptions.Count("--hidden", "Width of the nets of a table's flow. Default 64.");
     private readonly Option<bool> _density = new("--density")
     {
         Description = "Settings for the highest held-out likelihood rather than for ranking anomalies; takes longer.",
@@ -59,12 +60,12 @@ internal sealed class TrainVerb
     {
         Description = "Write checkpoints there; the same command goes on from the last one.", HelpName = "FOLDER",
     };
-    private readonly Option<int?> _threads = Shared.Count("--threads", "Threads of libtorch.");
+    private readonly Option<int?> _threads = VerbOptions.Count("--threads", "Threads of libtorch.");
     private readonly ImageSettings _images = new();
-    private readonly Option<int> _seed = Shared.Seed();
-    private readonly Option<string?> _device = Shared.Device();
+    private readonly Option<int> _seed = VerbOptions.Seed();
+    private readonly Option<string?> _device = VerbOptions.Device();
     private readonly CsvSettings _csv = new();
-    private readonly Option<bool> _quiet = Shared.Quiet();
+    private readonly Option<bool> _quiet = VerbOptions.Quiet();
 
     /// <summary>The verb.</summary>
     public static Command Create(Terminal terminal) => new TrainVerb().Command(terminal);

@@ -1,6 +1,7 @@
 using Microsoft.ML;
 using RealNvp.ML.Export;
 using RealNvp.ML.Transforms.Columns;
+using RealNvp.ML.Transforms.Noise;
 
 namespace RealNvp.ML.Transforms.Alarms;
 
@@ -131,21 +132,21 @@ internal sealed class GroupCalibrations
         }
     }
 
-    /// <summary>A uniform sample of scores that pass by (Vitter 1985, algorithm R).</summary>
+    /// <summary>A uniform sample of scores that pass by.</summary>
     private sealed class Scores(int seed)
     {
-        private readonly Random _random = new(seed);
-        private long _seen;
+        private readonly ReservoirPlaces _places = new(Calibration.MaxScores, new Random(seed));
 
         public List<float> Kept { get; } = [];
 
         public void Offer(float score)
         {
-            _seen++;
-            if (Kept.Count < Calibration.MaxScores)
+            if (_places.Next() is not { } place)
+                return;
+            if (place == Kept.Count)
                 Kept.Add(score);
-            else if (_random.NextInt64(_seen) is < Calibration.MaxScores and var slot)
-                Kept[(int)slot] = score;
+            else
+                Kept[place] = score;
         }
     }
 }

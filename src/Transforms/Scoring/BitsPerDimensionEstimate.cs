@@ -4,7 +4,7 @@ using RealNvp.ML.Transforms.Columns;
 using RealNvp.ML.Transforms.Images.Pictures;
 using RealNvp.ML.Transforms.Noise;
 using RealNvp.ML.Transforms.Onnx;
-using RealNvp.ML.Transforms.Rows;
+using RealNvp.ML.Transforms.Scoring;
 
 namespace RealNvp.ML.Transforms;
 

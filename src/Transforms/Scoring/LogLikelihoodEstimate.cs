@@ -1,6 +1,6 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
-using RealNvp.ML.Transforms.Rows;
+using RealNvp.ML.Transforms.Scoring;
 
 namespace RealNvp.ML.Transforms;
 

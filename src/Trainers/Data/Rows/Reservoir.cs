@@ -1,24 +1,29 @@
+using RealNvp.ML.Transforms.Noise;
+
 namespace RealNvp.ML.Trainers.Data.Rows;
 
-/// <summary>A uniform random sample, of at most so many rows, of rows that pass by (Vitter 1985, algorithm R).</summary>
-internal sealed class Reservoir(int features, int capacity, int seed)
+/// <summary>A uniform random sample, of at most so many rows, of rows that pass by.</summary>
+internal sealed class Reservoir
 {
-    private readonly RowStore _rows = new(features);
-    private readonly Random _random = new(seed);
-    private long _seen;
+    private readonly RowStore _rows;
+    private readonly Random _random;
+    private readonly ReservoirPlaces _places;
+
+    public Reservoir(int features, int capacity, int seed)
+    {
+        (_rows, _random) = (new(features), new(seed));
+        _places = new(capacity, _random);
+    }
 
     /// <summary>Shows a row.</summary>
     public void Offer(ReadOnlySpan<float> row, float weight)
     {
-        _seen++;
-        if (_rows.Count < capacity)
-        {
-            _rows.Add(row, weight);
+        if (_places.Next() is not { } place)
             return;
-        }
-        long slot = _random.NextInt64(_seen);
-        if (slot < capacity)
-            _rows.Replace((int)slot, row, weight);
+        if (place == _rows.Count)
+            _rows.Add(row, weight);
+        else
+            _rows.Replace(place, row, weight);
     }
 
     /// <summary>What was kept, in random order.</summary>

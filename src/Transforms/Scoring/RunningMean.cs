@@ -1,4 +1,4 @@
-namespace RealNvp.ML.Transforms.Rows;
+namespace RealNvp.ML.Transforms.Scoring;
 
 /// <summary>Mean and spread of numbers that come one by one (Welford 1962).</summary>
 internal sealed class RunningMean

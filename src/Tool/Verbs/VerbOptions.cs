@@ -1,12 +1,9 @@
 using System.CommandLine;
-using RealNvp.ML.Tool.Models;
-using RealNvp.ML.Tool.Running;
-using RealNvp.ML.Tool.Tables;
 
 namespace RealNvp.ML.Tool.Verbs;
 
 /// <summary>Arguments and options that several verbs have.</summary>
-internal static class Shared
+internal static class VerbOptions
 {
     /// <summary>The model that is used.</summary>
     public static Argument<string> Model()
@@ -80,53 +77,4 @@ internal static class Shared
     public static Option<int?> Count(string name, string description) => Checked(
         new Option<int?>(name) { Description = description, HelpName = "N" }, count => count is null or >= 1,
             "expected a number from 1 on");
-}
-
-/// <summary>The options of CSV files.</summary>
-internal sealed class CsvSettings
-{
-    private readonly Option<string?> _separator = Shared.Checked(new Option<string?>("--separator")
-    {
-        Description = "Between the cells of CSV: a character, or tab. Default: comma, semicolon, tab or bar, whichever the first line has.",
-        HelpName = "CHAR",
-    }, text => text is null or "tab" or "\\t" or { Length: 1 }, "expected one character, or tab");
-
-    private readonly Option<string> _header = new Option<string>("--header")
-    {
-        Description = "Whether the first line of CSV names the columns. auto: it does where it holds no number. Without a header the "
-            + "columns are Column1, Column2, ...",
-        HelpName = "yes|no|auto",
-        DefaultValueFactory = _ => "auto",
-    }.AcceptOnlyFromAmong("yes", "no", "auto");
-
-    /// <summary>Adds them to a verb.</summary>
-    public void AddTo(Command verb)
-    {
-        verb.Add(_separator);
-        verb.Add(_header);
-    }
-
-    /// <summary>What was said.</summary>
-    public CsvOptions Read(ParseResult said) => new(
-        said.GetValue(_separator) is not { } text ? null : text is "tab" or "\\t" ? '\t' : text[0],
-        said.GetValue(_header) switch { "yes" => true, "no" => false, _ => null });
-}
-
-/// <summary>Runs a verb's action in the guard.</summary>
-internal static class VerbActions
-{
-    /// <summary>Sets what a verb does.</summary>
-    public static void Does(this Command verb, Terminal terminal, Option<bool> quiet, Action<ParseResult, CancellationToken> action)
-        => verb.SetAction((said, cancellation) => Task.FromResult(Guard.Run(terminal, () =>
-        {
-            terminal.IsQuiet = said.GetValue(quiet);
-            action(said, cancellation);
-            return ExitCode.Done;
-        })));
-
-    /// <summary>A model's flow, with another share of false alarms or threshold where one is asked for.</summary>
-    /// <returns>Null where none is.</returns>
-    public static Transforms.RealNvpTransformer? Adjusted(SavedModel model, double? contamination, float? threshold)
-        => contamination is { } share ? model.Flow.WithContamination(share)
-        : threshold is { } score ? model.Flow.WithThreshold(score) : null;
 }
