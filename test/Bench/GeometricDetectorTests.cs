@@ -16,7 +16,8 @@ public sealed class GeometricDetectorTests
         var random = new Random(1);
         float[][] Rows(int count) => [.. Enumerable.Range(0, count)
             .Select(_ => new[] { (float)Tables.Normal(random), 1e4f + (float)Tables.Normal(random) })];
-        float[][] train = Rows(300), test = Rows(50);
+        float[][] train = Rows(300), test = Rows(50), before = Rows(60);
+        new NeighboursDetector("kNN", takesMean: false).Run(before, test, 1); // is not taken for those of other rows
         (double Mean, double Deviation)[] scales = [.. Enumerable.Range(0, 2).Select(j =>
         {
             double mean = train.Average(row => (double)row[j]);

@@ -103,13 +103,19 @@ internal sealed class AnomalyBenchmark : Benchmark
         {
             string name = $"{job.Set.Set}, seed {job.Split.Seed}", outcome = "";
             long start = Stopwatch.GetTimestamp();
+            (float[][] Train, float[][] Test)? rows = null; // the same arrays for all detectors
             try
             {
                 foreach (Detector detector in detectors)
                 {
                     string key = job.Set.Keys[detector.Name];
                     if (log.Find(key, job.Split.Seed) is not { } measurement)
-                        log.Add(measurement = Measure(job.Set, job.Split, detector, key));
+                    {
+                        DataSet data = job.Set.Data;
+                        (float[][] train, float[][] test) = rows ??= (data.Gather(job.Split.Train), data.Gather(job.Split.Test));
+                        log.Add(measurement = Measurement.Of(detector, job.Set.Set, job.Split.Seed, key,
+                            data.Anomalies(job.Split.Test), detector.Run(train, test, job.Split.Seed)));
+                    }
                     outcome += string.Create(CultureInfo.InvariantCulture, $" {detector.Name} {measurement.Auroc:F2},");
                 }
             }
@@ -124,8 +130,4 @@ internal sealed class AnomalyBenchmark : Benchmark
         });
         return (open.Length, failures);
     }
-
-    private static Measurement Measure(SetJobs set, Split split, Detector detector, string key)
-        => Measurement.Of(detector, set.Set, split.Seed, key, set.Data.Anomalies(split.Test),
-            detector.Run(set.Data.Gather(split.Train), set.Data.Gather(split.Test), split.Seed));
 }

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using RealNvp.ML.Bench.Running;
 
@@ -12,35 +11,15 @@ internal sealed class PyTorchPeer : IDisposable
 {
     private const string DebiansPython = "/usr/bin/python3", Install = "apt install python3-torch libopenblas0-openmp";
 
-    private readonly Process _process;
-    private readonly Task<string> _errors;
+    private readonly PythonPeer _process;
 
     /// <summary>Starts the process.</summary>
     /// <param name="python">The interpreter that has torch.</param>
     /// <exception cref="BenchmarkFailedException">Something is not installed.</exception>
     public PyTorchPeer(string python)
-    {
-        var start = new ProcessStartInfo(python, [Path.Combine(AppContext.BaseDirectory, "pytorch", "training.py")])
-        {
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        if (python == DebiansPython)
-        {
-            start.Environment["LD_PRELOAD"] = OpenBlas()
-                ?? throw new BenchmarkFailedException($"OpenBLAS is missing, without which Debian's PyTorch is no peer: {Install}");
-        }
-        try
-        {
-            _process = Process.Start(start)!;
-        }
-        catch (System.ComponentModel.Win32Exception e)
-        {
-            throw new BenchmarkFailedException($"'{python}' does not start ({e.Message}): {Install}, or name another with --python.");
-        }
-        _errors = _process.StandardError.ReadToEndAsync();
-    }
+        => _process = new PythonPeer(python, "training.py", [], $" It needs {Install}; --python names another interpreter.",
+            python != DebiansPython ? null : OpenBlas()
+                ?? throw new BenchmarkFailedException($"OpenBLAS is missing, without which Debian's PyTorch is no peer: {Install}"));
 
     /// <summary>The parameters that it trains.</summary>
     public long Parameters { get; private set; }
@@ -69,13 +48,7 @@ internal sealed class PyTorchPeer : IDisposable
     /// <summary>The most memory that it had reserved on the GPU since it was loaded, in MiB; 0 on a CPU.</summary>
     public double ReservedMiB() => double.Parse(Ask("memory"), CultureInfo.InvariantCulture);
 
-    public void Dispose()
-    {
-        _process.StandardInput.Close();
-        if (!_process.WaitForExit(5000))
-            _process.Kill();
-        _process.Dispose();
-    }
+    public void Dispose() => _process.Dispose();
 
     private static string? OpenBlas()
     {
@@ -89,17 +62,7 @@ internal sealed class PyTorchPeer : IDisposable
 
     private string Ask(string command)
     {
-        try
-        {
-            _process.StandardInput.WriteLine(command);
-            _process.StandardInput.Flush();
-        }
-        catch (IOException)
-        {
-            // it has ended; its last words follow
-        }
-        return _process.StandardOutput.ReadLine() ?? throw new BenchmarkFailedException(
-            $"PyTorch did not answer: {_errors.Result.Split('\n', StringSplitOptions.RemoveEmptyEntries).LastOrDefault("no message")}. "
-            + $"It needs {Install}; --python names another interpreter.");
+        _process.Send(command);
+        return _process.Read();
     }
 }
