@@ -49,9 +49,9 @@ public sealed class ConditionGraphTests
                 Assert.InRange(logLikelihood / expected, 0.9, 1.1); // far out float32 keeps no more
                 continue;
             }
-            Assert.Equal(expected, logLikelihood, 1e-4 * Math.Max(size, Math.Abs(expected)));
+            Assert.Equal(expected, logLikelihood, Tolerance.Of(expected, size));
             for (int j = 0; j < size && !model.IsMixture; j++)
-                Assert.Equal(latent[j], found["Latent"][i * size + j], 1e-4 * Math.Max(1, norm));
+                Assert.Equal(latent[j], found["Latent"][i * size + j], Tolerance.Of(norm));
         }
 
         float[][] latents = [.. rows.Select(row => row.Select(value => Math.Clamp(value, -4, 4)).ToArray())

@@ -64,7 +64,7 @@ public sealed class ConditionPipelineTests(ConditionPipelineTests.Trained traine
         using PredictionEngine<ConditionalRow, Scored> engine = _ml.Model.CreatePredictionEngine<ConditionalRow, Scored>(trained.Flow,
             new PredictionEngineOptions { InputSchemaDefinition = schema, OwnsTransformer = false });
         for (int i = 0; i < rows.Length; i++)
-            Assert.Equal(expected[i], engine.Predict(rows[i]).LogLikelihood, 1e-4 * Math.Max(2, Math.Abs(expected[i])));
+            Assert.Equal(expected[i], engine.Predict(rows[i]).LogLikelihood, Tolerance.Of(expected[i], 2));
     }
 
     [Fact]

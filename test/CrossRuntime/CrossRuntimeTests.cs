@@ -33,7 +33,7 @@ public class CrossRuntimeTests(NodeRuntime node) : IClassFixture<NodeRuntime>
         for (int i = 0; i < rows.Length; i++)
         {
             Assert.Equal(rows[i].All(float.IsFinite), float.IsFinite(scores[i]));
-            double tolerance = Allowed(scores[i], size);
+            double tolerance = Tolerance.Of(scores[i], size);
             // either side of a cut is right where the score lies within the tolerance of it
             if (!(Math.Abs(scores[i] - model.Calibration.Threshold) <= tolerance))
                 Assert.Equal(here["PredictedLabel"][i], there["PredictedLabel"][i]);
@@ -44,7 +44,7 @@ public class CrossRuntimeTests(NodeRuntime node) : IClassFixture<NodeRuntime>
         AssertNear(typicalities, there["Typicality"], size, scores);
         for (int i = 0; i < rows.Length; i++)
         {
-            double tolerance = Allowed(scores[i], size); // that of the score, of which it is a difference
+            double tolerance = Tolerance.Of(scores[i], size); // that of the score, of which it is a difference
             if (!model.Calibration.Typicalities.Any(cut => Math.Abs(typicalities[i] - cut) <= tolerance))
                 Assert.Equal(here["TypicalityPValue"][i], there["TypicalityPValue"][i]);
         }
@@ -99,10 +99,8 @@ public class CrossRuntimeTests(NodeRuntime node) : IClassFixture<NodeRuntime>
         for (int i = 0; i < expected.Length; i++)
         {
             Assert.True(float.IsNaN(expected[i]) ? float.IsNaN(found[i])
-                : Math.Abs((double)expected[i] - found[i]) <= Allowed(magnitudes[i], least),
+                : Math.Abs((double)expected[i] - found[i]) <= Tolerance.Of(magnitudes[i], least),
                 $"Element {i} is {found[i]}, expected {expected[i]}.");
         }
     }
-
-    private static double Allowed(float value, int least) => 1e-4 * Math.Max(Math.Max(1, least), Math.Abs((double)value));
 }

@@ -172,7 +172,7 @@ public class GraphTests
 
     private static void AssertNear(double expected, float found, double least, string where)
     {
-        double tolerance = 1e-4 * Math.Max(Math.Max(1, least), Math.Abs(expected));
+        double tolerance = Tolerance.Of(expected, least);
         Assert.True(double.IsNaN(expected) ? float.IsNaN(found) : Math.Abs(expected - found) <= tolerance,
             $"Found {found}, expected {expected:R} +- {tolerance:G3} at {where}.");
     }

@@ -101,9 +101,6 @@ internal static class Flows
         return (logDet - 0.5 * x.Sum(z => z * z) - 0.5 * x.Length * Math.Log(2 * Math.PI), x);
     }
 
-    /// <summary>The tolerance of the whole repository for a log-likelihood of <paramref name="features"/> values.</summary>
-    public static double Tolerance(double expected, int features) => 1e-4 * Math.Max(Math.Max(1, Math.Abs(expected)), features);
-
     private static DenseLayer Layer(Random random, int inputs, int outputs) => new(inputs, outputs,
         [.. Enumerable.Range(0, inputs * outputs).Select(_ => (random.NextSingle() - 0.5f) * 2.5f / MathF.Sqrt(inputs))],
         [.. Enumerable.Range(0, outputs).Select(_ => random.NextSingle() - 0.5f)]);

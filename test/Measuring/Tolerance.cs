@@ -3,6 +3,9 @@ namespace RealNvp.ML.Tests.Measuring;
 /// <summary>The one tolerance of the project: what different runtimes may differ by.</summary>
 internal static class Tolerance
 {
+    /// <summary>1e-4 max(1, |value|, least): of a log-likelihood the least is D, of an element 1.</summary>
+    public static double Of(double expected, double least = 1) => 1e-4 * Math.Max(Math.Max(1, least), Math.Abs(expected));
+
     /// <summary>1e-4 max(1, |value|) per element.</summary>
     public static void Values(double[] expected, float[] found) => Compare(expected, found, 1);
 
@@ -14,7 +17,7 @@ internal static class Tolerance
         Assert.Equal(expected.Length, found.Length);
         for (int i = 0; i < expected.Length; i++)
         {
-            double tolerance = 1e-4 * Math.Max(Math.Max(1, least), Math.Abs(expected[i]));
+            double tolerance = Of(expected[i], least);
             Assert.True(Math.Abs(expected[i] - found[i]) <= tolerance,
                 $"Element {i} is {found[i]}, expected {expected[i]} +- {tolerance}.");
         }

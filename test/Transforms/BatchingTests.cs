@@ -61,7 +61,7 @@ public class BatchingTests
         using PredictionEngine<FeatureRow, ScoredRow> engine = _ml.Model.CreatePredictionEngine<FeatureRow, ScoredRow>(bulk);
         for (int i = 0; i < data.Length; i++)
         {
-            double tolerance = Flows.Tolerance(alone[i], FeatureRow.Size);
+            double tolerance = Tolerance.Of(alone[i], FeatureRow.Size);
             Assert.Equal(alone[i], bySeven[i], tolerance);
             Assert.Equal(alone[i], byMany[i], tolerance);
             Assert.Equal(alone[i], reversed[i], tolerance);
@@ -199,7 +199,7 @@ public class BatchingTests
                 ValueGetter<float> score = cursor.GetGetter<float>(view.Schema["Score"]);
                 while (cursor.MoveNext())
                 {
-                    Assert.Equal(expected[Value(id)], Value(score), Flows.Tolerance(expected[Value(id)], FeatureRow.Size));
+                    Assert.Equal(expected[Value(id)], Value(score), Tolerance.Of(expected[Value(id)], FeatureRow.Size));
                     Interlocked.Increment(ref ids[Value(id)]);
                 }
             }

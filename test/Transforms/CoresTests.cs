@@ -336,7 +336,7 @@ public sealed class CoresTests : IDisposable
                 score(ref value);
                 features(ref row);
                 double expected = -Flows.Evaluate(_model, [.. row.DenseValues()]).LogLikelihood;
-                Assert.Equal(expected, value, Flows.Tolerance(expected, FeatureRow.Size));
+                Assert.Equal(expected, value, Tolerance.Of(expected, FeatureRow.Size));
             }
         });
         Assert.Contains(nameof(RealNvpTransformer), error.Message, StringComparison.Ordinal);

@@ -88,7 +88,7 @@ public class RealNvpTransformerTests
             for (int i = 0; i < rows.Length; i++)
             {
                 float score = outputs[0].GetTensorDataAsSpan<float>()[i];
-                Assert.Equal(rows[i].Score, score, Flows.Tolerance(score, FeatureRow.Size));
+                Assert.Equal(rows[i].Score, score, Tolerance.Of(score, FeatureRow.Size));
                 Assert.Equal(score > transformer.Threshold, outputs[1].GetTensorDataAsSpan<bool>()[i]);
                 Assert.Equal(_model.Calibration.PValue(score), outputs[2].GetTensorDataAsSpan<float>()[i], 1e-6);
             }

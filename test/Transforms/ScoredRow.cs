@@ -44,11 +44,11 @@ internal sealed class ScoredRow
     public void AssertFits(FlowModel model)
     {
         (double logLikelihood, double[] latent) = Flows.Evaluate(model, Features);
-        double tolerance = Flows.Tolerance(logLikelihood, Features.Length);
+        double tolerance = Tolerance.Of(logLikelihood, Features.Length);
         Assert.Equal(logLikelihood, LogLikelihood, tolerance);
         Assert.Equal(-logLikelihood, Score, tolerance);
         for (int i = 0; i < latent.Length; i++)
-            Assert.Equal(latent[i], Latent[i], 1e-4 * Math.Max(1, Math.Abs(latent[i])));
+            Assert.Equal(latent[i], Latent[i], Tolerance.Of(latent[i]));
         Assert.Equal(model.Calibration.PValue(Score), PValue);
     }
 }

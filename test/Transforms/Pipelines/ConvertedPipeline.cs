@@ -121,7 +121,7 @@ internal sealed class ConvertedPipeline : IDisposable
             if (number.Equals(other))
                 continue;
             double difference = Math.Abs((double)number - other);
-            Assert.True(difference <= 1e-4 * Math.Max(Math.Max(1, width), Math.Abs(number)), // NaN is not
+            Assert.True(difference <= Tolerance.Of(number, width), // NaN is not
                 $"{column}: value {i} is {other}, expected {number}.");
             largest = Math.Max(largest, difference);
         }

@@ -6,7 +6,7 @@ using RealNvp.ML.Trainers;
 namespace RealNvp.ML.Tests.Transforms.Pipelines;
 
 /// <summary>
-/// ML.NET's steps before and behind a flow: those that have an ONNX form, and those that a conversion refuses with a name.
+/// ML.NET's steps before and after a flow: those that have an ONNX form, and those that a conversion refuses with a name.
 /// </summary>
 [Trait("Area", "Pipelines")]
 public sealed class PipelineStepsTests

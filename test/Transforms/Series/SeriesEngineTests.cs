@@ -34,7 +34,7 @@ public sealed class SeriesEngineTests
             Assert.Equal(expected[i].Before, given[i].Before);
             Assert.Equal(float.IsNaN(expected[i].Score), float.IsNaN(given[i].Score));
             Assert.True(float.IsNaN(given[i].Score)
-                || Math.Abs(expected[i].Score - given[i].Score) <= 1e-4 * Math.Max(9, Math.Abs(expected[i].Score)));
+                || Math.Abs(expected[i].Score - given[i].Score) <= Tolerance.Of(expected[i].Score, 9));
         }
         Assert.True(given.Count(row => float.IsFinite(row.Score)) > 280);
         // another engine has seen nothing, and the model is still there
