@@ -1,7 +1,7 @@
 #!/bin/bash
 # Packs, and runs every part in its smallest form on the CPU in an environment like a GPU host's: no .NET, libtorch in another folder.
 # usage, from the repository root: bench/gpu-host/rehearse.sh --data DIR [--only a,b,c,d,e] [--no-pack]
-# Needs Debian's python3-torch and libopenblas0-openmp as the peer. Takes less than ten minutes behind packing; fails where a part fails.
+# Needs Debian's python3-torch and libopenblas0-openmp as the peer. Takes less than ten minutes after packing; fails where a part fails.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd) root=$(cd "$(dirname "$0")/../.." && pwd)
 data='' only=a,b,c,d,e pack=yes out=$root/artifacts/gpu-host

@@ -176,7 +176,7 @@ for entry in "${parts[@]}"; do if wanted "${entry%:*}"; then weight=$((weight + 
 for entry in "${parts[@]}"; do
   name=${entry%:*} share=${entry#*:}
   wanted "$name" || continue
-  seconds=$(((deadline - SECONDS - 5) * share / weight)) # what a part leaves goes to those behind it
+  seconds=$(((deadline - SECONDS - 5) * share / weight)) # what a part leaves goes to those after it
   weight=$((weight - share))
   rm -rf "$work/results/$name" "$work/results/$name".*
   log=$work/results/$name.log
@@ -189,7 +189,7 @@ for entry in "${parts[@]}"; do
   fi
   command_of "$name" "$seconds"
   program=$work/app/${command[0]}
-  # a training is worth nothing before its end: rather than lose it, it may take from the parts behind it
+  # a training is worth nothing before its end: rather than lose it, it may take from the parts after it
   if [ "${name%-*}" = c ]; then seconds=$((seconds + 60)); fi
   if [ "$seconds" -gt $((deadline - SECONDS - 5)) ]; then seconds=$((deadline - SECONDS - 5)); fi
   # only this part may compare with the CUDA provider: the others are to run on the ONNX Runtime that the packages name

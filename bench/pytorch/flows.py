@@ -157,7 +157,7 @@ class Channels(nn.Module):
 
 
 class ImageFlow(nn.Module):
-    """Two scales behind a logit: three checkerboards, three channel-wise couplings, half of the variables leave, four checkerboards."""
+    """Two scales after a logit: three checkerboards, three channel-wise couplings, half of the variables leave, four checkerboards."""
 
     def __init__(self, channels=1, side=8, width=32, blocks=4, levels=17, alpha=0.05):
         super().__init__()

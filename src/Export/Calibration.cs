@@ -9,7 +9,7 @@ namespace RealNvp.ML.Export;
 public sealed class Calibration
 {
     /// <summary>
-    /// At most so many scores are kept: comparing with more costs several times the flow itself, and a random subset is as valid.
+    /// At most this many scores are kept: comparing with more costs several times the flow itself, and a random subset is as valid.
     /// </summary>
     public const int MaxScores = 1000;
 
@@ -90,18 +90,27 @@ public sealed class Calibration
     /// <summary>The p-value of a <see cref="Typicality"/>, by the formula of <see cref="PValue"/> over the calibration rows' own.</summary>
     public float TypicalityPValue(float typicality) => ShareAtOrAbove(_typicalities, typicality);
 
-    private static float ShareAtOrAbove(float[] ascending, float value)
+    /// <summary>The rows that a threshold at a contamination needs: 1 / c - 1, rounded up; 0 where nothing is to be flagged.</summary>
+    internal static double RowsFor(double contamination) => contamination > 0 ? Math.Ceiling(1 / contamination - 1e-9) - 1 : 0;
+
+    /// <summary>The first position in ascending values that is at or above a value; their number where none is.</summary>
+    internal static int FirstAtOrAbove(ReadOnlySpan<float> ascending, double value)
     {
-        if (float.IsNaN(value))
-            return float.NaN;
-        int low = 0, high = ascending.Length; // first position at or above the value
+        int low = 0, high = ascending.Length;
         while (low < high)
         {
             int middle = (low + high) / 2;
             if (ascending[middle] >= value) high = middle;
             else low = middle + 1;
         }
-        return (1f + (ascending.Length - low)) / (ascending.Length + 1f);
+        return low;
+    }
+
+    private static float ShareAtOrAbove(float[] ascending, float value)
+    {
+        if (float.IsNaN(value))
+            return float.NaN;
+        return (1f + (ascending.Length - FirstAtOrAbove(ascending, value))) / (ascending.Length + 1f);
     }
 
     private static void CheckContamination(double contamination)

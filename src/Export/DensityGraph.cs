@@ -123,7 +123,7 @@ internal sealed class DensityGraph : FlowGraph
         }
     }
 
-    /// <summary>[N, width] as [N * variants, width]: each row so many times.</summary>
+    /// <summary>[N, width] as [N * variants, width]: each row this many times.</summary>
     private string PerVariant(string x, int width, int variants)
     {
         string rows = Nodes.Node("Reshape", x, Nodes.Constant([-1L, 1, width]));

@@ -179,10 +179,10 @@ public sealed class FlowModel
 
     /// <summary>
     /// The density graph as ONNX (opset 17, IR 8). Input <c>Features</c> [N, size] and, of a flow with a condition, <c>Condition</c> [N,
-    /// values] in its own units. Outputs <c>LogLikelihood</c> (nats, in the units of the
-    /// input), <c>Score</c>, <c>PredictedLabel</c> (bool), <c>PValue</c>, <c>Typicality</c> and <c>TypicalityPValue</c>, each [N, 1], and,
-    /// except for mixtures, <c>Latent</c> [N, size]. The input <c>Threshold</c> [1] defaults to the calibrated one. A row with a NaN or
-    /// infinite feature, or such a condition, gets NaN results and the label false.
+    /// values] in its own units. Outputs <c>LogLikelihood</c> (nats, in the units of the input), <c>Score</c>, <c>PredictedLabel</c>
+    /// (bool), <c>PValue</c>, <c>Typicality</c> and <c>TypicalityPValue</c>, each [N, 1], and, except for mixtures, <c>Latent</c> [N,
+    /// size]. The input <c>Threshold</c> [1] defaults to the calibrated one. A row with a NaN or infinite feature, or such a condition,
+    /// gets NaN results and the label false.
     /// </summary>
     public byte[] BuildDensityGraph() => BuildDensityGraph(DensityOutputs.Decision);
 

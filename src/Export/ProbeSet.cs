@@ -9,7 +9,7 @@ namespace RealNvp.ML.Export;
 public sealed class ProbeSet
 {
     /// <summary>The number of probes that training stores.</summary>
-    public const int StandardCount = 64;
+    internal const int StandardCount = 64;
 
     /// <summary>Probes from flat arrays.</summary>
     /// <param name="rows">Inputs, [n, size], row-major.</param>

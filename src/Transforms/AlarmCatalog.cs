@@ -38,7 +38,7 @@ public static class AlarmCatalog
         ArgumentException.ThrowIfNullOrEmpty(outputColumnName);
         if (!(rate is > 0 and < 1))
             throw new ArgumentOutOfRangeException(nameof(rate), rate, "The rate of false discoveries is above 0 and below 1.");
-        float cut = FalseDiscoveries.Cut(FalseDiscoveries.PValues(scored, pValueColumnName), rate);
+        float? cut = FalseDiscoveries.Cut(FalseDiscoveries.PValues(scored, pValueColumnName), rate);
         SchemaDefinition input = SchemaDefinition.Create(typeof(Judged)), output = SchemaDefinition.Create(typeof(Verdict));
         input[nameof(Judged.PValue)].ColumnName = pValueColumnName;
         output[nameof(Verdict.Flagged)].ColumnName = outputColumnName;
@@ -53,7 +53,7 @@ public static class AlarmCatalog
     /// flag the loudest alone. Groups with too few rows take the common threshold, as do those that were never seen.
     /// </summary>
     /// <remarks>
-    /// Fit it on scored rows that the scorer was not trained on, and stand it behind the scorer: where it is fitted in one pipeline with
+    /// Fit it on scored rows that the scorer was not trained on, and let it follow the scorer: where it is fitted in one pipeline with
     /// it, the rows are those of the training, whose scores are too low. A contamination c needs 1 / c - 1 rows in a group; of more than
     /// 1,000 a random thousand is kept.
     /// </remarks>
@@ -75,8 +75,10 @@ public static class AlarmCatalog
         string pValueColumnName = "PValue")
     {
         ArgumentNullException.ThrowIfNull(catalog);
-        foreach (string name in (string[])[groupColumnName, scoreColumnName, predictedLabelColumnName, pValueColumnName])
-            ArgumentException.ThrowIfNullOrWhiteSpace(name, nameof(groupColumnName));
+        ArgumentException.ThrowIfNullOrWhiteSpace(groupColumnName);
+        ArgumentException.ThrowIfNullOrWhiteSpace(scoreColumnName);
+        ArgumentException.ThrowIfNullOrWhiteSpace(predictedLabelColumnName);
+        ArgumentException.ThrowIfNullOrWhiteSpace(pValueColumnName);
         if (!(contamination is >= 0 and < 1))
         {
             throw new ArgumentOutOfRangeException(nameof(contamination), contamination,

@@ -1,6 +1,7 @@
 using RealNvp.ML.Export;
 using RealNvp.ML.Transforms;
 using RealNvp.ML.Transforms.MlNet;
+using RealNvp.ML.Transforms.Series;
 
 namespace Microsoft.ML;
 
@@ -63,13 +64,10 @@ public static class RealNvpCatalog
     public static RealNvpTransformer FindRealNvp(this ITransformer model)
     {
         ArgumentNullException.ThrowIfNull(model);
-        ITransformer[] found = [.. Flatten(model).Where(one => one is RealNvpTransformer or RealNvpRegressionTransformer)];
+        ITransformer[] found = [.. RowChain.PartsOf(model).Where(one => one is RealNvpTransformer or RealNvpRegressionTransformer)];
         return found.Length == 1
             ? (found[0] as RealNvpTransformer)?.Borrowed() ?? ((RealNvpRegressionTransformer)found[0]).Flow
             : throw new ArgumentException($"The model holds {found.Length} flows, expected one.", nameof(model));
-
-        static IEnumerable<ITransformer> Flatten(ITransformer model)
-            => model is IEnumerable<ITransformer> chain ? chain.SelectMany(Flatten) : [model];
     }
 
     /// <summary>

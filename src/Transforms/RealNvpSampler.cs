@@ -50,8 +50,7 @@ public sealed class RealNvpSampler : ITransformer, IDisposable
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(latentColumnName);
         ArgumentException.ThrowIfNullOrWhiteSpace(outputColumnName);
-        ArgumentOutOfRangeException.ThrowIfLessThan(batchSize ?? 1, 1, nameof(batchSize));
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(batchSize ?? 1, FlowRuntime.MostBatchSize, nameof(batchSize));
+        FlowRuntime.CheckBatchSize(batchSize);
         CheckTemperature(temperature);
         if (model.IsMixture)
         {

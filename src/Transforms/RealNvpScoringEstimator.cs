@@ -24,8 +24,7 @@ public sealed class RealNvpScoringEstimator : IEstimator<RealNvpTransformer>
     internal RealNvpScoringEstimator(IHostEnvironment environment, FlowModel model, RealNvpColumns? columns, int? batchSize)
     {
         ArgumentNullException.ThrowIfNull(model);
-        ArgumentOutOfRangeException.ThrowIfLessThan(batchSize ?? 1, 1, nameof(batchSize));
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(batchSize ?? 1, FlowRuntime.MostBatchSize, nameof(batchSize));
+        FlowRuntime.CheckBatchSize(batchSize);
         _environment = environment;
         _model = model;
         _columns = (columns ?? RealNvpColumns.Default).CheckedFor(model);

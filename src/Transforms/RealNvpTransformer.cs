@@ -89,10 +89,11 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     /// <param name="columns">Column names.</param>
     /// <param name="threshold">On the score.</param>
     /// <param name="batchSize">Rows per batch; null chooses.</param>
-    private RealNvpTransformer(IHost host, FlowModel model, FlowRuntime? others, RealNvpColumns columns, float threshold, int? batchSize)
+    /// <param name="owns">Whether it holds the sessions that are shared; one that does not is good for as long as others do.</param>
+    private RealNvpTransformer(IHost host, FlowModel model, FlowRuntime? others, RealNvpColumns columns, float threshold, int? batchSize,
+        bool owns = true)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(batchSize ?? 1, 1, nameof(batchSize));
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(batchSize ?? 1, FlowRuntime.MostBatchSize, nameof(batchSize));
+        FlowRuntime.CheckBatchSize(batchSize);
         if (float.IsNaN(threshold))
             throw new ArgumentOutOfRangeException(nameof(threshold), "The threshold is not a number.");
         _host = host;
@@ -100,15 +101,9 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
         Threshold = threshold;
         _columns = columns.CheckedFor(model);
         _batchSize = batchSize;
-        _runtime = others?.Share(typeof(RealNvpTransformer)) ?? new FlowRuntime(host, model, typeof(RealNvpTransformer));
+        _runtime = others is null ? new FlowRuntime(host, model, typeof(RealNvpTransformer))
+            : owns ? others.Share(typeof(RealNvpTransformer)) : others.Borrow(typeof(RealNvpTransformer));
         _map = new DensityMap(_runtime, model, _columns, threshold, batchSize);
-    }
-
-    private RealNvpTransformer(IHost host, FlowModel model, FlowRuntime borrowed, float threshold, RealNvpColumns columns, int? batchSize)
-    {
-        (_host, Model, Threshold, _columns, _batchSize) = (host, model, threshold, columns, batchSize);
-        _runtime = borrowed.Borrow(typeof(RealNvpTransformer));
-        _map = new DensityMap(_runtime, Model, _columns, Threshold, _batchSize);
     }
 
     /// <summary>The flow as plain data.</summary>
@@ -262,7 +257,7 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     }
 
     /// <summary>
-    /// Draws rows from a flow with a condition, so many for each row of a view: that view with every row so many times one after the other,
+    /// Draws rows from a flow with a condition, <paramref name="perRow"/> for each row of a view: that view with each row repeated,
     /// and one column more, named as the feature column, with features drawn given the row's condition. Rows are made while they are read,
     /// in constant memory, the same ones in every enumeration; the features of row i depend on its condition, the seed and i alone.
     /// </summary>
@@ -320,8 +315,7 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
 
     /// <summary>
     /// A transformer from a column of latents to a column of features: the flow backwards. Of a flow with a condition it also reads the
-    /// condition column. It shares this transformer's sessions and must
-    /// be disposed too; either may be disposed first.
+    /// condition column. It shares this transformer's sessions and must be disposed too; either may be disposed first.
     /// </summary>
     /// <param name="latentColumnName">The column to read; by default the one that this transformer adds.</param>
     /// <param name="outputColumnName">The column to add; by default named as the feature column, or <c>Image</c> for images.</param>
@@ -500,11 +494,11 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
         => FlowGraph.WithParity(graph, check(graph));
 
     /// <summary>The same transformer without a hold on the sessions: disposing it leaves this one as it is.</summary>
-    internal RealNvpTransformer Borrowed() => new(_host, Model, _runtime, Threshold, _columns, _batchSize);
+    internal RealNvpTransformer Borrowed() => new(_host, Model, _runtime, _columns, Threshold, _batchSize, owns: false);
 
     /// <summary>A transformer over sessions that it does not own.</summary>
     internal static RealNvpTransformer Over(IHost host, FlowModel model, FlowRuntime sessions, RealNvpColumns columns)
-        => new(host, model, sessions, model.Calibration.Threshold, columns.CheckedFor(model), batchSize: null);
+        => new(host, model, sessions, columns, model.Calibration.Threshold, batchSize: null, owns: false);
 
     private RealNvpTransformer With(FlowModel model, float threshold)
         => new(_host, model, _runtime, _columns, threshold, _batchSize);

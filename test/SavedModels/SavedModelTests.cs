@@ -10,6 +10,7 @@ using RealNvp.ML.Tests.Regression;
 using RealNvp.ML.Tests.Trainers;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Transforms;
+using RealNvp.ML.Transforms.Series;
 
 namespace RealNvp.ML.Tests.SavedModels;
 
@@ -64,6 +65,7 @@ public sealed class SavedModelTests
         Write("lags-2.zip", new());
         Write("condition-3.zip", new() { ConditionColumnName = "Condition", ConditionDropout = 0.2 });
         Write("sampler-2.zip", new());
+        Write("condition-sampler-2.zip", new() { ConditionColumnName = "Condition", ConditionDropout = 0.2 });
         WriteCropping("cropping-2.zip");
         WriteGroups("groups-1.zip");
         Write("images-1.rnvp", RealNvpTrainer.Options.ForImages(
@@ -133,13 +135,11 @@ public sealed class SavedModelTests
     /// <summary>What a saved sampler makes of latents.</summary>
     private Results Back(string file, float[][] latents)
     {
-        using var sampler = (RealNvpSampler)Flatten(_ml.Model.Load(PathOf(file), out _)).Single();
-        IDataView data = _ml.Transforms.CopyColumns(sampler.LatentColumnName, "Features").Fit(Tables.Load(_ml, latents))
-            .Transform(Tables.Load(_ml, latents));
+        using var sampler = (RealNvpSampler)RowChain.PartsOf(_ml.Model.Load(PathOf(file), out _)).Single();
+        IDataView rows = View(file, latents), data = _ml.Transforms.CopyColumns(sampler.LatentColumnName, "Features").Fit(rows)
+            .Transform(rows);
         return new(latents, [], sampler.Temperature, [.. sampler.Transform(data).GetColumn<float[]>(sampler.OutputColumnName)]);
     }
-
-    private static IEnumerable<ITransformer> Flatten(ITransformer loaded) => loaded as IEnumerable<ITransformer> ?? [loaded];
 
     /// <summary>What a saved cropping makes of grey images of 8 x 8.</summary>
     private Results Cropped(string file, float[][] pixels)
@@ -179,7 +179,7 @@ public sealed class SavedModelTests
 
     private static bool IsPipeline(string path) => path.StartsWith("pipeline") || path.StartsWith("lags");
 
-    private static bool IsSampler(string path) => path.StartsWith("sampler");
+    private static bool IsSampler(string path) => path.Contains("sampler");
 
     private static bool IsCropping(string path) => path.StartsWith("cropping");
 

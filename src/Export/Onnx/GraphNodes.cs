@@ -74,7 +74,7 @@ internal sealed class GraphNodes
         ? Node("ReduceSum", [x, Constant([axis])], [("keepdims", keep ? 1L : 0L)])
         : Node("ReduceSum", [x], [("axes", new[] { axis }), ("keepdims", keep ? 1L : 0L)]);
 
-    /// <summary>Parts of so many columns each of [N, k, ...].</summary>
+    /// <summary>Parts of this many columns each of [N, k, ...].</summary>
     public string[] Split(string x, params long[] columns) => _opset >= 13
         ? Node("Split", [x, Constant(columns)], columns.Length, [("axis", 1L)])
         : Node("Split", [x], columns.Length, [("axis", 1L), ("split", columns)]);
@@ -184,7 +184,7 @@ internal sealed class GraphNodes
         ByteString content = tensor.ToByteString(); // without its name: what makes two constants the same
         if (_constants.TryGetValue(content, out string? name))
             return name;
-        tensor.Name = name = string.Create(CultureInfo.InvariantCulture, $"c{_constants.Count}");
+        tensor.Name = name = $"c{_constants.Count}";
         _constants.Add(content, name);
         _graph.Initializer.Add(tensor);
         return name;
@@ -207,6 +207,6 @@ internal sealed class GraphNodes
     {
         int count = _counts.GetValueOrDefault(op);
         _counts[op] = count + 1;
-        return string.Create(CultureInfo.InvariantCulture, $"{op.ToLowerInvariant()}_{count}");
+        return $"{op.ToLowerInvariant()}_{count}";
     }
 }

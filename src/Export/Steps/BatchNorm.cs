@@ -25,8 +25,7 @@ public sealed class BatchNorm : FlowStep
         }
         if (positions.Any(position => position < 0 || position >= features) || positions.Distinct().Count() != positions.Length)
             throw new FlowModelException($"expects different positions from 0 to {features - 1}.");
-        if (scale.Any(value => !(value > 0 && float.IsFinite(value))) || shift.Any(value => !float.IsFinite(value)))
-            throw new FlowModelException("expects positive scales and finite shifts.");
+        RequireScales(scale, shift);
         Features = features;
         Positions = positions;
         Scale = scale;

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using RealNvp.ML.Export.Onnx;
 using RealNvp.ML.Export.Storage;
 
@@ -39,6 +40,22 @@ public abstract class FlowStep
     private protected static FlowShape RequireVector(FlowShape input, int features) => !input.IsImage && input.Size == features
         ? input
         : throw new FlowModelException($"expects a vector of {features} values, found {input}.");
+
+    /// <summary>Requires a square matrix of finite values over <paramref name="features"/> values.</summary>
+    private protected static void RequireMatrix(ImmutableArray<float> matrix, int features)
+    {
+        if (features < 1 || matrix.Length != (long)features * features)
+            throw new FlowModelException($"expects a matrix of {features} x {features}, found {matrix.Length} values.");
+        if (matrix.Any(value => !float.IsFinite(value)))
+            throw new FlowModelException("expects a matrix of finite values.");
+    }
+
+    /// <summary>Requires numbers that a batch norm can have.</summary>
+    private protected static void RequireScales(ImmutableArray<float> scale, ImmutableArray<float> shift)
+    {
+        if (scale.Any(value => !(value > 0 && float.IsFinite(value))) || shift.Any(value => !float.IsFinite(value)))
+            throw new FlowModelException("expects positive scales and finite shifts.");
+    }
 
     /// <summary>Requires an image of <paramref name="channels"/> channels.</summary>
     private protected static FlowShape RequireImage(FlowShape input, int channels) => input.IsImage && input.Dimensions[0] == channels

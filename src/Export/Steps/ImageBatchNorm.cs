@@ -19,8 +19,7 @@ public sealed class ImageBatchNorm : FlowStep
         if (scale.IsEmpty || scale.Length != shift.Length)
             throw new FlowModelException(
                 $"expects one scale and one shift per channel, found {scale.Length} scales and {shift.Length} shifts.");
-        if (scale.Any(value => !(value > 0 && float.IsFinite(value))) || shift.Any(value => !float.IsFinite(value)))
-            throw new FlowModelException("expects positive scales and finite shifts.");
+        RequireScales(scale, shift);
         Mask = mask;
         Scale = scale;
         Shift = shift;

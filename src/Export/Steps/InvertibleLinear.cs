@@ -17,10 +17,7 @@ public sealed class InvertibleLinear : FlowStep
     /// <param name="matrix">W, [D, D] row-major, invertible.</param>
     public InvertibleLinear(int features, ImmutableArray<float> matrix)
     {
-        if (features < 1 || matrix.Length != (long)features * features)
-            throw new FlowModelException($"expects a matrix of {features} x {features}, found {matrix.Length} values.");
-        if (matrix.Any(value => !float.IsFinite(value)))
-            throw new FlowModelException("expects a matrix of finite values.");
+        RequireMatrix(matrix, features);
         Features = features;
         Matrix = matrix;
         (double[] inverse, LogAbsDet) = Invert([.. matrix.Select(value => (double)value)], features);

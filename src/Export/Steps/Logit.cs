@@ -17,10 +17,10 @@ namespace RealNvp.ML.Export.Steps;
 public sealed class Logit : FlowStep
 {
     /// <summary>p at which the straight line begins.</summary>
-    public const double Edge = 0.01;
+    internal const double Edge = 0.01;
 
     /// <summary>The paper's a.</summary>
-    public const double StandardAlpha = 0.05;
+    internal const double StandardAlpha = 0.05;
 
     /// <summary>A logit of levels.</summary>
     /// <param name="levels">k, the number of levels: 256 for 8 bits.</param>

@@ -18,8 +18,7 @@ public sealed class Rotation : FlowStep
     /// <param name="matrix">Q, [D, D] row-major, orthogonal.</param>
     public Rotation(int features, ImmutableArray<float> matrix)
     {
-        if (features < 1 || matrix.Length != (long)features * features)
-            throw new FlowModelException($"expects a matrix of {features} x {features}, found {matrix.Length} values.");
+        RequireMatrix(matrix, features);
         RequireOrthogonal(matrix.AsSpan(), features);
         Features = features;
         Matrix = matrix;

@@ -25,7 +25,7 @@ public sealed class DriftMonitor
     private long _windows;
     private int _inWindow;
 
-    /// <summary>A monitor of p-values over so many calibration rows.</summary>
+    /// <summary>A monitor of p-values over this many calibration rows.</summary>
     /// <param name="calibrationRows">How many rows calibrated the p-values, at least 1.</param>
     /// <param name="falseAlarmRate">The chance that it ever speaks up without cause, above 0 and below 1.</param>
     /// <param name="window">Rows that are looked at together, at least 20: more find smaller drifts, later.</param>

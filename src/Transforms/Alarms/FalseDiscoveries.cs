@@ -15,8 +15,8 @@ internal static class FalseDiscoveries
     /// <summary>What a p-value in float may be above the number that it stands for, as a share of it.</summary>
     private const double Roundings = 1e-6;
 
-    /// <summary>The largest p-value that is a discovery; negative where there is none. NaN ones count as rows and are none.</summary>
-    public static float Cut(IEnumerable<float> pValues, double rate)
+    /// <summary>The largest p-value that is a discovery; null where there is none. NaN ones count as rows and are none.</summary>
+    public static float? Cut(IEnumerable<float> pValues, double rate)
     {
         // a flow's p-values are multiples of 1 / (n + 1): few different ones, however many rows
         var counts = new SortedDictionary<float, long>();
@@ -29,7 +29,7 @@ internal static class FalseDiscoveries
             if (!float.IsNaN(value))
                 counts[value] = counts.GetValueOrDefault(value) + 1;
         }
-        float cut = -1;
+        float? cut = null;
         foreach ((float value, long count) in counts)
         {
             found += count;
@@ -42,9 +42,5 @@ internal static class FalseDiscoveries
     /// <summary>The p-values of a view, read once.</summary>
     /// <exception cref="ArgumentException">The column is missing or is no Single.</exception>
     public static IEnumerable<float> PValues(IDataView scored, string columnName)
-    {
-        DataViewSchema.Column column = InputColumn.Find(scored.Schema, columnName, "p-values of rows that a flow has scored, a Single",
-            type => type == NumberDataViewType.Single ? null : $"is {type}");
-        return scored.GetColumn<float>(column);
-    }
+        => scored.GetColumn<float>(InputColumn.FindSingle(scored.Schema, columnName, "p-values of rows that a flow has scored, a Single"));
 }

@@ -9,6 +9,7 @@ namespace RealNvp.ML.Transforms.Alarms;
 internal sealed class GroupCalibrations
 {
     private const int MostGroups = 100_000;
+    private const string Expected = "scores of rows, a Single";
 
     private readonly SortedDictionary<string, Calibration> _groups;
 
@@ -28,7 +29,7 @@ internal sealed class GroupCalibrations
     /// <param name="scoreColumn">Their scores.</param>
     /// <param name="groupColumn">Their groups.</param>
     /// <param name="contamination">The share to flag.</param>
-    /// <param name="tooFew">Is told the groups without a calibration of their own, with their rows.</param>
+    /// <param name="tooFew">Receives the groups without a calibration of their own, with their rows.</param>
     /// <exception cref="ArgumentException">A column is missing or of another type, or there is no finite score.</exception>
     public static GroupCalibrations Of(IDataView scored, string scoreColumn, string groupColumn, double contamination,
         Action<IReadOnlyList<(string Group, int Rows)>> tooFew)
@@ -80,8 +81,11 @@ internal sealed class GroupCalibrations
 
     /// <summary>The column of scores.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is missing or no Single.</exception>
-    public static DataViewSchema.Column ScoreColumn(DataViewSchema schema, string name) => InputColumn.Find(schema, name,
-        "scores of rows, a Single", type => type == Microsoft.ML.Data.NumberDataViewType.Single ? null : $"is {type}");
+    public static DataViewSchema.Column ScoreColumn(DataViewSchema schema, string name) => InputColumn.FindSingle(schema, name, Expected);
+
+    /// <summary>The same as far as a schema shape can tell.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is missing or no Single.</exception>
+    public static SchemaShape.Column ScoreColumn(SchemaShape shape, string name) => InputColumn.FindSingle(shape, name, Expected);
 
     /// <summary>Writes this into a model's stream.</summary>
     public void Save(BinaryWriter writer)
@@ -109,8 +113,7 @@ internal sealed class GroupCalibrations
     {
         double contamination = reader.ReadDouble();
         int count = reader.ReadInt32();
-        if (!(contamination is >= 0 and < 1) || count is < 0 or > MostGroups)
-            throw new InvalidDataException("The saved thresholds by group are damaged.");
+        Require(contamination is >= 0 and < 1 && count is >= 0 and <= MostGroups);
         Calibration common = Read();
         var groups = new SortedDictionary<string, Calibration>(StringComparer.Ordinal);
         for (int i = 0; i < count; i++)
@@ -120,15 +123,17 @@ internal sealed class GroupCalibrations
         Calibration Read()
         {
             int scores = reader.ReadInt32();
-            if (scores is < 0 or > Calibration.MaxScores)
-                throw new InvalidDataException("The saved thresholds by group are damaged.");
+            Require(scores is >= 0 and <= Calibration.MaxScores);
             var values = new float[scores];
             for (int i = 0; i < scores; i++)
-            {
-                if (!float.IsFinite(values[i] = reader.ReadSingle()))
-                    throw new InvalidDataException("The saved thresholds by group are damaged.");
-            }
+                Require(float.IsFinite(values[i] = reader.ReadSingle()));
             return new Calibration(values, contamination);
+        }
+
+        static void Require(bool holds)
+        {
+            if (!holds)
+                throw new InvalidDataException("The saved thresholds by group are damaged.");
         }
     }
 

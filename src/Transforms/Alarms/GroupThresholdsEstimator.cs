@@ -1,6 +1,7 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
+using RealNvp.ML.Export;
 using RealNvp.ML.Transforms.Alarms;
 using RealNvp.ML.Transforms.Columns;
 using RealNvp.ML.Transforms.MlNet;
@@ -20,19 +21,17 @@ public sealed class GroupThresholdsEstimator : IEstimator<GroupThresholdsTransfo
     internal GroupThresholdsEstimator(IHostEnvironment environment, GroupThresholdsColumns columns, double contamination)
         => (_host, _columns, _contamination) = (environment.Register(nameof(GroupThresholdsEstimator)), columns, contamination);
 
-    /// <summary>Reads the scores and groups of rows once. Groups with too few rows are told in a warning.</summary>
+    /// <summary>Reads the scores and groups of rows once. A warning names groups with too few rows.</summary>
     /// <exception cref="ArgumentException">A column is missing or of another type, or no score is finite.</exception>
     public GroupThresholdsTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
         GroupCalibrations calibrations = GroupCalibrations.Of(input, _columns.Score, _columns.Group, _contamination, few =>
         {
-            const int Shown = 5;
             using IChannel channel = _host.Start("Calibration");
             channel.Warning(MessageSensitivity.None, $"{few.Count} groups of column '{_columns.Group}' have fewer rows than a "
-                + $"contamination of {_contamination} needs, {Math.Ceiling(1 / _contamination - 1e-9) - 1}, and take the common threshold: "
-                + string.Join(", ", few.Take(Shown).Select(group => $"'{group.Group}' ({group.Rows})"))
-                + (few.Count > Shown ? $" and {few.Count - Shown} more." : "."));
+                + $"contamination of {_contamination} needs, {Calibration.RowsFor(_contamination)}, and take the common threshold: "
+                + ShortList.Of([.. few.Select(group => $"'{group.Group}' ({group.Rows})")]) + ".");
         });
         return new GroupThresholdsTransformer(_host, _columns, calibrations);
     }
@@ -40,9 +39,7 @@ public sealed class GroupThresholdsEstimator : IEstimator<GroupThresholdsTransfo
     /// <inheritdoc/>
     public SchemaShape GetOutputSchema(SchemaShape inputSchema)
     {
-        InputColumn.Find(inputSchema, _columns.Score, "scores of rows, a Single", column
-            => column.ItemType == NumberDataViewType.Single && column.Kind == SchemaShape.Column.VectorKind.Scalar ? null
-            : $"is {column.ItemType}");
+        GroupCalibrations.ScoreColumn(inputSchema, _columns.Score);
         GroupColumn.Find(inputSchema, _columns.Group);
         return MlNetInternals.ShapeWith(inputSchema, _columns.Added(setId: 1));
     }

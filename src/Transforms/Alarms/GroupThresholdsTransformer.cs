@@ -12,7 +12,7 @@ namespace RealNvp.ML.Transforms;
 
 /// <summary>
 /// Labels and p-values by the threshold of each row's group, as of a machine. Groups that have too few rows, or were never seen, take the
-/// common one. Saved with <c>mlContext.Model.Save</c>, alone or behind the scorer.
+/// common one. Saved with <c>mlContext.Model.Save</c>, alone or after the scorer.
 /// </summary>
 /// <remarks>
 /// <format type="text/markdown"><![CDATA[

@@ -67,6 +67,6 @@ internal static class FeatureColumn
             return found + ", not of Single (Conversion.ConvertType converts)";
         return isSized
             ? null
-            : found + " of unknown size (the attribute [VectorType(N)], or the ColumnType of a SchemaDefinition, tells it)";
+            : found + $" of unknown size ({InputColumn.SizeRemedy})";
     }
 }

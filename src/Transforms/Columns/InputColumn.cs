@@ -9,6 +9,9 @@ namespace RealNvp.ML.Transforms.Columns;
 /// </summary>
 internal static class InputColumn
 {
+    /// <summary>What repairs a vector whose type does not say its size, for messages.</summary>
+    public const string SizeRemedy = "the attribute [VectorType(N)], or the ColumnType of a SchemaDefinition, tells it";
+
     /// <summary>The column of this name.</summary>
     /// <param name="schema">Where to look.</param>
     /// <param name="name">The column's name.</param>
@@ -33,6 +36,17 @@ internal static class InputColumn
             throw Mismatch(name, Missing(shape.Select(other => other.Name)), expected);
         return problem(column) is { } found ? throw Mismatch(name, found, expected) : column;
     }
+
+    /// <summary>The column of this name, a Single.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is missing or of another type.</exception>
+    public static DataViewSchema.Column FindSingle(DataViewSchema schema, string name, string expected)
+        => Find(schema, name, expected, type => type == NumberDataViewType.Single ? null : $"is {type}");
+
+    /// <summary>The same as far as a schema shape can tell.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is missing or of another type.</exception>
+    public static SchemaShape.Column FindSingle(SchemaShape shape, string name, string expected) => Find(shape, name, expected, column
+        => column.ItemType == NumberDataViewType.Single && column.Kind == SchemaShape.Column.VectorKind.Scalar ? null
+            : $"is {column.ItemType}");
 
     private static string Missing(IEnumerable<string> others) => "is missing; there are " + string.Join(", ", others);
 

@@ -25,8 +25,8 @@ namespace RealNvp.ML.Transforms.MlNet
 {
     /// <summary>
     /// ML.NET's non-public members: persistence of our own transformers, the settings of an environment, and schema shapes. (What its
-    /// conversion to ONNX needs: <see cref="ConvertibleView"/>.)
-    /// The members have kept their signatures since ML.NET 1.5; a test fails where a new version changes one.
+    /// conversion to ONNX needs: <see cref="ConvertibleView"/>.) The members have kept their signatures since ML.NET 1.5; a test fails
+    /// where a new version changes one.
     /// </summary>
     internal static class MlNetInternals
     {

@@ -62,7 +62,7 @@ internal sealed class PipelineGraph
 
     /// <summary>What to do where a step before a flow cannot be in the graph.</summary>
     public static string LeftOutside(string column) =>
-        "Leave what makes the column outside of the graph: hand over a view behind it, such as "
+        "Leave what makes the column outside of the graph: hand over a view taken after it, such as "
         + $"mlContext.Data.Cache(mlContext.Transforms.SelectColumns(\"{column}\").Fit(view).Transform(view)), as the data, and convert the "
         + "transformers that follow.";
 

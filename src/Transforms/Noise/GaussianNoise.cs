@@ -15,7 +15,7 @@ namespace RealNvp.ML.Transforms.Noise;
 /// new GaussianNoise(seed: 1).Fill(row: 1_000_000, row);
 /// </code>
 /// </example>
-public readonly struct GaussianNoise
+internal readonly struct GaussianNoise
 {
     private readonly uint _key;
 

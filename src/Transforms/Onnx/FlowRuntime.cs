@@ -17,7 +17,7 @@ internal sealed class FlowRuntime : IDisposable
     public const int LargeBatchSize = 1024;
 
     /// <summary>No more rows are taken: a batch is held in memory.</summary>
-    public const int MostBatchSize = 1 << 20;
+    private const int MostBatchSize = 1 << 20;
 
     /// <summary>The same on a GPU, fewer where rows are long: a call takes a millisecond whatever its size.</summary>
     public const int DefaultGpuBatchSize = 16_384;
@@ -38,6 +38,14 @@ internal sealed class FlowRuntime : IDisposable
         _sessions = sessions;
         _owner = owner.Name;
         _counts = counts;
+    }
+
+    /// <summary>Requires a number of rows per batch that there can be; null leaves it to the device.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is below 1, or more than a batch in memory may have.</exception>
+    public static void CheckBatchSize(int? batchSize)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(batchSize ?? 1, 1, nameof(batchSize));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(batchSize ?? 1, MostBatchSize, nameof(batchSize));
     }
 
     /// <summary>One more hold, for another transformer over the same steps.</summary>
@@ -72,7 +80,7 @@ internal sealed class FlowRuntime : IDisposable
     public OnnxSession Quantiles => Get(GraphKind.Quantiles);
 
     /// <summary>
-    /// Rows per batch where so many are asked for, or null: what this device does best. Large images take fewer in any case.
+    /// Rows per batch: those that are asked for or, where that is null, what this device does best. Large images take fewer in any case.
     /// </summary>
     public int RowsPerBatch(int? asked) => _sessions.RowsPerBatch(asked);
 

@@ -1,4 +1,3 @@
-using System.Globalization;
 using RealNvp.ML.Export;
 
 namespace RealNvp.ML.Transforms;
@@ -10,9 +9,8 @@ namespace RealNvp.ML.Transforms;
 public sealed class FlowParityException : Exception
 {
     internal FlowParityException(string output, int row, int element, double found, double expected, double tolerance)
-        : base(string.Create(CultureInfo.InvariantCulture,
-            $"{output} of probe row {row}, element {element}, is {found:R} in ONNX Runtime where the trained flow computed {expected:R}: "
-            + $"they differ by {Math.Abs(found - expected):G3}, allowed are {tolerance:G3}. The worst of all rows is named."))
+        : base($"{output} of probe row {row}, element {element}, is {found:R} in ONNX Runtime where the trained flow computed "
+            + $"{expected:R}: they differ by {Math.Abs(found - expected):G3}, allowed are {tolerance:G3}. The worst of all rows is named.")
     {
         Output = output;
         Row = row;
@@ -22,9 +20,8 @@ public sealed class FlowParityException : Exception
     }
 
     internal FlowParityException(int row, double rootMeanSquare, double tolerance)
-        : base(string.Create(CultureInfo.InvariantCulture,
-            $"Latent {row} comes back from its own sample with a root mean square error of {rootMeanSquare:G3}, allowed are "
-                + $"{tolerance:G3}: the sampling graph and the density graph are not each other's inverse."))
+        : base($"Latent {row} comes back from its own sample with a root mean square error of {rootMeanSquare:G3}, allowed are "
+                + $"{tolerance:G3}: the sampling graph and the density graph are not each other's inverse.")
     {
         Output = "Latent";
         Row = row;
@@ -33,10 +30,9 @@ public sealed class FlowParityException : Exception
     }
 
     internal FlowParityException(string column, int row, int element, double found, double expected, double tolerance, string cause)
-        : base(string.Create(CultureInfo.InvariantCulture,
-            $"Column '{column}' of row {row} of the data, element {element}, is {found:R} in the graph where the pipeline "
-            + $"gives {expected:R}: "
-            + $"they differ by {Math.Abs(found - expected):G3}, allowed are {tolerance:G3}. The worst of all rows is named. {cause}"))
+        : base($"Column '{column}' of row {row} of the data, element {element}, is {found:R} in the graph where the pipeline gives "
+            + $"{expected:R}: they differ by {Math.Abs(found - expected):G3}, allowed are {tolerance:G3}. The worst of all rows "
+            + $"is named. {cause}")
     {
         Output = column;
         Row = row;

@@ -7,7 +7,7 @@ using RealNvp.ML.Transforms.MlNet;
 namespace RealNvp.ML.Transforms.Pipelines;
 
 /// <summary>
-/// A flow in a graph of the whole pipeline: its own graph, which its probes have certified, behind the steps before it; then rows of the
+/// A flow in a graph of the whole pipeline: its own graph, which its probes have certified, after the steps before it; then rows of the
 /// data go through both, pipeline and graph, which must agree.
 /// </summary>
 internal abstract class FlowPart(IHost host, string name) : IPipelinePart

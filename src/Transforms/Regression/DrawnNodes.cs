@@ -73,20 +73,20 @@ internal sealed class DrawnNodes : LabelNodes
             {
                 for (int label = 0; label < _labels; label++)
                 {
-                    Span<float> values = Of(start + row, label);
+                    Span<float> values = Drawn(start + row, label);
                     for (int draw = 0; draw < _draws; draw++)
                         values[draw] = _drawn[(row * _draws + draw) * _labels + label];
                     values.Sort();
                 }
             }
         }
-
-        Span<float> Of(int row, int label) => _values.AsSpan((row * _labels + label) * _draws, _draws);
     }
 
     /// <inheritdoc/>
-    protected override ReadOnlySpan<float> Values(int row, int label) => _values.AsSpan((row * _labels + label) * _draws, _draws);
+    protected override ReadOnlySpan<float> Values(int row, int label) => Drawn(row, label);
 
     /// <inheritdoc/>
     public override void Dispose() => _batch.Dispose();
+
+    private Span<float> Drawn(int row, int label) => _values.AsSpan((row * _labels + label) * _draws, _draws);
 }

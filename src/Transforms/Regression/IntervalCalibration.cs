@@ -75,7 +75,7 @@ internal sealed class IntervalCalibration
             writer.Write(value);
     }
 
-    /// <summary>Reads what <see cref="Save"/> wrote, of a flow of so many labels.</summary>
+    /// <summary>Reads what <see cref="Save"/> wrote, of a flow of this many labels.</summary>
     /// <exception cref="FlowModelException">It did not write this.</exception>
     public static IntervalCalibration Load(BinaryReader reader, int labels)
     {

@@ -15,7 +15,7 @@ internal static class LabelColumn
     public static DataViewSchema.Column Find(DataViewSchema schema, string name) => InputColumn.Find(schema, name, Expected, type
         => type is VectorDataViewType vector
             ? Problem(vector.ItemType, "is a vector of ") ?? (vector.Size > 0 ? null : "is a vector of unknown size, which may vary from "
-                + "row to row (the attribute [VectorType(N)], or the ColumnType of a SchemaDefinition, tells it)")
+                + $"row to row ({InputColumn.SizeRemedy})")
             : Problem(type, "is "));
 
     /// <summary>The same as far as a schema shape, which knows no sizes, can tell.</summary>

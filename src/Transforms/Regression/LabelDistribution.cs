@@ -1,7 +1,9 @@
+using RealNvp.ML.Export;
+
 namespace RealNvp.ML.Transforms.Regression;
 
 /// <summary>
-/// The distribution of one label of one row, by its values at known places. A place is told by z: the probability below it is that below z
+/// The distribution of one label of one row, by its values at known places. A place is named by z: the probability below it is that below z
 /// under the standard normal distribution. Between its nodes, and beyond the outermost two, a distribution goes along straight lines of
 /// value over z; it may be the equal mixture of several such.
 /// </summary>
@@ -89,13 +91,7 @@ internal readonly ref struct LabelDistribution
     {
         if (double.IsNaN(value) || float.IsNaN(values[0]))
             return double.NaN;
-        int low = 0, high = values.Length; // first node at or above the value
-        while (low < high)
-        {
-            int middle = (low + high) / 2;
-            if (values[middle] >= value) high = middle;
-            else low = middle + 1;
-        }
+        int low = Calibration.FirstAtOrAbove(values, value);
         if (low < values.Length && values[low] == value)
             return _z[low];
         int i = Math.Clamp(low, 1, values.Length - 1);

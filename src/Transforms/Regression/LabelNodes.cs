@@ -31,7 +31,7 @@ internal abstract class LabelNodes : IDisposable
     /// <param name="runtime">Runs the graphs.</param>
     /// <param name="model">A flow of labels given features.</param>
     /// <param name="capacity">Rows that are computed together.</param>
-    /// <param name="exact">Places z that one label of one flow is told at without interpolation.</param>
+    /// <param name="exact">Places z at which one label of one flow is known without interpolation.</param>
     public static LabelNodes Create(FlowRuntime runtime, FlowModel model, int capacity, params double[] exact)
         => model.InputShape.Size == 1 ? new QuantileNodes(runtime, model, capacity, exact) : new DrawnNodes(runtime, model, capacity);
 

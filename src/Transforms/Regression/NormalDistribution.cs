@@ -5,7 +5,7 @@ namespace RealNvp.ML.Transforms.Regression;
 /// <summary>The standard normal distribution function and its inverse; .NET has neither.</summary>
 internal static class NormalDistribution
 {
-    /// <summary>Beyond so many deviations the probability of a tail leaves double precision.</summary>
+    /// <summary>Beyond this many deviations the probability of a tail leaves double precision.</summary>
     public const double Farthest = 37;
 
     /// <summary>

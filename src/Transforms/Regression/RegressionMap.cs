@@ -54,7 +54,7 @@ internal sealed class RegressionMap(
     public override DataViewSchema.DetachedColumn[] AddedColumns(DataViewSchema input)
         => Added(added, ScoreAnnotations.NextSetId(input), Labels);
 
-    /// <summary>The added columns, of so many labels.</summary>
+    /// <summary>The added columns, of this many labels.</summary>
     public static DataViewSchema.DetachedColumn[] Added(string[] names, uint setId, int labels)
     {
         DataViewType type = labels == 1 ? NumberDataViewType.Single : new VectorDataViewType(NumberDataViewType.Single, labels);

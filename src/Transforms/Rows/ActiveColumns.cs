@@ -82,6 +82,9 @@ internal sealed class ActiveColumns
             throw new InvalidOperationException($"Column '{column.Name}' was not asked for when the cursor was made.");
     }
 
+    /// <summary>What is thrown where a value is read before the first row, or after the last.</summary>
+    public static InvalidOperationException OnNoRow() => new("The cursor stands on no row: call MoveNext first.");
+
     /// <summary>A getter as the type that a reader wants.</summary>
     /// <exception cref="InvalidOperationException">The column is of another type.</exception>
     public static ValueGetter<TValue> Cast<TValue>(Delegate getter, DataViewSchema.Column column) => getter as ValueGetter<TValue>

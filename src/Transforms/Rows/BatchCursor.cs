@@ -11,7 +11,7 @@ namespace RealNvp.ML.Transforms.Rows;
 internal sealed class BatchCursor : DataViewRowCursor
 {
     /// <summary>
-    /// Reading ahead pays while reading a batch takes no longer than so many times computing it: nobody waits for rows of a slow source
+    /// Reading ahead pays while reading a batch takes no longer than this many times computing it: nobody waits for rows of a slow source
     /// that are not his.
     /// </summary>
     private const int SlowSource = 2;

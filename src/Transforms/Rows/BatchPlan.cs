@@ -16,7 +16,7 @@ internal sealed record BatchPlan(int First, int Usual, int Most, bool SideBySide
     /// <summary>Values of columns in all batches that wait: 64 MiB.</summary>
     private const int MaxAheadValues = 1 << 24;
 
-    /// <summary>Rows per batch for rows of so many values.</summary>
+    /// <summary>Rows per batch for rows of this many values.</summary>
     public int MostRows(long valuesPerRow) => (int)Math.Clamp(MaxBatchValues / valuesPerRow, Usual, Math.Max(Usual, Most));
 
     /// <summary>Batches that may be read ahead: twice as many as cores, fewer where rows are long.</summary>

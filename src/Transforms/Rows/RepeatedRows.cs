@@ -4,8 +4,8 @@ using Microsoft.ML.Data;
 namespace RealNvp.ML.Transforms.Rows;
 
 /// <summary>
-/// Every row of a view so many times, one after the other, in the view's order; ids are numbers from 0. One cursor at a time: only it knows
-/// a row's number.
+/// Every row of a view this many times, one after the other, in the view's order; ids are numbers from 0. One cursor at a time: only it
+/// knows a row's number.
 /// </summary>
 /// <param name="source">The view.</param>
 /// <param name="times">How often each row comes, 1 or more.</param>
@@ -49,6 +49,6 @@ internal sealed class RepeatedRows(IDataView source, int times) : IDataView
 
         public override ValueGetter<DataViewRowId> GetIdGetter() => (ref DataViewRowId value) => value = Position >= 0
             ? new DataViewRowId((ulong)_number, 0)
-            : throw new InvalidOperationException("The cursor stands on no row: call MoveNext first.");
+            : throw ActiveColumns.OnNoRow();
     }
 }

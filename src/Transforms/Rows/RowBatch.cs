@@ -71,7 +71,7 @@ internal sealed class RowBatch : IBatchPosition, IDisposable
     public bool HasFault => _fault is not null;
 
     /// <inheritdoc/>
-    public int Row => _row >= 0 ? _row : throw new InvalidOperationException("The cursor stands on no row: call MoveNext first.");
+    public int Row => _row >= 0 ? _row : throw ActiveColumns.OnNoRow();
 
     /// <summary>The id of the current row.</summary>
     public DataViewRowId Id => _ids[Row];

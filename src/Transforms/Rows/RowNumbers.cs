@@ -69,6 +69,6 @@ internal sealed class RowNumbers(long count, Func<int> block) : IDataView
 
         public override ValueGetter<DataViewRowId> GetIdGetter() => (ref DataViewRowId value) => value = _number >= 0
             ? new DataViewRowId((ulong)_number, 0)
-            : throw new InvalidOperationException("The cursor stands on no row: call MoveNext first.");
+            : throw ActiveColumns.OnNoRow();
     }
 }

@@ -3,6 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Reflection;
 using Microsoft.ML.Data;
+using RealNvp.ML.Transforms.Columns;
 
 namespace RealNvp.ML.Transforms.Sampling;
 
@@ -44,7 +45,7 @@ internal sealed class ClassRows
         if (left.Count > 0)
         {
             throw new ArgumentException($"{type.Name} has no public property or field for "
-                + $"{string.Join(", ", left.Order().Take(5).Select(i => $"'{features[i]}'"))}{(left.Count > 5 ? ", ..." : "")}. "
+                + $"{ShortList.Of([.. left.Order().Select(i => $"'{features[i]}'")])}. "
                 + "ColumnName names one whose own name is another.");
         }
     }

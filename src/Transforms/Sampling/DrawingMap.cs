@@ -27,7 +27,7 @@ internal sealed class DrawingMap(FlowRuntime runtime, FlowModel model, string ou
         return Transform(new RowNumbers(count, () => RowsPerBatch));
     }
 
-    /// <summary>A view of so many rows for each row of another one, after which it has that one's columns.</summary>
+    /// <summary>A view of a number of rows for each row of another one, after which it has that one's columns.</summary>
     public IDataView DrawFor(IDataView conditions, int perRow) => Transform(new RepeatedRows(conditions, perRow));
 
     /// <inheritdoc/>

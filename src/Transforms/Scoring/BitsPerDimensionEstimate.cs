@@ -52,13 +52,7 @@ public sealed record BitsPerDimensionEstimate(double Mean, double StandardError,
             }
             batch.Flush();
         }
-        if (rows.NotFinite > 0)
-        {
-            throw new ArgumentException($"{rows.NotFinite} of {rows.Rows.Count + rows.NotFinite} rows of the column '{column}' hold NaN or "
-                + "infinite values, which have no bits per dimension. Leave them out.", nameof(data));
-        }
-        if (rows.Rows.Count == 0)
-            throw new ArgumentException($"There is no row in the column '{column}'.", nameof(data));
+        rows.Rows.RequireOfAll(rows.NotFinite, column, "bits per dimension");
         foreach (string warning in levels?.Warnings() ?? [])
             warn(warning);
         return new(rows.Rows.Mean, rows.Rows.StandardError, rows.Rows.Count, draws);

@@ -22,13 +22,7 @@ public sealed record LogLikelihoodEstimate(double Mean, double StandardError, lo
             else
                 notFinite++;
         }
-        if (notFinite > 0)
-        {
-            throw new ArgumentException($"{notFinite} of {rows.Count + notFinite} rows of the column '{features}' hold NaN or "
-                + "infinite values, which have no likelihood. Leave them out.");
-        }
-        return rows.Count > 0
-            ? new(rows.Mean, rows.StandardError, rows.Count)
-            : throw new ArgumentException($"There is no row in the column '{features}'.");
+        rows.RequireOfAll(notFinite, features, "likelihood");
+        return new(rows.Mean, rows.StandardError, rows.Count);
     }
 }

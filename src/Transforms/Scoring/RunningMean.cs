@@ -21,4 +21,20 @@ internal sealed class RunningMean
         Mean += before / ++Count;
         _squares += before * (value - Mean);
     }
+
+    /// <summary>Requires that there were numbers, and that no row lacked one.</summary>
+    /// <param name="notFinite">Rows without a number.</param>
+    /// <param name="column">The column that rows are read from.</param>
+    /// <param name="what">What the numbers are.</param>
+    /// <exception cref="ArgumentException">A row lacked one, or there was none.</exception>
+    public void RequireOfAll(long notFinite, string column, string what)
+    {
+        if (notFinite > 0)
+        {
+            throw new ArgumentException($"{notFinite} of {Count + notFinite} rows of the column '{column}' hold NaN or infinite values, "
+                + $"which have no {what}. Leave them out.", "data");
+        }
+        if (Count == 0)
+            throw new ArgumentException($"There is no row in the column '{column}'.", "data");
+    }
 }

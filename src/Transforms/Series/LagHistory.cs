@@ -13,7 +13,7 @@ internal sealed class LagHistory(int depth, int width)
     /// <summary>Whether there are as many rows as are asked for.</summary>
     public bool IsFull => Count >= depth;
 
-    /// <summary>Copies the row so many rows before the next one, or NaN where there is none.</summary>
+    /// <summary>Copies the row this many rows before the next one, or NaN where there is none.</summary>
     public void Copy(int lag, Span<float> target)
     {
         if (lag > Count)

@@ -124,7 +124,7 @@ internal sealed record LagSettings(
         if (item != NumberDataViewType.Single)
             return found + " (Conversion.ConvertType converts)";
         return isVector && !isSized
-            ? found + " of unknown size (the attribute [VectorType(N)], or the ColumnType of a SchemaDefinition, tells it)"
+            ? found + $" of unknown size ({InputColumn.SizeRemedy})"
             : null;
     }
 

@@ -102,7 +102,7 @@ internal sealed class LagsCursor : LinkedCursor
         return ActiveColumns.Cast<TValue>((ValueGetter<VBuffer<float>>)((ref VBuffer<float> value) =>
         {
             if (_position < 0)
-                throw new InvalidOperationException("The cursor stands on no row: call MoveNext first.");
+                throw ActiveColumns.OnNoRow();
             FeatureReader.CopyRow(_lags, 0, _lags.Length, ref value);
         }), column);
     }

@@ -20,7 +20,7 @@ namespace RealNvp.ML.Transforms;
 /// | -- | -- | -- |
 /// | inputs | Single, or known-size vectors of Single | The values of a row. |
 /// | group | Text, key, whole number, Boolean or date | Which series the row is of; a missing value is a group as others are. |
-/// | output | Vector of Single | For each lag in turn, every input of the row so many rows before: slots `Temperature-1`, `Temperature-2` |
+/// | output | Vector of Single | For each lag in turn, every input that many rows before: slots `Temperature-1`, `Temperature-2` |
 ///
 /// Rows come in the order of the source, which is read by one cursor: sort it before, and do not shuffle it. Groups may be interleaved. Of
 /// each group as many rows are remembered as the largest lag goes back.
@@ -79,8 +79,8 @@ public sealed class LagsTransformer : ITransformer
         }
         return ConvertibleView.Of(new LagsView(_settings, input, Warn), input, new RefusedPart(nameof(LagsTransformer),
             $"ConvertToOnnx cannot convert the column '{_settings.Output}' of Lags: a graph sees rows, not the rows before "
-            + "them. Hand over a view behind Lags, mlContext.Data.Cache(view), as the data, and convert the transformers that follow: lags "
-            + "are then inputs."));
+            + "them. Hand over a view taken after Lags, mlContext.Data.Cache(view), as the data, and convert the transformers that "
+            + "follow: lags are then inputs."));
     }
 
     /// <inheritdoc/>

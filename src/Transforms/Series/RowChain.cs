@@ -24,7 +24,7 @@ internal sealed class RowChain : IDataView, IDisposable
         ArgumentNullException.ThrowIfNull(model);
         var stages = new List<Stage>();
         DataViewSchema schema = source.Schema;
-        foreach (ITransformer part in Flatten(model))
+        foreach (ITransformer part in PartsOf(model))
         {
             if (part is not LagsTransformer && !part.IsRowToRowMapper)
             {
@@ -78,8 +78,9 @@ internal sealed class RowChain : IDataView, IDisposable
         _source.Dispose();
     }
 
-    private static IEnumerable<ITransformer> Flatten(ITransformer model)
-        => model is IEnumerable<ITransformer> chain ? chain.SelectMany(Flatten) : [model];
+    /// <summary>The transformers of a model, in order: those of a chain, however deep, or the one that it is.</summary>
+    public static IEnumerable<ITransformer> PartsOf(ITransformer model)
+        => model is IEnumerable<ITransformer> chain ? chain.SelectMany(PartsOf) : [model];
 
     /// <summary>The last row, which is a new one at every move.</summary>
     private sealed class LastRow(DataViewRow row) : LinkedCursor(row)

@@ -25,7 +25,7 @@ public sealed class FalseDiscoveryTests
             int found = 0;
             for (int k = 1; k <= sorted.Length; k++)
                 found = sorted[k - 1] <= k * rate / sorted.Length ? k : found;
-            float cut = FalseDiscoveries.Cut(values, rate);
+            float? cut = FalseDiscoveries.Cut(values, rate);
             Assert.Equal(found == 0 ? 0 : values.Count(value => value <= sorted[found - 1]), values.Count(value => value <= cut));
         }
     }
@@ -61,7 +61,7 @@ public sealed class FalseDiscoveryTests
             var calibration = new Calibration(Enumerable.Range(0, 1000).Select(_ => (float)Tables.Normal(random)), 0.05);
             float[] values = [.. Enumerable.Range(0, Rows)
                 .Select(row => calibration.PValue((float)(Tables.Normal(random) + (row < Anomalies ? 4 : 0))))];
-            float cut = FalseDiscoveries.Cut(values, rate);
+            float? cut = FalseDiscoveries.Cut(values, rate);
             int flagged = values.Count(value => value <= cut), hits = values.Take(Anomalies).Count(value => value <= cut);
             falseShare += (double)(flagged - hits) / Math.Max(1, flagged) / Seeds;
             found += (double)hits / Anomalies / Seeds;

@@ -60,8 +60,8 @@ public sealed class ImageCroppingTransformer : ITransformer
     /// <exception cref="ArgumentOutOfRangeException">The image column is missing or of another type.</exception>
     public IDataView Transform(IDataView input) => ConvertibleView.Of(_map.Transform(input), input, new RefusedPart(
         nameof(ImageCroppingTransformer), $"ConvertToOnnx cannot convert the column '{_cropping.Output}' of a crop: it holds images, and a "
-        + "graph holds numbers. Hand over a view behind ExtractPixels, such as mlContext.Data.Cache(mlContext.Transforms.SelectColumns("
-        + "\"Pixels\").Fit(view).Transform(view)), as the data, and convert the transformers that follow."));
+        + "graph holds numbers. Hand over a view taken after ExtractPixels, such as mlContext.Data.Cache(mlContext.Transforms."
+        + "SelectColumns(\"Pixels\").Fit(view).Transform(view)), as the data, and convert the transformers that follow."));
 
     /// <inheritdoc/>
     IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema) => _map.RowMapper(inputSchema);
