@@ -24,7 +24,7 @@ internal static class ImageFlow
         return scales;
     }
 
-    /// <summary>Requires sides that allow so many scales.</summary>
+    /// <summary>Requires sides that allow this many scales.</summary>
     /// <exception cref="ArgumentException">They do not; the message has the nearest sizes.</exception>
     public static void RequireSize(FlowShape shape, int scales)
     {

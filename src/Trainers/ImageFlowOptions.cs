@@ -35,7 +35,7 @@ public sealed record ImageFlowOptions
     /// <summary>The residual blocks of each net. Null chooses by the sides.</summary>
     public int? Blocks { get; init; }
 
-    /// <summary>The number of levels of a pixel: 256 for 8 bits.</summary>
+    /// <summary>The number of levels of a pixel; 256, those of 8 bits, by default.</summary>
     public int Levels { get; init; } = 256;
 
     /// <summary>
@@ -44,36 +44,39 @@ public sealed record ImageFlowOptions
     /// </summary>
     public float? LevelWidth { get; init; }
 
-    /// <summary>How far the logit keeps levels from 0 and 1 (paper, section 4.1), from 0 to below 1/2.</summary>
+    /// <summary>How far the logit keeps levels from 0 and 1 (paper, section 4.1), from 0 to below 1/2; 0.05 by default.</summary>
     public float Alpha { get; init; } = (float)Export.Steps.Logit.StandardAlpha;
 
     /// <summary>
-    /// Whether half of the images of each training batch are mirrored left to right. Validation and scoring see them as they are.
+    /// Whether half of the images of each training batch are mirrored left to right. Validation and scoring see them as they
+    /// are. False by default.
     /// </summary>
     public bool HorizontalFlips { get; init; }
 
-    /// <summary>Whether a batch norm follows every coupling (paper, section 3.7).</summary>
+    /// <summary>Whether a batch norm follows every coupling (paper, section 3.7); true by default.</summary>
     public bool BatchNorm { get; init; } = true;
 
     /// <summary>
     /// Whether a fresh coupling is the identity: the net's output starts at zero, the log-scale's gain at 1, so that training begins at the
     /// data's own scale and its first gradient reaches every coupling. The original starts the net at random, and the gain at 0 for
-    /// checkerboards and 1 for channels.
+    /// checkerboards and 1 for channels. True by default.
     /// </summary>
     public bool IdentityStart { get; init; } = true;
 
-    /// <summary>Whether each transformed channel has a log-scale gain of its own. The original has one number for a coupling.</summary>
+    /// <summary>
+    /// Whether each transformed channel has a log-scale gain of its own; true by default. The original has one number for a coupling.
+    /// </summary>
     public bool GainPerChannel { get; init; } = true;
 
     /// <summary>
     /// Whether y = (x + t) * exp(s), as in the original, instead of y = x * exp(s) + t: the same family, but there a growing scale
-    /// multiplies the shift too.
+    /// multiplies the shift too. False by default.
     /// </summary>
     public bool ShiftFirst { get; init; }
 
     /// <summary>
     /// Whether the statistics of the batch norm after a checkerboard are those of the image with zeros in place of the conditioning pixels,
-    /// as in the original. Its output then has a variance of about 2 where 1 is meant.
+    /// as in the original. Its output then has a variance of about 2 where 1 is meant. False by default.
     /// </summary>
     public bool MaskedZerosInStatistics { get; init; }
 
@@ -100,7 +103,7 @@ public sealed record ImageFlowOptions
         => this with { IdentityStart = false, GainPerChannel = false, ShiftFirst = true, MaskedZerosInStatistics = true };
 
     /// <summary>The flow of images of a shape.</summary>
-    /// <exception cref="ArgumentException">Their sides do not allow so many scales.</exception>
+    /// <exception cref="ArgumentException">Their sides do not allow this many scales.</exception>
     internal ImageDesign For(FlowShape image)
     {
         int side = Math.Max(image.Dimensions[1], image.Dimensions[2]);

@@ -91,7 +91,7 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
         {
             using IChannel channel = _host.Start("Calibration");
             channel.Warning(MessageSensitivity.None, $"Nothing will be flagged: {model.Calibration.Count} calibration rows are too few for "
-                + $"a contamination of {_options.Contamination}, which needs {Math.Ceiling(1 / _options.Contamination - 1e-9) - 1}. Raise "
+                + $"a contamination of {_options.Contamination}, which needs {Calibration.RowsFor(_options.Contamination)}. Raise "
                 + "CalibrationFraction or Contamination, or set a threshold with WithThreshold.");
         }
         return new RealNvpTransformer(_host, model, trained.Runtime, _options.Columns);

@@ -127,7 +127,7 @@ public sealed partial class RealNvpTrainer
         /// </summary>
         public double Trim;
 
-        /// <summary>What to do with rows that have a NaN or infinite feature, or such a condition.</summary>
+        /// <summary>What to do with rows that have a NaN or infinite feature, or such a condition; Skip by default.</summary>
         public NonFiniteRows NonFiniteRows = NonFiniteRows.Skip;
 
         /// <summary>The share of rows that chooses the best model, from 0 (the last model is kept) to below 1; 0.1 by default.</summary>
@@ -165,7 +165,8 @@ public sealed partial class RealNvpTrainer
 
         /// <summary>
         /// The precision of the nets inside the couplings in training. Weights, log-determinants, exponentials, sums and everything else
-        /// stay in float32; so do evaluations and the trained flow, whose nets then compute what training only approximated.
+        /// stay in float32; so do evaluations and the trained flow, whose nets then compute what training only approximated. Float32 by
+        /// default.
         /// </summary>
         public TrainingPrecision Precision = TrainingPrecision.Float32;
 
@@ -178,7 +179,7 @@ public sealed partial class RealNvpTrainer
 
         /// <summary>
         /// Other processes that train with this one (<see cref="MpiExchange"/>), each a share of every batch: all must have the same
-        /// program, options, <see cref="Seed"/> and rows. The weights are those of one process with the same batches, but for roundings.
+        /// program, options, <see cref="Seed"/> and rows. Except for roundings, the weights are those of one process with the same batches.
         /// Every process comes to the same model; the first alone writes checkpoints, which all must see, and reports progress. Whichever
         /// is cancelled, all stop; an error in one ends all. Members train one after the other. Null, the default, for none.
         /// </summary>
@@ -194,9 +195,9 @@ public sealed partial class RealNvpTrainer
         public string? TensorBoardFolder;
 
         /// <summary>
-        /// Receives progress after each evaluation; called on the training thread, and of several members at once on that of each, one
-        /// call at a time. After the last report the flow is frozen and its graphs
-        /// are checked, which takes a second for tables and up to a minute on a CPU for the paper's image flows; the context's log says so.
+        /// Receives progress after each evaluation; called on the training thread, and of several members at once on that of each, one call
+        /// at a time. After the last report the flow is frozen and its graphs are checked, which takes a second for tables and up to a
+        /// minute on a CPU for the paper's image flows; the context's log says so.
         /// </summary>
         public IProgress<TrainingProgress>? Progress;
 
@@ -206,7 +207,7 @@ public sealed partial class RealNvpTrainer
         /// </summary>
         public CancellationToken CancellationToken;
 
-        /// <summary>Whether cancelling throws, or gives the best model so far.</summary>
+        /// <summary>Whether cancelling throws, the default, or gives the best model so far.</summary>
         public OnCancellation OnCancellation = OnCancellation.Throw;
 
         /// <summary>Options for an image flow; the same as setting <see cref="Image"/>.</summary>
@@ -409,7 +410,7 @@ public sealed partial class RealNvpTrainer
             }
         }
 
-        /// <summary>The numbers of a training of so many rows.</summary>
+        /// <summary>The numbers of a training of this many rows.</summary>
         internal TrainingPlan Plan(FlowDesign design, long rows)
         {
             // Small tables need many passes and large ones few: steps, not epochs, are what a flow needs.

@@ -10,7 +10,7 @@ namespace RealNvp.ML.Trainers;
 /// <summary>The flow of a table: what it consists of, and what is done to columns before it.</summary>
 public sealed record TableFlowOptions
 {
-    /// <summary>What stands between the couplings.</summary>
+    /// <summary>What stands between the couplings; rotations by default.</summary>
     public FeatureMixing Mixing { get; init; } = FeatureMixing.Rotation;
 
     /// <summary>
@@ -28,7 +28,7 @@ public sealed record TableFlowOptions
     /// <summary>Width of each hidden layer; 64 by default.</summary>
     public int HiddenUnits { get; init; } = RealNvpTrainer.Defaults.HiddenUnits;
 
-    /// <summary>The nonlinearity of the hidden layers.</summary>
+    /// <summary>The nonlinearity of the hidden layers; Relu by default.</summary>
     public Activation Activation { get; init; } = Activation.Relu;
 
     /// <summary>Where the learned bound of each log-scale starts, above 0; 2 by default.</summary>

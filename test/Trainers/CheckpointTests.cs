@@ -132,7 +132,7 @@ public sealed class CheckpointTests
 
     [Theory, InlineData("Trained in"), InlineData("Freezing flow 2 of 2."), InlineData("Computing 64 probe rows"), InlineData("Scoring "),
         InlineData("Checking the graphs")]
-    public void Cancelling_behind_the_last_step_throws_where_the_log_tells_what_is_done(string stage)
+    public void Cancelling_after_the_last_step_throws_where_the_log_tells_what_is_done(string stage)
     {
         var log = new List<string>();
         Export.FlowModel Fit(OnCancellation what)

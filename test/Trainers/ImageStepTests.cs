@@ -15,6 +15,17 @@ public sealed class ImageStepTests
 
     private static readonly ImageCouplingOptions s_net = new() { Width = 5, Blocks = 2 };
 
+    /// <summary>The choices of the original code.</summary>
+    private static readonly ImageCouplingOptions s_original = new()
+    {
+        Width = 5,
+        Blocks = 1,
+        IdentityStart = false,
+        GainPerChannel = false,
+        ShiftFirst = true,
+        MaskedZerosInStatistics = true,
+    };
+
     private static readonly FlowShape s_grey = FlowShape.Image(1, 4, 4), s_colour = FlowShape.Image(3, 4, 4),
         s_squeezed = FlowShape.Image(4, 2, 2), s_odd = FlowShape.Image(3, 3, 5);
 
@@ -35,12 +46,12 @@ public sealed class ImageStepTests
         ["CheckerboardCoupling, colour"] = Checkerboard(s_colour, ImageMask.OddPixels, s_net),
         ["CheckerboardCoupling, odd sides"] = Checkerboard(s_odd, ImageMask.OddPixels, s_net),
         ["CheckerboardCoupling, original"]
-            = Checkerboard(s_colour, ImageMask.EvenPixels, ImageCouplingOptions.Original with { Width = 5, Blocks = 1 }),
+            = Checkerboard(s_colour, ImageMask.EvenPixels, s_original),
         ["CheckerboardCoupling, no block"] = Checkerboard(s_grey, ImageMask.EvenPixels, s_net with { Blocks = 0 }),
         ["ChannelCoupling, first"] = Channels(s_squeezed, ImageMask.FirstChannels, s_net),
         ["ChannelCoupling, second"] = Channels(FlowShape.Image(12, 2, 2), ImageMask.SecondChannels, s_net),
         ["ChannelCoupling, original"]
-            = Channels(s_squeezed, ImageMask.SecondChannels, ImageCouplingOptions.Original with { Width = 5, Blocks = 1 }),
+            = Channels(s_squeezed, ImageMask.SecondChannels, s_original),
         ["ImageBatchNorm, even pixels"] = Norm(s_grey, ImageMask.EvenPixels),
         ["ImageBatchNorm, odd pixels"] = Norm(s_colour, ImageMask.OddPixels),
         ["ImageBatchNorm, odd sides"] = Norm(s_odd, ImageMask.EvenPixels),

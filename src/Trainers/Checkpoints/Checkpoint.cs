@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using TorchSharp;
@@ -29,6 +28,13 @@ internal sealed class Checkpoint
         _entries.Add(name, tensor.detach().cpu().contiguous().bytes.ToArray());
     }
 
+    /// <summary>Adds the values of tensors, each under the name and its number.</summary>
+    public void Add(string name, IEnumerable<Tensor> tensors)
+    {
+        foreach ((int i, Tensor tensor) in tensors.Index())
+            Add($"{name}.{i}", tensor);
+    }
+
     /// <summary>Adds whole numbers.</summary>
     public void Add(string name, long value) => _entries.Add(name, BitConverter.GetBytes(value));
 
@@ -50,7 +56,15 @@ internal sealed class Checkpoint
         target.copy_(values);
     }
 
-    /// <summary>The bytes of a value that has so many.</summary>
+    /// <summary>Copies the values of tensors that were added together.</summary>
+    /// <exception cref="DamagedCheckpointException">One is missing, or of another size.</exception>
+    public void CopyTo(string name, IEnumerable<Tensor> targets)
+    {
+        foreach ((int i, Tensor target) in targets.Index())
+            CopyTo($"{name}.{i}", target);
+    }
+
+    /// <summary>The bytes of a value that has this many.</summary>
     /// <exception cref="DamagedCheckpointException">It is missing, or has another number.</exception>
     public byte[] Bytes(string name, int count) => Get(name, count);
 
@@ -63,7 +77,7 @@ internal sealed class Checkpoint
         return value;
     }
 
-    /// <summary>So many numbers.</summary>
+    /// <summary>Exactly this many numbers.</summary>
     /// <exception cref="DamagedCheckpointException">They are missing, or more or fewer.</exception>
     public double[] Numbers(string name, int count)
     {
@@ -71,7 +85,7 @@ internal sealed class Checkpoint
         return [.. Enumerable.Range(0, count).Select(i => BinaryPrimitives.ReadDoubleLittleEndian(bytes.AsSpan(i * sizeof(double))))];
     }
 
-    /// <summary>At most so many numbers.</summary>
+    /// <summary>At most this many numbers.</summary>
     /// <exception cref="DamagedCheckpointException">They are missing or more.</exception>
     public double[] NumbersUpTo(string name, int most)
     {
@@ -84,13 +98,12 @@ internal sealed class Checkpoint
     /// <exception cref="DamagedCheckpointException">It is missing.</exception>
     public string Text(string name) => Encoding.UTF8.GetString(Get(name));
 
-    /// <summary>Requires of a value what the run that wrote it saw to.</summary>
+    /// <summary>Requires what holds for the value in every checkpoint that a run writes.</summary>
     /// <exception cref="DamagedCheckpointException">It does not hold.</exception>
     public static void Require(bool holds, string name, IFormattable found)
     {
         if (!holds)
-            throw new DamagedCheckpointException(string.Create(CultureInfo.InvariantCulture,
-                $"'{name}' is {found}, which no run of these options writes"));
+            throw new DamagedCheckpointException($"'{name}' is {found}, which no run of these options writes");
     }
 
     /// <summary>Writes the file's content.</summary>
@@ -159,8 +172,7 @@ internal sealed class Checkpoint
     {
         long left = end - file.Position;
         if (length < 0 || length > Math.Min(left, Array.MaxLength))
-            throw new DamagedCheckpointException(string.Create(CultureInfo.InvariantCulture,
-                $"an entry of {length} bytes does not fit into the {left} that are left"));
+            throw new DamagedCheckpointException($"an entry of {length} bytes does not fit into the {left} that are left");
         var taken = new byte[length];
         file.ReadExactly(taken);
         return taken;
@@ -171,8 +183,13 @@ internal sealed class Checkpoint
         if (!_entries.TryGetValue(name, out byte[]? value))
             throw new DamagedCheckpointException($"it has no value '{name}'");
         if (length is { } expected && value.Length != expected)
-            throw new DamagedCheckpointException(string.Create(CultureInfo.InvariantCulture,
-                $"'{name}' has {value.Length} bytes, expected {expected}"));
+            throw new DamagedCheckpointException($"'{name}' has {value.Length} bytes, expected {expected}");
         return value;
     }
 }
+
+/// <summary>
+/// A checkpoint is not what a run wrote: the file is damaged or truncated, or its content does not fit the run, whatever its checksum
+/// says. The one before it may be good.
+/// </summary>
+internal sealed class DamagedCheckpointException(string message) : Exception(message);

@@ -94,7 +94,7 @@ internal sealed class CheckpointFolder : IDisposable
     /// <summary>Goes on from the newest checkpoint of a member that is whole and fits.</summary>
     /// <param name="member">Whose.</param>
     /// <param name="goOn">Goes on from one; throws <see cref="DamagedCheckpointException"/> where its content does not fit.</param>
-    /// <param name="warn">Is told of every one that does not, by its name.</param>
+    /// <param name="warn">Receives a word on every one that does not, with its name.</param>
     /// <returns>False where there is none.</returns>
     public bool GoOn(int member, Action<Checkpoint> goOn, Action<string> warn)
     {
@@ -120,5 +120,5 @@ internal sealed class CheckpointFolder : IDisposable
         => Directory.EnumerateFiles(_path, prefix + "*" + Suffix).OrderDescending(StringComparer.Ordinal);
 
     private string PrefixOf(int member)
-        => _members == 1 ? Prefix : string.Create(CultureInfo.InvariantCulture, $"{MemberPrefix}{member + 1}-{Prefix}");
+        => _members == 1 ? Prefix : $"{MemberPrefix}{member + 1}-{Prefix}";
 }

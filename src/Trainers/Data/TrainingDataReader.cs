@@ -14,7 +14,7 @@ namespace RealNvp.ML.Trainers.Data;
 internal sealed class TrainingDataReader
 {
     /// <summary>
-    /// Rows of a stream that are kept for medians, running statistics and the final likelihood, and at most so many bytes of them.
+    /// Rows of a stream that are kept for medians, running statistics and the final likelihood, and at most this many bytes of them.
     /// </summary>
     private const int SampleRows = 1 << 16, SampleBytes = 64 << 20;
 
@@ -227,9 +227,6 @@ internal sealed class TrainingDataReader
             + $"1{LeftOut.Of(pass, _names).Explain()}.");
     }
 
-    private string What => _design is TableDesign { IsOfLabels: true } ? "label or feature"
-        : _settings.ConditionColumn is null ? "feature" : "feature or condition";
-
     private int LeastRows => 2 + (_settings.ValidationFraction > 0 ? 1 : 0) + (_settings.CalibrationFraction > 0 ? 1 : 0);
 
     private void CheckRows(long count, LeftOut leftOut)
@@ -238,10 +235,11 @@ internal sealed class TrainingDataReader
         {
             if (_settings.RefusesNonFinite)
             {
-                throw new ArgumentException($"Column '{Column}' has {leftOut.NotFinite} rows with a NaN or infinite {What}, expected "
-                    + $"none{leftOut.ExplainFeatures()}. Replace missing values before, or set NonFiniteRows to Skip.", "input");
+                throw new ArgumentException($"Column '{Column}' has {leftOut.NotFinite} rows with a NaN or infinite "
+                    + $"{_design.ValueName}, expected none{leftOut.ExplainFeatures()}. Replace missing values before, or set NonFiniteRows "
+                    + "to Skip.", "input");
             }
-            _warn($"{leftOut.NotFinite} rows with a NaN or infinite {What} in column '{Column}' are left out of "
+            _warn($"{leftOut.NotFinite} rows with a NaN or infinite {_design.ValueName} in column '{Column}' are left out of "
                 + $"training{leftOut.ExplainFeatures()}.");
         }
         int least = LeastRows;

@@ -38,10 +38,14 @@ internal abstract record FlowDesign
     /// <exception cref="ArgumentException">The rows are not what the design is for.</exception>
     public abstract ColumnFacts Facts(WeightedRows training, ColumnStatistics? statistics, ColumnNames column, Action<string> warn);
 
+    /// <summary>What messages call a value of a row.</summary>
+    [JsonIgnore]
+    public virtual string ValueName => Condition is null ? "feature" : "feature or condition";
+
     /// <summary>Whether rows that are held out may be copies of training rows, and it is cheap to find out.</summary>
     public abstract bool LooksForCopies { get; }
 
-    /// <summary>What a training of so many rows has by default.</summary>
+    /// <summary>What a training of this many rows has by default.</summary>
     public abstract TrainingDefaults DefaultsOf(long rows);
 
     /// <summary>Numbers that a flow holds, where they are many and known before there is one; 0 elsewhere.</summary>

@@ -55,12 +55,16 @@ internal sealed record TableDesign : FlowDesign
     /// <summary>Whether discrete features have bins.</summary>
     public required bool Dequantize { get; init; }
 
-    /// <summary>Whether the features are labels to be told from the condition, which one that does not vary is not.</summary>
+    /// <summary>Whether the features are labels, to be predicted from the condition; one that does not vary is refused.</summary>
     [JsonIgnore]
     public bool IsOfLabels { get; init; }
 
     /// <summary>The column of bits per dimension, for which every feature must be discrete; null for none.</summary>
     public string? BitsPerDimensionColumn { get; init; }
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override string ValueName => IsOfLabels ? "label or feature" : base.ValueName;
 
     /// <inheritdoc/>
     public override bool LooksForCopies => true;

@@ -17,7 +17,7 @@ internal sealed class RowShard : IDisposable
     private readonly IGradientExchange _exchange;
     private readonly Scalar _share;
 
-    /// <summary>The share of a batch of so many rows.</summary>
+    /// <summary>The share of a batch of this many rows.</summary>
     public RowShard(IGradientExchange exchange, long rows)
     {
         _exchange = exchange;
@@ -40,7 +40,7 @@ internal sealed class RowShard : IDisposable
     /// <summary>The number of own ones.</summary>
     public long Count { get; }
 
-    /// <summary>How many rows to draw for where there are so many.</summary>
+    /// <summary>How many rows to draw where this many are the own ones.</summary>
     public static long Drawn(long rows) => s_current?.All ?? rows;
 
     /// <summary>Of what was drawn for <see cref="Drawn"/> rows, that of the own ones.</summary>

@@ -25,8 +25,8 @@ internal static class FlowFreezer
     /// <param name="shape">The shape of a row.</param>
     /// <param name="metadata">What the model says of itself.</param>
     /// <param name="seed">Of the probes.</param>
-    /// <param name="warn">Is told where float32 does not follow the flow.</param>
-    /// <param name="tell">Is told what is being done.</param>
+    /// <param name="warn">Receives a word where float32 does not follow the flow.</param>
+    /// <param name="tell">Receives what is being done.</param>
     /// <param name="cancellation">Ends it: large flows take minutes.</param>
     public static FlowModel Freeze(
         IReadOnlyList<Flow> flows, FlowShape shape, FlowMetadata metadata, int seed, Action<string> warn, Action<string>? tell = null,

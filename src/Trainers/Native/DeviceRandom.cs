@@ -8,9 +8,8 @@ namespace RealNvp.ML.Trainers.Native;
 /// <summary>All that a training run draws, on the device of its rows: batches, noise, dropout, flips.</summary>
 /// <remarks>
 /// TorchSharp makes generators of the CPU only, whatever device they are asked for. On a GPU the draws come from the device's own
-/// generator, which belongs to the process;
-/// it is set anew before each step, from the seed and the number of the step, so that a run that goes on from a checkpoint draws what it
-/// would have drawn.
+/// generator, which belongs to the process; it is set anew before each step, from the seed and the number of the step, so that a run that
+/// goes on from a checkpoint draws what it would have drawn.
 /// </remarks>
 internal sealed class DeviceRandom : IDisposable
 {
@@ -77,13 +76,16 @@ internal sealed class DeviceRandom : IDisposable
     private void Set(long step) => cuda.manual_seed_all(Mixed(_seed, step));
 
     /// <summary>
-    /// A seed for each step, unlike those of its neighbours and of other runs (the finalizer of SplitMix64: Steele, Lea and Flood 2014).
+    /// A seed for each step, unlike those of its neighbours and of other runs.
     /// </summary>
     internal static long Mixed(ulong seed, long step)
+        => (long)(Finalized(unchecked(((seed << 32) ^ (ulong)step) + 0x9E3779B97F4A7C15)) >> 1);
+
+    /// <summary>The finalizer of SplitMix64 (Steele, Lea and Flood 2014): each bit of the result depends on all of the argument.</summary>
+    internal static ulong Finalized(ulong z)
     {
-        ulong z = unchecked(((seed << 32) ^ (ulong)step) + 0x9E3779B97F4A7C15);
         z = unchecked((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9);
         z = unchecked((z ^ (z >> 27)) * 0x94D049BB133111EB);
-        return (long)((z ^ (z >> 31)) >> 1);
+        return z ^ (z >> 31);
     }
 }

@@ -14,7 +14,7 @@ internal static class FloatTensors
     public static Tensor Filled(long[] shape, double value)
     {
         using Scalar held = value.ToScalar();
-        return ones(shape, dtype: ScalarType.Float32, device: CPU).mul_(held);
+        return LastingTensor.Of(() => ones(shape, dtype: ScalarType.Float32, device: CPU).mul_(held));
     }
 
     /// <summary>A tensor's values as a flat array.</summary>

@@ -4,8 +4,7 @@ namespace RealNvp.ML.Trainers.Native;
 
 /// <summary>
 /// Gradients are recorded as long as it lives, whatever the application has set for the thread: under its no_grad nothing would be learned,
-/// and tensors made in
-/// its inference mode can never take part in a backward pass.
+/// and tensors made in its inference mode can never take part in a backward pass.
 /// </summary>
 internal sealed class GradientMode : IDisposable
 {

@@ -19,4 +19,12 @@ internal static class LastingTensor
 
     /// <summary>A copy of the values alone, outside any scope.</summary>
     public static Tensor Copy(Tensor tensor) => Of(() => tensor.detach().clone());
+
+    /// <summary>Copies values into tensors that are there already, one for one.</summary>
+    public static void Assign(IReadOnlyList<Tensor> from, IReadOnlyList<Tensor> to)
+    {
+        using IDisposable guard = no_grad();
+        for (int i = 0; i < from.Count; i++)
+            to[i].copy_(from[i]);
+    }
 }

@@ -5,8 +5,8 @@ namespace RealNvp.ML.Trainers.Native;
 /// <summary>
 /// Keeps glibc from handing memory back to the system after every training step and faulting it in again in the next, which takes up to
 /// a third of the time where tensors are large. The settings are the process's: the first training that runs makes them, and with the
-/// last one that ends they are glibc's own again, and the process gives back what it no longer needs. Other C libraries are left as they
-/// are, and so is a process whose environment sets any of them.
+/// last one that ends they are glibc's own again (which it then no longer adapts), and the process gives back what it no longer needs.
+/// Other C libraries are left as they are, and so is a process whose environment sets any of them.
 /// </summary>
 internal sealed partial class NativeHeap : IDisposable
 {

@@ -75,7 +75,7 @@ internal static class TorchRuntime
     /// <summary>The device to train on.</summary>
     /// <param name="gpuDeviceId">The GPU asked for, or null for the CPU.</param>
     /// <param name="fallbackToCpu">Whether the CPU will do where that GPU is missing.</param>
-    /// <param name="warn">Is told when the CPU takes the place of a GPU.</param>
+    /// <param name="warn">Receives a word where the CPU takes the place of a GPU.</param>
     /// <exception cref="InvalidOperationException">The GPU is missing and the CPU will not do.</exception>
     public static Device SelectDevice(int? gpuDeviceId, bool fallbackToCpu, Action<string> warn)
     {

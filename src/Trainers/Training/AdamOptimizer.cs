@@ -115,18 +115,10 @@ internal sealed class AdamOptimizer : IDisposable
     }
 
     /// <summary>Records the moments.</summary>
-    public void Save(Checkpoint checkpoint)
-    {
-        foreach ((int i, Tensor tensor) in State.Index())
-            checkpoint.Add($"adam.{i}", tensor);
-    }
+    public void Save(Checkpoint checkpoint) => checkpoint.Add("adam", State);
 
     /// <summary>Puts them back.</summary>
-    public void Load(Checkpoint checkpoint)
-    {
-        foreach ((int i, Tensor tensor) in State.Index())
-            checkpoint.CopyTo($"adam.{i}", tensor);
-    }
+    public void Load(Checkpoint checkpoint) => checkpoint.CopyTo("adam", State);
 
     /// <summary>Forgets the gradients.</summary>
     public void ZeroGradients()

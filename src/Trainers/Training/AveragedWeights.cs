@@ -48,15 +48,15 @@ internal sealed class AveragedWeights : IDisposable
     /// <summary>Begins again at the parameters.</summary>
     public void Reset()
     {
-        Assign(_parameters, _averages);
+        LastingTensor.Assign(_parameters, _averages);
         _updates = 0;
     }
 
     /// <summary>Puts the averages in the place of the parameters, until what it returns is disposed.</summary>
     public IDisposable Swap()
     {
-        Assign(_parameters, _kept);
-        Assign(_averages, _parameters);
+        LastingTensor.Assign(_parameters, _kept);
+        LastingTensor.Assign(_averages, _parameters);
         return new Back(this);
     }
 
@@ -64,16 +64,14 @@ internal sealed class AveragedWeights : IDisposable
     public void Save(Checkpoint checkpoint)
     {
         checkpoint.Add("average.updates", _updates);
-        foreach ((int i, Tensor tensor) in _averages.Index())
-            checkpoint.Add($"average.{i}", tensor);
+        checkpoint.Add("average", _averages);
     }
 
     /// <summary>Puts them back.</summary>
     public void Load(Checkpoint checkpoint)
     {
         _updates = checkpoint.Integer("average.updates", 0, long.MaxValue);
-        foreach ((int i, Tensor tensor) in _averages.Index())
-            checkpoint.CopyTo($"average.{i}", tensor);
+        checkpoint.CopyTo("average", _averages);
     }
 
     public void Dispose()
@@ -82,15 +80,8 @@ internal sealed class AveragedWeights : IDisposable
             tensor.Dispose();
     }
 
-    private static void Assign(Tensor[] from, Tensor[] to)
-    {
-        using IDisposable guard = no_grad();
-        for (int i = 0; i < from.Length; i++)
-            to[i].copy_(from[i]);
-    }
-
     private sealed class Back(AveragedWeights owner) : IDisposable
     {
-        public void Dispose() => Assign(owner._kept, owner._parameters);
+        public void Dispose() => LastingTensor.Assign(owner._kept, owner._parameters);
     }
 }

@@ -26,7 +26,7 @@ internal sealed class LearningRateSchedule(double peak, long steps, LearningRate
     /// <summary>Multiplies all rates to come.</summary>
     public void Multiply(double factor) => _factor *= factor;
 
-    /// <summary>Hears of an evaluation.</summary>
+    /// <summary>Takes note of an evaluation.</summary>
     public void Evaluated(bool better)
     {
         _sinceBetter = better ? 0 : _sinceBetter + 1;

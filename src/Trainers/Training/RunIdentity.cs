@@ -18,7 +18,7 @@ namespace RealNvp.ML.Trainers.Training;
 /// </summary>
 internal sealed class RunIdentity
 {
-    /// <summary>So many differences are named.</summary>
+    /// <summary>This many differences are named.</summary>
     private const int MostNamed = 10;
 
     private RunIdentity(string text) => Text = text;
@@ -83,7 +83,7 @@ internal sealed class RunIdentity
         if (differences.Length == 0)
             return;
         string more = differences.Length > MostNamed
-            ? string.Create(CultureInfo.InvariantCulture, $"; and {differences.Length - MostNamed} more differ")
+            ? $"; and {differences.Length - MostNamed} more differ"
             : "";
         throw new InvalidOperationException($"The checkpoint is of another run: {string.Join("; ", differences.Take(MostNamed))}{more}. "
             + "Resume with the options and rows of the run that wrote it, or choose another folder.");

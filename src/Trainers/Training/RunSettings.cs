@@ -15,7 +15,7 @@ internal sealed record RunSettings
     /// <summary>What the flow consists of.</summary>
     public required FlowDesign Design { get; init; }
 
-    /// <summary>The numbers of the training of so many rows.</summary>
+    /// <summary>The numbers of the training of this many rows.</summary>
     public required Func<long, TrainingPlan> Plan { get; init; }
 
     /// <summary>The number of flows.</summary>

@@ -9,8 +9,8 @@ internal static class SideBySide
     /// Does work 0, 1, 2, ..., each begun in that order by whatever thread is free; alone on the caller's thread where one at a time is
     /// asked for. Returns when all that began has ended; what failed stops the rest, and is thrown.
     /// </summary>
-    /// <param name="count">So many pieces.</param>
-    /// <param name="atOnce">So many of them at a time.</param>
+    /// <param name="count">The number of pieces.</param>
+    /// <param name="atOnce">How many of them at a time.</param>
     /// <param name="work">Does one; false where no other is to begin.</param>
     /// <param name="stop">Is called after a failure: what has begun should end.</param>
     public static void Run(int count, int atOnce, Func<int, bool> work, Action stop)

@@ -187,8 +187,7 @@ internal sealed class TrainingLoop : IDisposable
         double trainingNll;
         try
         {
-            // passes over all rows that are held, which take minutes where these are images
-            // which several processes make together: none of them may stay away
+            // passes over all rows that are held take minutes where these are images; no process of several may stay away from them
             CancellationToken end = CancelGivesBest || _ranks is not null ? CancellationToken.None : cancellation;
             _flow.RefreshStatistics(_sample.Rows, end);
             trainingNll = MeanNll(_sample, end);
@@ -213,8 +212,9 @@ internal sealed class TrainingLoop : IDisposable
             _warnedOfDivergence ? 1 : 0, _earlyNll, _earlyStep);
         checkpoint.Add("typical", _typical.Values);
         _random.Save(checkpoint);
-        _best.Save(checkpoint);
-        _early?.SaveCopy(checkpoint, "early");
+        checkpoint.Add("flow", _flow.state_dict().Values);
+        _best.Save(checkpoint, "best");
+        _early?.Save(checkpoint, "early");
         _optimizer.Save(checkpoint);
         _average?.Save(checkpoint);
         _schedule.Save(checkpoint);
@@ -238,8 +238,9 @@ internal sealed class TrainingLoop : IDisposable
         foreach (double value in checkpoint.NumbersUpTo("typical", TypicalSteps))
             _typical.Add(value);
         _random.Load(checkpoint);
-        _best.Load(checkpoint);
-        _early?.LoadCopy(checkpoint, "early");
+        checkpoint.CopyTo("flow", _flow.state_dict().Values);
+        _best.Load(checkpoint, "best");
+        _early?.Load(checkpoint, "early");
         _optimizer.Load(checkpoint);
         _average?.Load(checkpoint);
         _schedule.Load(checkpoint);

@@ -184,7 +184,7 @@ internal sealed class TrainingRun : IDisposable
         {
             checkpoint.Add("outcome", outcome.Steps, outcome.TrainingLogLikelihood, outcome.ValidationLogLikelihood, outcome.Rollbacks,
                 outcome.StoppedEarly ? 1 : 0);
-            Snapshot.SaveLive(checkpoint, _flows[member]!);
+            checkpoint.Add("flow", _flows[member]!.state_dict().Values);
         });
     }
 
@@ -216,7 +216,7 @@ internal sealed class TrainingRun : IDisposable
     {
         double[] outcome = checkpoint.Numbers("outcome", 5);
         Checkpoint.Require(outcome[0] >= 0 && outcome[0] <= _plan.Steps, "outcome: steps", outcome[0]);
-        Snapshot.LoadLive(checkpoint, flow);
+        checkpoint.CopyTo("flow", flow.state_dict().Values);
         _outcomes[member] = new TrainingOutcome((long)outcome[0], outcome[1], outcome[2], (int)outcome[3], outcome[4] != 0);
         flow.eval();
     }

@@ -9,7 +9,7 @@ internal interface IBatchSource : IDisposable
     /// <summary>Rows per batch.</summary>
     int BatchSize { get; }
 
-    /// <summary>Passes over the rows after so many batches.</summary>
+    /// <summary>Passes over the rows after this many batches.</summary>
     double Epochs(long batches);
 
     /// <summary>

@@ -8,9 +8,8 @@ namespace RealNvp.ML.Trainers.Data.Batches;
 
 /// <summary>
 /// How much wider noise is far out in stretched columns. Beyond the tail bound the flow sees logarithms: noise that stays as it is would be
-/// none there, and a code that
-/// stands a million scales away would be a spike of endless density, the most normal value of all. So it grows with the distance, and is
-/// the same in the flow's eyes.
+/// none there, and a code that stands a million scales away would be a spike of endless density, the most normal value of all. So it grows
+/// with the distance, and is the same in the flow's eyes.
 /// </summary>
 internal sealed class NoiseReach : IDisposable
 {

@@ -21,7 +21,8 @@ internal sealed class TrainingNoise : IDisposable
     public TrainingNoise(float[] widths, float[] deviations, DeviceRandom random, Device device)
     {
         Tensor? Positive(float[] values)
-            => values.Any(value => value > 0) ? tensor(values, dtype: ScalarType.Float32, device: device).DetachFromDisposeScope() : null;
+            => values.Any(value => value > 0)
+                ? LastingTensor.Of(() => tensor(values, dtype: ScalarType.Float32, device: device)) : null;
         _uniform = Positive(widths);
         _gaussian = Positive(deviations);
         _random = random;

@@ -16,17 +16,15 @@ internal sealed record ColumnFacts(float[] Mean, float[] StandardDeviation, floa
     private const int ImagesForMedians = 4096;
 
     /// <summary>
-    /// Where the standard deviation is more than so many scales by quartiles, a few rows or a long tail make it, and it says nothing of the
-    /// others: a code for missing
-    /// values would make the column blind. Exponential and mildly skewed columns stay well below.
+    /// Where the standard deviation is more than this many scales by quartiles, a few rows or a long tail make it, and it says nothing of
+    /// the others: a code for missing values would make the column blind. Exponential and mildly skewed columns stay well below.
     /// </summary>
     private const double Stretched = 3;
 
     /// <summary>
     /// The part of the gap of two values that noise fills. A whole gap would fill all the space between them: in one-hot columns a category
-    /// that never was, a row of zeros, then
-    /// lies in the midst of the known ones and looks the most normal of all; from a quarter on some are missed. None at all ranks other
-    /// anomalies worse.
+    /// that never was, a row of zeros, then lies in the midst of the known ones and looks the most normal of all; from a quarter on some
+    /// are missed. None at all ranks other anomalies worse.
     /// </summary>
     private const float TwoValueNoise = 0.1f;
 

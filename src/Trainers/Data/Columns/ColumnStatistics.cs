@@ -50,8 +50,7 @@ internal sealed class ColumnStatistics(int features)
 
     /// <summary>
     /// Whether a column of this centre and scale varies by more than rounding, and by enough that float32 has a normal number for the scale
-    /// and one for its inverse.
-    /// A column that does not counts as constant: its scale is 1.
+    /// and one for its inverse. A column that does not counts as constant: its scale is 1.
     /// </summary>
     public static bool Varies(double center, double scale)
         => scale > ConstantShare * Math.Abs(center) && scale >= SmallestNormal && float.IsFinite((float)scale);

@@ -10,7 +10,7 @@ internal static class DiscreteColumns
     private const double SameShare = 1e-6;
 
     /// <summary>
-    /// The range goes so many scales at most: further out stand codes for missing values and other extremes, which say nothing of
+    /// The range goes this many scales at most: further out stand codes for missing values and other extremes, which say nothing of
     /// roundings.
     /// </summary>
     private const double RangeInScales = 10;

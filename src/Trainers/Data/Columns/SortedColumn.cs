@@ -52,8 +52,8 @@ internal sealed class SortedColumn
 
     /// <summary>
     /// A scale that at most a quarter of the rows on either side cannot move: quartiles, as a standard deviation where the values are
-    /// normal. Where one value fills more
-    /// than half of the rows, as zeros do in counts, the quartiles say nothing: the typical distance of the others from it does.
+    /// normal. Where one value fills more than half of the rows, as zeros do in counts, the quartiles say nothing: the typical distance of
+    /// the others from it does.
     /// </summary>
     public double QuartileScale()
     {

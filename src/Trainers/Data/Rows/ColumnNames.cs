@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using RealNvp.ML.Transforms.Columns;
 
 namespace RealNvp.ML.Trainers.Data.Rows;
 
@@ -12,7 +13,7 @@ internal sealed record ColumnNames(string Name, ImmutableArray<string> Features)
     /// <summary>The names of the condition, whose values follow in a row after those of the column; null where there is none.</summary>
     public (int From, ColumnNames Names)? Condition { get; init; }
 
-    /// <summary>The names of a column of so many values.</summary>
+    /// <summary>The names of a column of this many values.</summary>
     public static ColumnNames Of(DataViewSchema.Column column, int features)
     {
         if (!column.HasSlotNames())
@@ -28,10 +29,6 @@ internal sealed record ColumnNames(string Name, ImmutableArray<string> Features)
         : feature < Features.Length && Features[feature].Length > 0
         ? $"'{Features[feature]}'" : $"value {feature}";
 
-    /// <summary>A list that stays short: the first few, and how many more there are.</summary>
-    public static string List(IReadOnlyCollection<string> texts, string separator = ", ")
-    {
-        const int Most = 5;
-        return string.Join(separator, texts.Take(Most)) + (texts.Count > Most ? $"{separator}and {texts.Count - Most} more" : "");
-    }
+    /// <summary>A list that stays short.</summary>
+    public static string List(IReadOnlyCollection<string> texts, string separator = ", ") => ShortList.Of(texts, separator);
 }

@@ -2,8 +2,7 @@ namespace RealNvp.ML.Trainers.Data.Rows;
 
 /// <summary>
 /// Held-out rows that stand in the training slice too, as where each device was measured several times: validation then cannot see
-/// overfitting, and the threshold is that of
-/// rows the flow has seen.
+/// overfitting, and the threshold is that of rows the flow has seen.
 /// </summary>
 internal static class CopiedRows
 {

@@ -13,10 +13,6 @@ internal abstract class KeyReader
     /// <summary>The key of the current row.</summary>
     public abstract ulong Current();
 
-    /// <summary>The key column of a schema.</summary>
-    /// <exception cref="ArgumentException">It is missing, or of a type that tells no groups apart.</exception>
-    public static DataViewSchema.Column Find(DataViewSchema schema, string name) => GroupColumn.Find(schema, name);
-
     /// <summary>A reader of a cursor's key column.</summary>
     public static KeyReader Create(DataViewRow row, DataViewSchema.Column column) => column.Type is TextDataViewType
         ? new TextKeys(row, column)

@@ -5,7 +5,7 @@ namespace RealNvp.ML.Trainers.Data.Rows;
 /// <param name="Calibration">The keys that calibrate.</param>
 internal sealed record KeySlices(HashSet<ulong> Validation, HashSet<ulong> Calibration)
 {
-    /// <summary>So many keys of a stream are told apart; rows of later ones are trained on.</summary>
+    /// <summary>This many keys of a stream are distinguished; rows of later ones are trained on.</summary>
     public const int MostKeys = 1 << 20;
 
     /// <summary>Cuts keys as <see cref="RowSplit.Draw"/> cuts rows.</summary>

@@ -2,7 +2,7 @@ using RealNvp.ML.Transforms.Noise;
 
 namespace RealNvp.ML.Trainers.Data.Rows;
 
-/// <summary>A uniform random sample, of at most so many rows, of rows that pass by.</summary>
+/// <summary>A uniform random sample, of at most this many rows, of rows that pass by.</summary>
 internal sealed class Reservoir
 {
     private readonly RowStore _rows;

@@ -1,3 +1,5 @@
+using RealNvp.ML.Trainers.Native;
+
 namespace RealNvp.ML.Trainers.Data.Rows;
 
 /// <summary>
@@ -7,12 +9,7 @@ internal readonly struct RowHash(long seed)
 {
     /// <summary>64 random bits.</summary>
     public ulong Bits(long index)
-    {
-        ulong z = unchecked((ulong)seed * 0xD1342543DE82EF95 + ((ulong)index + 1) * 0x9E3779B97F4A7C15);
-        z = unchecked((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9);
-        z = unchecked((z ^ (z >> 27)) * 0x94D049BB133111EB);
-        return z ^ (z >> 31);
-    }
+        => DeviceRandom.Finalized(unchecked((ulong)seed * 0xD1342543DE82EF95 + ((ulong)index + 1) * 0x9E3779B97F4A7C15));
 
     /// <summary>A uniform number in [0, 1).</summary>
     public double Uniform(long index) => (Bits(index) >> 11) * (1.0 / (1UL << 53));

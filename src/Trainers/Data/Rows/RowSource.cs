@@ -40,11 +40,10 @@ internal sealed class RowSource
             _sizes = [features, conditions];
         }
         MayBeUnknown = mayBeUnknown;
-        _key = keyColumn is null ? null : KeyReader.Find(data.Schema, keyColumn);
+        _key = keyColumn is null ? null : GroupColumn.Find(data.Schema, keyColumn);
         if (weightColumn is null)
             return;
-        _weight = InputColumn.Find(data.Schema, weightColumn, "a weight, a Single (Conversion.ConvertType converts)",
-            type => type == NumberDataViewType.Single ? null : $"is {type}");
+        _weight = InputColumn.FindSingle(data.Schema, weightColumn, "a weight, a Single (Conversion.ConvertType converts)");
     }
 
     /// <summary>Whether rows with NaN in their conditions are of use.</summary>

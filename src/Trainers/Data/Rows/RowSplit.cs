@@ -14,7 +14,7 @@ internal sealed record RowSplit(int[] Training, int[] Validation, int[] Calibrat
         new Random(seed).Shuffle(order);
         int Share(double fraction) => fraction > 0 ? Math.Max(1, (int)Math.Round(fraction * count)) : 0;
         int validation = Share(validationFraction), calibration = Share(calibrationFraction);
-        double needed = contamination > 0 ? Math.Ceiling(1 / contamination - 1e-9) - 1 : 0;
+        double needed = Export.Calibration.RowsFor(contamination);
         if (calibration > 0 && calibration < needed && needed <= count / 4)
             calibration = (int)needed;
         calibration = Math.Min(calibration, Export.Calibration.MaxScores);

@@ -45,7 +45,7 @@ internal sealed class RowStore(int features)
         return new WeightedRows(values, weights, features);
     }
 
-    /// <summary>The number of values of so many rows.</summary>
+    /// <summary>The number of values of this many rows.</summary>
     /// <exception cref="ArgumentException">One array does not take them; the message ends with <paramref name="remedy"/>.</exception>
     public static int Length(int rows, int features, string remedy)
     {

@@ -22,7 +22,7 @@ internal sealed class ConditionerNormModule : nn.Module<Tensor, Tensor>
     private readonly Tensor runningVariance;
     private readonly TorchSharp.Modules.Parameter bias;
     private Tensor? _ones; // on a GPU: the gradient of a batch norm that has a bias and no gain fails there
-    private int _collected = -1;
+    private int? _collected; // batches; null while none are collected
 
     public ConditionerNormModule(int channels) : base(nameof(ConditionerNormModule))
     {
@@ -33,13 +33,13 @@ internal sealed class ConditionerNormModule : nn.Module<Tensor, Tensor>
     }
 
     /// <summary>Begins to average the statistics of the training batches that follow with equal weights; false ends it.</summary>
-    public void Collect(bool collect) => _collected = collect ? 0 : -1;
+    public void Collect(bool collect) => _collected = collect ? 0 : null;
 
     public override Tensor forward(Tensor x)
     {
         double momentum = Momentum;
-        if (training && _collected >= 0)
-            momentum = 1.0 / ++_collected;
+        if (training && _collected is { } before)
+            (_collected, momentum) = (before + 1, 1.0 / (before + 1));
         if (training && RowShard.Current is { } shard)
             return OverAllProcesses(x, shard, momentum);
         if (x.device_type != DeviceType.CPU)

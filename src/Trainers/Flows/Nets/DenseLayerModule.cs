@@ -29,11 +29,11 @@ internal sealed class DenseLayerModule : nn.Module<Tensor, Tensor>
     public DenseLayerModule(long inputs, long outputs, bool normalised, bool zero, Generator weights) : base(nameof(DenseLayerModule))
     {
         double bound = 1 / Math.Sqrt(inputs); // torch's own default for a linear layer, drawn from our generator
-        Tensor Fresh(params long[] shape)
+        Tensor Fresh(params long[] shape) => LastingTensor.Of(() =>
         {
             Tensor values = zeros(shape, dtype: ScalarType.Float32, device: CPU);
             return zero ? values : values.uniform_(-bound, bound, weights);
-        }
+        });
         if (normalised) norm = new WeightNorm([outputs, inputs], zero ? 0 : s_freshNorm, weights);
         else weight = new TorchSharp.Modules.Parameter(Fresh(outputs, inputs));
         bias = new TorchSharp.Modules.Parameter(Fresh(outputs));

@@ -34,8 +34,8 @@ internal sealed class DropoutMask
     public Tensor Draw(Tensor values)
     {
         // products by powers of two bring each 16 bits to the top, where they alone decide the comparison
-        _shifts ??= tensor(Enumerable.Range(0, PerDraw).Select(i => 1L << (Bits * i)).ToArray(), [PerDraw, 1], device: values.device)
-            .DetachFromDisposeScope();
+        _shifts ??= LastingTensor.Of(()
+            => tensor(Enumerable.Range(0, PerDraw).Select(i => 1L << (Bits * i)).ToArray(), [PerDraw, 1], device: values.device));
         long[] shape = values.shape;
         shape[0] = RowShard.Drawn(shape[0]);
         long count = values.numel() / values.shape[0] * shape[0];

@@ -24,8 +24,4 @@ internal sealed record ImageCouplingOptions
     public bool ShiftFirst { get; init; }
 
     public bool MaskedZerosInStatistics { get; init; }
-
-    /// <summary>The choices of the original code.</summary>
-    public static ImageCouplingOptions Original { get; }
-        = new() { IdentityStart = false, GainPerChannel = false, ShiftFirst = true, MaskedZerosInStatistics = true };
 }
