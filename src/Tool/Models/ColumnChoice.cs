@@ -24,7 +24,7 @@ internal sealed record ColumnChoice(IReadOnlyList<ModelInput> Features, IReadOnl
     /// <param name="table">For messages.</param>
     /// <param name="facts">Of all its columns.</param>
     /// <param name="options">What is asked for.</param>
-    /// <param name="note">Is told which columns are left out, and why.</param>
+    /// <param name="note">Receives which columns are left out, and why.</param>
     /// <exception cref="ToolException">A named column is missing or of no use, or no feature is left.</exception>
     public static ColumnChoice Of(ITable table, IReadOnlyList<ColumnFacts> facts, ColumnOptions options, Action<string> note)
     {

@@ -8,7 +8,7 @@ namespace RealNvp.ML.Tool.Rows;
 /// <param name="Values">An array of <see cref="float"/>, <see cref="bool"/> or <see cref="string"/>, a value for each row.</param>
 internal sealed record ResultColumn(string Name, Array Values)
 {
-    /// <summary>Reads columns of a view of so many rows, in one pass.</summary>
+    /// <summary>Reads columns of a view of this many rows, in one pass.</summary>
     public static IReadOnlyList<ResultColumn> Of(IDataView view, IReadOnlyList<string> names, int rows)
     {
         DataViewSchema.Column[] columns = [.. names.Select(name => view.Schema[name])];

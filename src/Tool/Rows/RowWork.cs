@@ -34,7 +34,7 @@ internal sealed class RowWork(SavedModel model, Terminal terminal)
     /// <summary>Names and types of the columns that are added.</summary>
     public required IReadOnlyList<(string Name, Type Type)> Added { get; init; }
 
-    /// <summary>Computes them for a view of so many rows.</summary>
+    /// <summary>Computes them for a view of this many rows.</summary>
     public required Func<IDataView, int, IReadOnlyList<ResultColumn>> Compute { get; init; }
 
     /// <summary>Chooses the rows that are written; null for all.</summary>

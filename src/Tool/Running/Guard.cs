@@ -52,3 +52,6 @@ internal static partial class Guard
     [GeneratedRegex(@"\s*\(Parameter '[^']*'\)")]
     private static partial Regex Parameter();
 }
+
+/// <summary>One line for the user: the input, the model or an option is not as it must be.</summary>
+internal sealed class ToolException(string message) : Exception(message);

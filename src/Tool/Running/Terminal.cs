@@ -3,7 +3,7 @@ using Microsoft.Win32.SafeHandles;
 namespace RealNvp.ML.Tool.Running;
 
 /// <summary>
-/// Where rows come from and go to, and where messages go. Standard output carries results alone; all else is told on standard error.
+/// Where rows come from and go to, and where messages go. Standard output carries results alone; all else goes to standard error.
 /// </summary>
 /// <param name="Input">Standard input.</param>
 /// <param name="Output">Standard output.</param>

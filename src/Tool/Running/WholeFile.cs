@@ -2,7 +2,8 @@ namespace RealNvp.ML.Tool.Running;
 
 /// <summary>
 /// A file that appears whole or not at all: it is written beside its place, under a name that readers of the folder pass over, and renamed
-/// at the end. What a killed process left is overwritten by the next one.
+/// at the end. What a killed process left is overwritten by the next one. (The library's own way to do so is internal to it, and lets two
+/// processes write one file, of which the later stays: between the parts of a batch that would be a fault that nobody sees.)
 /// </summary>
 internal sealed class WholeFile : IDisposable
 {

@@ -1,8 +1,8 @@
 namespace RealNvp.ML.Tool.Tables;
 
 /// <summary>
-/// A text that ends after so many rows, and goes on when told to: Sep reads until its buffer is full, and would keep a writer waiting that
-/// waits for an answer.
+/// A text that ends after this many rows, and goes on when told to: Sep reads until its buffer is full, and would keep a writer waiting
+/// that waits for an answer.
 /// </summary>
 /// <param name="text">The whole text.</param>
 /// <param name="rows">Lines of a chunk; those in quotes belong to one row.</param>
@@ -58,6 +58,6 @@ internal sealed class RowChunks(TextReader text, int rows) : TextReader
         return Read(one) == 0 ? -1 : one[0];
     }
 
-    // what comes next cannot be told without waiting for it
+    // what comes next is not known without waiting for it
     public override int Peek() => -1;
 }
