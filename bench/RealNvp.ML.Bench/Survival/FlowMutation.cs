@@ -79,7 +79,7 @@ internal static class FlowMutation
             case 8 when member is not null && step is not null:
                 int most = MostBytes / Math.Max(1, step.CalculateSize());
                 for (int copies = random.Next(3) == 0 ? Math.Min(random.Next(2, 20_000), most) : 1; copies > 0; copies--)
-                    member.Steps.Add(step);
+                    member.Steps.Add(step.Clone());
                 break;
             case 9 when member is not null && step is not null:
                 if (random.Next(2) == 0) member.Steps.Remove(step);
