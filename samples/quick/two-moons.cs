@@ -1,6 +1,7 @@
 #:project ../../src/Trainers/RealNvp.ML.Trainers.csproj
 // The first figure of the paper with two moons: the data, the same rows as the flow's noise, rows that it draws, and its density.
-// Usage: dotnet run samples/quick/two-moons.cs [PICTURE.png [STEPS]]
+// With FOLDER its two graphs are exported there, for samples/Browser.
+// Usage: dotnet run samples/quick/two-moons.cs [PICTURE.png [STEPS [FOLDER]]]
 
 using System.Globalization;
 using Microsoft.ML;
@@ -38,6 +39,14 @@ using MLImage picture = MLImage.CreateFromPixels(4 * Side + 3 * Gap, Side, MLPix
 string file = args.FirstOrDefault() ?? "two-moons.png";
 picture.SavePng(file);
 Console.WriteLine($"{file}: data, latent, samples, density");
+if (args.Length > 2)
+{
+    RealNvpColumns columns = new() { Contributions = "Contributions" }; // a column that costs, so only where named
+    using RealNvpTransformer explaining = mlContext.Transforms.ApplyRealNvp(flow.Model, columns: columns).Fit(Rows(moons));
+    explaining.ExportDensity(Path.Combine(args[2], "density.onnx"), optionalInputs: false); // a browser warns of them
+    explaining.ExportSampler(Path.Combine(args[2], "sampler.onnx"), optionalInputs: false);
+    Console.WriteLine($"{args[2]}: density.onnx, sampler.onnx");
+}
 
 float X(int pixel) => (float)(0.5 + 1.6 * (2.0 * pixel / Side - 1));
 float Y(int pixel) => (float)(0.25 - 1.6 * (2.0 * pixel / Side - 1));

@@ -75,6 +75,16 @@ internal abstract class FlowGraph
         return [.. graph, .. more.ToByteArray()];
     }
 
+    /// <summary>The graph with its optional inputs as constants. Nothing that is computed changes.</summary>
+    public static byte[] WithoutOptionalInputs(byte[] graph)
+    {
+        ModelProto model = ModelProto.Parser.ParseFrom(graph);
+        HashSet<string> constants = [.. model.Graph.Initializer.Select(tensor => tensor.Name)];
+        foreach (ValueInfoProto input in model.Graph.Input.Where(input => constants.Contains(input.Name)).ToArray())
+            model.Graph.Input.Remove(input);
+        return model.ToByteArray();
+    }
+
     protected byte[] ToModel(string description)
     {
         var metadata = new SortedDictionary<string, string>(StringComparer.Ordinal)

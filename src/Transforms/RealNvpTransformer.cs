@@ -3,6 +3,7 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
 using RealNvp.ML.Export;
+using RealNvp.ML.Export.Onnx;
 using RealNvp.ML.Export.Storage;
 using RealNvp.ML.Transforms;
 using RealNvp.ML.Transforms.Images.Pictures;
@@ -187,8 +188,7 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     public IDataView Transform(IDataView input)
     {
         _runtime.ThrowIfDisposed();
-        return ConvertibleView.Of(_map.Transform(input), input,
-            new DensityPart(_host, nameof(RealNvpTransformer), _runtime, Model, _columns, Threshold));
+        return ConvertibleView.Of(_map.Transform(input), input, Part());
     }
 
     /// <inheritdoc/>
@@ -341,12 +341,24 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
         : throw new InvalidOperationException("The flow has no calibration rows to compare with: train it with a CalibrationFraction.");
 
     /// <summary>
-    /// Writes the density graph with score, label and p-value to an ONNX file, after this very graph has given the trained flow's results
-    /// on the stored probe rows; the errors are added to the file's metadata. The graph's input <c>Threshold</c> defaults to <see
-    /// cref="Threshold"/>.
+    /// Writes the density graph with score, label, p-value and the other columns that <see cref="Columns"/> name to an ONNX file, after
+    /// this very graph has given the trained flow's results on the stored probe rows; the errors are added to the file's metadata. The
+    /// graph's input <c>Threshold</c> defaults to <see cref="Threshold"/>. Outputs have the names of <see cref="RealNvpColumns"/>'
+    /// properties, whatever the columns are called.
     /// </summary>
     /// <exception cref="FlowParityException">The graph disagrees with the trained flow. Nothing is written.</exception>
-    public void ExportDensity(string path) => Export(path, CheckedDensity);
+    /// <exception cref="InvalidOperationException">A graph cannot have a column that is named.</exception>
+    public void ExportDensity(string path) => ExportDensity(path, optionalInputs: true);
+
+    /// <summary>As the other overload, with or without the optional input.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="optionalInputs">
+    /// Whether <c>Threshold</c> is an input that may be left out, true by default; false makes it a constant, for runtimes that refuse
+    /// such inputs or warn of them.
+    /// </param>
+    /// <exception cref="FlowParityException">The graph disagrees with the trained flow. Nothing is written.</exception>
+    /// <exception cref="InvalidOperationException">A graph cannot have a column that is named.</exception>
+    public void ExportDensity(string path, bool optionalInputs) => Export(path, CheckedDensity, optionalInputs);
 
     /// <summary>
     /// Writes the sampling graph to an ONNX file, after this very graph has given the stored probe rows back from the trained flow's
@@ -357,7 +369,16 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     /// does.
     /// </remarks>
     /// <exception cref="FlowParityException">The graph disagrees with the trained flow. Nothing is written.</exception>
-    public void ExportSampler(string path) => Export(path, CheckedSampler);
+    public void ExportSampler(string path) => ExportSampler(path, optionalInputs: true);
+
+    /// <summary>As the other overload, with or without the optional input.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="optionalInputs">
+    /// Whether <c>Temperature</c> is an input that may be left out, true by default; false makes it the constant 1, for runtimes that
+    /// refuse such inputs or warn of them: noise that is multiplied beforehand does the same.
+    /// </param>
+    /// <exception cref="FlowParityException">The graph disagrees with the trained flow. Nothing is written.</exception>
+    public void ExportSampler(string path, bool optionalInputs) => Export(path, CheckedSampler, optionalInputs);
 
     /// <summary>
     /// Writes the sampling graph of images of another size to an ONNX file, after the graph of the trained size has given the stored probe
@@ -478,15 +499,23 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
             batchSize == FlowRuntime.DefaultBatchSize ? null : batchSize);
     }
 
-    private void Export(string path, Func<byte[]> graph)
+    private void Export(string path, Func<byte[]> graph, bool optionalInputs = true)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         _runtime.ThrowIfDisposed();
-        AtomicFile.Write(path, graph());
+        AtomicFile.Write(path, optionalInputs ? graph() : FlowGraph.WithoutOptionalInputs(graph()));
     }
 
-    private byte[] CheckedDensity() => Checked(Model.BuildDensityGraph(DensityOutputs.Decision, Threshold),
-        graph => FlowParity.CheckDensity(Model, graph, Threshold));
+    private DensityPart Part() => new(_host, nameof(RealNvpTransformer), _runtime, Model, _columns, Threshold);
+
+    private byte[] CheckedDensity()
+    {
+        DensityPart part = Part();
+        if (part.Refusal is { } refusal)
+            throw new InvalidOperationException(refusal);
+        (byte[] graph, IReadOnlyDictionary<string, string> facts) = part.Certified(GraphNodes.Opset);
+        return FlowGraph.WithParity(graph, facts);
+    }
 
     private byte[] CheckedSampler() => Checked(Model.BuildSamplingGraph(), graph => FlowParity.CheckSampler(Model, graph));
 

@@ -12,7 +12,8 @@ namespace RealNvp.ML.Tests.CrossRuntime;
 /// </summary>
 public sealed class NodeRuntime
 {
-    private static readonly string[] s_files = ["package.json", "package-lock.json", ".npmrc", "run.mjs"];
+    private static readonly string[] s_files = ["package.json", "package-lock.json", ".npmrc", "run.mjs", "page.mjs"];
+    private static readonly string[] s_browsers = ["chromium", "chromium-browser", "google-chrome"];
 
     private readonly string _folder = Path.Combine(Repository.Root, "artifacts", "cross-runtime");
     private readonly string? _problem;
@@ -36,6 +37,18 @@ public sealed class NodeRuntime
         File.WriteAllText(file, JsonSerializer.Serialize(columns));
         return [file];
     });
+
+    /// <summary>Opens a page in headless Chromium as page.mjs tells, and gives what that printed.</summary>
+    internal string OpenPage(string pageFolder)
+    {
+        Assert.SkipWhen(_problem is not null, _problem ?? "");
+        string? browser = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
+            .SelectMany(folder => s_browsers.Select(name => Path.Combine(folder, name))).FirstOrDefault(File.Exists);
+        Assert.SkipWhen(browser is null, "Chromium is not installed here.");
+        (int code, string text) = Start("node", "page.mjs", pageFolder, browser!);
+        Assert.True(code == 0, $"node page.mjs failed: {text}");
+        return text;
+    }
 
     private Dictionary<string, float[]> Run(byte[] graph, Func<string, string[]> writeInputs)
     {
@@ -78,7 +91,7 @@ public sealed class NodeRuntime
             return null;
         (int code, string text) = Start("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund");
         if (code != 0)
-            return $"npm could not fetch onnxruntime-web: {text.Split('\n')[0].Trim()}";
+            return $"npm could not fetch the packages of test/CrossRuntime: {text.Split('\n')[0].Trim()}";
         File.WriteAllText(stamp, wanted); // last: only a whole installation counts
         return null;
     }

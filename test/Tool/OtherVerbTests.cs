@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using Microsoft.ML.OnnxRuntime;
 using RealNvp.ML.Export;
 using RealNvp.ML.Tests.Transforms.Images;
 using RealNvp.ML.Transforms;
@@ -91,6 +92,14 @@ public sealed class OtherVerbTests(TrainedPlant plant) : IClassFixture<TrainedPl
             flow.Metadata.FeatureNames.Order(StringComparer.Ordinal));
         Assert.True(new FileInfo(plant.Path("graphs/density.onnx")).Length > 1000);
         Assert.True(new FileInfo(plant.Path("graphs/sampler.onnx")).Length > 1000);
+
+        ToolRun.Good("export", plant.Model, "-o", plant.Path("plain"), "--no-optional-inputs");
+        Assert.Equal([1, 0], new[] { "graphs", "plain" }.Select(folder =>
+        {
+            using var quiet = new SessionOptions { LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR };
+            using var session = new InferenceSession(plant.Path(folder + "/density.onnx"), quiet);
+            return session.OverridableInitializerMetadata.Count;
+        }));
     }
 
     [Fact]

@@ -40,6 +40,27 @@ public sealed class ContributionsTests
     }
 
     [Fact]
+    public void The_exported_graph_has_them_where_the_column_is_named()
+    {
+        FeatureRow[] rows = [.. FeatureRow.Many(_model, 20)];
+        using RealNvpTransformer transformer = _ml.Transforms.ApplyRealNvp(_model, columns: s_columns)
+            .Fit(_ml.Data.LoadFromEnumerable(rows));
+        string path = Path.GetTempFileName();
+        try
+        {
+            transformer.ExportDensity(path);
+            float[] there = GraphResults.Of(File.ReadAllBytes(path), "Features", [.. rows.Select(row => row.Features)])["Contributions"];
+            IDataView scored = transformer.Transform(_ml.Data.LoadFromEnumerable(rows));
+            float[] here = [.. scored.GetColumn<float[]>("Contributions").SelectMany(row => row)];
+            Assert.All(here.Zip(there), pair => Assert.Equal(pair.First, pair.Second, 1e-3f * Math.Max(1, Math.Abs(pair.First))));
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    [Fact]
     public void A_row_that_is_not_finite_has_contributions_that_are_not_numbers_and_harms_no_other()
     {
         FeatureRow[] rows = [.. FeatureRow.Many(_model, 3)];

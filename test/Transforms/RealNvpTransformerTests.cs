@@ -160,6 +160,44 @@ public class RealNvpTransformerTests
     }
 
     [Fact]
+    public void Optional_inputs_are_left_out_where_they_are_not_wanted_and_nothing_else_changes()
+    {
+        string folder = Directory.CreateTempSubdirectory("realnvp-plain-").FullName;
+        try
+        {
+            using RealNvpTransformer transformer = new RealNvpTransformer(_ml, _model).WithThreshold(3);
+            float[][] rows = Flows.Rows(_model, 20, 3);
+            AssertSame("density.onnx", "Features", transformer.ExportDensity);
+            AssertSame("sampler.onnx", "Latent", transformer.ExportSampler);
+
+            void AssertSame(string name, string input, Action<string, bool> export)
+            {
+                byte[][] graphs = [.. new[] { true, false }.Select(optional =>
+                {
+                    string path = Path.Combine(folder, name);
+                    export(path, optional);
+                    return File.ReadAllBytes(path);
+                })];
+                using var quiet = new SessionOptions { LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR };
+                using var full = new InferenceSession(graphs[0], quiet);
+                using var plain = new InferenceSession(graphs[1], quiet);
+                Assert.Single(full.OverridableInitializerMetadata);
+                Assert.Empty(plain.OverridableInitializerMetadata);
+                Assert.Equal([input], plain.InputMetadata.Keys);
+                Assert.Equal(full.ModelMetadata.CustomMetadataMap, plain.ModelMetadata.CustomMetadataMap);
+                Dictionary<string, float[]> expected = GraphResults.Of(graphs[0], input, rows);
+                Dictionary<string, float[]> found = GraphResults.Of(graphs[1], input, rows);
+                Assert.Equal(expected.Keys, found.Keys);
+                Assert.All(expected, output => Assert.Equal(output.Value, found[output.Key]));
+            }
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
     public void The_flow_is_found_in_a_chain_and_missed_where_there_is_none()
     {
         IDataView data = _ml.Data.LoadFromEnumerable(FeatureRow.Many(_model, 3));

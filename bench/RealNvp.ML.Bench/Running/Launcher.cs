@@ -9,13 +9,20 @@ internal static class Launcher
     /// <returns>The exit code: 0, 1 where the result does not hold, or 2 where the arguments make no sense.</returns>
     public static int Run(string[] args, params Benchmark[] benchmarks)
     {
+        bool help = args.Any(argument => argument is "--help" or "-h" or "-?");
         if (args.Length == 0 || benchmarks.FirstOrDefault(benchmark => benchmark.Name == args[0]) is not { } chosen)
         {
-            Console.Error.WriteLine("Usage: RealNvp.ML.Bench SUBCOMMAND [OPTIONS]");
+            TextWriter usage = help ? Console.Out : Console.Error;
+            usage.WriteLine("Usage: RealNvp.ML.Bench SUBCOMMAND [OPTIONS]");
             foreach (Benchmark benchmark in benchmarks)
-                Console.Error.WriteLine($"  {benchmark.Name,-12} {benchmark.Question}");
-            Console.Error.WriteLine(BenchmarkArguments.Usage);
-            return 2;
+                usage.WriteLine($"  {benchmark.Name,-12} {benchmark.Question}");
+            usage.WriteLine(BenchmarkArguments.Usage);
+            return help ? 0 : 2;
+        }
+        if (help)
+        {
+            WriteHelp(Console.Out, chosen);
+            return 0;
         }
         BenchmarkArguments arguments;
         try
@@ -25,9 +32,7 @@ internal static class Launcher
         catch (ArgumentException e)
         {
             Console.Error.WriteLine(e.Message);
-            Console.Error.WriteLine(BenchmarkArguments.Usage);
-            foreach ((string name, string help) in chosen.Options)
-                Console.Error.WriteLine($"  {name,-17} {help}");
+            WriteHelp(Console.Error, chosen);
             return 2;
         }
 
@@ -61,5 +66,13 @@ internal static class Launcher
                 File.AppendAllLines(json, report.Figures.Skip(written).Select(figure => figure.ToJson()));
             written = report.Figures.Count;
         }
+    }
+
+    private static void WriteHelp(TextWriter output, Benchmark benchmark)
+    {
+        output.WriteLine($"{benchmark.Name}: {benchmark.Question}");
+        output.WriteLine(BenchmarkArguments.Usage);
+        foreach ((string name, string help) in benchmark.Options)
+            output.WriteLine($"  {name,-17} {help}");
     }
 }

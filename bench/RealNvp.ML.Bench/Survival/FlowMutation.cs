@@ -13,6 +13,8 @@ internal static class FlowMutation
 {
     private const int Header = 8 + sizeof(uint) + sizeof(ulong) + SHA256.HashSizeInBytes;
 
+    private const int MostBytes = 32 << 20; // a file that is itself large may take memory
+
     private static readonly int[] s_counts =
         [-65_536, -1, 0, 1, 2, 3, 4, 5, 255, 4096, 46_341, 65_536, 1 << 24, 1 << 30, int.MaxValue, int.MinValue];
 
@@ -75,8 +77,9 @@ internal static class FlowMutation
                 step.Kind = Any([.. StepKinds(content), "", "System.String", "AffineCoupling"], random)!;
                 break;
             case 8 when member is not null && step is not null:
-                for (int copies = random.Next(3) == 0 ? random.Next(2, 20_000) : 1; copies > 0; copies--)
-                    member.Steps.Add(step);
+                int most = MostBytes / Math.Max(1, step.CalculateSize());
+                for (int copies = random.Next(3) == 0 ? Math.Min(random.Next(2, 20_000), most) : 1; copies > 0; copies--)
+                    member.Steps.Add(step.Clone());
                 break;
             case 9 when member is not null && step is not null:
                 if (random.Next(2) == 0) member.Steps.Remove(step);

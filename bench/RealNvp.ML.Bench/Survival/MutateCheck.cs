@@ -56,8 +56,9 @@ internal static class MutateCheck
 
             Every file is loaded, summed up, scored with, sampled from, saved and exported as far as it lets; a checkpoint is resumed from.
             Two in ten flow files are damaged in any byte, two in any byte of the content and sealed with a right digest again, six in
-            fields that their format knows, sealed too. Zips: any byte, or entries damaged, left out, exchanged and doubled. Checkpoints:
-            any byte, every second one sealed. Exceptions that are promised: `FlowModelException`, `FlowParityException`, for checkpoints
+            fields that their format knows, sealed too. Zips: any byte, or entries damaged, left out, exchanged and doubled; where the
+            schema that ML.NET itself reads is damaged, the zip is not tried (ML.NET can read on without end there). Checkpoints: any byte,
+            every second one sealed. Exceptions that are promised: `FlowModelException`, `FlowParityException`, for checkpoints
             also that they are of another run or that training failed; ML.NET's own where it reads its part of a zip.
             """);
         context.Report.Add(table);

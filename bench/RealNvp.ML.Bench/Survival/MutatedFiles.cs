@@ -14,25 +14,26 @@ internal static class MutatedFiles
         (string kind, int first, int end, double seconds) = (parts[0], int.Parse(parts[1]), int.Parse(parts[2]), double.Parse(parts[3]));
         using var victims = new Victims();
         for (int number = -2; number < 0; number++)
-            Outcome(victims, kind, number); // what is compiled and loaded on the way is not theirs
+            Outcome(victims.Damage(kind, number), kind); // what is compiled and loaded on the way is not theirs
         long start = Stopwatch.GetTimestamp();
         for (int number = first; number < end && Stopwatch.GetElapsedTime(start).TotalSeconds < seconds; number++)
         {
             Console.WriteLine($"at {number}");
+            Func<string> use = victims.Damage(kind, number);
             MemoryPeak.Begin();
             long allocated = GC.GetTotalAllocatedBytes(), began = Stopwatch.GetTimestamp();
-            string outcome = Outcome(victims, kind, number);
+            string outcome = Outcome(use, kind);
             Console.WriteLine($"done|{Stopwatch.GetElapsedTime(began).TotalSeconds:F2}|"
                 + $"{(GC.GetTotalAllocatedBytes() - allocated) >> 20}|{MemoryPeak.Rise >> 20}|{outcome}");
         }
         Console.WriteLine("end");
     }
 
-    private static string Outcome(Victims victims, string kind, int number)
+    private static string Outcome(Func<string> use, string kind)
     {
         try
         {
-            return victims.Use(kind, number);
+            return use();
         }
         catch (Exception e)
         {

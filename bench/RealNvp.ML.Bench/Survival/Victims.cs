@@ -11,11 +11,13 @@ namespace RealNvp.ML.Bench.Survival;
 internal sealed class Victims : IDisposable
 {
     private const int Steps = 8;
+    private const string Schema = "Schema"; // ML.NET's name of the entry
 
     private readonly MLContext _ml = new(seed: 1);
     private readonly Scratch _folder = new();
     private readonly IDataView _table, _images;
     private readonly byte[][] _flows, _zips;
+    private readonly HashSet<string> _schemas;
     private readonly string _hash;
     private readonly string _checkpoint;
 
@@ -32,21 +34,28 @@ internal sealed class Victims : IDisposable
             (ITransformer)_ml.Transforms.CopyColumns("Copy", "Features").Append(_ml.Transforms.ApplyRealNvp(table.Model)).Fit(_table),
             sampler, image, _ml.Transforms.Lags("Before", ["Features"], [1, 2]).Fit(_table),
         }.Select(model => Bytes(stream => _ml.Model.Save(model, _table.Schema, stream)))];
+        _schemas = [.. _zips.SelectMany(Entries).Where(entry => entry.Name == Schema).Select(entry => Convert.ToHexString(entry.Content))];
         using RealNvpTransformer trained = SmallTrainings.Fit("averaged", Steps, _folder["whole"]);
         _hash = SmallTrainings.Hash(trained.Model);
         _checkpoint = Directory.GetFiles(_folder["whole"]).Order(StringComparer.Ordinal).Last();
     }
 
-    /// <summary>Damages a file of a kind by a number, and uses it; gives what came of it.</summary>
-    public string Use(string kind, int number)
+    /// <summary>Damages a file of a kind by a number; what is returned uses it, and gives what came of it.</summary>
+    public Func<string> Damage(string kind, int number)
     {
         var random = new Random(1_000_003 * kind.Length + number);
-        return kind switch
+        switch (kind)
         {
-            MutateCheck.Flow => UseFlow(DamagedFlow(random, number), number),
-            MutateCheck.Zip => UseZip(DamagedZip(random, number)),
-            _ => UseCheckpoint(random, number),
-        };
+            case MutateCheck.Flow:
+                byte[] flow = DamagedFlow(random, number);
+                return () => UseFlow(flow, number);
+            case MutateCheck.Zip:
+                byte[] zip = DamagedZip(random, number);
+                return () => UseZip(zip);
+            default:
+                string folder = DamagedCheckpoint(random, number);
+                return () => UseCheckpoint(folder);
+        }
     }
 
     public void Dispose() => _folder.Dispose();
@@ -88,6 +97,8 @@ internal sealed class Victims : IDisposable
             return ByteMutation.Of(file, random);
         List<(string Name, byte[] Content)> entries = [.. Entries(file)];
         int at = random.Next(entries.Count), other = random.Next(entries.Count);
+        if (entries[at].Name == Schema || entries[other].Name == Schema)
+            return ByteMutation.Of(file, random);
         (string name, byte[] content) = entries[at];
         switch (random.Next(8))
         {
@@ -101,12 +112,15 @@ internal sealed class Victims : IDisposable
 
     private string UseZip(byte[] file)
     {
+        if (!SchemaIsWhole(file))
+            return "not tried: ML.NET's own schema is damaged";
         ITransformer model = _ml.Model.Load(new MemoryStream(file), out _);
         using var disposable = model as IDisposable;
         IDataView rows = _table;
-        if (model is IEnumerable<ITransformer> chain && chain.Any(part => part is RealNvpSampler))
+        IEnumerable<ITransformer> parts = model as IEnumerable<ITransformer> ?? [model];
+        if (parts.Any(part => part is RealNvpSampler))
             rows = _ml.Transforms.CopyColumns("Latent", "Features").Fit(_table).Transform(_table);
-        else if (model is IEnumerable<ITransformer> parts && parts.OfType<RealNvpTransformer>().Any(flow => flow.Model.InputShape.IsImage))
+        else if (parts.OfType<RealNvpTransformer>().Any(flow => flow.Model.InputShape.IsImage))
             rows = _images;
         IDataView result = model.Transform(rows);
         if (result.Schema.GetColumnOrNull("Score") is not null)
@@ -114,7 +128,20 @@ internal sealed class Victims : IDisposable
         return "loaded";
     }
 
-    private string UseCheckpoint(Random random, int number)
+    /// <summary>ML.NET reads its binary schema without end where a count in it is wrong: no loader of ours is reached.</summary>
+    private bool SchemaIsWhole(byte[] file)
+    {
+        try
+        {
+            return Entries(file).Where(entry => entry.Name == Schema).All(entry => _schemas.Contains(Convert.ToHexString(entry.Content)));
+        }
+        catch (Exception e) when (e is InvalidDataException or IOException or NotSupportedException or ArgumentException)
+        {
+            return true; // nothing that could be read without end
+        }
+    }
+
+    private string DamagedCheckpoint(Random random, int number)
     {
         string folder = _folder["damaged"];
         if (Directory.Exists(folder))
@@ -124,6 +151,11 @@ internal sealed class Victims : IDisposable
         if (number % 2 == 1)
             damaged = [.. damaged, .. SHA256.HashData(damaged)];
         File.WriteAllBytes(Path.Combine(folder, Path.GetFileName(_checkpoint)), damaged);
+        return folder;
+    }
+
+    private string UseCheckpoint(string folder)
+    {
         using RealNvpTransformer model = SmallTrainings.Fit("averaged", Steps, folder);
         return SmallTrainings.Hash(model.Model) == _hash ? "the same weights" : "other weights";
     }

@@ -10,8 +10,8 @@ internal static class FlowLimits
     /// <summary>Flows that a model is a mixture of.</summary>
     public const int MostMembers = 1 << 10;
 
-    /// <summary>Steps of all members together: a session takes a millisecond for each.</summary>
-    public const int MostSteps = 1 << 12;
+    /// <summary>Steps of all members together: a session takes one to three milliseconds for each.</summary>
+    public const int MostSteps = 1 << 11;
 
     /// <summary>Named values of all steps, names of features and facts of a training: each takes up to 200 bytes of memory.</summary>
     public const int MostParts = 1 << 18;

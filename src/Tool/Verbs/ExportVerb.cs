@@ -15,6 +15,10 @@ internal static class ExportVerb
         {
             Description = "The folder that the files go to.", HelpName = "FOLDER", DefaultValueFactory = _ => ".",
         };
+        Option<bool> plain = new("--no-optional-inputs")
+        {
+            Description = "Threshold and temperature as constants of the graphs, for runtimes that refuse or warn of optional inputs.",
+        };
         Option<bool> quiet = VerbOptions.Quiet();
         var verb = new Command("export", """
             Write the flow of a model for other runtimes.
@@ -24,13 +28,14 @@ internal static class ExportVerb
             before them, one-hot categories and filled cells, is not in them; `realnvp info` lists the features.
 
             realnvp export model.zip -o graphs/
-            """) { model, output, quiet };
+            """) { model, output, plain, quiet };
         verb.Does(terminal, quiet, (said, _) =>
         {
             using SavedModel saved = SavedModel.Load(said.GetRequiredValue(model), device: null, terminal);
             string folder = Directory.CreateDirectory(said.GetRequiredValue(output)).FullName;
-            saved.Flow.ExportDensity(Path.Combine(folder, "density.onnx"));
-            saved.Flow.ExportSampler(Path.Combine(folder, "sampler.onnx"));
+            bool optionalInputs = !said.GetValue(plain);
+            saved.Flow.ExportDensity(Path.Combine(folder, "density.onnx"), optionalInputs);
+            saved.Flow.ExportSampler(Path.Combine(folder, "sampler.onnx"), optionalInputs);
             saved.Flow.Model.Save(Path.Combine(folder, "flow.rnvp"));
             terminal.Note($"density.onnx, sampler.onnx and flow.rnvp are in {folder}");
         });

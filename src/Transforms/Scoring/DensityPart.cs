@@ -56,17 +56,22 @@ internal sealed class DensityPart : FlowPart
     protected override long ValuesPerRow { get; }
 
     /// <inheritdoc/>
-    protected override byte[] Build()
+    protected override byte[] Build() => Certified(GraphNodes.PipelineOpset).Graph;
+
+    /// <summary>The graph of all added columns, and what its check has found.</summary>
+    /// <param name="opset">One of those of <see cref="GraphNodes"/>.</param>
+    /// <exception cref="FlowParityException">It disagrees with the trained flow.</exception>
+    public (byte[] Graph, IReadOnlyDictionary<string, string> Facts) Certified(int opset)
     {
         bool hasContributions = Has(DensityOutput.Contributions);
         DensityOutputs outputs = DensityOutputs.Decision
             | (Has(DensityOutput.BitsPerDimension) ? DensityOutputs.BitsPerDimension : 0)
             | (hasContributions ? DensityOutputs.Contributions : 0);
-        byte[] graph = _model.BuildDensityGraph(outputs, _threshold, GraphNodes.PipelineOpset);
-        FlowParity.CheckDensity(_model, graph, _threshold);
+        byte[] graph = _model.BuildDensityGraph(outputs, _threshold, opset);
+        IReadOnlyDictionary<string, string> facts = FlowParity.CheckDensity(_model, graph, _threshold);
         if (hasContributions && _model.Probes.Count > 0)
             CheckContributions(graph);
-        return graph;
+        return (graph, facts);
     }
 
     /// <inheritdoc/>
@@ -103,7 +108,7 @@ internal sealed class DensityPart : FlowPart
                 ? $"a row of {_model.InputShape.Size} features has {2L * _model.InputShape.Size - 1} scores in "
                 + "them, which a graph would compute as one batch: too many for its memory"
             : null;
-        return problem is null ? null : $"ConvertToOnnx cannot convert the column '{column}' of {Name}: {problem}. Convert without it: "
+        return problem is null ? null : $"An ONNX graph cannot have the column '{column}' of {Name}: {problem}. Leave it out: "
             + "transformer.WithColumns(transformer.Columns with { Contributions = null }).";
     }
 
