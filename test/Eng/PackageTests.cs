@@ -9,6 +9,7 @@ namespace RealNvp.ML.Tests.Eng;
 /// The packages as one uses them who has never seen this repository: packed with a version of their own, and two applications in a folder
 /// outside of it that are made of them alone.
 /// </summary>
+[Collection<Builds>]
 public sealed class PackageTests(ITestOutputHelper output) : IDisposable
 {
     private static readonly string[] s_ids = ["RealNvp.ML.Export", "RealNvp.ML.Transforms", "RealNvp.ML.Trainers"];

@@ -208,16 +208,6 @@ public sealed class CheckpointTests
     }
 
     [Fact]
-    public void A_run_goes_on_in_another_culture()
-    {
-        using var folder = new TemporaryFolder();
-        static void Few(RealNvpTrainer.Options options) => TrainingProcess.Shorten(options, 20, 10);
-        string expected = TrainingProcess.Hash(TrainingProcess.Fit(TrainingProcess.Table, folder.Root, Few));
-        using var _ = new ForeignCulture();
-        Assert.Equal(expected, TrainingProcess.Hash(TrainingProcess.Fit(TrainingProcess.Table, folder.Root, Few)));
-    }
-
-    [Fact]
     public void Content_that_no_run_writes_is_named_and_the_checkpoint_before_is_used()
     {
         using var folder = new TemporaryFolder();
