@@ -4,6 +4,7 @@ using System.Text.RegularExpressions;
 using Microsoft.ML;
 using RealNvp.ML.Export;
 using RealNvp.ML.Tests.Trainers;
+using RealNvp.ML.Tests.Transforms.Images;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Transforms;
 using RealNvp.ML.Transforms.Parity;
@@ -11,6 +12,7 @@ using RealNvp.ML.Transforms.Parity;
 namespace RealNvp.ML.Tests;
 
 /// <summary>The library's text is the same in every culture: models, logs, errors and checkpoints go from one country to another.</summary>
+[Collection<Alone>]
 public sealed partial class CultureTests
 {
     /// <summary>
@@ -38,6 +40,16 @@ public sealed partial class CultureTests
         string[] found = Text();
         Assert.Equal(expected.Select(WithoutTimes), found.Select(WithoutTimes));
         Assert.All(found, line => Assert.DoesNotMatch("\\d,\\d|\u2212|\u221E|\u00A4", line)); // times too
+    }
+
+    [Fact]
+    public void A_run_that_has_checkpoints_goes_on()
+    {
+        using var folder = new TemporaryFolder();
+        static void Few(RealNvpTrainer.Options options) => TrainingProcess.Shorten(options, 20, 10);
+        string expected = TrainingProcess.Hash(TrainingProcess.Fit(TrainingProcess.Table, folder.Root, Few));
+        using var _ = new ForeignCulture();
+        Assert.Equal(expected, TrainingProcess.Hash(TrainingProcess.Fit(TrainingProcess.Table, folder.Root, Few)));
     }
 
     [Theory, InlineData("de-DE"), InlineData("tr-TR")]

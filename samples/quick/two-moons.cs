@@ -32,8 +32,9 @@ pixels.AsSpan().Fill(255);
 Dots(0, moons, 0.5, 0.25, 1.6);
 Dots(1, [.. flow.Transform(Rows(moons)).GetColumn<float[]>("Latent")], 0, 0, 3.5);
 Dots(2, [.. flow.Sample(count: moons.Length, seed: 1).GetColumn<float[]>("Features")], 0.5, 0.25, 1.6);
+float highest = density.Max();
 for (int i = 0; i < mesh.Length; i++)
-    Paint(3 * (Side + Gap) + i % Side, i / Side, (byte)(255 - 255 * Math.Min(1, density[i] / density.Max() * 1.5)));
+    Paint(3 * (Side + Gap) + i % Side, i / Side, (byte)(255 - 255 * Math.Min(1, density[i] / highest * 1.5)));
 
 using MLImage picture = MLImage.CreateFromPixels(4 * Side + 3 * Gap, Side, MLPixelFormat.Rgba32, pixels);
 string file = args.FirstOrDefault() ?? "two-moons.png";

@@ -1,6 +1,7 @@
 namespace RealNvp.ML.Tests.Eng;
 
 /// <summary>The pages and the reference of the public API, as docfx makes a site of them.</summary>
+[Collection<Builds>]
 public sealed class ApiReferenceTests
 {
     [Fact]

@@ -3,6 +3,7 @@ using System.Text.Json;
 namespace RealNvp.ML.Tests.Eng;
 
 /// <summary>The property Backend picks the native packages of executables (eng/Backend.props).</summary>
+[Collection<Builds>]
 public class BackendTests
 {
     private static readonly string[] s_torch = ["TorchSharp-cpu", "TorchSharp-cuda-linux", "TorchSharp-cuda-windows"];

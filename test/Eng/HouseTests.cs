@@ -20,6 +20,21 @@ public partial class HouseTests
             .SelectMany(file => File.ReadLines(file).Select((line, i) => (Place: $"{Path.GetFileName(file)}:{i + 1}", line.Length))
                 .Where(line => line.Length > 140)));
 
+    /// <summary>Other tests run beside: what is the whole process's, or the machine's, is for the collection Alone.</summary>
+    [Fact]
+    public void Tests_that_touch_what_belongs_to_the_process_run_alone()
+    {
+        (string Name, string Text)[] classes = [.. Sources(Path.Combine(Repository.Root, "test"))
+            .SelectMany(file => NotCode().Replace(File.ReadAllText(file), " ").Split("\n}\n")
+                .Select(text => (Path.GetFileName(file), text)))
+            .Where(one => TestMethod().IsMatch(one.text))];
+        Assert.Contains("MpiTests.cs", classes.Where(one => OfTheProcess().IsMatch(one.Text)).Select(one => one.Name));
+        Assert.Empty(classes.Where(one => !one.Text.Contains("[Collection<Alone>]", StringComparison.Ordinal))
+            .SelectMany(one => OfTheProcess().Matches(one.Text).Select(match => $"{one.Name}: {match.Value}")));
+        // torch's own generator is drawn from by all that run beside: a test would have other numbers each time
+        Assert.Empty(classes.SelectMany(one => DrawnFromAll().Matches(one.Text).Select(match => $"{one.Name}: {match.Value}")));
+    }
+
     [Fact]
     public void Extension_methods_are_where_users_of_MLNET_look()
         => Assert.All(
@@ -74,6 +89,16 @@ public partial class HouseTests
 
     private static IEnumerable<string> Sources(string folder) => Directory.EnumerateFiles(folder, "*.cs", SearchOption.AllDirectories)
         .Where(file => !file.Split(Path.DirectorySeparatorChar).Any(part => part is "bin" or "obj")).Order(StringComparer.Ordinal);
+
+    [GeneratedRegex(@"\[(Fact|Theory)\b")]
+    private static partial Regex TestMethod();
+
+    [GeneratedRegex(@"\b(SetCurrentDirectory|SetEnvironmentVariable|DefaultThreadCurrentCulture|ForeignCulture|set_default_dtype"
+        + @"|set_num_threads|Threads = [2-9]|RealNvpCores\.Max =|NativeHeap\.Users|MemoryRun|OpenMpi|GC\.Collect|GetTotalMemory)")]
+    private static partial Regex OfTheProcess();
+
+    [GeneratedRegex(@"\bmanual_seed\w*|\b(randn|rand|randint|randperm)\((?![^;]*generator: )")]
+    private static partial Regex DrawnFromAll();
 
     [GeneratedRegex(@"//[^\n]*|/\*.*?\*/|"""""".*?""""""|@?\$?""(?:\\.|[^""\\\n])*""|^using [^\n]*|^namespace [^\n]*",
         RegexOptions.Singleline | RegexOptions.Multiline)]

@@ -3,6 +3,7 @@ using RealNvp.ML.Tests.Eng;
 namespace RealNvp.ML.Tests.Samples;
 
 /// <summary>The samples of one file, run as their first lines say; in the configuration of the tests, which is built already.</summary>
+[Collection<Builds>]
 public sealed class QuickSampleTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("realnvp-quick-").FullName;

@@ -7,55 +7,15 @@ using RealNvp.ML.Tests.Transforms.Images;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Transforms;
 using static Microsoft.ML.Transforms.MissingValueReplacingEstimator;
+using static RealNvp.ML.Tests.Samples.ReadmeSnippets;
 
 namespace RealNvp.ML.Tests.Samples;
 
 /// <summary>
 /// The C# of README and docs, with what it needs around it. DocumentTests requires that every block of theirs stands here.
 /// </summary>
-public sealed class ReadmeSnippets : IDisposable
+public sealed class ReadmeSnippets
 {
-    private readonly string _folder = Directory.CreateTempSubdirectory("realnvp-readme-").FullName;
-
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
-
-    [Fact]
-    public void Images()
-    {
-        var mlContext = new MLContext(seed: 1);
-        using var inFolder = new CurrentFolder(_folder);
-        Picture[] files = [.. Enumerable.Range(0, 40).Select(i =>
-        {
-            byte[] pixels = [.. Enumerable.Range(0, 20 * 20 * 4)
-                .Select(j => j % 4 == 3 ? (byte)255 : (byte)TemporaryFolder.Noise(j % 4, i, j))];
-            using MLImage image = MLImage.CreateFromPixels(20, 20, MLPixelFormat.Rgba32, pixels);
-            image.Save($"{i}.png");
-            return new Picture { ImagePath = Path.Combine(_folder, $"{i}.png") };
-        })];
-        IDataView pictures = mlContext.Data.LoadFromEnumerable(files[8..]), otherPictures = mlContext.Data.LoadFromEnumerable(files[..8]);
-        RealNvpTrainer.Options imageOptions = RealNvpTrainer.Options.ForImages(ImageFlowOptions.Small with { BaseWidth = 4, Blocks = 1 });
-        imageOptions.Steps = 20;
-
-        // README: images
-        var images = mlContext.Transforms.LoadImages("Image", imageFolder: null, "ImagePath")
-            .Append(mlContext.Transforms.ResizeImages("Image", imageWidth: 16, imageHeight: 16))
-            .Append(mlContext.Transforms.ExtractPixels("Features", "Image"))
-            .Append(mlContext.AnomalyDetection.Trainers.RealNvp(imageOptions));
-        using var imageModel = images.Fit(pictures);
-
-        RealNvpTransformer imageFlow = imageModel.LastTransformer;
-        BitsPerDimensionEstimate bits = imageFlow.BitsPerDimension(imageModel.Transform(otherPictures)); // the figure that papers print
-        IDataView drawnImages = imageFlow.SampleImages(count: 100, seed: 1, temperature: 0.8f);           // a column of MLImage
-        using MLImage grid = imageFlow.SampleGrid(rows: 4, columns: 8, magnification: 4);
-        grid.SavePng("samples.png");
-        // the flow is convolutional throughout
-        imageFlow.ExportSampler("larger.onnx", height: 32, width: 32);
-
-        Assert.InRange(bits.Mean, 0, 20);
-        Assert.Equal(100, drawnImages.GetColumn<MLImage>("Image").Count());
-        Assert.True(File.Exists("samples.png") && File.Exists("larger.onnx"));
-    }
-
     [Fact]
     public void Alarms()
     {
@@ -163,6 +123,176 @@ public sealed class ReadmeSnippets : IDisposable
     }
 
     [Fact]
+    public void Conditions()
+    {
+        var mlContext = new MLContext(seed: 1);
+        IDataView Hours(int count, int seed) => mlContext.Data.LoadFromEnumerable(Readings(count, seed).Select((reading, i)
+            => new HourlyReading { Temperature = reading.Temperature + 2 * (i % 24), Pressure = reading.Pressure, Flow = reading.Flow,
+                Hour = i % 24 }));
+        IDataView hourlyRows = Hours(1000, seed: 1), newHourlyRows = Hours(48, seed: 2);
+
+        // README: conditions
+        var byHour = mlContext.Transforms.Concatenate("Features", "Temperature", "Pressure", "Flow")
+            .Append(mlContext.Transforms.Concatenate("Condition", "Hour"))
+            .Append(mlContext.AnomalyDetection.Trainers.RealNvp(conditionColumnName: "Condition"));
+        using var hourly = byHour.Fit(hourlyRows);
+
+        IDataView oddAtItsHour = hourly.Transform(newHourlyRows);
+        IDataView usual = hourly.LastTransformer.Sample(conditions: oddAtItsHour, perRow: 100, seed: 1); // 100 rows for each hour
+
+        float[][] drawn = [.. usual.GetColumn<float[]>("Features")];
+        Assert.Equal(4800, drawn.Length);
+        Assert.Equal(44, drawn[2200..2300].Average(row => row[0]) - drawn[..100].Average(row => row[0]), 6.0); // 22 hours later
+    }
+
+    /// <summary>Not run here: MPI begins once in a process. test/Trainers/Distributed runs the like in processes of its own.</summary>
+    internal static void Several_processes(MLContext mlContext, IDataView rows)
+    {
+        // docs/parallel.md
+        using var mpi = MpiExchange.Open();   // of a program that mpirun starts
+        var options = new RealNvpTrainer.Options
+        {
+            Exchange = mpi,
+            Seed = 1,                         // the same in all processes, as everything else
+            Checkpoints = new("checkpoints") { Resume = true }, // written by the first, read by all
+        };
+        using var flow = mlContext.AnomalyDetection.Trainers.RealNvp(options).Fit(rows);
+        if (mpi.Rank == 0)
+            flow.Model.Save("flow.rnvp");     // all have it
+    }
+
+    [Fact]
+    public void From_randomized_pca()
+    {
+        var mlContext = new MLContext(seed: 1);
+        IDataView normalRows = mlContext.Data.LoadFromEnumerable(Readings(600, seed: 1));
+        IDataView labelledRows = mlContext.Data.LoadFromEnumerable(Readings(100, seed: 2).Select((row, i) => new LabelledReading
+        {
+            Temperature = row.Temperature + (i < 10 ? 50 : 0), Pressure = row.Pressure, Flow = row.Flow, Label = i < 10 ? 1 : 0,
+        }));
+
+        // docs/from-randomizedpca.md
+        // before: NormalizeMeanVariance("Features") and RandomizedPca(rank: 5)
+        var detector = mlContext.Transforms.Concatenate("Features", "Temperature", "Pressure", "Flow")
+            .Append(mlContext.AnomalyDetection.Trainers.RealNvp(contamination: 0.01));
+        using var detecting = detector.Fit(normalRows);
+        AnomalyDetectionMetrics metrics = mlContext.AnomalyDetection.Evaluate(detecting.Transform(labelledRows));
+
+        Assert.Equal(1, metrics.AreaUnderRocCurve);
+    }
+
+    internal static IEnumerable<Reading> Readings(int count, int seed)
+    {
+        var random = new Random(seed);
+        for (int i = 0; i < count; i++)
+        {
+            double load = random.NextDouble();
+            yield return new Reading
+            {
+                Temperature = (float)(60 + 20 * load + random.NextDouble()),
+                Pressure = (float)(2 + load * load + 0.1 * random.NextDouble()),
+                Flow = (float)(5 - 2 * load + 0.2 * random.NextDouble()),
+            };
+        }
+    }
+
+    // README: rows
+    public class Reading
+    {
+        public float Temperature { get; set; }
+        public float Pressure { get; set; }
+        public float Flow { get; set; }
+    }
+
+    public class ScoredReading : Reading
+    {
+        public float Score { get; set; }
+        public float PValue { get; set; }
+        public bool PredictedLabel { get; set; }
+    }
+
+    private sealed class LabelledReading : Reading
+    {
+        public float Label { get; set; }
+    }
+
+    internal sealed class MachineReading
+    {
+        public string Machine { get; set; } = "";
+        public float Temperature { get; set; }
+        public float Pressure { get; set; }
+    }
+
+    private sealed class ScoredMachineReading
+    {
+        public bool PredictedLabel { get; set; }
+        public float PValue { get; set; }
+    }
+
+    private sealed class Owner
+    {
+        public string Machine { get; set; } = "";
+    }
+
+    private sealed class House
+    {
+        public float Area { get; set; }
+        public float Rooms { get; set; }
+        public float Price { get; set; }
+    }
+
+    private sealed class HourlyReading : Reading
+    {
+        public float Hour { get; set; }
+    }
+}
+
+/// <summary>Those that write to the current folder or train with more threads, which both belong to the process.</summary>
+[Collection<Alone>]
+public sealed class ReadmeFileSnippets : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("realnvp-readme-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void Images()
+    {
+        var mlContext = new MLContext(seed: 1);
+        using var inFolder = new CurrentFolder(_folder);
+        Picture[] files = [.. Enumerable.Range(0, 40).Select(i =>
+        {
+            byte[] pixels = [.. Enumerable.Range(0, 20 * 20 * 4)
+                .Select(j => j % 4 == 3 ? (byte)255 : (byte)TemporaryFolder.Noise(j % 4, i, j))];
+            using MLImage image = MLImage.CreateFromPixels(20, 20, MLPixelFormat.Rgba32, pixels);
+            image.Save($"{i}.png");
+            return new Picture { ImagePath = Path.Combine(_folder, $"{i}.png") };
+        })];
+        IDataView pictures = mlContext.Data.LoadFromEnumerable(files[8..]), otherPictures = mlContext.Data.LoadFromEnumerable(files[..8]);
+        RealNvpTrainer.Options imageOptions = RealNvpTrainer.Options.ForImages(ImageFlowOptions.Small with { BaseWidth = 4, Blocks = 1 });
+        imageOptions.Steps = 20;
+
+        // README: images
+        var images = mlContext.Transforms.LoadImages("Image", imageFolder: null, "ImagePath")
+            .Append(mlContext.Transforms.ResizeImages("Image", imageWidth: 16, imageHeight: 16))
+            .Append(mlContext.Transforms.ExtractPixels("Features", "Image"))
+            .Append(mlContext.AnomalyDetection.Trainers.RealNvp(imageOptions));
+        using var imageModel = images.Fit(pictures);
+
+        RealNvpTransformer imageFlow = imageModel.LastTransformer;
+        BitsPerDimensionEstimate bits = imageFlow.BitsPerDimension(imageModel.Transform(otherPictures)); // the figure that papers print
+        IDataView drawnImages = imageFlow.SampleImages(count: 100, seed: 1, temperature: 0.8f);           // a column of MLImage
+        using MLImage grid = imageFlow.SampleGrid(rows: 4, columns: 8, magnification: 4);
+        grid.SavePng("samples.png");
+        // the flow is convolutional throughout
+        imageFlow.ExportSampler("larger.onnx", height: 32, width: 32);
+
+        Assert.InRange(bits.Mean, 0, 20);
+        Assert.Equal(100, drawnImages.GetColumn<MLImage>("Image").Count());
+        Assert.True(File.Exists("samples.png") && File.Exists("larger.onnx"));
+    }
+
+    [Fact]
     public void Whole_pipeline_as_one_graph()
     {
         using var inFolder = new CurrentFolder(_folder);
@@ -208,45 +338,6 @@ public sealed class ReadmeSnippets : IDisposable
         });
         Assert.Equal(model.Transform(same).GetColumn<float>("Score"), scores);
         Assert.Equal([false, true], results.Single(result => result.Name == "PredictedLabel.output").AsEnumerable<bool>());
-    }
-
-    [Fact]
-    public void Conditions()
-    {
-        var mlContext = new MLContext(seed: 1);
-        IDataView Hours(int count, int seed) => mlContext.Data.LoadFromEnumerable(Readings(count, seed).Select((reading, i)
-            => new HourlyReading { Temperature = reading.Temperature + 2 * (i % 24), Pressure = reading.Pressure, Flow = reading.Flow,
-                Hour = i % 24 }));
-        IDataView hourlyRows = Hours(1000, seed: 1), newHourlyRows = Hours(48, seed: 2);
-
-        // README: conditions
-        var byHour = mlContext.Transforms.Concatenate("Features", "Temperature", "Pressure", "Flow")
-            .Append(mlContext.Transforms.Concatenate("Condition", "Hour"))
-            .Append(mlContext.AnomalyDetection.Trainers.RealNvp(conditionColumnName: "Condition"));
-        using var hourly = byHour.Fit(hourlyRows);
-
-        IDataView oddAtItsHour = hourly.Transform(newHourlyRows);
-        IDataView usual = hourly.LastTransformer.Sample(conditions: oddAtItsHour, perRow: 100, seed: 1); // 100 rows for each hour
-
-        float[][] drawn = [.. usual.GetColumn<float[]>("Features")];
-        Assert.Equal(4800, drawn.Length);
-        Assert.Equal(44, drawn[2200..2300].Average(row => row[0]) - drawn[..100].Average(row => row[0]), 6.0); // 22 hours later
-    }
-
-    /// <summary>Not run here: MPI begins once in a process. test/Trainers/Distributed runs the like in processes of its own.</summary>
-    internal static void Several_processes(MLContext mlContext, IDataView rows)
-    {
-        // docs/parallel.md
-        using var mpi = MpiExchange.Open();   // of a program that mpirun starts
-        var options = new RealNvpTrainer.Options
-        {
-            Exchange = mpi,
-            Seed = 1,                         // the same in all processes, as everything else
-            Checkpoints = new("checkpoints") { Resume = true }, // written by the first, read by all
-        };
-        using var flow = mlContext.AnomalyDetection.Trainers.RealNvp(options).Fit(rows);
-        if (mpi.Rank == 0)
-            flow.Model.Save("flow.rnvp");     // all have it
     }
 
     [Fact]
@@ -387,26 +478,6 @@ public sealed class ReadmeSnippets : IDisposable
     }
 
     [Fact]
-    public void From_randomized_pca()
-    {
-        var mlContext = new MLContext(seed: 1);
-        IDataView normalRows = mlContext.Data.LoadFromEnumerable(Readings(600, seed: 1));
-        IDataView labelledRows = mlContext.Data.LoadFromEnumerable(Readings(100, seed: 2).Select((row, i) => new LabelledReading
-        {
-            Temperature = row.Temperature + (i < 10 ? 50 : 0), Pressure = row.Pressure, Flow = row.Flow, Label = i < 10 ? 1 : 0,
-        }));
-
-        // docs/from-randomizedpca.md
-        // before: NormalizeMeanVariance("Features") and RandomizedPca(rank: 5)
-        var detector = mlContext.Transforms.Concatenate("Features", "Temperature", "Pressure", "Flow")
-            .Append(mlContext.AnomalyDetection.Trainers.RealNvp(contamination: 0.01));
-        using var detecting = detector.Fit(normalRows);
-        AnomalyDetectionMetrics metrics = mlContext.AnomalyDetection.Evaluate(detecting.Transform(labelledRows));
-
-        Assert.Equal(1, metrics.AreaUnderRocCurve);
-    }
-
-    [Fact]
     public void Package()
     {
         using var inFolder = new CurrentFolder(_folder);
@@ -457,22 +528,7 @@ public sealed class ReadmeSnippets : IDisposable
         Assert.True(float.IsFinite(model.LastTransformer.Threshold));
     }
 
-    private static IEnumerable<Reading> Readings(int count, int seed)
-    {
-        var random = new Random(seed);
-        for (int i = 0; i < count; i++)
-        {
-            double load = random.NextDouble();
-            yield return new Reading
-            {
-                Temperature = (float)(60 + 20 * load + random.NextDouble()),
-                Pressure = (float)(2 + load * load + 0.1 * random.NextDouble()),
-                Flow = (float)(5 - 2 * load + 0.2 * random.NextDouble()),
-            };
-        }
-    }
-
-    /// <summary>The README writes to the current folder; tests do not run side by side, so it may change for a while.</summary>
+    /// <summary>The README writes to the current folder.</summary>
     private sealed class CurrentFolder : IDisposable
     {
         private readonly string _before = Directory.GetCurrentDirectory();
@@ -485,56 +541,6 @@ public sealed class ReadmeSnippets : IDisposable
     private sealed class SynchronousProgress(Action<TrainingProgress> report) : IProgress<TrainingProgress>
     {
         public void Report(TrainingProgress value) => report(value);
-    }
-
-    // README: rows
-    public class Reading
-    {
-        public float Temperature { get; set; }
-        public float Pressure { get; set; }
-        public float Flow { get; set; }
-    }
-
-    public class ScoredReading : Reading
-    {
-        public float Score { get; set; }
-        public float PValue { get; set; }
-        public bool PredictedLabel { get; set; }
-    }
-
-    private sealed class LabelledReading : Reading
-    {
-        public float Label { get; set; }
-    }
-
-    private sealed class MachineReading
-    {
-        public string Machine { get; set; } = "";
-        public float Temperature { get; set; }
-        public float Pressure { get; set; }
-    }
-
-    private sealed class ScoredMachineReading
-    {
-        public bool PredictedLabel { get; set; }
-        public float PValue { get; set; }
-    }
-
-    private sealed class Owner
-    {
-        public string Machine { get; set; } = "";
-    }
-
-    private sealed class House
-    {
-        public float Area { get; set; }
-        public float Rooms { get; set; }
-        public float Price { get; set; }
-    }
-
-    private sealed class HourlyReading : Reading
-    {
-        public float Hour { get; set; }
     }
 
     private sealed class Picture

@@ -8,6 +8,7 @@ namespace RealNvp.ML.Tests.Trainers;
 
 /// <summary>What the application has set in torch for itself reaches neither into Fit nor is it changed by it.</summary>
 [Trait("Area", "DataAsItIs")]
+[Collection<Alone>]
 public sealed class AmbientTorchTests
 {
     private readonly MLContext _ml = new(seed: 1);
@@ -39,7 +40,6 @@ public sealed class AmbientTorchTests
         }
     }
 
-    /// <summary>The default type is the process's: other tests that make tensors must not run beside.</summary>
     [Theory, MemberData(nameof(Runs))]
     public void Fit_gives_the_same_flow_where_the_default_type_is_double(string name, RealNvpTrainer.Options options, int[] shape)
     {

@@ -17,7 +17,7 @@ public sealed class ImageTrainerTests
     public void A_column_of_three_dimensions_gets_the_multi_scale_flow_and_learns()
     {
         RealNvpTrainer.Options options = RealNvpTrainer.Options.ForImages(new ImageFlowOptions { Levels = 17, BaseWidth = 4, Blocks = 1 });
-        (options.Steps, options.LearningRate, options.Threads) = (400, 5e-3, 1);
+        (options.Steps, options.LearningRate, options.Threads) = (250, 5e-3, 1);
         IDataView train = Load(Patterns(400, 1), 1, 4, 4), test = Load(Patterns(200, 2), 1, 4, 4);
         using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(options).Fit(train);
         Assert.True(model.Model.InputShape.IsImage);
@@ -112,7 +112,7 @@ public sealed class ImageTrainerTests
     public void Bfloat16_learns_and_its_flow_is_exact()
     {
         RealNvpTrainer.Options options = Tiny(new ImageFlowOptions { Levels = 17, BaseWidth = 4, Blocks = 1 });
-        (options.Precision, options.Steps, options.LearningRate, options.BatchSize) = (TrainingPrecision.BFloat16, 200, 5e-3, 32);
+        (options.Precision, options.Steps, options.LearningRate, options.BatchSize) = (TrainingPrecision.BFloat16, 100, 5e-3, 32);
         var first = new List<double>();
         options.Progress = new Progress(progress => first.Add(progress.TrainingBitsPerDimension));
         // parity is checked by Fit

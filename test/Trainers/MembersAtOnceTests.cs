@@ -22,7 +22,7 @@ public sealed class MembersAtOnceTests
     {
         FlowModel Fit(int atOnce) => TrainingProcess.Fit(TrainingProcess.Image, null, options =>
         {
-            (options.Steps, options.Members, options.MembersAtOnce, options.Dropout) = (8, 3, atOnce, 0.2);
+            (options.Steps, options.Members, options.MembersAtOnce, options.Dropout) = (4, 3, atOnce, 0.2);
             options.Image = options.Image! with { HorizontalFlips = true };
         });
         FlowModel[] models = [Fit(1), Fit(3)];

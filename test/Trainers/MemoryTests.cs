@@ -7,6 +7,7 @@ namespace RealNvp.ML.Tests.Trainers;
 
 /// <summary>A training holds no more late than early; the long form of this is the benchmark's subcommand engine.</summary>
 [Trait("Area", "Memory")]
+[Collection<Alone>]
 public sealed class MemoryTests
 {
     private const int Steps = 400;

@@ -7,6 +7,7 @@ using RealNvp.ML.Trainers.Training;
 namespace RealNvp.ML.Tests.Trainers;
 
 /// <summary>What training asks of the C library.</summary>
+[Collection<Alone>]
 public sealed partial class NativeHeapTests
 {
     [Fact]

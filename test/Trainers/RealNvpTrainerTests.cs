@@ -235,7 +235,7 @@ public sealed class RealNvpTrainerTests
     public void Cancellation_stops_training()
     {
         using var source = new CancellationTokenSource();
-        var options = new RealNvpTrainer.Options { Epochs = 100_000, CancellationToken = source.Token,
+        var options = new RealNvpTrainer.Options { Epochs = 1000, CancellationToken = source.Token,
             Progress = new Receiver(_ => source.Cancel()) };
         Assert.Throws<OperationCanceledException>(() => Fit(Moons(300, 1), options));
     }

@@ -83,7 +83,11 @@ public sealed class StepTests
         FlowStepModule step = Randomised(name);
         step.train();
         if (step is BatchNormModule norm)
-            norm.HeldStatistics = (randn(3, dtype: ScalarType.Float64), rand(3, dtype: ScalarType.Float64) * 0.3 + 0.2);
+        {
+            using var generator = new Generator(2);
+            norm.HeldStatistics = (randn(3, dtype: ScalarType.Float64, generator: generator),
+                rand(3, dtype: ScalarType.Float64, generator: generator) * 0.3 + 0.2);
+        }
         CheckLogDet(step);
     }
 
@@ -137,7 +141,7 @@ public sealed class StepTests
     {
         using DisposeScope scope = NewDisposeScope();
         var coupling = new AffineCouplingModule(new CouplingMask([0, 1, 2], [3, 4]), s_net, new Generator(1));
-        Tensor x = randn(Rows, Features);
+        Tensor x = randn(Rows, Features, generator: new Generator(2));
         (Tensor y, Tensor logDet) = coupling.forward(x);
         Assert.True(y.equal(x).all().item<bool>());
         (y.square().sum() - logDet.sum()).backward();
@@ -148,12 +152,12 @@ public sealed class StepTests
     public void A_fresh_linear_map_is_the_identity_or_a_rotation_and_learns()
     {
         using DisposeScope scope = NewDisposeScope();
-        Tensor x = randn(Rows, Features);
+        Tensor x = randn(Rows, Features, generator: new Generator(2));
         var identity = new InvertibleLinearModule(Features);
         (Tensor y, Tensor logDet) = identity.forward(x);
         Assert.True(y.equal(x).all().item<bool>());
         Assert.Equal(0, logDet.item<float>());
-        (y * randn(Rows, Features)).sum().backward();
+        (y * randn(Rows, Features, generator: new Generator(3))).sum().backward();
         Assert.All(identity.named_parameters(), pair => Assert.True(pair.parameter.grad!.abs().max().item<float>() > 0, pair.name));
 
         (y, logDet) = new InvertibleLinearModule(Features, new Generator(1)).forward(x);
@@ -166,7 +170,7 @@ public sealed class StepTests
     public void A_fresh_sinh_arcsinh_is_the_identity()
     {
         using DisposeScope scope = NewDisposeScope();
-        Tensor x = randn(Rows, Features) * 3;
+        Tensor x = randn(Rows, Features, generator: new Generator(2)) * 3;
         (Tensor y, Tensor logDet) = new SinhArcsinhModule(Features).forward(x);
         Assert.True(y.allclose(x, rtol: 1e-5, atol: 1e-5));
         Assert.Equal(0, logDet.abs().max().item<float>(), 1e-5);
@@ -180,7 +184,7 @@ public sealed class StepTests
         var flow = new Flow(
             [new BatchNormModule(mask), new AffineCouplingModule(mask, s_net, new Generator(1)), new BatchNormModule(mask)]);
         RandomState.Set(flow);
-        Tensor x = randn([200, 2], dtype: ScalarType.Float64) * 3 + 1;
+        Tensor x = randn([200, 2], dtype: ScalarType.Float64, generator: new Generator(2)) * 3 + 1;
         flow.RefreshStatistics(x, TestContext.Current.CancellationToken);
         flow.eval();
         Tensor last = flow.forward(x).Latent.narrow(1, 1, 1);

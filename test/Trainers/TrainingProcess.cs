@@ -144,7 +144,7 @@ internal static class TrainingProcess
     private static RealNvpTrainer.Options ImageOptions()
     {
         RealNvpTrainer.Options options = RealNvpTrainer.Options.ForImages(ImageFlowOptions.Cifar10 with { BaseWidth = 4, Blocks = 1 });
-        (options.Steps, options.BatchSize, options.Optimizer, options.Threads) = (60, 4, new() { AveragedWeights = 0.9 }, 1);
+        (options.Steps, options.BatchSize, options.Optimizer, options.Threads) = (30, 4, new() { AveragedWeights = 0.9 }, 1);
         options.Checkpoints = new("checkpoints") { Interval = 2 };
         return options;
     }

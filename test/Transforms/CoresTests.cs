@@ -9,8 +9,9 @@ namespace RealNvp.ML.Tests.Transforms;
 
 /// <summary>
 /// Batches that are computed ahead on idle cores: the same rows in the same order as one core gives, and a clean end in every case. The
-/// number of cores is a setting of the process; tests do not run side by side, so it may change for a while.
+/// number of cores is a setting of the process.
 /// </summary>
+[Collection<Alone>]
 public sealed class CoresTests : IDisposable
 {
     private const int Plenty = 20_000; // several batches of the largest size

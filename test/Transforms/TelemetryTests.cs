@@ -24,7 +24,12 @@ public sealed class TelemetryTests
         Assert.DoesNotContain(Directory.EnumerateFileSystemEntries(home.Root, "*", SearchOption.AllDirectories),
             file => file.Contains("onnxruntime", StringComparison.OrdinalIgnoreCase));
     }
+}
 
+/// <summary>The variable that ONNX Runtime reads, which the native side of the process has too.</summary>
+[Collection<Alone>]
+public sealed class TelemetryVariableTests
+{
     [Theory]
     [InlineData(null, "1"), InlineData("0", "0"), InlineData("1", "1")]
     public void What_the_application_has_chosen_stays(string? chosen, string expected)

@@ -18,6 +18,12 @@ public sealed class DistributedTests
         NearFlows.Assert(what, one, all[0]);
     }
 
+    /// <summary>So few steps are enough for a training that drops out a little more to come to something else.</summary>
+    [Theory, InlineData(RankTraining.Table), InlineData(RankTraining.Images)]
+    public void Another_training_is_told_apart(string what)
+        => Assert.ThrowsAny<Xunit.Sdk.XunitException>(() => NearFlows.Assert(what, RankTraining.Fit(what, null, null),
+            RankTraining.Fit(what, null, null, options => options.Dropout += 0.05)));
+
     [Fact]
     public void A_run_goes_on_with_another_number_of_ranks()
     {

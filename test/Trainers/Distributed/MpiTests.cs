@@ -6,6 +6,7 @@ using RealNvp.ML.Trainers.Distributed;
 namespace RealNvp.ML.Tests.Trainers.Distributed;
 
 /// <summary>The same over Open MPI, in processes that mpirun starts.</summary>
+[Collection<Alone>]
 public sealed class MpiTests
 {
     [Theory, InlineData(RankTraining.Table), InlineData(RankTraining.Images)]

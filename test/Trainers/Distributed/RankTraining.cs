@@ -27,8 +27,8 @@ internal static class RankTraining
     /// <summary>An action of a rank: none, or the death of the last one in its middle.</summary>
     public const string Whole = "whole", Dies = "dies", Cancels = "cancels", Fails = "fails";
 
-    /// <summary>The steps of either.</summary>
-    public const int Steps = 200;
+    /// <summary>The steps of a table, and of images, where each takes ten times as long.</summary>
+    private const int Steps = 200, StepsOfImages = 50;
 
     /// <summary>In the process of a rank: trains, and writes its model beside the checkpoints.</summary>
     public static void Run(string[] parts)
@@ -73,7 +73,8 @@ internal static class RankTraining
             Image = new() { Scales = 2, BaseWidth = 4, Blocks = 1, Levels = 17, LevelWidth = 1, HorizontalFlips = true }, Dropout = 0.2,
             BatchSize = 15, // which two do not share evenly
         };
-        (options.Steps, options.Patience, options.Threads, options.Exchange) = (Steps, 0, 1, exchange);
+        (options.Steps, options.Patience, options.Threads, options.Exchange)
+            = (what == Images ? StepsOfImages : Steps, 0, 1, exchange);
         if (folder is not null)
             options.Checkpoints = new(folder) { Interval = 20, Resume = true };
         change?.Invoke(options);

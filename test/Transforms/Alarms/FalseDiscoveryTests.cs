@@ -8,6 +8,7 @@ namespace RealNvp.ML.Tests.Transforms.Alarms;
 
 /// <summary>Benjamini-Hochberg: against its definition by sorting, and the rate that it promises over 200 seeds.</summary>
 [Trait("Area", "Alarms")]
+[Collection<Alone>]
 public sealed class FalseDiscoveryTests
 {
     private readonly MLContext _ml = new(seed: 1);
