@@ -15,10 +15,10 @@ public sealed class NodeRuntime
     private static readonly string[] s_files = ["package.json", "package-lock.json", ".npmrc", "run.mjs", "page.mjs"];
     private static readonly string[] s_browsers = ["chromium", "chromium-browser", "google-chrome"];
 
-    private readonly string _folder = Path.Combine(Repository.Root, "artifacts", "cross-runtime");
-    private readonly string? _problem;
+    private static readonly string s_folder = Path.Combine(Repository.Root, "artifacts", "cross-runtime");
+    private static readonly Lazy<string?> s_problem = new(Prepare); // once, also where two classes of tests begin at the same time
 
-    public NodeRuntime() => _problem = Prepare();
+    private readonly string? _problem = s_problem.Value;
 
     /// <summary>
     /// All outputs of a graph, flags as 0 and 1. The graph's optional inputs keep their defaults: this runtime refuses to override them.
@@ -75,17 +75,17 @@ public sealed class NodeRuntime
         return file.Extension == ".u8" ? [.. bytes.Select(flag => (float)flag)] : MemoryMarshal.Cast<byte, float>(bytes).ToArray();
     }
 
-    private string? Prepare()
+    private static string? Prepare()
     {
-        Directory.CreateDirectory(_folder);
+        Directory.CreateDirectory(s_folder);
         foreach (string command in new[] { "node", "npm" })
         {
             if (Start(command, "--version").ExitCode != 0)
                 return $"{command} is not installed here.";
         }
-        string source = Path.Combine(Repository.Root, "test", "CrossRuntime"), stamp = Path.Combine(_folder, "installed.lock");
+        string source = Path.Combine(Repository.Root, "test", "CrossRuntime"), stamp = Path.Combine(s_folder, "installed.lock");
         foreach (string file in s_files)
-            File.Copy(Path.Combine(source, file), Path.Combine(_folder, file), overwrite: true);
+            File.Copy(Path.Combine(source, file), Path.Combine(s_folder, file), overwrite: true);
         string wanted = File.ReadAllText(Path.Combine(source, "package-lock.json"));
         if (File.Exists(stamp) && File.ReadAllText(stamp) == wanted)
             return null;
@@ -97,12 +97,12 @@ public sealed class NodeRuntime
     }
 
     /// <summary>Runs a command and gives its exit code, 127 where it does not exist, and all that it printed.</summary>
-    private (int ExitCode, string Text) Start(string command, params string[] arguments)
+    private static (int ExitCode, string Text) Start(string command, params string[] arguments)
     {
         bool script = OperatingSystem.IsWindows() && command == "npm"; // a .cmd file there
         var start = new ProcessStartInfo(script ? "cmd" : command, script ? ["/c", command, .. arguments] : arguments)
         {
-            WorkingDirectory = _folder,
+            WorkingDirectory = s_folder,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
