@@ -491,6 +491,13 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
         AtomicFile.Write(path, graph());
     }
 
+    /// <summary>The graph that <see cref="ExportDensity(string)"/> writes, checked as it is.</summary>
+    internal byte[] BuildCheckedDensity()
+    {
+        _runtime.ThrowIfDisposed();
+        return CheckedDensity();
+    }
+
     private byte[] CheckedDensity() => Checked(Model.BuildDensityGraph(DensityOutputs.Decision, Threshold),
         graph => FlowParity.CheckDensity(Model, graph, Threshold));
 
