@@ -1,0 +1,11 @@
+namespace RealNvp.ML.Trainers.Data.Columns;
+
+/// <summary>
+/// A Gaussian of standardised features, with correlations that are shrunk: their principal axes, and the scales along them.
+/// </summary>
+/// <param name="Axes">The axes [D, D], a row each, orthonormal.</param>
+/// <param name="Mean">The means along the axes.</param>
+/// <param name="Scales">The standard deviations along the axes.</param>
+/// <param name="Shrinkage">The share of the identity in the correlations.</param>
+/// <param name="Rows">How many rows told.</param>
+internal sealed record Whitening(float[] Axes, float[] Mean, float[] Scales, double Shrinkage, int Rows);
