@@ -22,17 +22,18 @@ public sealed class WhiteningTests
             new() { Steps = 1, LearningRate = 1e-9, ValidationFraction = 0, CalibrationFraction = 0 });
         IReadOnlyDictionary<string, string> told = flow.Model.Metadata.Training;
         double share = double.Parse(told["whitening_shrinkage"], System.Globalization.CultureInfo.InvariantCulture);
+        double power = double.Parse(told["whitening_power"], System.Globalization.CultureInfo.InvariantCulture);
         Assert.InRange(share, 0.02, 0.7);
         Assert.Equal("2", told["couplings"]);
         Assert.Equal(2, flow.Model.Members[0].OfType<AffineCoupling>().Count());
-        double[] expected = Gaussian(rows, others, share), independent = Gaussian(rows, others, 1);
+        double[] expected = Gaussian(rows, others, share, power), independent = Gaussian(rows, others, 1, 1);
         float[] found = [.. flow.Transform(Tables.Load(_ml, others)).GetColumn<float>("LogLikelihood")];
         for (int i = 0; i < found.Length; i++)
             Assert.Equal(expected[i], found[i], 1e-3 * Math.Abs(expected[i]));
         Assert.True(expected.Average() > independent.Average() + 10);
         // about the best share for rows that nobody has seen
         Assert.All(new[] { share / 4, Math.Min(1, 4 * share) }, other
-            => Assert.True(Gaussian(rows, others, other).Average() < expected.Average() + 1));
+            => Assert.True(Gaussian(rows, others, other, power).Average() < expected.Average() + 1));
     }
 
     [Fact]
@@ -72,7 +73,7 @@ public sealed class WhiteningTests
     }
 
     /// <summary>Log-likelihoods of rows by the mean and the shrunk covariance of others, in double, by a Cholesky factor.</summary>
-    private static double[] Gaussian(float[][] train, float[][] rows, double share)
+    private static double[] Gaussian(float[][] train, float[][] rows, double share, double power)
     {
         double[] mean = new double[Features], deviation = new double[Features];
         for (int j = 0; j < Features; j++)
@@ -80,12 +81,14 @@ public sealed class WhiteningTests
             mean[j] = train.Average(row => (double)row[j]);
             deviation[j] = Math.Sqrt(train.Average(row => (row[j] - mean[j]) * (row[j] - mean[j])));
         }
+        double variance = deviation.Average(scale => scale * scale);
         var factor = new double[Features, Features];
         for (int i = 0; i < Features; i++)
         {
             for (int j = 0; j <= i; j++)
             {
-                double sum = (i == j ? share : 0) + (1 - share) * train.Average(row
+                double target = i == j ? Math.Pow(variance / (deviation[i] * deviation[i]), 1 - power) : 0;
+                double sum = share * target + (1 - share) * train.Average(row
                     => (row[i] - mean[i]) / deviation[i] * ((row[j] - mean[j]) / deviation[j]));
                 for (int k = 0; k < j; k++)
                     sum -= factor[i, k] * factor[j, k];

@@ -40,6 +40,7 @@ internal static class TrainingSummary
              .Add("device", settings.Device.ToString())
              .AddRange(data.Facts.Whitening is not { } whitening ? [] : [
                  KeyValuePair.Create("whitening_shrinkage", whitening.Shrinkage.ToString(CultureInfo.InvariantCulture)),
+                 KeyValuePair.Create("whitening_power", whitening.Power.ToString(CultureInfo.InvariantCulture)),
                  KeyValuePair.Create("couplings", ((TableDesign)settings.Design).CouplingsFor(data.Facts)
                      .ToString(CultureInfo.InvariantCulture))])
              .AddRange(settings.Design.Condition is not { } condition ? [] : [KeyValuePair.Create("condition_dropout",

@@ -6,6 +6,7 @@ namespace RealNvp.ML.Trainers.Data.Columns;
 /// <param name="Axes">The axes [D, D], a row each, orthonormal.</param>
 /// <param name="Mean">The means along the axes.</param>
 /// <param name="Scales">The standard deviations along the axes.</param>
-/// <param name="Shrinkage">The share of the identity in the correlations.</param>
+/// <param name="Shrinkage">The share of features without correlations.</param>
+/// <param name="Power">The power of their variances in the column's units that these have: 1 for as they are, 0 for all the same.</param>
 /// <param name="Rows">How many rows told.</param>
-internal sealed record Whitening(float[] Axes, float[] Mean, float[] Scales, double Shrinkage, int Rows);
+internal sealed record Whitening(float[] Axes, float[] Mean, float[] Scales, double Shrinkage, double Power, int Rows);
