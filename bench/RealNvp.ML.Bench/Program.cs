@@ -5,6 +5,7 @@ using RealNvp.ML.Bench.Density;
 using RealNvp.ML.Bench.Devices;
 using RealNvp.ML.Bench.Engine;
 using RealNvp.ML.Bench.Images;
+using RealNvp.ML.Bench.Pictures;
 using RealNvp.ML.Bench.Running;
 using RealNvp.ML.Bench.Sampling;
 using RealNvp.ML.Bench.Scoring;
@@ -27,6 +28,7 @@ return Launcher.Run(args,
     new ConditionalBenchmark(),
     new SeriesBenchmark(),
     new ImagesBenchmark(),
+    new PicturesBenchmark(),
     new EngineBenchmark(),
     new DeviceBenchmark(),
     new SurvivalBenchmark(),

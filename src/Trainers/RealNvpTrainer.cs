@@ -5,6 +5,7 @@ using Microsoft.ML.Runtime;
 using RealNvp.ML.Export;
 using RealNvp.ML.Trainers.Checkpoints;
 using RealNvp.ML.Trainers.Data;
+using RealNvp.ML.Trainers.Designs;
 using RealNvp.ML.Trainers.Freezing;
 using RealNvp.ML.Trainers.Native;
 using RealNvp.ML.Trainers.Training;
@@ -127,6 +128,11 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
         Tell($"Training on {data.TrainingCount} rows of {shape} values{given}{(data.IsStreamed ? ", streamed" : "")}, "
             + $"{data.Validation?.Count ?? 0} for validation, {calibrationRows} for calibration; {settings.Members} x {plan.Steps} steps "
             + $"of {plan.BatchSize} rows on {settings.Device}.");
+        if (data.Facts.Whitening is { } whitening && settings.Design is TableDesign table)
+        {
+            Tell($"The flow starts as a Gaussian of all {shape} features, whose correlations are shrunk by {whitening.Shrinkage}, as "
+                + $"held-out training rows are most likely; {table.CouplingsFor(data.Facts)} couplings may improve on it.");
+        }
         using var run = new TrainingRun(settings, plan, data, folder, channel);
         run.Run(threads);
 

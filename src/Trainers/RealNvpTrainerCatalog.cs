@@ -16,7 +16,7 @@ public static class RealNvpTrainerCatalog
     /// <param name="conditionColumnName">
     /// The condition column, a known-size vector of <see cref="float"/>, for a flow p(features | condition); null for none.
     /// </param>
-    /// <param name="couplings">The number of affine couplings.</param>
+    /// <param name="couplings">The number of affine couplings; null takes what <see cref="TableFlowOptions.Couplings"/> says.</param>
     /// <param name="hiddenUnits">The width of the hidden layers of each coupling's net.</param>
     /// <param name="contamination">The share of rows like the training rows that the threshold flags.</param>
     /// <param name="seed">The seed; null takes that of the MLContext.</param>
@@ -30,7 +30,7 @@ public static class RealNvpTrainerCatalog
     public static RealNvpTrainer RealNvp(this AnomalyDetectionCatalog.AnomalyDetectionTrainers catalog,
         string featureColumnName = "Features",
         string? conditionColumnName = null,
-        int couplings = RealNvpTrainer.Defaults.Couplings,
+        int? couplings = null,
         int hiddenUnits = RealNvpTrainer.Defaults.HiddenUnits,
         double contamination = RealNvpTrainer.Defaults.Contamination,
         int? seed = null)

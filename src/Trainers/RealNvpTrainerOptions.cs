@@ -395,17 +395,19 @@ public sealed partial class RealNvpTrainer
             return Table.For(shape) with { BFloat16 = Precision == TrainingPrecision.BFloat16,
                 BitsPerDimensionColumn = Columns.BitsPerDimension,
                 Condition = conditions > 0 ? new(conditions, ConditionDropout) : null,
+                Whitens = Table.Whitening ?? (conditions == 0 && shape.Size >= TableDesign.ManyFeatures),
                 IsOfLabels = _isOfLabels };
         }
 
         /// <summary>Refuses learned linear maps that would take minutes to invert, as a file with them is refused.</summary>
         private void RequireTimeToInvert(int features)
         {
-            double inversion = Table.Mixing == FeatureMixing.Linear ? (double)Members * Table.Couplings * Math.Pow(features, 3) : 0;
+            int couplings = Table.Couplings ?? Defaults.Couplings;
+            double inversion = Table.Mixing == FeatureMixing.Linear ? (double)Members * couplings * Math.Pow(features, 3) : 0;
             if (inversion > FlowLimits.MostInversion)
             {
                 throw new ArgumentException($"Column '{FeatureColumnName}' has {features} values, and Table.Mixing is Linear: {Members} x "
-                    + $"{Table.Couplings} linear maps of that size take too long to train and to invert. Set Table.Mixing to Rotation or "
+                    + $"{couplings} linear maps of that size take too long to train and to invert. Set Table.Mixing to Rotation or "
                     + "Permutation, or Couplings lower.");
             }
         }
@@ -435,6 +437,7 @@ public sealed partial class RealNvpTrainer
                 TensorFloat32 = Precision == TrainingPrecision.TensorFloat32,
                 EvaluationInterval = (int)Math.Max(Math.Clamp(steps / 20, 1, 50), steps / defaults.Evaluations),
                 LooksEarly = defaults.LooksEarly,
+                StartPatience = Patience > 0 ? defaults.StartPatience : 0,
                 Patience = Patience,
                 EvaluationBatch = defaults.EvaluationBatch,
                 StatisticsRows = defaults.StatisticsRows,

@@ -19,8 +19,19 @@ public sealed record TableFlowOptions
     /// </summary>
     public bool SinhArcsinh { get; init; }
 
-    /// <summary>The number of affine couplings, at least 2 so that every feature is transformed; 8 by default.</summary>
-    public int Couplings { get; init; } = RealNvpTrainer.Defaults.Couplings;
+    /// <summary>
+    /// The number of affine couplings, at least 2 so that every feature is transformed. Null, the default, takes 8; of whitened features 2
+    /// below 4 rows for each feature and 4 below 16.
+    /// </summary>
+    public int? Couplings { get; init; }
+
+    /// <summary>
+    /// Whether the flow starts as a Gaussian with full covariance: fixed principal axes, scaled, before the couplings. The correlations are
+    /// shrunk towards none by the share that makes held-out training rows most likely, and couplings that do not make validation rows more
+    /// likely than that Gaussian are left out. Null, the default, does so from 128 features on where there is no condition: rows are then
+    /// too few for couplings to learn how features go together.
+    /// </summary>
+    public bool? Whitening { get; init; }
 
     /// <summary>Hidden layers of each coupling's net; 2 by default.</summary>
     public int HiddenLayers { get; init; } = 2;
@@ -67,13 +78,15 @@ public sealed record TableFlowOptions
     public bool Dequantize { get; init; } = true;
 
     /// <summary>Steps of the flow, at most.</summary>
-    internal long Steps => 4L + (long)Couplings * (2 + (SinhArcsinh ? 1 : 0) + (BatchNorm ? 1 : 0));
+    internal long Steps => 6L + (long)(Couplings ?? RealNvpTrainer.Defaults.Couplings)
+        * (2 + (SinhArcsinh ? 1 : 0) + (BatchNorm ? 1 : 0));
 
     /// <summary>The flow of rows of a shape.</summary>
     internal TableDesign For(FlowShape shape) => new()
     {
         Shape = shape,
-        Couplings = Couplings,
+        Couplings = Couplings ?? RealNvpTrainer.Defaults.Couplings,
+        MayHaveFewerCouplings = Couplings is null,
         HiddenLayers = HiddenLayers,
         HiddenUnits = HiddenUnits,
         Activation = Activation,
@@ -92,7 +105,8 @@ public sealed record TableFlowOptions
         const string Group = nameof(RealNvpTrainer.Options.Table);
         OptionRange.Require(Enum.IsDefined(Mixing), Group, nameof(Mixing), Mixing, "a defined value");
         OptionRange.Require(Enum.IsDefined(Activation), Group, nameof(Activation), Activation, "a defined value");
-        OptionRange.Require(Couplings >= 2, Group, nameof(Couplings), Couplings, "at least 2, so that every feature is transformed");
+        OptionRange.Require(Couplings is null or >= 2, Group, nameof(Couplings), Couplings,
+            "null, or at least 2, so that every feature is transformed");
         OptionRange.Require(HiddenLayers >= 0, Group, nameof(HiddenLayers), HiddenLayers, "0 or more");
         OptionRange.Require(HiddenUnits >= 1, Group, nameof(HiddenUnits), HiddenUnits, "1 or more");
         OptionRange.Require(LogScaleGain is > 0 and <= FlowStepModule.MaxGain, Group, nameof(LogScaleGain), LogScaleGain,

@@ -506,6 +506,13 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
         AtomicFile.Write(path, optionalInputs ? graph() : FlowGraph.WithoutOptionalInputs(graph()));
     }
 
+    /// <summary>The graph that <see cref="ExportDensity(string)"/> writes, checked as it is.</summary>
+    internal byte[] BuildCheckedDensity()
+    {
+        _runtime.ThrowIfDisposed();
+        return CheckedDensity();
+    }
+
     private DensityPart Part() => new(_host, nameof(RealNvpTransformer), _runtime, Model, _columns, Threshold);
 
     private byte[] CheckedDensity()

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
+using RealNvp.ML.Pretrained;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Transforms;
 
@@ -38,7 +39,8 @@ public partial class HouseTests
     [Fact]
     public void Extension_methods_are_where_users_of_MLNET_look()
         => Assert.All(
-            new[] { typeof(RealNvpTransformer), typeof(RealNvpTrainer) }.SelectMany(type => type.Assembly.GetExportedTypes())
+            new[] { typeof(RealNvpTransformer), typeof(RealNvpTrainer), typeof(Backbone) }
+                .SelectMany(type => type.Assembly.GetExportedTypes())
                 .Where(type => type.IsDefined(typeof(ExtensionAttribute), false)),
             type => Assert.Equal("Microsoft.ML", type.Namespace));
 

@@ -4,6 +4,7 @@ using Microsoft.ML.Data;
 using Microsoft.ML.Transforms.Image;
 using RealNvp.ML.Export;
 using RealNvp.ML.Export.Steps;
+using RealNvp.ML.Pretrained;
 using RealNvp.ML.Tests.Conditions;
 using RealNvp.ML.Tests.Eng;
 using RealNvp.ML.Tests.Regression;
@@ -67,6 +68,8 @@ public sealed class SavedModelTests
         Write("sampler-2.zip", new());
         Write("condition-sampler-2.zip", new() { ConditionColumnName = "Condition", ConditionDropout = 0.2 });
         WriteCropping("cropping-2.zip");
+        WriteCropping("cropping-3.zip", ImageCrop.Whole);
+        WritePretrained("pretrained-1.zip");
         WriteGroups("groups-1.zip");
         Write("images-1.rnvp", RealNvpTrainer.Options.ForImages(
             new() { Shape = FlowShape.Image(1, 8, 8), Scales = 2, BaseWidth = 3, Blocks = 1, Levels = 17 }));
@@ -94,14 +97,26 @@ public sealed class SavedModelTests
             Run(file, IsSampler(file) ? [.. Tables.Gaussian(5, 4, 8)] : rows[..5])));
     }
 
-    private void WriteCropping(string file)
+    private void WriteCropping(string file, ImageCrop? crop = null)
     {
         if (File.Exists(PathOf(file) + ".json"))
             return;
         IDataView data = Images([]);
         if (!File.Exists(PathOf(file)))
-            _ml.Model.Save(_ml.Transforms.CropImages("Image", 4, 4, ImageCrop.Rectangle(1, 2, 6, 5)).Fit(data), null, PathOf(file));
+            {
+            _ml.Model.Save(_ml.Transforms.CropImages("Image", 4, 4, crop ?? ImageCrop.Rectangle(1, 2, 6, 5)).Fit(data), null, PathOf(file));
+        }
         File.WriteAllText(PathOf(file) + ".json", JsonSerializer.Serialize(Run(file, [.. Pictures(3)])));
+    }
+
+    private void WritePretrained(string file)
+    {
+        if (File.Exists(PathOf(file)))
+            return;
+        using PretrainedFeaturesTransformer net = _ml.Transforms.PretrainedFeatures("Features", maps: ["layer3", "layer4"], grid: (2, 2),
+            crop: ImageCrop.Rectangle(0, 1, 7, 7)).Fit(Images([]));
+        _ml.Model.Save(net, null, PathOf(file));
+        File.WriteAllText(PathOf(file) + ".json", JsonSerializer.Serialize(Run(file, [.. Pictures(2)])));
     }
 
     private void WriteGroups(string file)
@@ -121,6 +136,8 @@ public sealed class SavedModelTests
             return Back(file, rows);
         if (IsCropping(file))
             return Cropped(file, rows);
+        if (IsPretrained(file))
+            return Featurized(file, rows);
         IDataView data = View(file, rows);
         ITransformer model = IsZip(file) ? _ml.Model.Load(PathOf(file), out _) : _ml.Transforms.ApplyRealNvp(PathOf(file)).Fit(data);
         using var disposable = (IDisposable)model;
@@ -147,6 +164,13 @@ public sealed class SavedModelTests
         IDataView cropped = _ml.Model.Load(PathOf(file), out _).Transform(Images(pixels));
         return new(pixels, [], 0, [.. _ml.Transforms.ExtractPixels("Pixels", "Image", ImagePixelExtractingEstimator.ColorBits.Red)
             .Fit(cropped).Transform(cropped).GetColumn<float[]>("Pixels")]);
+    }
+
+    /// <summary>The features that a saved net's transform gives of grey images of 8 x 8.</summary>
+    private Results Featurized(string file, float[][] pixels)
+    {
+        using var net = (PretrainedFeaturesTransformer)_ml.Model.Load(PathOf(file), out _);
+        return new(pixels, [], 0, [.. net.Transform(Images(pixels)).GetColumn<float[]>("Features")]);
     }
 
     /// <summary>The p-values that saved thresholds by group give scores, in place of log-likelihoods.</summary>
@@ -182,6 +206,8 @@ public sealed class SavedModelTests
     private static bool IsSampler(string path) => path.Contains("sampler");
 
     private static bool IsCropping(string path) => path.StartsWith("cropping");
+
+    private static bool IsPretrained(string path) => path.StartsWith("pretrained");
 
     private static bool IsGroups(string path) => path.StartsWith("groups");
 

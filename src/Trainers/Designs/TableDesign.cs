@@ -19,8 +19,22 @@ internal sealed record TableDesign : FlowDesign
     /// <summary>Bins of the spline of a feature that is alone: enough for several modes, a tenth of what a coupling's net holds.</summary>
     private const int BinsOfOneFeature = 32;
 
+    /// <summary>From so many features on the flow starts as a Gaussian, unless the options say otherwise.</summary>
+    public const int ManyFeatures = 128;
+
+    /// <summary>Evaluations after which a flow that started as a Gaussian stays one, where none was better.</summary>
+    private const int GaussianPatience = 4;
+
     /// <summary>The number of couplings.</summary>
     public required int Couplings { get; init; }
+
+    /// <summary>Whether there may be fewer where whitened features are many for the rows.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool MayHaveFewerCouplings { get; init; }
+
+    /// <summary>Whether the features are whitened before the couplings; one alone is not.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool Whitens { get; init; }
 
     /// <summary>Hidden layers of each coupling's net.</summary>
     public required int HiddenLayers { get; init; }
@@ -80,6 +94,7 @@ internal sealed record TableDesign : FlowDesign
         GradientClip = 5 * Math.Sqrt(Shape.Size),
         Evaluations = 40,
         LooksEarly = true,
+        StartPatience = Whitens ? GaussianPatience : 0,
         EvaluationBatch = 8192,
         StatisticsRows = long.MaxValue,
     };
@@ -126,7 +141,7 @@ internal sealed record TableDesign : FlowDesign
                 + $"{continuous} of '{column.Name}' is not: at most 20 different values, or 5 % of the rows, and more than one make a "
                 + "feature discrete. Leave the column out.");
         }
-        return facts;
+        return Whitens && Shape.Size > 1 ? facts with { Whitening = WhiteningFit.Of(training, facts, TailBound) } : facts;
     }
 
     /// <summary>
@@ -144,6 +159,11 @@ internal sealed record TableDesign : FlowDesign
         steps.Add(new StandardizationModule(facts.Mean, facts.StandardDeviation));
         if (TailBound > 0)
             steps.Add(new TailCompressionModule(TailBound));
+        if (facts.Whitening is { } whitening)
+        {
+            steps.Add(new RotationModule(features, whitening.Axes));
+            steps.Add(new StandardizationModule(whitening.Mean, whitening.Scales));
+        }
 
         var net = new ConditionerOptions(HiddenLayers, HiddenUnits, Activation, dropout, LogScaleGain)
         {
@@ -153,7 +173,7 @@ internal sealed record TableDesign : FlowDesign
         using var weights = new torch.Generator((ulong)(uint)seed, torch.CPU);
         var orders = new Random(seed);
         bool couples = features > 1 || facts.Condition is not null;
-        for (int i = 0; i < Couplings && couples; i++)
+        for (int i = 0; i < CouplingsFor(facts) && couples; i++)
         {
             if (SinhArcsinh || features == 1)
                 steps.Add(new SinhArcsinhModule(features));
@@ -172,6 +192,11 @@ internal sealed record TableDesign : FlowDesign
             steps.Add(new TailCompressionModule(LatentTailBound));
         return new Flow(steps, condition: facts.Condition);
     }
+
+    /// <summary>How many couplings the rows are enough for.</summary>
+    public int CouplingsFor(ColumnFacts facts) => facts.Whitening is { } whitening && MayHaveFewerCouplings
+        ? Math.Min(Couplings, whitening.Rows < 4L * Shape.Size ? 2 : whitening.Rows < 16L * Shape.Size ? 4 : Couplings)
+        : Couplings;
 
     /// <summary>Weights of the nets, and matrices between the couplings, which grow with the square of the features.</summary>
     public override long CountNumbers()

@@ -22,6 +22,9 @@ internal sealed record TrainingDefaults
     /// <summary>Whether the flow is looked at a few times before the first evaluation.</summary>
     public required bool LooksEarly { get; init; }
 
+    /// <summary>Evaluations after which training ends where none was better than the start; 0 for never.</summary>
+    public int StartPatience { get; init; }
+
     /// <summary>Rows that pass the flow at once where nothing is learned from them.</summary>
     public required long EvaluationBatch { get; init; }
 

@@ -3,6 +3,7 @@ using System.Globalization;
 using RealNvp.ML.Export;
 using RealNvp.ML.Trainers.Data;
 using RealNvp.ML.Trainers.Data.Rows;
+using RealNvp.ML.Trainers.Designs;
 using RealNvp.ML.Trainers.Training;
 using static TorchSharp.torch;
 
@@ -37,6 +38,11 @@ internal static class TrainingSummary
             }.ToImmutableSortedDictionary(pair => pair.Key, pair
                 => pair.Value.ToString(null, CultureInfo.InvariantCulture), StringComparer.Ordinal)
              .Add("device", settings.Device.ToString())
+             .AddRange(data.Facts.Whitening is not { } whitening ? [] : [
+                 KeyValuePair.Create("whitening_shrinkage", whitening.Shrinkage.ToString(CultureInfo.InvariantCulture)),
+                 KeyValuePair.Create("whitening_power", whitening.Power.ToString(CultureInfo.InvariantCulture)),
+                 KeyValuePair.Create("couplings", ((TableDesign)settings.Design).CouplingsFor(data.Facts)
+                     .ToString(CultureInfo.InvariantCulture))])
              .AddRange(settings.Design.Condition is not { } condition ? [] : [KeyValuePair.Create("condition_dropout",
                  condition.Dropout.ToString(CultureInfo.InvariantCulture))]),
         };

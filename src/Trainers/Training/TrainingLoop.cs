@@ -447,10 +447,15 @@ internal sealed class TrainingLoop : IDisposable
             _evaluationsSinceBest++;
             _stopped = _plan.Patience > 0 && _evaluationsSinceBest >= _plan.Patience;
         }
+        _stopped |= StaysAtStart();
         WarnOfDivergence(nll);
         _flow.train();
         return nll;
     }
+
+    /// <summary>Whether the start was good, and a few evaluations have found nothing better.</summary>
+    private bool StaysAtStart() => _plan.StartPatience > 0 && _early is not null && _earlyStep == 0 && !(_bestNll < _earlyNll)
+        && _step >= (long)_plan.StartPatience * _plan.EvaluationInterval;
 
     private void WarnOfDivergence(double nll)
     {

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace RealNvp.ML.Trainers.Training;
 
 /// <summary>The numbers that a training needs, all chosen.</summary>
@@ -39,6 +41,10 @@ internal sealed record TrainingPlan
 
     /// <summary>Evaluations without a better one after which training stops; 0 for never.</summary>
     public required int Patience { get; init; }
+
+    /// <summary>Evaluations after which training ends where none was better than the start; 0 for never.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public int StartPatience { get; init; }
 
     /// <summary>Rows that pass the flow at once where nothing is learned from them.</summary>
     public required long EvaluationBatch { get; init; }

@@ -47,7 +47,7 @@ namespace RealNvp.ML.Transforms.MlNet
             CheckAtModel(context);
             // VersionInfo is an internal struct, which no accessor can pass: reflection, once per save
             Type versionType = typeof(ITransformer).Assembly.GetType("Microsoft.ML.VersionInfo", throwOnError: true)!;
-            string assembly = typeof(MlNetInternals).Assembly.GetName().Name!;
+            string assembly = layout.Home.GetName().Name!;
             object version = Activator.CreateInstance(versionType,
                 layout.ModelSignature, layout.Version, layout.Version, layout.Version, assembly, layout.LoaderSignature, null)!;
             typeof(ModelSaveContext).GetMethod("SetVersionInfo", BindingFlags.Instance | BindingFlags.NonPublic)!

@@ -1,3 +1,5 @@
+using System.Reflection;
+
 namespace RealNvp.ML.Transforms.MlNet;
 
 /// <summary>
@@ -9,4 +11,8 @@ namespace RealNvp.ML.Transforms.MlNet;
 /// <param name="Version">The layout that is written, and the newest that can be read.</param>
 /// <param name="Oldest">The oldest that can be read; all between the two can.</param>
 /// <param name="Sealed">The oldest whose settings have a digest.</param>
-internal sealed record SavedLayout(string ModelSignature, string LoaderSignature, uint Version, uint Oldest, uint Sealed);
+internal sealed record SavedLayout(string ModelSignature, string LoaderSignature, uint Version, uint Oldest, uint Sealed)
+{
+    /// <summary>The assembly whose attribute names the loader; by default this one.</summary>
+    public Assembly Home { get; init; } = typeof(SavedLayout).Assembly;
+}

@@ -13,6 +13,12 @@ internal abstract class BatchWorker : IDisposable
     /// <summary>Opens the input columns of the rows that will be taken, once.</summary>
     public abstract void Open(DataViewRow source, DataViewSchema.Column[] inputs);
 
+    /// <summary>
+    /// Says, before the first row is taken, that an input will be given out again, for workers that do not hold it anyway.
+    /// </summary>
+    /// <param name="input">The position among the inputs.</param>
+    public virtual void Keep(int input) { }
+
     /// <summary>Takes the inputs of the source's current row, whose id is given, as row <paramref name="row"/> of the batch.</summary>
     public abstract void Take(int row, in DataViewRowId id);
 

@@ -66,7 +66,7 @@ internal sealed class VectorBuffer<T>(DataViewRow source, DataViewSchema.Column 
 internal sealed class ImageBuffer(DataViewRow source, DataViewSchema.Column column, int capacity) : ColumnBuffer
 {
     private readonly ValueGetter<MLImage> _getter = source.GetGetter<MLImage>(column);
-    private readonly Pixels[] _images = new Pixels[capacity];
+    private readonly HeldImage[] _images = new HeldImage[capacity];
     private MLImage? _upstream; // the last one is left to the collector: it may be the caller's own object
 
     /// <inheritdoc/>
@@ -82,33 +82,4 @@ internal sealed class ImageBuffer(DataViewRow source, DataViewSchema.Column colu
         value?.Dispose();
         value = _images[batch.Row].ToImage()!;
     });
-
-    private struct Pixels
-    {
-        private byte[]? _bytes;
-        private int _length, _width, _height;
-        private MLPixelFormat _format;
-        private string? _tag;
-
-        public void Take(MLImage? image)
-        {
-            _length = 0; // a null image stays one
-            if (image is null)
-                return;
-            ReadOnlySpan<byte> pixels = image.Pixels;
-            if (_bytes is null || _bytes.Length < pixels.Length)
-                _bytes = new byte[pixels.Length];
-            pixels.CopyTo(_bytes);
-            (_length, _width, _height, _format, _tag) = (pixels.Length, image.Width, image.Height, image.PixelFormat, image.Tag);
-        }
-
-        public readonly MLImage? ToImage()
-        {
-            if (_length == 0)
-                return null;
-            MLImage image = MLImage.CreateFromPixels(_width, _height, _format, _bytes.AsSpan(0, _length));
-            image.Tag = _tag;
-            return image;
-        }
-    }
 }

@@ -37,8 +37,13 @@ internal sealed class RowBatch : IBatchPosition, IDisposable
         _worker = map.CreateWorker(capacity, columns.Added);
         _worker.Open(source, columns.Inputs);
         _buffers = new ColumnBuffer?[columns.Output.Count];
-        foreach (DataViewSchema.Column column in columns.PassedThrough.Where(column => columns.InputIndex(column) < 0))
-            _buffers[column.Index] = ColumnBuffer.Create(source, column, capacity);
+        foreach (DataViewSchema.Column column in columns.PassedThrough)
+        {
+            if (columns.InputIndex(column) is >= 0 and var input)
+                _worker.Keep(input);
+            else
+                _buffers[column.Index] = ColumnBuffer.Create(source, column, capacity);
+        }
         _passed = [.. _buffers.OfType<ColumnBuffer>()];
         _idGetter = source.GetIdGetter();
         _ids = new DataViewRowId[capacity];

@@ -45,6 +45,9 @@ internal sealed record ColumnFacts(float[] Mean, float[] StandardDeviation, floa
     /// <summary>Features that do not vary, or by less than float32 resolves.</summary>
     public IReadOnlyList<int> Unvaried { get; init; } = [];
 
+    /// <summary>How standardised features go together, where the flow is to start with that; null elsewhere.</summary>
+    public Whitening? Whitening { get; init; }
+
     /// <summary>
     /// What is known of the condition, whose values stand after the features in a row; null where there is none. Its names, and whether it
     /// may be unknown, rows do not tell.

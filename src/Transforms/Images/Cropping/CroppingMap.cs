@@ -43,45 +43,22 @@ internal sealed class CroppingMap(ImageCropping cropping) : RowMap
     /// <summary>Cuts out of the image of one row.</summary>
     private sealed class Worker(ImageCropping cropping) : BatchWorker
     {
-        private ValueGetter<MLImage>? _read;
-        private ValueGetter<ReadOnlyMemory<char>>? _path;
-        private MLImage? _source; // the last one is left to the collector: it may be the caller's own object
+        private ImageSource? _images;
+        private MLImage? _source;
         private DataViewRowId _id;
         private byte[] _pixels = [];
 
         public override void Open(DataViewRow source, DataViewSchema.Column[] inputs)
-        {
-            _read = source.GetGetter<MLImage>(inputs[0]);
-            if (inputs.Length > 1)
-                _path = source.GetGetter<ReadOnlyMemory<char>>(inputs[1]);
-        }
+            => _images = new(source, inputs[0], inputs.Length > 1 ? inputs[1] : null);
 
         public override void Take(int row, in DataViewRowId id)
         {
             _id = id;
-            try
-            {
-                _read!(ref _source!);
-            }
-            catch (Exception e) when (e is IOException or ArgumentException or InvalidOperationException or UnauthorizedAccessException)
-            {
-                _source = null;
-                throw new InvalidDataException($"{Name()} cannot be read: {e.Message}", e);
-            }
-            if (_source is null)
-                throw new InvalidDataException($"{Name()} is missing: the value of column '{cropping.Input}' is empty.");
-            if (ImageFileCheck.Fault(_source, File().ToString()) is { } fault)
-                throw new InvalidDataException($"{Name()} cannot be read whole: {fault}.");
+            _source = _images!.Read(id);
         }
 
         public override void Run(int count)
-        {
-            ImageSize size = new(_source!.Height, _source.Width);
-            ImageWindow window = cropping.Crop.Window(size, cropping.Target, unchecked((long)(_id.Low ^ _id.High)))
-                ?? throw new InvalidDataException(
-                    $"{Name()} has {size.Height} rows and {size.Width} columns. Expected: {cropping.Crop.Requirement}.");
-            _pixels = ImageResampler.Resample(_source, window, cropping.Target);
-        }
+            => _pixels = ImageResampler.Resample(_source!, cropping.Window(_source!, _id, _images!.Name), cropping.Target);
 
         public override Delegate CreateGetter(int added, IBatchPosition position) => (ValueGetter<MLImage>)((ref MLImage value) =>
         {
@@ -91,20 +68,5 @@ internal sealed class CroppingMap(ImageCropping cropping) : RowMap
             value = MLImage.CreateFromPixels(cropping.Target.Width, cropping.Target.Height, _source!.PixelFormat, _pixels);
             value.Tag = _source.Tag;
         });
-
-        // by its id, for ML.NET deals rows out to cursors that count anew
-        private string Name()
-        {
-            ReadOnlyMemory<char> file = File();
-            return file.IsEmpty ? $"The image in row {_id.Low}" : $"The image '{file}' in row {_id.Low}";
-        }
-
-        private ReadOnlyMemory<char> File()
-        {
-            ReadOnlyMemory<char> file = _source?.Tag.AsMemory() ?? default;
-            if (file.IsEmpty)
-                _path?.Invoke(ref file);
-            return file;
-        }
     }
 }

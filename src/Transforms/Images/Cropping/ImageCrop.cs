@@ -5,7 +5,8 @@ namespace RealNvp.ML.Transforms;
 
 /// <summary>
 /// Which part of an image becomes features. The part is scaled to the height and width of the features; where its aspect differs from
-/// theirs, its centre is taken, so that nothing is stretched. A crop is data: two of the same numbers are equal, and it is saved with the
+/// theirs, its centre is taken, so that nothing is stretched, unless the crop says
+/// <see cref="Whole"/>. A crop is data: two of the same numbers are equal, and it is saved with the
 /// pipeline.
 /// </summary>
 /// <example>
@@ -19,6 +20,9 @@ public abstract record ImageCrop
 
     /// <summary>The largest centred part that has the aspect of the features: the whole image, where that has it already.</summary>
     public static ImageCrop Center { get; } = new CenterCrop();
+
+    /// <summary>The whole image, stretched where its aspect differs from that of the features: nothing is cut off.</summary>
+    public static ImageCrop Whole { get; } = new WholeCrop();
 
     /// <summary>A fixed rectangle, in pixels of the image. An image that does not hold it is an error.</summary>
     /// <param name="top">The first row, from 0.</param>
@@ -56,6 +60,15 @@ internal sealed record CenterCrop : ImageCrop
     internal CenterCrop() { }
 
     internal override ImageWindow? Window(ImageSize image, ImageSize target, long row) => ImageWindow.Centered(0, 0, image, target);
+}
+
+/// <summary>See <see cref="ImageCrop.Whole"/>.</summary>
+internal sealed record WholeCrop : ImageCrop
+{
+    internal WholeCrop() { }
+
+    internal override ImageWindow? Window(ImageSize image, ImageSize target, long row)
+        => new ImageWindow(0, 0, image, 0, 0, image.Height, image.Width);
 }
 
 /// <summary>See <see cref="ImageCrop.Rectangle"/>.</summary>

@@ -12,7 +12,7 @@ namespace RealNvp.ML.Transforms.Images.Cropping;
 /// <param name="Crop">The part that is cut out.</param>
 internal sealed record ImageCropping(string Output, string Input, string? Path, ImageSize Target, ImageCrop Crop)
 {
-    private const byte Center = 0, Rectangle = 1, Random = 2;
+    private const byte Center = 0, Rectangle = 1, Random = 2, Whole = 3;
 
     /// <summary>This, after names, sizes and crop were looked at.</summary>
     /// <exception cref="ArgumentException">A name is empty, or a number is out of range.</exception>
@@ -31,6 +31,18 @@ internal sealed record ImageCropping(string Output, string Input, string? Path, 
         return this;
     }
 
+    /// <summary>The part of an image.</summary>
+    /// <param name="image">The image.</param>
+    /// <param name="id">Its row's.</param>
+    /// <param name="name">What it is called.</param>
+    /// <exception cref="InvalidDataException">The image is too small.</exception>
+    public ImageWindow Window(MLImage image, DataViewRowId id, Func<string> name)
+    {
+        ImageSize size = new(image.Height, image.Width);
+        return Crop.Window(size, Target, unchecked((long)(id.Low ^ id.High))) ?? throw new InvalidDataException(
+            $"{name()} has {size.Height} rows and {size.Width} columns. Expected: {Crop.Requirement}.");
+    }
+
     /// <summary>Writes this into a model's stream.</summary>
     public void Save(BinaryWriter writer)
     {
@@ -39,7 +51,8 @@ internal sealed record ImageCropping(string Output, string Input, string? Path, 
         writer.Write(Path ?? "");
         (byte kind, int[] numbers) = Crop switch
         {
-            RectangleCrop rectangle => (Rectangle, (int[])[rectangle.Top, rectangle.Left, rectangle.Height, rectangle.Width]),
+            WholeCrop => (Whole, (int[])[]),
+            RectangleCrop rectangle => (Rectangle, [rectangle.Top, rectangle.Left, rectangle.Height, rectangle.Width]),
             RandomCrop { SmallerSide: var side, Seed: var seed } => (Random, [side, seed]),
             _ => (Center, []),
         };
@@ -60,7 +73,8 @@ internal sealed record ImageCropping(string Output, string Input, string? Path, 
             Center => ImageCrop.Center,
             Rectangle => ImageCrop.Rectangle(reader.ReadInt32(), reader.ReadInt32(), reader.ReadInt32(), reader.ReadInt32()),
             Random => ImageCrop.Random(reader.ReadInt32(), reader.ReadInt32()),
-            _ => throw new InvalidDataException($"The saved crop is of kind {kind}. Expected: 0, 1 or 2."),
+            Whole => ImageCrop.Whole,
+            _ => throw new InvalidDataException($"The saved crop is of kind {kind}. Expected: 0 to 3."),
         };
         return new ImageCropping(output, input, path.Length == 0 ? null : path, target, crop).Checked();
     }

@@ -30,7 +30,7 @@ public sealed class ImageCroppingTransformer : ITransformer
     /// <summary>The name under which ML.NET finds the loader of a saved model.</summary>
     internal const string LoaderSignature = "RealNvpImageCropping";
 
-    private static readonly SavedLayout s_layout = new("RNVPCROP", LoaderSignature, 0x00010004, Oldest: 0x00010002, Sealed: 0x00010004);
+    private static readonly SavedLayout s_layout = new("RNVPCROP", LoaderSignature, 0x00010005, Oldest: 0x00010002, Sealed: 0x00010004);
 
     private readonly ImageCropping _cropping;
     private readonly CroppingMap _map;
