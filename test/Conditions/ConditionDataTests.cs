@@ -73,8 +73,6 @@ public sealed class ConditionDataTests
             => options.Validation = shorter)).Message);
         Assert.Contains("the flow has no condition", Assert.ThrowsAny<ArgumentException>(
             () => _ml.Transforms.ApplyRealNvp(Flows.Random(2), conditionColumnName: "Condition")).Message);
-        Assert.Contains("images", Assert.ThrowsAny<ArgumentException>(() => Conditional.Fit(_ml, rows, 5, options
-            => options.Image = new() { Shape = FlowShape.Image(1, 1, 2) })).Message);
         Assert.Contains("0 without a ConditionColumnName", Assert.ThrowsAny<ArgumentException>(() => Conditional.Fit(_ml, rows, 5, options
             => (options.ConditionDropout, options.ConditionColumnName) = (0.1, null))).Message);
         Assert.ThrowsAny<ArgumentException>(() => Conditional.Fit(_ml, rows, 5, options => options.ConditionDropout = 1));
