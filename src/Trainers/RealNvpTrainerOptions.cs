@@ -36,9 +36,10 @@ public sealed partial class RealNvpTrainer
         public string? ConditionColumnName;
 
         /// <summary>
-        /// The share of the rows of each batch whose whole condition is taken away in training, from 0, the default, to below 1. Above 0
-        /// NaN in a condition stands for a value that is not known, in training and in scoring, and one flow gives p(features | condition)
-        /// and, where all is NaN, p(features); 0.2 is a usual share. With 0 a NaN condition is as a NaN feature.
+        /// The share of the rows of each batch whose condition is taken away in training, from 0, the default, to below 1; a quarter of
+        /// these rows lose a random half of its values, so that the flow also learns what it means that some are missing. Above 0 NaN in a
+        /// condition stands for a value that is not known, in training and in scoring, and one flow gives p(features | condition) and,
+        /// where all is NaN, p(features); 0.2 is a usual share. With 0 a NaN condition is as a NaN feature.
         /// </summary>
         public double ConditionDropout;
 

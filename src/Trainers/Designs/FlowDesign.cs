@@ -135,7 +135,7 @@ internal abstract record FlowDesign
 
 /// <summary>The condition of a flow.</summary>
 /// <param name="Size">The number of its values, C.</param>
-/// <param name="Dropout">The share of training rows that lose their whole condition, from 0 to below 1.</param>
+/// <param name="Dropout">The share of training rows that lose their condition, from 0 to below 1.</param>
 internal sealed record ConditionDesign(int Size, double Dropout)
 {
     /// <summary>Whether NaN stands for what is not known.</summary>
