@@ -347,7 +347,8 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     /// <param name="outputColumnName">The column to add; by default named as the feature column, or <c>Image</c> for images.</param>
     /// <param name="temperature">Multiplies the latents.</param>
     /// <param name="asImages">
-    /// Whether the column is to hold <see cref="MLImage"/>, as <see cref="SampleImages(long, int, float, string)"/> makes them, and not vectors.
+    /// Whether the column is to hold <see cref="MLImage"/>, as <see cref="SampleImages(long, int, float, string)"/> makes them, and not
+    /// vectors.
     /// </param>
     /// <exception cref="InvalidOperationException">
     /// The flow is a mixture, whose latents do not say which member they belong to: use <see cref="Sample(long, int, float)"/>. Or images

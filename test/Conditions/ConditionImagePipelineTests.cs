@@ -162,7 +162,8 @@ public sealed class ConditionImagePipelineTests(ConditionImagePipelineTests.Trai
         Assert.Contains("Expected: Vector<Single, 4>", Refused(() => Fit(_ml, rows, 2, options => options.Validation = shorter)));
         Assert.Contains("'Condition' is Vector<Single, 3>, of 3 values. Expected: Vector<Single, 4>",
             Refused(() => trained.Flow.Transform(shorter)));
-        Assert.Contains("'Condition' is missing", Refused(() => trained.Flow.Transform(Tables.Load(_ml, rows.Select(row => row.Features)))));
+        Assert.Contains("'Condition' is missing",
+            Refused(() => trained.Flow.Transform(Tables.Load(_ml, rows.Select(row => row.Features)))));
         Assert.Contains("Expected: Vector<Single, 4>", Refused(() => trained.Flow.SampleImages(shorter)));
         Assert.Contains("Expected: Vector<Single, 4>", Refused(() => trained.Flow.Manifold(shorter)));
         Assert.Throws<ArgumentOutOfRangeException>(() => trained.Flow.SampleImages(data, perRow: 0));

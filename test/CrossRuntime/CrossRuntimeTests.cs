@@ -100,7 +100,8 @@ public class CrossRuntimeTests(NodeRuntime node) : IClassFixture<NodeRuntime>
         FlowModel model = ofImages ? ImageFlows.Conditional() : ConditionGraphTests.Case("unknown");
         const int Count = 40;
         int size = model.InputShape.Size;
-        float[][] conditions = ImageFlows.Conditions(Count), rows = ofImages ? ImageFlows.Rows(model, Count) : FlowCases.Rows(size)[..Count],
+        float[][] conditions = ImageFlows.Conditions(Count),
+            rows = ofImages ? ImageFlows.Rows(model, Count) : FlowCases.Rows(size)[..Count],
             latents = [.. Tables.Gaussian(Count * size, 1, seed: 2).Select(row => row[0] / 4).Chunk(size)];
         byte[] density = model.BuildDensityGraph(), sampling = model.BuildSamplingGraph();
         Dictionary<string, float[]> here = ConditionGraphTests.Run(density, "Features", rows, conditions),

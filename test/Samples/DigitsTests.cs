@@ -37,8 +37,8 @@ public sealed class DigitsTests : IDisposable
         AssertPicture("manifold.png", columns: 8, rows: 8);
     }
 
-    [Theory, InlineData("--steps"), InlineData("--steps", "0"), InlineData("--steps", "many"), InlineData("--epochs", "3"), InlineData("--class"),
-        InlineData("--class", "10"), InlineData("--class", "-1")]
+    [Theory, InlineData("--steps"), InlineData("--steps", "0"), InlineData("--steps", "many"), InlineData("--epochs", "3"),
+        InlineData("--class"), InlineData("--class", "10"), InlineData("--class", "-1")]
     public void Refuses_other_arguments(params string[] arguments)
     {
         var (exitCode, _, error) = Sample.Digits.Run(arguments);

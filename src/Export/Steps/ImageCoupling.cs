@@ -7,8 +7,8 @@ namespace RealNvp.ML.Export.Steps;
 
 /// <summary>
 /// What the two couplings of image flows share: the transformed half becomes y = x * exp(s) + t, or y = (x + t) * exp(s) as the original
-/// code has it, with s = gain * tanh(r); log|det| = sum s. The maps r and t come from a convolutional net that reads the conditioning half, and
-/// the flow's condition where it has one.
+/// code has it, with s = gain * tanh(r); log|det| = sum s. The maps r and t come from a convolutional net that reads the conditioning
+/// half, and the flow's condition where it has one.
 /// </summary>
 /// <remarks>Nothing here depends on height and width: the flow samples images larger than those it was trained on.</remarks>
 public abstract class ImageCoupling : FlowStep
