@@ -17,6 +17,7 @@ internal sealed class Arguments
         ["--batch N"] = "images per step; 64 by default",
         ["--width N"] = "maps of the first nets, instead of the preset's",
         ["--blocks N"] = "residual blocks of each net, instead of the preset's",
+        [ByClassFlag] = "the class is a condition of the flow, where the data have labels: CIFAR-10, and IDX with their labels",
         ["--train N"] = "only the first N training images",
         ["--test N"] = "only the first N test images",
         ["--rate R"] = "the highest learning rate; 0.003 up to 28 x 28 pixels and 0.001 beyond by default",
@@ -30,7 +31,7 @@ internal sealed class Arguments
             + "TrainImages.dll ...",
     };
 
-    private const string DistributedFlag = "--distributed";
+    private const string DistributedFlag = "--distributed", ByClassFlag = "--by-class";
     private const int MostMinutes = 35_000; // 24 days: timers count milliseconds in 32 bits
 
     private readonly Dictionary<string, string> _values = new(StringComparer.Ordinal);
@@ -39,8 +40,8 @@ internal sealed class Arguments
     /// <exception cref="ArgumentException">An option is unknown, missing or has no usable value.</exception>
     public Arguments(string[] args)
     {
-        IsDistributed = args.Contains(DistributedFlag);
-        args = [.. args.Where(argument => argument != DistributedFlag)];
+        (IsDistributed, IsByClass) = (args.Contains(DistributedFlag), args.Contains(ByClassFlag));
+        args = [.. args.Where(argument => argument is not (DistributedFlag or ByClassFlag))];
         for (int i = 0; i < args.Length; i += 2)
         {
             if (!s_help.Keys.Any(option => option.Split(' ')[0] == args[i]))
@@ -123,6 +124,9 @@ internal sealed class Arguments
 
     /// <summary>Whether other processes train the same flow with this one.</summary>
     public bool IsDistributed { get; }
+
+    /// <summary>Whether the class of an image is a condition.</summary>
+    public bool IsByClass { get; }
 
     /// <summary>The folder that results go to.</summary>
     public string Out { get; }

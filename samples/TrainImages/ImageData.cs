@@ -1,4 +1,5 @@
 using Microsoft.ML;
+using Microsoft.ML.Data;
 using RealNvp.ML.Transforms;
 
 namespace RealNvp.ML.Samples;
@@ -24,12 +25,44 @@ internal sealed record ImageData(string Description, IDataView Train, IDataView 
                 => new("CIFAR-10", mlContext.Data.LoadCifar10(arguments.Data), mlContext.Data.LoadCifar10(test)),
             "small" when Find(arguments.Data, "*t10k-images*", "*test-images*") is { } test
                 && Find(arguments.Data, "*train-images*") is { } train
-                => new("IDX images", mlContext.Data.LoadIdx(train), mlContext.Data.LoadIdx(test)),
+                => new("IDX images", mlContext.Data.LoadIdx(train, Labels(train)), mlContext.Data.LoadIdx(test, Labels(test))),
             _ => ReadFolder(mlContext, arguments),
         };
+        if (arguments.IsByClass)
+            all = all.ByClass(mlContext);
         return all with { Train = First(all.Train, arguments.Train), Test = First(all.Test, arguments.Test) };
 
+        string? Labels(string images) => arguments.IsByClass
+            ? Find(arguments.Data, Path.GetFileName(images).Replace(".gz", "").Replace("images", "labels").Replace("idx3", "idx1"))
+            : null;
+
         IDataView First(IDataView images, int? most) => most is { } count ? mlContext.Data.TakeRows(images, count) : images;
+    }
+
+    /// <summary>The column that holds the class as a condition.</summary>
+    public const string ClassColumn = "Class";
+
+    /// <summary>The same images with their classes as conditions.</summary>
+    /// <exception cref="IOException">They have no labels.</exception>
+    private ImageData ByClass(MLContext mlContext)
+    {
+        foreach (IDataView images in new[] { Train, Test })
+        {
+            if (images.Schema.GetColumnOrNull("Label") is null)
+                throw new IOException($"The {Description} have no labels that would tell classes apart, which --by-class needs.");
+        }
+        ITransformer toNumbers = mlContext.Transforms.Conversion.MapKeyToVector(ClassColumn, "Label").Fit(Train);
+        return new($"{Description} given their class", toNumbers.Transform(Train), toNumbers.Transform(Test));
+    }
+
+    /// <summary>A row for each class.</summary>
+    public static IDataView Classes(MLContext mlContext, DataViewSchema schema)
+    {
+        int count = ((VectorDataViewType)schema[ClassColumn].Type).Size;
+        var one = SchemaDefinition.Create(typeof(ClassRow));
+        one[nameof(ClassRow.Class)].ColumnType = new VectorDataViewType(NumberDataViewType.Single, count);
+        return mlContext.Data.LoadFromEnumerable(
+            Enumerable.Range(0, count).Select(i => new ClassRow { Class = [.. new float[i], 1, .. new float[count - i - 1]] }), one);
     }
 
     private static ImageData ReadFolder(MLContext mlContext, Arguments arguments)
@@ -48,4 +81,9 @@ internal sealed record ImageData(string Description, IDataView Train, IDataView 
     private static string? Find(string folder, params string[] names)
         => names.SelectMany(name => Directory.EnumerateFiles(folder, name).Concat(Directory.EnumerateFiles(folder, name + ".gz")))
             .Order(StringComparer.Ordinal).FirstOrDefault();
+
+    private sealed class ClassRow
+    {
+        public float[] Class { get; set; } = [];
+    }
 }

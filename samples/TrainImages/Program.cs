@@ -55,6 +55,8 @@ try
     (options.Precision, options.Device, options.Threads, options.Seed) =
         (arguments.Precision, arguments.Device, arguments.Threads, arguments.Seed);
     options.LearningRate = arguments.Rate;
+    if (arguments.IsByClass)
+        (options.ConditionColumnName, options.ConditionDropout) = (ImageData.ClassColumn, 0.1); // some without, so that it draws any too
     // few images tell a mean over thousands of values well, and evaluating many takes long
     (options.ValidationFraction, options.CalibrationFraction) = (0.04, 0.02);
     options.Exchange = mpi;
@@ -76,13 +78,19 @@ try
 
     using MLImage samples = flow.SampleGrid(rows: 8, columns: 12, seed: 1, magnification: 2);
     samples.SavePng(inFolder("samples.png"));
+    if (arguments.IsByClass)
+    {
+        using MLImage classes = flow.SampleGrid(ImageData.Classes(mlContext, data.Train.Schema), columns: 12, seed: 1, magnification: 2);
+        classes.SavePng(inFolder("classes.png"));
+    }
     using MLImage pairs = flow.Reconstructions(data.Test, count: 4, pairsPerRow: 2, magnification: 2);
     pairs.SavePng(inFolder("reconstructions.png"));
     using MLImage manifold = flow.Manifold(data.Test, side: 8, magnification: 2);
     manifold.SavePng(inFolder("manifold.png"));
 
     Report.Result(flow.BitsPerDimension(data.Test, draws: 1, seed: 1), arguments, flow.Model.Metadata.Training);
-    Console.WriteLine($"\nmodel.zip, sampler.onnx, samples.png, reconstructions.png and manifold.png are in\n{folder}");
+    Console.WriteLine($"\nmodel.zip, sampler.onnx, samples.png, {(arguments.IsByClass ? "classes.png, a row for each class, " : "")}"
+        + $"reconstructions.png and manifold.png are in\n{folder}");
     return 0;
 }
 catch (OperationCanceledException)

@@ -17,6 +17,9 @@ public static class Digits
     /// <summary>Pixels in a row and rows of an image.</summary>
     public const int Side = 8;
 
+    /// <summary>Classes of digits.</summary>
+    public const int Classes = 10;
+
     private const int Count = 1797, Test = 359;
 
     /// <summary>The copy beside the executable.</summary>
@@ -35,7 +38,7 @@ public static class Digits
                 if (row.Length != Pixels + 1 || !row.All(level => level is >= 0 and < Levels && level == (int)level))
                     throw new InvalidDataException($"'{path}' holds the line '{line}', expected {Pixels} levels from 0 to {Levels - 1} "
                         + "and a digit.");
-                rows.Add(new Digit { Features = row[..Pixels], Label = row[Pixels] });
+                rows.Add(new Digit { Features = row[..Pixels], Label = row[Pixels], Class = OneHot((int)row[Pixels]) });
             }
         }
         if (rows.Count != Count)
@@ -45,11 +48,18 @@ public static class Digits
         return (shuffled[Test..], shuffled[..Test]);
     }
 
-    /// <summary>Images as a view whose column <c>Features</c> says that they are images: Vector of Single, 1 channel, 8, 8.</summary>
+    /// <summary>A digit as the condition of a flow: ten numbers, of which its own is 1.</summary>
+    public static float[] OneHot(int digit) => [.. Enumerable.Range(0, Classes).Select(i => i == digit ? 1f : 0)];
+
+    /// <summary>
+    /// Images as a view whose column <c>Features</c> says that they are images: Vector of Single, 1 channel, 8, 8; and the column
+    /// <c>Class</c>, their classes.
+    /// </summary>
     public static IDataView View(MLContext mlContext, IEnumerable<Digit> images)
     {
         var schema = SchemaDefinition.Create(typeof(Digit));
         schema[nameof(Digit.Features)].ColumnType = new VectorDataViewType(NumberDataViewType.Single, 1, Side, Side);
+        schema[nameof(Digit.Class)].ColumnType = new VectorDataViewType(NumberDataViewType.Single, Classes);
         return mlContext.Data.LoadFromEnumerable(images, schema);
     }
 }
@@ -62,4 +72,11 @@ public sealed class Digit
 
     /// <summary>The digit that was written, 0 to 9.</summary>
     public float Label { get; set; }
+
+    /// <summary>The same as the condition of a flow, by <see cref="Digits.OneHot"/>; NaN where it is not known.</summary>
+    public float[] Class { get; set; } = [.. Enumerable.Repeat(float.NaN, Digits.Classes)];
+
+    /// <summary>The same image given another class, or none.</summary>
+    public Digit Given(int? digit)
+        => new() { Features = Features, Label = Label, Class = digit is { } known ? Digits.OneHot(known) : new Digit().Class };
 }

@@ -64,6 +64,9 @@ public sealed class FlowCondition
     /// <summary>One name per value, or empty where the training column had none.</summary>
     public ImmutableArray<string> Names { get; }
 
+    /// <summary>Whether a value may stand in a condition: finite, or NaN where it may be unknown.</summary>
+    internal bool IsUsable(float value) => float.IsFinite(value) || (MayBeUnknown && float.IsNaN(value));
+
     /// <summary>What a net reads of a condition: its values and, where they may be unknown, their indicators.</summary>
     internal int Inputs => MayBeUnknown ? 2 * Size : Size;
 

@@ -56,9 +56,6 @@ public sealed class FlowModel
         Metadata = metadata ?? FlowMetadata.Empty;
         Probes = probes ?? ProbeSet.Empty;
         Condition = condition;
-        if (condition is not null && inputShape.IsImage)
-            throw new FlowModelException("A flow over images has no condition: only flows over vectors can have one.");
-
         foreach (ImmutableArray<FlowStep> steps in Members)
             CheckShapes(inputShape, steps, condition?.Inputs ?? 0);
         foreach ((string what, int count) in new[] { ("names", Metadata.FeatureNames.Length), ("medians", Metadata.FeatureMedians.Length) })
@@ -167,7 +164,8 @@ public sealed class FlowModel
             throw new FlowModelException(
                 $"Images of {channels}x{height}x{width} have more values than a row may have, {FlowShape.MostValues}.");
         }
-        return new(FlowShape.Image(channels, height, width), MemberSteps, metadata: new FlowMetadata { Training = Metadata.Training });
+        return new(FlowShape.Image(channels, height, width), MemberSteps, metadata: new FlowMetadata { Training = Metadata.Training },
+            condition: Condition);
     }
 
     /// <summary>What the height and the width of an image must be multiples of, for the flow's squeezes; 1 for vectors.</summary>
@@ -267,10 +265,10 @@ public sealed class FlowModel
             try
             {
                 shape = steps[i].OutputShape(shape);
-                if (steps[i] is AffineCoupling coupling && coupling.ConditionInputs != conditionInputs)
+                int? reads = (steps[i] as AffineCoupling)?.ConditionInputs ?? (steps[i] as ImageCoupling)?.ConditionInputs;
+                if (reads is not null && reads != conditionInputs)
                 {
-                    throw new FlowModelException($"its net reads {coupling.ConditionInputs} inputs of a condition, where the flow has "
-                        + $"{conditionInputs}.");
+                    throw new FlowModelException($"its net reads {reads} inputs of a condition, where the flow has {conditionInputs}.");
                 }
             }
             catch (FlowModelException e)

@@ -14,8 +14,11 @@ namespace RealNvp.ML.Export;
 /// </summary>
 internal static class FlowModelFile
 {
-    /// <summary>The newest version that is read. Flows with a condition are of version 2, all others of version 1.</summary>
-    private const uint Version = 2;
+    /// <summary>
+    /// The newest version that is read. Flows of images with a condition are of version 3, of vectors with one of version 2, all others of
+    /// version 1.
+    /// </summary>
+    private const uint Version = 3;
 
     private const int HeaderLength = 8 + sizeof(uint) + sizeof(ulong) + SHA256.HashSizeInBytes;
 
@@ -29,7 +32,7 @@ internal static class FlowModelFile
         byte[] content = ToMessage(model).ToByteArray();
         Span<byte> header = stackalloc byte[HeaderLength];
         Magic.CopyTo(header);
-        BinaryPrimitives.WriteUInt32LittleEndian(header[8..], model.Condition is null ? 1 : Version);
+        BinaryPrimitives.WriteUInt32LittleEndian(header[8..], VersionOf(model));
         BinaryPrimitives.WriteUInt64LittleEndian(header[12..], (ulong)content.Length);
         SHA256.HashData(content, header[20..]);
         stream.Write(header);
@@ -50,6 +53,8 @@ internal static class FlowModelFile
             throw new FlowModelException($"The flow model is damaged: {e.Message}");
         }
     }
+
+    private static uint VersionOf(FlowModel model) => model.Condition is null ? 1u : model.InputShape.IsImage ? 3u : 2u;
 
     private static ReadOnlyMemory<byte> ReadContent(Stream stream)
     {

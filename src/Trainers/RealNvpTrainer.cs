@@ -29,7 +29,7 @@ namespace RealNvp.ML.Trainers;
 /// ### Input and Output Columns
 /// The input is a known-size vector of <xref:System.Single>: a table's features, or an image of channels x height x width as
 /// `ExtractPixels` gives it, which gets the paper's multi-scale flow. No label is read: fit on normal
-/// rows, or on all rows where anomalies are rare. A table may have a condition column too, another such vector: the flow then is
+/// rows, or on all rows where anomalies are rare. There may be a condition column too, a vector such as those of tables: the flow then is
 /// p(features | condition), and all that follows is said given the row's condition.
 ///
 /// | Output column | Type | Meaning |

@@ -31,14 +31,15 @@ public sealed partial class RealNvpTrainer
 
         /// <summary>
         /// The condition column, a known-size vector of <see cref="float"/>: the flow then is p(features | condition), and all that it says
-        /// of a row is said given the row's condition. For tables. Null, the default, for none.
+        /// of a row is said given the row's condition. Null, the default, for none.
         /// </summary>
         public string? ConditionColumnName;
 
         /// <summary>
-        /// The share of the rows of each batch whose whole condition is taken away in training, from 0, the default, to below 1. Above 0
-        /// NaN in a condition stands for a value that is not known, in training and in scoring, and one flow gives p(features | condition)
-        /// and, where all is NaN, p(features); 0.2 is a usual share. With 0 a NaN condition is as a NaN feature.
+        /// The share of the rows of each batch whose condition is taken away in training, from 0, the default, to below 1; a quarter of
+        /// these rows lose a random half of its values, so that the flow also learns what it means that some are missing. Above 0 NaN in a
+        /// condition stands for a value that is not known, in training and in scoring, and one flow gives p(features | condition) and,
+        /// where all is NaN, p(features); 0.2 is a usual share. With 0 a NaN condition is as a NaN feature.
         /// </summary>
         public double ConditionDropout;
 
@@ -379,23 +380,20 @@ public sealed partial class RealNvpTrainer
         /// <exception cref="ArgumentException">The options are not for such rows.</exception>
         internal FlowDesign Design(FlowShape shape, int conditions = 0)
         {
-            if (shape.IsImage && conditions > 0)
-            {
-                throw new ArgumentException($"The condition column '{ConditionColumnName}' is named, but '{FeatureColumnName}' is a column "
-                    + "of images, whose flows take no condition yet. Leave ConditionColumnName out.");
-            }
+            ConditionDesign? condition = conditions > 0 ? new(conditions, ConditionDropout) : null;
+            bool bfloat16 = Precision == TrainingPrecision.BFloat16;
             if (shape.IsImage)
-                return (Image ?? new()).For(shape) with { BFloat16 = Precision == TrainingPrecision.BFloat16 };
+                return (Image ?? new()).For(shape) with { BFloat16 = bfloat16, Condition = condition };
             if (Columns.BitsPerDimension is { } bits && !Table.Dequantize)
             {
                 throw new ArgumentException($"The column '{bits}' of bits per dimension needs discrete features: set Table.Dequantize, or "
                     + "give an image column.");
             }
             RequireTimeToInvert(shape.Size);
-            return Table.For(shape) with { BFloat16 = Precision == TrainingPrecision.BFloat16,
+            return Table.For(shape) with { BFloat16 = bfloat16,
                 BitsPerDimensionColumn = Columns.BitsPerDimension,
-                Condition = conditions > 0 ? new(conditions, ConditionDropout) : null,
-                Whitens = Table.Whitening ?? (conditions == 0 && shape.Size >= TableDesign.ManyFeatures),
+                Condition = condition,
+                Whitens = Table.Whitening ?? (condition is null && shape.Size >= TableDesign.ManyFeatures),
                 IsOfLabels = _isOfLabels };
         }
 

@@ -247,12 +247,7 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     {
         _runtime.ThrowIfDisposed();
         RealNvpSampler.CheckTemperature(temperature);
-        if (Model.Condition is { MayBeUnknown: false })
-        {
-            throw new InvalidOperationException($"The flow is of '{FeatureColumnName}' given '{ConditionColumnName}', and each row is "
-                + "drawn given a condition: use Sample(conditions, perRow) of its transformer. A flow trained with ConditionDropout also "
-                + "draws without.");
-        }
+        RequireNoCondition("Sample(conditions, perRow)");
         return new DrawingMap(_runtime, Model, FeatureColumnName, temperature, _batchSize, images: null, seed).Draw(count);
     }
 
@@ -281,8 +276,7 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(perRow, 1);
         _runtime.ThrowIfDisposed();
         RealNvpSampler.CheckTemperature(temperature);
-        if (Model.Condition is null)
-            throw new InvalidOperationException("The flow has no condition to draw rows for: use Sample(count).");
+        RequireCondition("Sample(count)");
         return new DrawingMap(_runtime, Model, FeatureColumnName, temperature, _batchSize, images: null, seed, ConditionColumnName)
             .DrawFor(conditions, perRow);
     }
@@ -291,13 +285,15 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     /// Draws pictures from an image flow: the rows of <see cref="Sample(long, int, float)"/> as one column of <see cref="MLImage"/>, grey
     /// or colour: each value v of levels of the width w becomes the nearest of them, floor(v / w + 1/2), and the levels 0 to k - 1 are
     /// spread over 0 to 255. An image is valid until the reader goes on to the next row, as with ML.NET's own columns: save it or copy its
-    /// pixels while reading.
+    /// pixels while reading. Of a flow whose condition may be unknown these are images of p(features).
     /// </summary>
     /// <param name="count">How many.</param>
     /// <param name="seed">Which.</param>
     /// <param name="temperature">Multiplies the latent noise: below 1 draws nearer to the mode, 1 the learned density.</param>
     /// <param name="outputColumnName">The name of the one column.</param>
-    /// <exception cref="InvalidOperationException">The flow is not over images of 1 or 3 channels with known levels.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The flow is not over images of 1 or 3 channels with known levels, or needs a condition for each: draw with the other overload.
+    /// </exception>
     /// <exception cref="ObjectDisposedException">The transformer was disposed, before this call or before the rows are read.</exception>
     /// <example>
     /// <code>
@@ -310,7 +306,37 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
         ArgumentException.ThrowIfNullOrWhiteSpace(outputColumnName);
         _runtime.ThrowIfDisposed();
         RealNvpSampler.CheckTemperature(temperature);
+        RequireNoCondition("SampleImages(conditions, perRow)");
         return new DrawingMap(_runtime, Model, outputColumnName, temperature, _batchSize, new LevelImage(Model), seed).Draw(count);
+    }
+
+    /// <summary>
+    /// Draws pictures from an image flow with a condition, so many for each row of a view: the rows of <see
+    /// cref="Sample(IDataView, int, int, float)"/> with a column of <see cref="MLImage"/> in place of the features.
+    /// </summary>
+    /// <param name="conditions">A view with the condition column; its rows must come in the same order each time.</param>
+    /// <param name="perRow">How many pictures for each of its rows.</param>
+    /// <param name="seed">Which.</param>
+    /// <param name="temperature">Multiplies the latent noise: below 1 draws nearer to the mode, 1 the learned density.</param>
+    /// <param name="outputColumnName">The name of the column that is added.</param>
+    /// <exception cref="InvalidOperationException">
+    /// The flow has no condition, or is not over images of 1 or 3 channels with known levels.
+    /// </exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// The condition column is missing or of another type or size, or <paramref name="perRow"/> is below 1.
+    /// </exception>
+    /// <exception cref="ObjectDisposedException">The transformer was disposed, before this call or before the rows are read.</exception>
+    public IDataView SampleImages(
+        IDataView conditions, int perRow = 1, int seed = 0, float temperature = 1, string outputColumnName = "Image")
+    {
+        ArgumentNullException.ThrowIfNull(conditions);
+        ArgumentOutOfRangeException.ThrowIfLessThan(perRow, 1);
+        ArgumentException.ThrowIfNullOrWhiteSpace(outputColumnName);
+        _runtime.ThrowIfDisposed();
+        RealNvpSampler.CheckTemperature(temperature);
+        RequireCondition("SampleImages(count)");
+        return new DrawingMap(_runtime, Model, outputColumnName, temperature, _batchSize, new LevelImage(Model), seed, ConditionColumnName)
+            .DrawFor(conditions, perRow);
     }
 
     /// <summary>
@@ -321,7 +347,8 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     /// <param name="outputColumnName">The column to add; by default named as the feature column, or <c>Image</c> for images.</param>
     /// <param name="temperature">Multiplies the latents.</param>
     /// <param name="asImages">
-    /// Whether the column is to hold <see cref="MLImage"/>, as <see cref="SampleImages"/> makes them, and not vectors.
+    /// Whether the column is to hold <see cref="MLImage"/>, as <see cref="SampleImages(long, int, float, string)"/> makes them, and not
+    /// vectors.
     /// </param>
     /// <exception cref="InvalidOperationException">
     /// The flow is a mixture, whose latents do not say which member they belong to: use <see cref="Sample(long, int, float)"/>. Or images
@@ -511,6 +538,23 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     {
         _runtime.ThrowIfDisposed();
         return CheckedDensity();
+    }
+
+    /// <summary>Requires that rows can be drawn without conditions.</summary>
+    private void RequireNoCondition(string instead)
+    {
+        if (Model.Condition is { MayBeUnknown: false })
+        {
+            throw new InvalidOperationException($"The flow is of '{FeatureColumnName}' given '{ConditionColumnName}', and each row is "
+                + $"drawn given a condition: use {instead} of its transformer. A flow trained with ConditionDropout also draws without.");
+        }
+    }
+
+    /// <summary>Requires that there are conditions to draw rows for.</summary>
+    private void RequireCondition(string instead)
+    {
+        if (Model.Condition is null)
+            throw new InvalidOperationException($"The flow has no condition to draw rows for: use {instead}.");
     }
 
     private DensityPart Part() => new(_host, nameof(RealNvpTransformer), _runtime, Model, _columns, Threshold);

@@ -36,6 +36,10 @@ public sealed class TrainingLoadTests
         Assert.Equal(3 * Net(1, 32, true) + 3 * Net(2, 64, false) + 4 * Net(2, 64, true), Train("image", 1).Parameters);
     }
 
+    [Theory, InlineData("tabular", 6 * 3 * 128), InlineData("image", 4 * (3 * 32 + 7 * 64) * (3 + 1))]
+    public void A_condition_adds_its_weights_and_nothing_else(string name, long more)
+        => Assert.Equal(Train(name, 1).Parameters + more, Train(name, 1, conditions: 3).Parameters);
+
     [Theory]
     [InlineData("--precisions is 'f64', expected some of f32,tf32,bf16", "--precisions", "f64")]
     [InlineData("Device is 'gpu', expected cpu, cuda or cuda:N", "--device", "gpu")]
@@ -59,10 +63,10 @@ public sealed class TrainingLoadTests
         Assert.Contains("apt install python3-torch libopenblas0-openmp", message, StringComparison.Ordinal);
     }
 
-    private static (long Parameters, long Steps) Train(string name, int most)
+    private static (long Parameters, long Steps) Train(string name, int most, int conditions = 0)
     {
         long parameters = 0, last = 0;
-        TrainingLoad.All.Single(load => load.Name == name)
+        (TrainingLoad.All.Single(load => load.Name == name) with { Conditions = conditions })
             .Train(torch.CPU, TrainingPrecision.Float32, count => parameters = count, step => (last = step) < most);
         return (parameters, last);
     }

@@ -6,9 +6,12 @@ using RealNvp.ML.Export;
 using RealNvp.ML.Tests.Trainers;
 using RealNvp.ML.Tests.Transforms.Images;
 using RealNvp.ML.Trainers;
+using RealNvp.ML.Trainers.Data.Batches;
 using RealNvp.ML.Trainers.Designs;
+using RealNvp.ML.Trainers.Native;
 using RealNvp.ML.Trainers.Training;
 using RealNvp.ML.Transforms;
+using TorchSharp;
 
 namespace RealNvp.ML.Tests.Conditions;
 
@@ -73,8 +76,6 @@ public sealed class ConditionDataTests
             => options.Validation = shorter)).Message);
         Assert.Contains("the flow has no condition", Assert.ThrowsAny<ArgumentException>(
             () => _ml.Transforms.ApplyRealNvp(Flows.Random(2), conditionColumnName: "Condition")).Message);
-        Assert.Contains("images", Assert.ThrowsAny<ArgumentException>(() => Conditional.Fit(_ml, rows, 5, options
-            => options.Image = new() { Shape = FlowShape.Image(1, 1, 2) })).Message);
         Assert.Contains("0 without a ConditionColumnName", Assert.ThrowsAny<ArgumentException>(() => Conditional.Fit(_ml, rows, 5, options
             => (options.ConditionDropout, options.ConditionColumnName) = (0.1, null))).Message);
         Assert.ThrowsAny<ArgumentException>(() => Conditional.Fit(_ml, rows, 5, options => options.ConditionDropout = 1));
@@ -111,6 +112,21 @@ public sealed class ConditionDataTests
             float[] found = Conditional.LogLikelihoods(_ml, flow, rows[..6]);
             Assert.Equal([4], Enumerable.Range(0, 6).Where(i => float.IsNaN(found[i])));
         }
+    }
+
+    /// <summary>A quarter of the dropped rows lose single values: of three values all for 3/4 + 1/4/8, none for 1/4/8.</summary>
+    [Theory, InlineData(1), InlineData(3)]
+    public void Dropped_conditions_are_whole_for_the_most_part(int values)
+    {
+        const int Rows = 40_000;
+        using var random = new DeviceRandom(1, torch.CPU);
+        using var scope = torch.NewDisposeScope();
+        torch.Tensor rows = torch.ones(Rows, 2 + values), dropped = new ConditionDropout(2, 0.4, random).Apply(rows);
+        Assert.True(dropped.narrow(1, 0, 2).eq(1).all().item<bool>());
+        long[] missing = [.. dropped.isnan().sum(1).data<long>()];
+        double all = missing.Count(count => count == values) / (double)Rows, some = missing.Count(count => count > 0) / (double)Rows;
+        Assert.Equal(values == 1 ? 0.4 : 0.4 * (0.75 + 0.25 / 8), all, 0.01);
+        Assert.Equal(values == 1 ? 0.4 : 0.4 * (1 - 0.25 / 8), some, 0.01);
     }
 
     [Fact]

@@ -127,6 +127,20 @@ public sealed class ConditionPipelineTests(ConditionPipelineTests.Trained traine
             .Sample(_ml.Data.LoadFromEnumerable(new[] { new Scored() }))).Message);
     }
 
+    /// <summary>No training row misses a single value: that some are missing is learned from those that lose some.</summary>
+    [Fact]
+    public void A_condition_of_which_a_part_is_unknown_says_what_the_other_part_says()
+    {
+        ConditionalRow[] rows = Trained.Rows(1000, 9);
+        double LogLikelihood(Func<float[], float[]> condition) => Conditional.LogLikelihoods(_ml, trained.Dropping, rows.Select(row
+            => new ConditionalRow { Features = row.Features, Condition = condition(row.Condition) })).Average();
+        double known = LogLikelihood(c => c), first = LogLikelihood(c => [c[0], float.NaN]), second = LogLikelihood(c => [float.NaN, c[1]]),
+            none = LogLikelihood(_ => [float.NaN, float.NaN]);
+        Assert.True(known > first - 0.05, $"{known}, without the second {first}");
+        Assert.True(first > none + 0.5, $"{first}, without both {none}"); // which is close to the truth: the first says nearly all
+        Assert.InRange(second, none - 0.3, known);
+    }
+
     [Fact]
     public void A_sampler_reads_latents_and_conditions()
     {

@@ -1,6 +1,7 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using RealNvp.ML.Export;
+using RealNvp.ML.Tests.Conditions;
 using RealNvp.ML.Tests.Exports;
 using RealNvp.ML.Tests.Transforms.Pipelines;
 using RealNvp.ML.Trainers;
@@ -90,6 +91,28 @@ public class CrossRuntimeTests(NodeRuntime node) : IClassFixture<NodeRuntime>
             .Select(_ => (float)((i % 10 == 0 ? 20 : 6) * (random.NextDouble() - 0.5))).ToArray())];
         byte[] graph = model.BuildSamplingGraph();
         AssertNear(GraphResults.Of(graph, "Latent", latents)["Features"], node.Run(graph, "Latent", latents)["Features"], 1);
+    }
+
+    /// <summary>Flows with a condition that may be unknown: of a table, and of images.</summary>
+    [Theory, InlineData(false), InlineData(true)]
+    public void Graphs_with_conditions_give_the_same_in_another_runtime(bool ofImages)
+    {
+        FlowModel model = ofImages ? ImageFlows.Conditional() : ConditionGraphTests.Case("unknown");
+        const int Count = 40;
+        int size = model.InputShape.Size;
+        float[][] conditions = ImageFlows.Conditions(Count),
+            rows = ofImages ? ImageFlows.Rows(model, Count) : FlowCases.Rows(size)[..Count],
+            latents = [.. Tables.Gaussian(Count * size, 1, seed: 2).Select(row => row[0] / 4).Chunk(size)];
+        byte[] density = model.BuildDensityGraph(), sampling = model.BuildSamplingGraph();
+        Dictionary<string, float[]> here = ConditionGraphTests.Run(density, "Features", rows, conditions),
+            there = node.Run(density, ("Features", rows), ("Condition", conditions));
+        Assert.Contains(conditions, row => row.All(float.IsNaN));
+        AssertNear(here["LogLikelihood"], there["LogLikelihood"], size);
+        AssertNear(here["Latent"], there["Latent"], 1);
+        float unit = ofImages ? 17 : 1; // that of the features
+        float[] InUnits(float[] features) => Array.ConvertAll(features, value => value / unit);
+        AssertNear(InUnits(ConditionGraphTests.Run(sampling, "Latent", latents, conditions)["Features"]),
+            InUnits(node.Run(sampling, ("Latent", latents), ("Condition", conditions))["Features"]), 1);
     }
 
     private static void AssertNear(float[] expected, float[] found, int least, float[]? magnitudes = null)

@@ -23,12 +23,16 @@ public sealed class NodeRuntime
     /// <summary>
     /// All outputs of a graph, flags as 0 and 1. The graph's optional inputs keep their defaults: this runtime refuses to override them.
     /// </summary>
-    internal Dictionary<string, float[]> Run(byte[] graph, string input, float[][] rows) => Run(graph, folder =>
-    {
-        string inputFile = Path.Combine(folder, "input.f32");
-        File.WriteAllBytes(inputFile, MemoryMarshal.AsBytes<float>(rows.SelectMany(row => row).ToArray()).ToArray());
-        return [input, $"{rows[0].Length}", inputFile];
-    });
+    internal Dictionary<string, float[]> Run(byte[] graph, string input, float[][] rows) => Run(graph, (input, rows));
+
+    /// <summary>The same of a graph with several batch inputs.</summary>
+    internal Dictionary<string, float[]> Run(byte[] graph, params (string Name, float[][] Rows)[] inputs) => Run(graph, folder =>
+        [.. inputs.SelectMany(input =>
+        {
+            string file = Path.Combine(folder, input.Name + ".f32");
+            File.WriteAllBytes(file, MemoryMarshal.AsBytes<float>(input.Rows.SelectMany(row => row).ToArray()).ToArray());
+            return new[] { input.Name, $"{input.Rows[0].Length}", file };
+        })]);
 
     /// <summary>The same of a graph with columns of one value per row, numbers (null for NaN) or texts.</summary>
     internal Dictionary<string, float[]> Run(byte[] graph, IReadOnlyDictionary<string, object?[]> columns) => Run(graph, folder =>

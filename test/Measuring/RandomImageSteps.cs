@@ -5,8 +5,8 @@ using RealNvp.ML.Export.Steps;
 
 namespace RealNvp.ML.Tests.Measuring;
 
-/// <summary>Steps of image flows with random parameters, none of them trivial.</summary>
-internal sealed class RandomImageSteps(int seed)
+/// <summary>Steps of image flows with random parameters, none of them trivial, which read so much of a condition.</summary>
+internal sealed class RandomImageSteps(int seed, int conditionInputs = 0)
 {
     private readonly Random _random = new(seed);
 
@@ -39,7 +39,7 @@ internal sealed class RandomImageSteps(int seed)
     [
         .. Both(ImageMask.EvenPixels, channels), .. Both(ImageMask.OddPixels, channels, 2, true),
         new Squeeze(SqueezeOrder.Plain), .. Both(ImageMask.FirstChannels, 4 * channels),
-        .. Both(ImageMask.SecondChannels, 4 * channels, 0, true), new Unsqueeze(SqueezeOrder.Plain),
+        .. Both(ImageMask.SecondChannels, 4 * channels, conditionInputs > 0 ? 1 : 0, true), new Unsqueeze(SqueezeOrder.Plain),
         new Squeeze(SqueezeOrder.Ordered), new FactorOut(),
     ];
 
@@ -48,7 +48,8 @@ internal sealed class RandomImageSteps(int seed)
         const int Width = 4;
         return new(Affine(channels), readsMask, Conv(2 * channels + (readsMask ? 1 : 0), Width, 3), Conv(Width, Width, 1),
             [.. Enumerable.Range(0, blocks).Select(_
-                => new ResidualBlock(Affine(Width), Conv(Width, Width + 1, 3), Conv(Width + 1, Width, 3), Conv(Width, Width, 1)))],
+                => new ResidualBlock(Affine(Width), Conv(Width, Width + 1, 3), Conv(Width + 1, Width, 3), Conv(Width, Width, 1),
+                    conditionInputs > 0 ? Dense(Width + 1) : null))],
             Conv(Width, 2 * channels, 1));
     }
 
@@ -59,6 +60,9 @@ internal sealed class RandomImageSteps(int seed)
         double bound = 1.2 / Math.Sqrt(inputs * kernel * kernel);
         return new(inputs, outputs, kernel, Draw(inputs * outputs * kernel * kernel, -bound, bound), Draw(outputs, -0.3, 0.3));
     }
+
+    private DenseLayer Dense(int outputs)
+        => new(conditionInputs, outputs, Draw(conditionInputs * outputs, -0.6, 0.6), Draw(outputs, -0.3, 0.3));
 
     private ImmutableArray<float> Draw(int count, double low, double high)
         => [.. Enumerable.Range(0, count).Select(_ => (float)(low + (high - low) * _random.NextDouble()))];

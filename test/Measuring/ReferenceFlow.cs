@@ -31,8 +31,8 @@ internal static class ReferenceFlow
         double[] given = Read(model.Condition, condition);
         double[] x = [.. latent.Select(value => temperature * value)];
         if (model.InputShape.IsImage)
-            return ReferenceImageFlow.Inverse(model.InputShape, model.Members[member], x);
-        foreach (FlowStep step in model.Members[member].Reverse())
+            x = ReferenceImageFlow.Inverse(model.InputShape, model.Members[member], x, given);
+        foreach (FlowStep step in model.InputShape.IsImage ? [] : model.Members[member].Reverse())
             Inverse(step, ref x, given);
         return given.Any(double.IsNaN) ? [.. x.Select(_ => double.NaN)] : x;
     }
@@ -65,7 +65,7 @@ internal static class ReferenceFlow
         double[] x = [.. row];
         double logLikelihood = 0;
         if (shape.IsImage)
-            (logLikelihood, x) = ReferenceImageFlow.Forward(shape, steps, x);
+            (logLikelihood, x) = ReferenceImageFlow.Forward(shape, steps, x, given);
         else
             logLikelihood = steps.Sum(step => Forward(step, ref x, given));
         foreach (double z in x)

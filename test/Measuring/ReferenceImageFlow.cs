@@ -6,23 +6,23 @@ namespace RealNvp.ML.Tests.Measuring;
 
 /// <summary>
 /// A frozen image flow computed from the formulas of its steps, pixel by pixel in double precision, in both directions. Images are
-/// [C, H, W].
+/// [C, H, W]; what nets read of a condition is given.
 /// </summary>
 internal static class ReferenceImageFlow
 {
     /// <summary>The log-determinant of all steps, and the latent: the last scale's, then what was factored out, the latest first.</summary>
-    public static (double LogDet, double[] Latent) Forward(FlowShape shape, IEnumerable<FlowStep> steps, double[] row)
+    public static (double LogDet, double[] Latent) Forward(FlowShape shape, IEnumerable<FlowStep> steps, double[] row, double[] given)
     {
         double[,,] x = ToImage(row, shape.Dimensions[0], shape.Dimensions[1], shape.Dimensions[2]);
         var aside = new Stack<double[,,]>();
         double logDet = 0;
         foreach (FlowStep step in steps)
-            logDet += Forward(step, ref x, aside);
+            logDet += Forward(step, ref x, aside, given);
         return (logDet, [.. aside.Prepend(x).SelectMany(part => part.Cast<double>())]);
     }
 
     /// <summary>A latent back to its row.</summary>
-    public static double[] Inverse(FlowShape shape, IReadOnlyList<FlowStep> steps, double[] latent)
+    public static double[] Inverse(FlowShape shape, IReadOnlyList<FlowStep> steps, double[] latent, double[] given)
     {
         // the shapes of what is set aside, in the order of the flow
         var shapes = new List<FlowShape>();
@@ -41,11 +41,11 @@ internal static class ReferenceImageFlow
         }
         double[,,] y = ToImage(latent[..end], shape.Dimensions[0], shape.Dimensions[1], shape.Dimensions[2]);
         foreach (FlowStep step in steps.Reverse())
-            y = Inverse(step, y, aside);
+            y = Inverse(step, y, aside, given);
         return [.. y.Cast<double>()];
     }
 
-    private static double Forward(FlowStep step, ref double[,,] x, Stack<double[,,]> aside)
+    private static double Forward(FlowStep step, ref double[,,] x, Stack<double[,,]> aside, double[] given)
     {
         double logDet = 0;
         double[,,] before = x;
@@ -62,7 +62,7 @@ internal static class ReferenceImageFlow
                 });
                 break;
             case ImageCoupling coupling:
-                (double[,,] s, double[,,] t) = Net(coupling, x);
+                (double[,,] s, double[,,] t) = Net(coupling, x, given);
                 x = Map(x, (c, h, w, v) =>
                 {
                     if (!IsTransformed(coupling.Mask, before, c, h, w))
@@ -100,7 +100,7 @@ internal static class ReferenceImageFlow
         return logDet;
     }
 
-    private static double[,,] Inverse(FlowStep step, double[,,] y, Stack<double[,,]> aside)
+    private static double[,,] Inverse(FlowStep step, double[,,] y, Stack<double[,,]> aside, double[] given)
     {
         switch (step)
         {
@@ -113,7 +113,7 @@ internal static class ReferenceImageFlow
                     return logit.LevelWidth * ((p - logit.Alpha) / (1 - 2.0 * logit.Alpha) * logit.Levels - 0.5);
                 });
             case ImageCoupling coupling:
-                (double[,,] s, double[,,] t) = Net(coupling, y);
+                (double[,,] s, double[,,] t) = Net(coupling, y, given);
                 return Map(y, (c, h, w, value) =>
                 {
                     if (!IsTransformed(coupling.Mask, y, c, h, w))
@@ -154,7 +154,7 @@ internal static class ReferenceImageFlow
     /// <summary>The position of a transformed channel among those that the net speaks of.</summary>
     private static int Transformed(ImageMask mask, double[,,] x, int c) => mask == ImageMask.FirstChannels ? c - x.GetLength(0) / 2 : c;
 
-    private static (double[,,] LogScale, double[,,] Shift) Net(ImageCoupling coupling, double[,,] x)
+    private static (double[,,] LogScale, double[,,] Shift) Net(ImageCoupling coupling, double[,,] x, double[] given)
     {
         ResidualConditioner net = coupling.Net;
         int half = x.GetLength(0) / 2;
@@ -172,7 +172,10 @@ internal static class ReferenceImageFlow
         double[,,] skips = Conv(net.FirstSkip, hidden);
         foreach (ResidualBlock block in net.Blocks)
         {
-            double[,,] residual = Conv(block.Second, Relu(Conv(block.First, Relu(Affine(block.Norm, hidden)))));
+            double[] perMap = [.. Enumerable.Range(0, block.First.Outputs).Select(map => block.Condition is { } layer
+                ? layer.Bias[map] + given.Select((value, i) => layer.Weights[map * layer.Inputs + i] * value).Sum() : 0)];
+            double[,,] first = Map(Conv(block.First, Relu(Affine(block.Norm, hidden))), (c, _, _, v) => v + perMap[c]);
+            double[,,] residual = Conv(block.Second, Relu(first));
             hidden = Sum(hidden, residual);
             skips = Sum(skips, Conv(block.Skip, hidden));
         }

@@ -287,6 +287,37 @@ public sealed class ReadmeFileSnippets : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
+    public void PicturesOfAClass()
+    {
+        var mlContext = new MLContext(seed: 1);
+        using var inFolder = new CurrentFolder(_folder);
+        var random = new Random(1);
+        File.WriteAllBytes("train-images-idx3-ubyte", [0, 0, 8, 3, 0, 0, 0, 60, 0, 0, 0, 8, 0, 0, 0, 8,
+            .. Enumerable.Range(0, 60 * 64).Select(_ => (byte)random.Next(256))]);
+        File.WriteAllBytes("train-labels-idx1-ubyte", [0, 0, 8, 1, 0, 0, 0, 60, .. Enumerable.Range(0, 60).Select(i => (byte)(i % 10))]);
+        RealNvpTrainer.Options imageOptions = RealNvpTrainer.Options.ForImages(ImageFlowOptions.Small with { BaseWidth = 4, Blocks = 1 });
+        imageOptions.Steps = 5;
+        SchemaDefinition classes = SchemaDefinition.Create(typeof(OneClass));
+        classes["Class"].ColumnType = new VectorDataViewType(NumberDataViewType.Single, 10);
+        IDataView eachClass = mlContext.Data.LoadFromEnumerable(Enumerable.Range(0, 10)
+            .Select(i => new OneClass { Class = [.. new float[i], 1, .. new float[9 - i]] }), classes);
+
+        // docs: pictures of a class
+        imageOptions.ConditionColumnName = "Class";
+        imageOptions.ConditionDropout = 0.1; // so that the flow also draws without
+        var byClass = mlContext.Transforms.Conversion.MapKeyToVector("Class", "Label")
+            .Append(mlContext.AnomalyDetection.Trainers.RealNvp(imageOptions));
+        using var classModel = byClass.Fit(mlContext.Data.LoadIdx("train-images-idx3-ubyte", "train-labels-idx1-ubyte"));
+
+        RealNvpTransformer classFlow = classModel.LastTransformer;
+        using MLImage oneRowPerClass = classFlow.SampleGrid(conditions: eachClass, columns: 12, magnification: 4);
+        IDataView drawnOfEach = classFlow.SampleImages(conditions: eachClass, perRow: 100, seed: 1); // each class a hundred times
+
+        Assert.Equal(10 * (32 + 1) + 1, oneRowPerClass.Height);
+        Assert.Equal(1000, drawnOfEach.GetColumn<MLImage>("Image").Count());
+    }
+
+    [Fact]
     public void Images()
     {
         var mlContext = new MLContext(seed: 1);
@@ -572,6 +603,11 @@ public sealed class ReadmeFileSnippets : IDisposable
     private sealed class SynchronousProgress(Action<TrainingProgress> report) : IProgress<TrainingProgress>
     {
         public void Report(TrainingProgress value) => report(value);
+    }
+
+    private sealed class OneClass
+    {
+        public float[] Class { get; set; } = [];
     }
 
     private sealed class Picture

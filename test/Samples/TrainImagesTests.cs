@@ -72,6 +72,30 @@ public sealed class TrainImagesTests : IDisposable
     }
 
     [Fact]
+    public void Idx_images_given_their_class_are_drawn_by_class()
+    {
+        foreach ((string name, int count) in new[] { ("train", 40), ("t10k", 12) })
+        {
+            string images = _folder.File($"idx/{name}-images-idx3-ubyte"), labels = _folder.File($"idx/{name}-labels-idx1-ubyte");
+            var random = new Random(count);
+            File.WriteAllBytes(images, [0, 0, 8, 3, 0, 0, 0, (byte)count, 0, 0, 0, 8, 0, 0, 0, 8,
+                .. Enumerable.Range(0, count * 64).Select(_ => (byte)random.Next(256))]);
+            File.WriteAllBytes(labels, [0, 0, 8, 1, 0, 0, 0, (byte)count, .. Enumerable.Range(0, count).Select(i => (byte)(i % 3))]);
+        }
+        string[] command = ["--data", Path.Combine(_folder.Root, "idx"), "--preset", "small", "--by-class", "--steps", "2", "--out",
+            _folder.File("out"), .. s_narrow];
+        var (exitCode, output, error) = Sample.TrainImages.Run(command);
+        Assert.True(exitCode == 0, output + error);
+        Assert.Contains("on IDX images given their class;", output, StringComparison.Ordinal);
+        using (SKBitmap bitmap = SKBitmap.Decode(_folder.File("out/classes.png")))
+            Assert.Equal((10 * 17 + 1, 12 * 17 + 1), (bitmap.Height, bitmap.Width)); // ten classes of images of 8 * 2 pixels
+        File.Delete(_folder.File("idx/t10k-labels-idx1-ubyte"));
+        (exitCode, _, error) = Sample.TrainImages.Run(command);
+        Assert.Equal(1, exitCode);
+        Assert.Contains("IDX images have no labels", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_folder_of_images_is_split()
     {
         for (int i = 0; i < 60; i++)

@@ -73,6 +73,12 @@ public sealed class SavedModelTests
         WriteGroups("groups-1.zip");
         Write("images-1.rnvp", RealNvpTrainer.Options.ForImages(
             new() { Shape = FlowShape.Image(1, 8, 8), Scales = 2, BaseWidth = 3, Blocks = 1, Levels = 17 }));
+        Write("condition-images-1.rnvp", new()
+        {
+            Image = new() { Shape = FlowShape.Image(1, 8, 8), Scales = 2, BaseWidth = 3, Blocks = 1, Levels = 17 },
+            ConditionColumnName = "Condition",
+            ConditionDropout = 0.2,
+        });
     }
 
     private void Write(string file, RealNvpTrainer.Options options)
@@ -194,8 +200,8 @@ public sealed class SavedModelTests
         ? _ml.Data.LoadFromEnumerable(rows.Select(row => new Measurement(row[0], row[1], row[2], row[3])))
         : IsRegression(file) ? Labelled.Load(_ml, rows.Select(row => new LabelledRow { Label = row[0], Features = row[1..] }))
         : HasCondition(file)
-            ? Conditional.Load(_ml, rows.Select((row, i) => new ConditionalRow { Features = row[..2], Condition = [row[2],
-                i % 4 == 3 ? float.NaN : row[3]] }))
+            ? Conditional.Load(_ml, rows.Select((row, i) => new ConditionalRow { Features = row.Length == 4 ? row[..2] : row,
+                Condition = [row[2], i % 4 == 3 ? float.NaN : row[3]] }))
             : Tables.Load(_ml, rows);
 
     /// <summary>Whether the model is saved by ML.NET.</summary>

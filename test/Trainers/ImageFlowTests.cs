@@ -256,7 +256,8 @@ public sealed class ImageFlowTests
     internal static Flow Fresh(FlowShape shape, ImageFlowOptions options, int seed = 1)
     {
         using var random = new DeviceRandom(seed, CPU);
-        ColumnFacts facts = ColumnFacts.OfImages(new WeightedRows(new float[shape.Size], [1], shape.Size), options.LevelWidth ?? 1);
+        ColumnFacts facts = ColumnFacts.OfImages(new WeightedRows(new float[shape.Size], [1], shape.Size), shape.Size,
+            options.LevelWidth ?? 1);
         return options.For(shape).Build(facts, dropout: 0, seed, random);
     }
 

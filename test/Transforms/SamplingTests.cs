@@ -1,6 +1,7 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using RealNvp.ML.Export;
+using RealNvp.ML.Export.Steps;
 using RealNvp.ML.Transforms;
 using RealNvp.ML.Transforms.Noise;
 
@@ -17,6 +18,24 @@ public class SamplingTests
 {
     private readonly MLContext _ml = new(seed: 1);
     private readonly FlowModel _model = Flows.Random(named: true);
+
+    [Fact]
+    public void Rows_near_the_end_of_float32_are_told_once()
+    {
+        var messages = new List<string>();
+        var ml = new MLContext(seed: 1);
+        ml.Log += (_, e) => messages.Add(e.RawMessage);
+        FlowModel Model(float scale)
+            => new(FlowShape.Vector(2),
+                [new Standardization([0, 0], [1, 1]), new TailCompression(1), new Standardization([0, 0], [scale, 1])]);
+        using RealNvpTransformer flow = new(ml, Model(100)), tame = new(ml, Model(1));
+        Assert.All(tame.Sample(100).GetColumn<float[]>("Features"), row => Assert.InRange(row[0], -1e6f, 1e6f));
+        Assert.DoesNotContain(messages, message => message.Contains("end of float32", StringComparison.Ordinal));
+        for (int i = 0; i < 2; i++)
+            Assert.Contains(flow.Sample(100).GetColumn<float[]>("Features"), row => Math.Abs(row[0]) > 1e30f);
+        Assert.Single(messages,
+            message => message.StartsWith("Drawn rows have values beyond 1E+30, near the end of float32", StringComparison.Ordinal));
+    }
 
     [Fact]
     public void Samples_are_a_view_of_one_column_that_repeats_itself()

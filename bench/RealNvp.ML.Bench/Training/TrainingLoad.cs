@@ -26,6 +26,9 @@ internal sealed record TrainingLoad(string Name, string Description, FlowShape S
 {
     private const int Rows = 4096;
 
+    /// <summary>Values of a condition that rows have; 0 for none. Options say whether it may be unknown.</summary>
+    public int Conditions { get; init; }
+
     /// <summary>All loads.</summary>
     public static readonly IReadOnlyList<TrainingLoad> All =
     [
@@ -56,7 +59,7 @@ internal sealed record TrainingLoad(string Name, string Description, FlowShape S
         using var heap = new NativeHeap();
         using var random = new DeviceRandom(1, device);
         using DeviceRows rows = Draw(device);
-        FlowDesign design = Options.Design(Shape);
+        FlowDesign design = Options.Design(Shape, Conditions);
         TrainingPlan plan = Options.Plan(design, Rows) with { EvaluationInterval = int.MaxValue, Decay = LearningRateDecay.None,
             LearningRate = 1e-3 };
         using Flow flow = design.Build(Facts(), plan.Dropout, seed: 1, random);
@@ -96,12 +99,18 @@ internal sealed record TrainingLoad(string Name, string Description, FlowShape S
         Tensor values = Shape.IsImage
             ? randint(0, Levels, [Rows, Shape.Size], dtype: ScalarType.Float32, generator: generator)
             : randn([Rows, Shape.Size], generator: generator);
+        if (Conditions > 0)
+            values = cat([values, randn([Rows, Conditions], generator: generator)], 1);
         return new DeviceRows(values.to(device).DetachFromDisposeScope(), null);
     }
 
     private ColumnFacts Facts()
     {
-        float[] Every(float value) => Enumerable.Repeat(value, Shape.Size).ToArray();
-        return new ColumnFacts(Every(0), Every(1), Every(0), Every(Shape.IsImage ? 1 : 0));
+        float[] Every(float value, int? count = null) => Enumerable.Repeat(value, count ?? Shape.Size).ToArray();
+        return new ColumnFacts(Every(0), Every(1), Every(0), Every(Shape.IsImage ? 1 : 0))
+        {
+            Condition = Conditions == 0 ? null
+                : new FlowCondition([.. Every(0, Conditions)], [.. Every(1, Conditions)], Options.ConditionDropout > 0),
+        };
     }
 }

@@ -40,7 +40,7 @@ public sealed class ChannelCoupling : ImageCoupling
         GraphNodes nodes = state.Nodes;
         int conditioning = Mask == ImageMask.FirstChannels ? 0 : 1, transformed = 1 - conditioning;
         string[] halves = state.Image.Halves();
-        (string r, string t) = Net.Emit(nodes, halves[conditioning], mask: null);
+        (string r, string t) = Net.Emit(nodes, halves[conditioning], mask: null, state.Condition);
         string s = nodes.Node("Mul", nodes.Node("Tanh", r), nodes.Constant(Gain.AsSpan(), Gain.Length, 1, 1));
         halves[transformed] = formula(halves[transformed], s, t);
         state.Image.Replace(nodes.Node("Concat", halves, [("axis", 1L)]));

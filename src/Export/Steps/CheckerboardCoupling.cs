@@ -46,7 +46,8 @@ public sealed class CheckerboardCoupling : ImageCoupling
     {
         (GraphNodes nodes, int height, int width) = (state.Nodes, state.Image.Height, state.Image.Width);
         string conditioning = Plane(nodes, Mask, height, width), transformed = Plane(nodes, Mask.Complement(), height, width);
-        (string r, string t) = Net.Emit(nodes, nodes.Node("Mul", state.Image.Tensor, conditioning), state.Image.ForEveryRow(conditioning));
+        (string r, string t) = Net.Emit(nodes, nodes.Node("Mul", state.Image.Tensor, conditioning), state.Image.ForEveryRow(conditioning),
+            state.Condition);
         // the gains, and zeros where s is
         string s = nodes.Node("Mul", nodes.Node("Tanh", r), Gains(nodes, transformed, height, width));
         return (s, nodes.Node("Mul", t, transformed));

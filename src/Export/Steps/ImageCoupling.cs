@@ -7,7 +7,8 @@ namespace RealNvp.ML.Export.Steps;
 
 /// <summary>
 /// What the two couplings of image flows share: the transformed half becomes y = x * exp(s) + t, or y = (x + t) * exp(s) as the original
-/// code has it, with s = gain * tanh(r); log|det| = sum s. The maps r and t come from a convolutional net that reads the conditioning half.
+/// code has it, with s = gain * tanh(r); log|det| = sum s. The maps r and t come from a convolutional net that reads the conditioning
+/// half, and the flow's condition where it has one.
 /// </summary>
 /// <remarks>Nothing here depends on height and width: the flow samples images larger than those it was trained on.</remarks>
 public abstract class ImageCoupling : FlowStep
@@ -31,6 +32,9 @@ public abstract class ImageCoupling : FlowStep
     /// <summary>The net that yields r and t.</summary>
     public ResidualConditioner Net { get; }
 
+    /// <summary>What the net reads of the flow's condition; 0 where there is none.</summary>
+    public int ConditionInputs => Net.ConditionInputs;
+
     /// <summary>The bound of |s| per transformed channel.</summary>
     public ImmutableArray<float> Gain { get; }
 
@@ -39,7 +43,8 @@ public abstract class ImageCoupling : FlowStep
 
     /// <inheritdoc/>
     public override string Describe()
-        => $"{Mask} condition, {Net.Blocks.Length} residual blocks of {Net.First.Outputs} maps, |log-scale| <= {Gain.Max(Math.Abs):G3}";
+        => $"{Mask} condition, {Net.Blocks.Length} residual blocks of {Net.First.Outputs} maps"
+            + $"{(ConditionInputs > 0 ? $" given {ConditionInputs}" : "")}, |log-scale| <= {Gain.Max(Math.Abs):G3}";
 
     /// <summary>Writes y of x, s and t.</summary>
     private protected string Transform(GraphNodes nodes, string x, string s, string t)

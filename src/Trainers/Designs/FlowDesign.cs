@@ -82,6 +82,40 @@ internal abstract record FlowDesign
     /// <summary>Bits per dimension from nats; null where they have no meaning.</summary>
     public virtual BitsPerDimension? Bits(ColumnFacts facts) => null;
 
+    /// <summary>What is said of each feature, and zeros for the condition.</summary>
+    private protected float[] WithCondition(float[] perFeature)
+        => Condition is null ? perFeature : [.. perFeature, .. new float[Condition.Size]];
+
+    /// <summary>The facts with what rows do not tell of the condition; warns of what is odd about its columns and the others.</summary>
+    private protected ColumnFacts Told(ColumnFacts facts, ColumnNames column, Action<string> warn)
+    {
+        if (facts.Condition is { } told)
+        {
+            facts = facts with
+            {
+                Condition = new(told.Mean, told.StandardDeviation, Condition!.MayBeUnknown, column.Condition?.Names.Features ?? []),
+            };
+        }
+        if (facts.Constant.Count > 0)
+        {
+            warn("These are the same in all training rows, and tell nothing: "
+                + ColumnNames.List([.. facts.Constant.Select(column.Call)]) + ". Leave them out of the condition.");
+        }
+        if (facts.Stretches.Count > 0)
+        {
+            warn($"In column '{column.Name}' standard deviation and quartiles disagree, as of skewed features or where a code stands for "
+                + "missing values; these are scaled by quartiles: "
+                + ColumnNames.List([.. facts.Stretches.Select(stretch => $"{column.Call(stretch.Column)} ({stretch.Remark})")], "; ")
+                + ". Replace codes by NaN or a usual value, and take logarithms of skewed features.");
+        }
+        if (facts.TooFine.Count > 0)
+        {
+            warn($"In column '{column.Name}' these count as constant, for they vary by less than float32 resolves: "
+                + ColumnNames.List([.. facts.TooFine.Select(column.Call)]) + ". Subtract a constant from them, or scale them up.");
+        }
+        return facts;
+    }
+
     /// <summary>Rows with one draw of the noise of discrete features.</summary>
     private protected DeviceRows Dequantized(DeviceRows rows, ColumnFacts facts, int seed)
     {
@@ -101,7 +135,7 @@ internal abstract record FlowDesign
 
 /// <summary>The condition of a flow.</summary>
 /// <param name="Size">The number of its values, C.</param>
-/// <param name="Dropout">The share of training rows that lose their whole condition, from 0 to below 1.</param>
+/// <param name="Dropout">The share of training rows that lose their condition, from 0 to below 1.</param>
 internal sealed record ConditionDesign(int Size, double Dropout)
 {
     /// <summary>Whether NaN stands for what is not known.</summary>

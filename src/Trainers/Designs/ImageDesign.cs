@@ -87,13 +87,17 @@ internal sealed record ImageDesign : FlowDesign
     /// <inheritdoc/>
     public override ColumnFacts Facts(WeightedRows training, ColumnStatistics? statistics, ColumnNames column, Action<string> warn)
     {
-        float width = LevelWidth ?? PixelLevels.Width(training.Values, Levels);
+        int pixels = Shape.Size;
+        float width = LevelWidth ?? PixelLevels.Width(training, pixels, Levels);
         var levels = new LevelCheck(column.Name, new(Levels, width),
             "set Image.Levels and Image.LevelWidth, or the scale of ExtractPixels");
-        levels.Add(training.Values);
+        for (int i = 0; i < training.Count; i++)
+            levels.Add(training.Row(i)[..pixels]);
         foreach (string warning in levels.Warnings())
             warn(warning);
-        return ColumnFacts.OfImages(training, width);
+        ColumnFacts facts = ColumnFacts.OfImages(training, pixels, width);
+        return Condition is null ? facts
+            : Told(facts.WithCondition(training.Columns(pixels, Condition.Size), statistics?.From(pixels)), column, warn);
     }
 
     /// <summary>A fresh flow after its logit.</summary>
@@ -118,7 +122,7 @@ internal sealed record ImageDesign : FlowDesign
             Add(new SqueezeModule(SqueezeOrder.Ordered, channels));
             Add(new FactorOutModule());
         }
-        return new Flow(steps, Shape);
+        return new Flow(steps, Shape, facts.Condition);
 
         void Add(FlowStepModule step)
         {
@@ -129,7 +133,7 @@ internal sealed record ImageDesign : FlowDesign
         void AddCoupling(ImageMask mask, int width)
         {
             (int channels, int height, int columns) = (at.Dimensions[0], at.Dimensions[1], at.Dimensions[2]);
-            ImageCouplingOptions coupling = Coupling(width, dropout);
+            ImageCouplingOptions coupling = Coupling(width, dropout) with { ConditionInputs = facts.Condition?.Inputs ?? 0 };
             Add(mask.IsCheckerboard()
                 ? new CheckerboardCouplingModule(mask, channels, height, columns, coupling, weights, noise)
                 : new ChannelCouplingModule(mask, channels, coupling, weights, noise));
@@ -140,7 +144,7 @@ internal sealed record ImageDesign : FlowDesign
 
     /// <inheritdoc/>
     public override TrainingNoise Noise(ColumnFacts facts, double gaussian, DeviceRandom random, Device device)
-        => new(facts.NoiseWidths, new float[Shape.Size], random, device);
+        => new(WithCondition(facts.NoiseWidths), [], random, device);
 
     /// <inheritdoc/>
     public override HorizontalFlips? Flips(DeviceRandom random) => HorizontalFlips ? new(Shape, random) : null;

@@ -104,13 +104,6 @@ internal sealed record TableDesign : FlowDesign
     {
         ColumnFacts facts = ColumnFacts.OfTable(training, Dequantize, BitsPerDimensionColumn is not null, statistics,
             Condition?.Size ?? 0);
-        if (facts.Condition is { } told)
-        {
-            facts = facts with
-            {
-                Condition = new(told.Mean, told.StandardDeviation, Condition!.MayBeUnknown, column.Condition?.Names.Features ?? []),
-            };
-        }
         if (IsOfLabels && facts.Unvaried.Count > 0)
         {
             string which = Shape.Size == 1 ? "has" : $"({ColumnNames.List([.. facts.Unvaried.Select(column.Call)])}) has";
@@ -118,23 +111,7 @@ internal sealed record TableDesign : FlowDesign
                 + "training rows, or varies by less than float32 resolves: there is nothing to tell from features. Name another label "
                 + "column, leave the label out of the vector, or subtract a constant from it.", "input");
         }
-        if (facts.Constant.Count > 0)
-        {
-            warn("These are the same in all training rows, and tell nothing: "
-                + ColumnNames.List([.. facts.Constant.Select(column.Call)]) + ". Leave them out of the condition.");
-        }
-        if (facts.Stretches.Count > 0)
-        {
-            warn($"In column '{column.Name}' standard deviation and quartiles disagree, as of skewed features or where a code stands for "
-                + "missing values; these are scaled by quartiles: "
-                + ColumnNames.List([.. facts.Stretches.Select(stretch => $"{column.Call(stretch.Column)} ({stretch.Remark})")], "; ")
-                + ". Replace codes by NaN or a usual value, and take logarithms of skewed features.");
-        }
-        if (facts.TooFine.Count > 0)
-        {
-            warn($"In column '{column.Name}' these count as constant, for they vary by less than float32 resolves: "
-                + ColumnNames.List([.. facts.TooFine.Select(column.Call)]) + ". Subtract a constant from them, or scale them up.");
-        }
+        facts = Told(facts, column, warn);
         if (BitsPerDimensionColumn is not null && Array.FindIndex(facts.BinWidths, width => width == 0) is >= 0 and var continuous)
         {
             throw new ArgumentException($"The column '{BitsPerDimensionColumn}' of bits per dimension needs discrete features, and value "
@@ -223,9 +200,6 @@ internal sealed record TableDesign : FlowDesign
         DeviceRows noisy = Dequantized(validation, facts, seed);
         return new(sample, validation, noisy) { Own = [noisy] };
     }
-
-    /// <summary>What is said of each feature, and zeros for the condition.</summary>
-    private float[] WithCondition(float[] perFeature) => Condition is null ? perFeature : [.. perFeature, .. new float[Condition.Size]];
 
     private FlowStepModule? Mixer(int coupling, Random orders, Generator weights)
     {

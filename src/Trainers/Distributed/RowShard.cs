@@ -49,6 +49,9 @@ internal sealed class RowShard : IDisposable
     /// <summary>Of a mean over the own rows, that over all; with gradient.</summary>
     public static Tensor Averaged(Tensor mean) => s_current is { } shard ? shard.Sum(mean * shard._share) : mean;
 
+    /// <summary>The sum of a tensor over all processes, without gradient.</summary>
+    public Tensor Total(Tensor own) => Summed.Over(_exchange, own);
+
     public void Dispose()
     {
         s_current = null;
@@ -73,7 +76,7 @@ internal sealed class RowShard : IDisposable
         public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
             => [Over((IGradientExchange)ctx.get_data(Exchange), grad_output), null!];
 
-        private static Tensor Over(IGradientExchange exchange, Tensor own)
+        public static Tensor Over(IGradientExchange exchange, Tensor own)
         {
             using IDisposable guard = no_grad();
             Tensor sum = own.detach().clone().contiguous();

@@ -124,7 +124,7 @@ internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
         foreach (FlowStepModule step in steps)
         {
             cancellation.ThrowIfCancellationRequested();
-            step.RefreshStatistics(x);
+            step.RefreshStatistics(x, given);
             using DisposeScope scope = NewDisposeScope();
             Tensor next = Apply(step, x, given).alias().MoveToOuterDisposeScope();
             x.Dispose();
@@ -140,10 +140,9 @@ internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
     /// <summary>The features, and what the nets read of the condition.</summary>
     private (Tensor Features, Tensor? Condition) FromRows(Tensor rows)
     {
-        if (condition is null)
-            return (_image is null ? rows : ToImages(rows, _image), null);
-        long size = condition.Frozen.Size;
-        return (rows.narrow(1, 0, rows.shape[1] - size), condition.forward(rows.narrow(1, rows.shape[1] - size, size)));
+        long given = condition?.Frozen.Size ?? 0, size = rows.shape[1] - given;
+        Tensor features = given == 0 ? rows : rows.narrow(1, 0, size);
+        return (_image is null ? features : ToImages(features, _image), condition?.forward(rows.narrow(1, size, given)));
     }
 
     /// <summary>What a step hands on to the next.</summary>
@@ -151,10 +150,11 @@ internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
     {
         if (_image is null)
             return step.forward(x, given).Output;
-        return cat([.. x.split(ImageChunk).Select(chunk =>
+        Tensor[]? conditions = given?.split(ImageChunk);
+        return cat([.. x.split(ImageChunk).Select((chunk, i) =>
         {
             using DisposeScope scope = NewDisposeScope();
-            Tensor next = step.forward(chunk).Output;
+            Tensor next = step.forward(chunk, conditions?[i]).Output;
             return (step is FactorOutModule ? FactorOutModule.Split(next).Kept : next).MoveToOuterDisposeScope();
         })]);
     }

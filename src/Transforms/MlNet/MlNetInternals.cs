@@ -152,16 +152,33 @@ namespace RealNvp.ML.Transforms.MlNet
         // ---- views
 
         /// <summary>Whether a view, or one that it is made of, is the result of ML.NET's ShuffleRows.</summary>
-        public static bool IsShuffled(IDataView view)
+        public static bool IsShuffled(IDataView view) => SourcesOf(view).Any(one => one.GetType().Name == "RowShufflingTransformer");
+
+        /// <summary>
+        /// A view and those that it is made of, as far as its fields tell: transforms, caches, appended rows and our own views have nothing
+        /// else in common.
+        /// </summary>
+        private static IEnumerable<IDataView> SourcesOf(IDataView view)
         {
-            for (IDataView? at = view; at is not null;)
+            const BindingFlags Own = BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly;
+            var seen = new HashSet<IDataView>(ReferenceEqualityComparer.Instance);
+            var open = new Stack<IDataView>([view]);
+            while (open.TryPop(out IDataView? at))
             {
-                if (at.GetType().Name == "RowShufflingTransformer")
-                    return true;
-                Type? transform = Array.Find(at.GetType().GetInterfaces(), type => type.Name == "IDataTransform");
-                at = transform?.GetProperty("Source")!.GetValue(at) as IDataView;
+                if (!seen.Add(at))
+                    continue;
+                yield return at;
+                for (Type? type = at.GetType(); type is not null; type = type.BaseType)
+                {
+                    foreach (FieldInfo field in type.GetFields(Own))
+                    {
+                        if (typeof(IDataView).IsAssignableFrom(field.FieldType) && field.GetValue(at) is IDataView one)
+                            open.Push(one);
+                        else if (field.FieldType == typeof(IDataView[]))
+                            Array.ForEach((IDataView[]?)field.GetValue(at) ?? [], open.Push);
+                    }
+                }
             }
-            return false;
         }
     }
 }

@@ -22,6 +22,9 @@ internal sealed class FlowRuntime : IDisposable
     /// <summary>The same on a GPU, fewer where rows are long: a call takes a millisecond whatever its size.</summary>
     public const int DefaultGpuBatchSize = 16_384;
 
+    /// <summary>Drawn values beyond this are near the end of float32, where they are cut off.</summary>
+    public const float Extreme = 1e30f;
+
     private readonly Sessions _sessions;
     private readonly string _owner;
     private readonly bool _counts = true;
@@ -105,6 +108,9 @@ internal sealed class FlowRuntime : IDisposable
     /// <summary>The rows of latents, both [n, size]; of a mixture by the members [n] that are named.</summary>
     public float[] Features(float[] latents, float[]? members = null, float[]? conditions = null, CancellationToken cancellation = default)
         => Run(() => Sampling, "Latent", latents, "Features", _sessions.InputSize, conditions, cancellation, members);
+
+    /// <summary>Says that drawn rows come near the end of float32: once, however many transformers share the sessions.</summary>
+    public void TellOfExtremes() => _sessions.TellOfExtremes();
 
     /// <summary>Requires that this hold was not disposed.</summary>
     /// <exception cref="ObjectDisposedException">It was.</exception>
@@ -190,7 +196,7 @@ internal sealed class FlowRuntime : IDisposable
         private readonly Lock _lock = new();
         private readonly OnnxSession?[] _loaded = new OnnxSession?[Enum.GetValues<GraphKind>().Length];
         private ExecutionProvider? _provider;
-        private int _references = 1;
+        private int _references = 1, _toldOfExtremes;
 
         public int InputSize => model.InputShape.Size;
 
@@ -205,6 +211,16 @@ internal sealed class FlowRuntime : IDisposable
         public int MostRowsPerBatch(int? asked)
             => asked is not null || model.InputShape.IsImage || Provider().IsCuda ? RowsPerBatch(asked)
                 : Math.Max(RowsPerBatch(null), Math.Min(LargeBatchSize, MaxValues / InputSize));
+
+        public void TellOfExtremes()
+        {
+            if (Interlocked.Exchange(ref _toldOfExtremes, 1) != 0)
+                return;
+            using IChannel channel = host.Start("Sampling");
+            channel.Warning(MessageSensitivity.None, $"Drawn rows have values beyond {Extreme:G1}, near the end of float32: what lies far "
+                + "out is compressed in training, and drawing undoes that exponentially. Leave such rows out, or lower the temperature"
+                + (model.Condition is null ? "." : "; and draw given conditions like those of training."));
+        }
 
         public void AddReference()
         {

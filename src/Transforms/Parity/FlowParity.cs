@@ -201,13 +201,15 @@ internal static class FlowParity
         var noise = new GaussianNoise(0);
         for (int row = 0; row < count; row++)
             noise.Fill(row, latents.AsSpan(row * size, size));
+        float[]? conditions = model.Condition is { } condition ? Conditions(condition, count) : null;
         double largest = 0;
         for (int member = 0; member < model.Members.Length; member++)
         {
             float[]? members = model.IsMixture ? [.. Enumerable.Repeat((float)member, count)] : null;
-            using var sampled = new GraphRun(graph, "Latent", latents, size, members);
-            byte[] density = new FlowModel(model.InputShape, model.Members[member]).BuildDensityGraph(DensityOutputs.Latent);
-            using var back = new GraphRun(density, "Features", sampled.Floats("Features"), size);
+            using var sampled = new GraphRun(graph, "Latent", latents, size, members, conditions);
+            byte[] density = new FlowModel(model.InputShape, model.Members[member], condition: model.Condition)
+                .BuildDensityGraph(DensityOutputs.Latent);
+            using var back = new GraphRun(density, "Features", sampled.Floats("Features"), size, conditions: conditions);
             float[] found = back.Floats("Latent");
             for (int row = 0; row < count; row++)
             {
@@ -225,6 +227,20 @@ internal static class FlowParity
             ["round_trips"] = (count * model.Members.Length).ToString(CultureInfo.InvariantCulture),
             ["round_trip.max_rms_error.Latent"] = largest.ToString("G3", CultureInfo.InvariantCulture),
         };
+    }
+
+    /// <summary>Normal conditions by the statistics of the training rows; the first one unknown, where they may be.</summary>
+    private static float[] Conditions(FlowCondition condition, int count)
+    {
+        var values = new float[count * condition.Size];
+        new GaussianNoise(1).Fill(0, values);
+        for (int i = 0; i < values.Length; i++)
+        {
+            int j = i % condition.Size;
+            values[i] = condition.MayBeUnknown && i < condition.Size ? float.NaN
+                : condition.Mean[j] + condition.StandardDeviation[j] * values[i];
+        }
+        return values;
     }
 
     private static (double[] Means, double[] Deviations) ColumnStatistics(ReadOnlySpan<float> values, int size)

@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using RealNvp.ML.Export;
@@ -80,6 +81,8 @@ internal abstract class SamplingMap(
         {
             _runtime.ThrowIfDisposed();
             _batch.Run(count);
+            if (Math.Abs(TensorPrimitives.MaxMagnitudeNumber<float>(_features.AsSpan(0, count * _size))) > FlowRuntime.Extreme)
+                _runtime.TellOfExtremes();
         }
 
         /// <inheritdoc/>

@@ -37,11 +37,10 @@ public sealed record BitsPerDimensionEstimate(double Mean, double StandardError,
             float[] values = new float[size], condition = new float[conditions];
             FeatureReader[] readers = [.. sources.Select((source, i)
                 => new FeatureReader(cursor, source, i == 0 ? size : conditions, i == 0 ? values : condition))];
-            bool mayBeUnknown = model.Condition is { MayBeUnknown: true };
             for (long row = 0; cursor.MoveNext(); row++)
             {
                 Array.ForEach(readers, reader => reader.Take(0));
-                if (!values.All(float.IsFinite) || !condition.All(value => float.IsFinite(value) || (mayBeUnknown && float.IsNaN(value))))
+                if (!values.All(float.IsFinite) || !condition.All(value => model.Condition!.IsUsable(value)))
                 {
                     rows.NotFinite++;
                     continue;

@@ -223,7 +223,14 @@ public sealed class LagsTests
     public void Shuffled_views_are_refused_wherever_they_were_shuffled()
     {
         IDataView shuffled = _ml.Data.ShuffleRows(Load(Reading.Many(20)), seed: 1);
-        foreach (IDataView view in new[] { shuffled, _ml.Transforms.CopyColumns("Copy", "Heat").Fit(shuffled).Transform(shuffled) })
+        IDataView copied = _ml.Transforms.CopyColumns("Copy", "Heat").Fit(shuffled).Transform(shuffled);
+        using RealNvpTransformer flow = new(_ml, Flows.Random(2), RealNvpColumns.Default with { Features = "Both" });
+        foreach (IDataView view in new[]
+        {
+            shuffled, copied, _ml.Data.Cache(shuffled), _ml.Data.Cache(_ml.Data.TakeRows(copied, 15)),
+            _ml.Data.FilterRowsByColumn(_ml.Data.Cache(copied), "Heat", 0),
+            flow.Transform(_ml.Transforms.Concatenate("Both", "Heat", "Heat").Fit(shuffled).Transform(shuffled)),
+        })
         {
             LagsEstimator estimator = _ml.Transforms.Lags("Before", ["Heat"], [1]);
             Assert.Contains("Shuffle after Lags", Assert.Throws<ArgumentException>(() => estimator.Fit(view)).Message,

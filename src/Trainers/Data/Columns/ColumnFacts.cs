@@ -124,13 +124,31 @@ internal sealed record ColumnFacts(float[] Mean, float[] StandardDeviation, floa
     }
 
     /// <summary>The facts of images whose every value has levels of one width.</summary>
-    public static ColumnFacts OfImages(WeightedRows rows, float levelWidth)
+    /// <param name="rows">Training rows, or a sample of them.</param>
+    /// <param name="pixels">The values of an image, after which a row may have others.</param>
+    /// <param name="levelWidth">The distance of two levels.</param>
+    public static ColumnFacts OfImages(WeightedRows rows, int pixels, float levelWidth)
     {
-        int features = rows.Features;
-        var widths = new float[features];
+        var widths = new float[pixels];
         Array.Fill(widths, levelWidth);
-        float[] medians = ColumnStatistics.Medians(rows.Values.AsSpan(0, Math.Min(rows.Count, ImagesForMedians) * features), features);
-        return new(new float[features], Array.ConvertAll(widths, _ => 1f), medians, widths);
+        float[] medians = ColumnStatistics.Medians(rows.Columns(0, pixels, ImagesForMedians).Values, pixels);
+        return new(new float[pixels], Array.ConvertAll(widths, _ => 1f), medians, widths);
+    }
+
+    /// <summary>These facts, of features, with those of a condition whose values follow them in a row.</summary>
+    /// <param name="conditions">The conditions of training rows, or of a sample of them.</param>
+    /// <param name="statistics">Those of all training rows, where they are more.</param>
+    public ColumnFacts WithCondition(WeightedRows conditions, ColumnStatistics? statistics)
+    {
+        ColumnFacts told = OfTable(conditions, dequantize: false, statistics: statistics, conditions: conditions.Features);
+        int first = Mean.Length;
+        return this with
+        {
+            Condition = told.Condition,
+            Constant = [.. told.Constant.Select(j => first + j)],
+            Stretches = [.. told.Stretches.Select(stretch => (first + stretch.Column, stretch.Remark))],
+            TooFine = [.. told.TooFine.Select(j => first + j)],
+        };
     }
 
     /// <summary>How far apart the two scales are, and the value that makes it so, where there is one.</summary>

@@ -30,6 +30,16 @@ internal sealed class ColumnStatistics(int features)
         return statistics;
     }
 
+    /// <summary>Those of the columns from one on.</summary>
+    public ColumnStatistics From(int column)
+    {
+        var others = new ColumnStatistics(_mean.Length - column);
+        Array.Copy(_mean, column, others._mean, 0, others._mean.Length);
+        Array.Copy(_squares, column, others._squares, 0, others._mean.Length);
+        Array.Copy(_weights, column, others._weights, 0, others._mean.Length);
+        return others;
+    }
+
     /// <summary>Counts a row.</summary>
     public void Add(ReadOnlySpan<float> row, float weight)
     {

@@ -10,6 +10,19 @@ internal sealed record WeightedRows(float[] Values, float[] Weights, int Feature
     /// <summary>The number of rows.</summary>
     public int Count => Weights.Length;
 
+    /// <summary>The values of one row.</summary>
+    public ReadOnlySpan<float> Row(int row) => Values.AsSpan(row * Features, Features);
+
+    /// <summary>A copy of some columns, of the first rows where not all are named.</summary>
+    public WeightedRows Columns(int first, int count, int rows = int.MaxValue)
+    {
+        rows = Math.Min(rows, Count);
+        var values = new float[rows * count];
+        for (int i = 0; i < rows; i++)
+            Row(i).Slice(first, count).CopyTo(values.AsSpan(i * count));
+        return new(values, rows < Count ? Weights[..rows] : Weights, count);
+    }
+
     /// <summary>The rows on a device, outside any scope.</summary>
     public DeviceRows To(Device device, bool weighted)
     {

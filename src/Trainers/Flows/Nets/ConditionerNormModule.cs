@@ -15,8 +15,7 @@ internal sealed class ConditionerNormModule : nn.Module<Tensor, Tensor>
     private const double Epsilon = 1e-4;
     private const double Momentum = 0.1;
 
-    private static readonly Scalar s_epsilon = Epsilon.ToScalar(), s_one = 1.0.ToScalar();
-    private static readonly long[] s_axes = [0, 2, 3]; // all but the channels
+    private static readonly Scalar s_epsilon = Epsilon.ToScalar();
 
     private readonly Tensor runningMean;
     private readonly Tensor runningVariance;
@@ -52,19 +51,16 @@ internal sealed class ConditionerNormModule : nn.Module<Tensor, Tensor>
     private Tensor OverAllProcesses(Tensor x, RowShard shard, double momentum)
     {
         Tensor rows = x.to(ScalarType.Float32);
-        Tensor mean = RowShard.Averaged(rows.mean(s_axes, keepdim: true));
-        Tensor centred = rows - mean;
-        Tensor variance = RowShard.Averaged((centred * centred).mean(s_axes, keepdim: true));
-        Tensor scale = variance.Plus(s_epsilon).rsqrt();
+        (Tensor mean, Tensor variance) = SharedBatchNorm.Moments(rows, shard);
         using (no_grad())
         {
             double count = (double)shard.All * x.shape[2] * x.shape[3];
             using Scalar kept = (1 - momentum).ToScalar(), taken = momentum.ToScalar(),
                 unbiased = (momentum * count / Math.Max(1, count - 1)).ToScalar();
-            runningMean.mul_(kept).add_(mean.detach().flatten(), taken);
-            runningVariance.mul_(kept).add_(variance.detach().flatten(), unbiased);
+            runningMean.mul_(kept).add_(mean, taken);
+            runningVariance.mul_(kept).add_(variance, unbiased);
         }
-        return addcmul(bias.reshape(1, -1, 1, 1), centred, scale, s_one).to(x.dtype);
+        return SharedBatchNorm.apply(rows, bias, mean, variance, shard, Epsilon).to(x.dtype);
     }
 
     /// <summary>In evaluation the norm is scale * x + shift.</summary>

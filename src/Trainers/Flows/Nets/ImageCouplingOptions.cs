@@ -14,6 +14,9 @@ internal sealed record ImageCouplingOptions
     /// <summary>The share of whole maps that each block drops in training.</summary>
     public double Dropout { get; init; }
 
+    /// <summary>What each block reads of the flow's condition; 0 for none.</summary>
+    public int ConditionInputs { get; init; }
+
     /// <summary>Whether the net's convolutions compute in bfloat16 in training.</summary>
     public bool BFloat16 { get; init; }
 

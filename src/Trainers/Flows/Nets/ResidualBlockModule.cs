@@ -8,36 +8,49 @@ namespace RealNvp.ML.Trainers.Flows.Nets;
 
 /// <summary>
 /// A pre-activation residual block over <c>width</c> maps (paper, section 4.1): batch norm, ReLU, 3x3, batch norm, ReLU, 3x3, plus the
-/// identity. In training, whole maps may be dropped before the second convolution.
+/// identity; behind the second batch norm a linear map of the flow's condition, where it has one, is added to each map. In training, whole
+/// maps may be dropped before the second convolution.
 /// </summary>
-internal sealed class ResidualBlockModule : nn.Module<Tensor, Tensor>
+internal sealed class ResidualBlockModule : nn.Module<Tensor, Tensor?, Tensor>
 {
+    private static readonly Scalar s_one = 1.0.ToScalar();
+
     private readonly ConditionerNormModule before;
     private readonly ConvLayerModule first;
     private readonly ConditionerNormModule between;
     private readonly ConvLayerModule second;
     private readonly ConvLayerModule skip;
+    private readonly DenseLayerModule? condition;
     private readonly double _dropout;
     private readonly Scalar _dropoutScale;
     private readonly DeviceRandom? _noise;
 
-    public ResidualBlockModule(int width, double dropout, Generator weights, DeviceRandom? noise) : base(nameof(ResidualBlockModule))
+    public ResidualBlockModule(ImageCouplingOptions options, Generator weights, DeviceRandom? noise) : base(nameof(ResidualBlockModule))
     {
-        _dropout = dropout;
-        _dropoutScale = (1 / (1 - dropout)).ToScalar();
-        _noise = dropout == 0 || noise is not null ? noise : throw new ArgumentNullException(nameof(noise));
+        int width = options.Width;
+        _dropout = options.Dropout;
+        _dropoutScale = (1 / (1 - _dropout)).ToScalar();
+        _noise = _dropout == 0 || noise is not null ? noise : throw new ArgumentNullException(nameof(noise));
         before = new ConditionerNormModule(width);
         first = new ConvLayerModule(width, width, 3, gain: null, bias: false, weights);
         between = new ConditionerNormModule(width);
         second = new ConvLayerModule(width, width, 3, gain: 1, bias: true, weights);
         skip = new ConvLayerModule(width, width, 1, gain: 1, bias: true, weights);
+        if (options.ConditionInputs > 0)
+            condition = new DenseLayerModule(options.ConditionInputs, width, normalised: false, zero: false, weights);
         RegisterComponents();
     }
 
-    public override Tensor forward(Tensor x)
+    /// <summary>The block's result.</summary>
+    /// <param name="x">[N, width, H, W].</param>
+    /// <param name="given">What it reads of the condition, [N, inputs]; null where there is none.</param>
+    public override Tensor forward(Tensor x, Tensor? given)
     {
         Tensor y = first.forward(before.forward(x).relu_());
-        Tensor hidden = between.forward(y).relu_();
+        Tensor hidden = between.forward(y);
+        if (condition is not null)
+            hidden.add_(condition.forward(given!).to(hidden.dtype).reshape(x.shape[0], -1, 1, 1), s_one);
+        hidden = hidden.relu_();
         if (training && _dropout > 0)
         {
             Tensor maps = empty([RowShard.Drawn(hidden.shape[0]), hidden.shape[1], 1, 1], dtype: hidden.dtype, device: hidden.device);
@@ -53,6 +66,7 @@ internal sealed class ResidualBlockModule : nn.Module<Tensor, Tensor>
     public ResidualBlock Freeze(Tensor skipScale)
     {
         (Tensor scale, Tensor shift) = between.Affine();
-        return new(before.Freeze(), first.Freeze(scale, shift), second.Freeze(), skip.Freeze(skipScale));
+        return new(before.Freeze(), first.Freeze(scale, shift), second.Freeze(), skip.Freeze(skipScale),
+            condition?.Freeze());
     }
 }

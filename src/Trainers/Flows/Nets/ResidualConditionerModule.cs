@@ -52,7 +52,7 @@ internal sealed class ResidualConditionerModule : nn.Module
         first = new ConvLayerModule(2 * inputs + (readsMask ? 1 : 0), width, 3, gain: null, bias: true, weights);
         firstSkip = new ConvLayerModule(width, width, 1, gain: 1, bias: true, weights);
         for (int i = 0; i < options.Blocks; i++)
-            blocks.Add(new ResidualBlockModule(width, options.Dropout, weights, noise));
+            blocks.Add(new ResidualBlockModule(options, weights, noise));
         outputNorm = new ConditionerNormModule(width);
         output = new ConvLayerModule(width, 2 * inputs, 1, gain: options.IdentityStart ? 0 : 1, bias: true, weights);
         RegisterComponents();
@@ -61,7 +61,8 @@ internal sealed class ResidualConditionerModule : nn.Module
     /// <summary>The maps r of the log-scale and t of the shift.</summary>
     /// <param name="x">The conditioning half; under a checkerboard the image with zeros elsewhere.</param>
     /// <param name="mask">[1, 1, H, W], where the net reads it.</param>
-    public (Tensor R, Tensor T) Heads(Tensor x, Tensor? mask)
+    /// <param name="condition">What the blocks read of the flow's condition, [N, inputs]; null where it has none.</param>
+    public (Tensor R, Tensor T) Heads(Tensor x, Tensor? mask, Tensor? condition)
     {
         Tensor u = inputNorm.forward(x);
         Tensor doubled = u.Plus(u);
@@ -73,7 +74,7 @@ internal sealed class ResidualConditionerModule : nn.Module
         Tensor skips = firstSkip.forward(hidden);
         foreach (ResidualBlockModule block in blocks)
         {
-            hidden = block.forward(hidden);
+            hidden = block.forward(hidden, condition);
             skips = skips.Plus(block.Skip(hidden));
         }
         Tensor[] heads = output.forward(outputNorm.forward(skips).relu_()).to(x.dtype).chunk(2, 1);
@@ -91,17 +92,18 @@ internal sealed class ResidualConditionerModule : nn.Module
     /// Sets the evaluation statistics of every norm to the mean over all rows of what training would see in batches of them. Every norm is
     /// fed by norms in training mode, so that one pass serves all (Wu and Johnson 2021, "precise batch norm").
     /// </summary>
-    public void RefreshStatistics(Tensor x, Tensor? mask)
+    public void RefreshStatistics(Tensor x, Tensor? mask, Tensor? condition)
     {
         bool wasTraining = training;
         ConditionerNormModule[] norms = [.. modules().OfType<ConditionerNormModule>()];
         train();
         Array.ForEach(norms, norm => norm.Collect(true));
         long rows = x.shape[0], chunks = (rows + ChunkSize - 1) / ChunkSize;
-        foreach (Tensor chunk in x.tensor_split(chunks)) // of nearly equal sizes, for they count the same
+        Tensor[]? given = condition?.tensor_split(chunks);
+        foreach ((int i, Tensor chunk) in x.tensor_split(chunks).Index()) // of nearly equal sizes, for they count the same
         {
             using DisposeScope scope = NewDisposeScope();
-            Heads(chunk, mask);
+            Heads(chunk, mask, given?[i]);
         }
         Array.ForEach(norms, norm => norm.Collect(false));
         train(wasTraining);

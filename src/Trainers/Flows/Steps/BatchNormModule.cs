@@ -35,7 +35,7 @@ internal sealed class BatchNormModule : RunningNormModule
         return split.Merge(conditioning, Restored(transformed));
     }
 
-    public override void RefreshStatistics(Tensor input)
+    public override void RefreshStatistics(Tensor input, Tensor? condition = null)
     {
         using IDisposable scope = NewDisposeScope();
         using IDisposable guard = no_grad();

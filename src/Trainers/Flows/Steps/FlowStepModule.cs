@@ -58,8 +58,10 @@ internal abstract class FlowStepModule : nn.Module<Tensor, Tensor?, (Tensor Outp
     /// <summary>Whether evaluation uses statistics of the training set.</summary>
     public virtual bool HasStatistics => false;
 
-    /// <summary>Sets the evaluation statistics, where the step has any, to those of all rows of its input, [n, ...].</summary>
-    public virtual void RefreshStatistics(Tensor input) { }
+    /// <summary>
+    /// Sets the evaluation statistics, where the step has any, to those of all rows of its input, [n, ...], given their conditions.
+    /// </summary>
+    public virtual void RefreshStatistics(Tensor input, Tensor? condition = null) { }
 
     /// <summary>Whether the log-determinant is 0 for every row; a flow then leaves it out of its sum.</summary>
     public virtual bool KeepsVolume => false;

@@ -11,24 +11,37 @@ internal static class LatentManifold
     /// <summary>[side * side, size]: phi from 0 to pi/2 down the rows, phi' along the columns; the corners are z1 z2 above z3 z4.</summary>
     /// <param name="corners">z1 to z4, [4, size].</param>
     /// <param name="side">Steps of each angle, 2 or more.</param>
-    public static float[] Interpolate(float[] corners, int side)
+    public static float[] Interpolate(float[] corners, int side) => Mix(corners, side, weight => weight);
+
+    /// <summary>The means of four vectors by the squares of these weights: the corners themselves in the corners.</summary>
+    /// <param name="corners">Four vectors, [4, size]; where one of them that has a weight is NaN, so is the mean.</param>
+    /// <param name="side">Steps of each angle, 2 or more.</param>
+    public static float[] Mean(float[] corners, int side) => Mix(corners, side, weight => weight * weight);
+
+    private static float[] Mix(float[] corners, int side, Func<double, double> share)
     {
         int size = corners.Length / 4;
-        var latents = new float[side * side * size];
+        var mixed = new float[side * side * size];
         for (int row = 0; row < side; row++)
         {
-            (double sin, double cos) = Math.SinCos(Math.PI / 2 * row / (side - 1));
+            (double sin, double cos) = SinCos(row, side);
             for (int column = 0; column < side; column++)
             {
-                (double sin2, double cos2) = Math.SinCos(Math.PI / 2 * column / (side - 1));
-                Span<float> z = latents.AsSpan((row * side + column) * size, size);
+                (double sin2, double cos2) = SinCos(column, side);
+                double[] weights = [.. new[] { cos * cos2, cos * sin2, sin * cos2, sin * sin2 }.Select(share)];
                 for (int i = 0; i < size; i++)
                 {
-                    z[i] = (float)(cos * (cos2 * corners[i] + sin2 * corners[size + i])
-                        + sin * (cos2 * corners[2 * size + i] + sin2 * corners[3 * size + i]));
+                    double sum = 0;
+                    for (int corner = 0; corner < 4; corner++)
+                        sum += weights[corner] == 0 ? 0 : weights[corner] * corners[corner * size + i];
+                    mixed[(row * side + column) * size + i] = (float)sum;
                 }
             }
         }
-        return latents;
+        return mixed;
     }
+
+    /// <summary>The angle of a step; at the ends exactly 0 and 1, where rounding would leave a trace of the other corners.</summary>
+    private static (double Sin, double Cos) SinCos(int step, int side)
+        => step == side - 1 ? (1, 0) : Math.SinCos(Math.PI / 2 * step / (side - 1));
 }

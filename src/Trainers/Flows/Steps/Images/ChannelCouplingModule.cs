@@ -15,22 +15,22 @@ internal sealed class ChannelCouplingModule : ImageCouplingModule
     public override (Tensor Output, Tensor LogDet) forward(Tensor x, Tensor? condition = null)
     {
         (Tensor conditioning, Tensor transformed) = Split(x, Mask);
-        (Tensor s, Tensor t) = ScaleAndShift(conditioning);
+        (Tensor s, Tensor t) = ScaleAndShift(conditioning, condition);
         return (Merge(conditioning, Transform(transformed, s, t), Mask), s.sum([1, 2, 3]));
     }
 
     public override Tensor Inverse(Tensor y, Tensor? condition = null)
     {
         (Tensor conditioning, Tensor transformed) = Split(y, Mask);
-        (Tensor s, Tensor t) = ScaleAndShift(conditioning);
+        (Tensor s, Tensor t) = ScaleAndShift(conditioning, condition);
         return Merge(conditioning, Restore(transformed, s, t), Mask);
     }
 
-    public override void RefreshStatistics(Tensor input)
+    public override void RefreshStatistics(Tensor input, Tensor? condition = null)
     {
         using DisposeScope scope = NewDisposeScope();
         using IDisposable guard = no_grad();
-        net.RefreshStatistics(Split(input, Mask).Conditioning, mask: null);
+        net.RefreshStatistics(Split(input, Mask).Conditioning, mask: null, condition);
     }
 
     public override FlowStep Freeze() => new ChannelCoupling(Mask, net.Freeze(), FrozenGain(), ShiftFirst);
@@ -46,9 +46,9 @@ internal sealed class ChannelCouplingModule : ImageCouplingModule
     public static Tensor Merge(Tensor conditioning, Tensor transformed, ImageMask mask)
         => cat(mask == ImageMask.FirstChannels ? [conditioning, transformed] : [transformed, conditioning], 1);
 
-    private (Tensor S, Tensor T) ScaleAndShift(Tensor conditioning)
+    private (Tensor S, Tensor T) ScaleAndShift(Tensor conditioning, Tensor? condition)
     {
-        (Tensor r, Tensor t) = net.Heads(conditioning, mask: null);
+        (Tensor r, Tensor t) = net.Heads(conditioning, mask: null, condition);
         return (r.tanh() * Gain(), t);
     }
 }

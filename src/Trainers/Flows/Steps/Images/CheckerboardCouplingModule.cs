@@ -27,28 +27,28 @@ internal sealed class CheckerboardCouplingModule : ImageCouplingModule
 
     public override (Tensor Output, Tensor LogDet) forward(Tensor x, Tensor? condition = null)
     {
-        (Tensor s, Tensor t) = ScaleAndShift(x);
+        (Tensor s, Tensor t) = ScaleAndShift(x, condition);
         return (Transform(x, s, t), s.sum([1, 2, 3]));
     }
 
     public override Tensor Inverse(Tensor y, Tensor? condition = null)
     {
-        (Tensor s, Tensor t) = ScaleAndShift(y);
+        (Tensor s, Tensor t) = ScaleAndShift(y, condition);
         return Restore(y, s, t);
     }
 
-    public override void RefreshStatistics(Tensor input)
+    public override void RefreshStatistics(Tensor input, Tensor? condition = null)
     {
         using DisposeScope scope = NewDisposeScope();
         using IDisposable guard = no_grad();
-        net.RefreshStatistics(input * conditioning, conditioning);
+        net.RefreshStatistics(input * conditioning, conditioning, condition);
     }
 
     public override FlowStep Freeze() => new CheckerboardCoupling(Mask, net.Freeze(), FrozenGain(), ShiftFirst);
 
-    private (Tensor S, Tensor T) ScaleAndShift(Tensor x)
+    private (Tensor S, Tensor T) ScaleAndShift(Tensor x, Tensor? condition)
     {
-        (Tensor r, Tensor t) = net.Heads(x * conditioning, conditioning);
+        (Tensor r, Tensor t) = net.Heads(x * conditioning, conditioning, condition);
         return (r.tanh() * (Gain() * transformed), t * transformed);
     }
 }

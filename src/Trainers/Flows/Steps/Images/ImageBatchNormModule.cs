@@ -60,7 +60,7 @@ internal sealed class ImageBatchNormModule : RunningNormModule
 
     public override Tensor Inverse(Tensor y, Tensor? condition = null) => OnTransformed(y, Restored);
 
-    public override void RefreshStatistics(Tensor input)
+    public override void RefreshStatistics(Tensor input, Tensor? condition = null)
     {
         using DisposeScope scope = NewDisposeScope();
         using IDisposable guard = no_grad();
