@@ -10,6 +10,7 @@ using RealNvp.ML.Bench.Running;
 using RealNvp.ML.Bench.Sampling;
 using RealNvp.ML.Bench.Scoring;
 using RealNvp.ML.Bench.Series;
+using RealNvp.ML.Bench.Serving;
 using RealNvp.ML.Bench.Survival;
 using RealNvp.ML.Bench.Training;
 using RealNvp.ML.Transforms.Onnx;
@@ -33,4 +34,5 @@ return Launcher.Run(args,
     new EngineBenchmark(),
     new DeviceBenchmark(),
     new SurvivalBenchmark(),
+    new ServingBenchmark(),
     new CudaBenchmark());

@@ -43,7 +43,7 @@ internal static class Program
             """)
         {
             TrainVerb.Create(terminal), ScoreVerb.Create(terminal), ExplainVerb.Create(terminal), EvaluateVerb.Create(terminal),
-            SampleVerb.Create(terminal), ExportVerb.Create(terminal), InfoVerb.Create(terminal),
+            SampleVerb.Create(terminal), ExportVerb.Create(terminal), InfoVerb.Create(terminal), ServeVerb.Create(terminal),
         };
         ParseResult said = root.Parse(args);
         // the list of verbs has a line for each

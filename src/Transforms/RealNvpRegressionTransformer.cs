@@ -6,6 +6,7 @@ using RealNvp.ML.Transforms;
 using RealNvp.ML.Transforms.MlNet;
 using RealNvp.ML.Transforms.Onnx;
 using RealNvp.ML.Transforms.Regression;
+using RealNvp.ML.Transforms.Rows;
 
 [assembly: LoadableClass(typeof(RealNvpRegressionTransformer), null, typeof(SignatureLoadModel),
     "Real NVP regression", RealNvpRegressionTransformer.LoaderSignature)]
@@ -92,6 +93,9 @@ public sealed class RealNvpRegressionTransformer : ISingleFeaturePredictionTrans
 
     /// <summary>The number of held-out rows that the interval is calibrated with.</summary>
     public int CalibrationCount => _calibration.Count;
+
+    /// <summary>What it adds to rows, for those who bring rows otherwise than by a view.</summary>
+    internal RowMap Map => _map;
 
     /// <inheritdoc/>
     bool ITransformer.IsRowToRowMapper => true;

@@ -136,19 +136,21 @@ public static class RealNvpRows
             throw new ArgumentException($"There are {rows.Count} rows and {conditions.Count} conditions.", nameof(conditions));
 
         var schema = SchemaDefinition.Create(typeof(GivenRow), SchemaDefinition.Direction.Read);
-        schema[nameof(GivenRow.Features)].ColumnName = flow.FeatureColumnName;
-        schema[nameof(GivenRow.Features)].ColumnType = new VectorDataViewType(NumberDataViewType.Single, flow.Model.InputShape.Dimensions);
+        // found before names change, by which they are found
+        SchemaDefinition.Column features = schema[nameof(GivenRow.Features)], given = schema[nameof(GivenRow.Condition)];
+        features.ColumnName = flow.FeatureColumnName;
+        features.ColumnType = new VectorDataViewType(NumberDataViewType.Single, flow.Model.InputShape.Dimensions);
         if (condition is null)
         {
-            schema.Remove(schema[nameof(GivenRow.Condition)]);
+            schema.Remove(given);
         }
         else
         {
-            schema[nameof(GivenRow.Condition)].ColumnName = flow.ConditionColumnName;
-            schema[nameof(GivenRow.Condition)].ColumnType = new VectorDataViewType(NumberDataViewType.Single, condition.Size);
+            given.ColumnName = flow.ConditionColumnName;
+            given.ColumnType = new VectorDataViewType(NumberDataViewType.Single, condition.Size);
         }
         IDataView view = new MLContext().Data.LoadFromEnumerable(
-            rows.Select((features, i) => new GivenRow { Features = features, Condition = conditions?[i] }), schema);
+            rows.Select((row, i) => new GivenRow { Features = row, Condition = conditions?[i] }), schema);
         return [.. flow.Transform(view).GetColumn<float>(column)];
     }
 

@@ -10,6 +10,7 @@ using RealNvp.ML.Transforms.Images.Pictures;
 using RealNvp.ML.Transforms.MlNet;
 using RealNvp.ML.Transforms.Onnx;
 using RealNvp.ML.Transforms.Parity;
+using RealNvp.ML.Transforms.Rows;
 using RealNvp.ML.Transforms.Sampling;
 using RealNvp.ML.Transforms.Scoring;
 
@@ -124,6 +125,9 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
 
     /// <summary>This transformer's hold on the graphs.</summary>
     internal FlowRuntime Runtime => _runtime;
+
+    /// <summary>What it adds to rows, for those who bring rows otherwise than by a view.</summary>
+    internal RowMap Map => _map;
 
     /// <inheritdoc/>
     bool ITransformer.IsRowToRowMapper => true;

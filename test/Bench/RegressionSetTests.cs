@@ -39,7 +39,9 @@ public sealed class RegressionSetTests : IDisposable
         var random = new Random(1);
         float[][] values = [.. Enumerable.Range(0, 600).Select(i => Recording.Sensors.Select((_, sensor)
             => (float)(sensor + Tables.Normal(random) + (i >= 500 && sensor == 2 ? 5 : 0))).ToArray())];
-        Windows windows = Windows.Of(new MLContext(1), [new("one", values, [.. Enumerable.Range(0, 600).Select(i => i >= 500)])])[0];
+        // another assembly has a namespace of the name
+        var windows = RealNvp.ML.Bench.Series.Windows.Of(new MLContext(1),
+            [new("one", values, [.. Enumerable.Range(0, 600).Select(i => i >= 500)])])[0];
         Assert.Equal(600 - 29, windows.Rows.Length);
         Assert.Equal((371, 200), (windows.Training.Count(), windows.Test.Count()));
         double Mean(int row) => values[(row - 29)..(row + 1)].Average(value => (double)value[2]);

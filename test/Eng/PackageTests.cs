@@ -12,7 +12,8 @@ namespace RealNvp.ML.Tests.Eng;
 [Collection<Builds>]
 public sealed class PackageTests(ITestOutputHelper output) : IDisposable
 {
-    private static readonly string[] s_ids = ["RealNvp.ML.Export", "RealNvp.ML.Transforms", "RealNvp.ML.Trainers"];
+    private static readonly string[] s_ids = ["RealNvp.ML.Export", "RealNvp.ML.Transforms", "RealNvp.ML.Trainers", "RealNvp.ML.Serving",
+        "RealNvp.ML.AspNetCore"];
 
     private readonly TemporaryFolder _folder = new();
     private readonly string _version = $"0.0.1-test.{DateTime.UtcNow:yyMMddHHmmss}";
@@ -33,12 +34,15 @@ public sealed class PackageTests(ITestOutputHelper output) : IDisposable
         string feed = Path.GetDirectoryName(_folder.File("feed/x"))!;
         var time = Stopwatch.StartNew();
         // a folder of its own for all that is built, so that nothing of this checkout's changes; its code has been analysed already
-        Dotnet("pack", Path.Combine(Repository.Root, "src", "Trainers"), "-c", "Release", "-o", feed,
-            $"-p:ArtifactsPath={_folder.File("artifacts")}", $"-p:MinVerVersionOverride={_version}",
-            "-p:RunAnalyzers=false");
-        foreach (string id in s_ids.Except(["RealNvp.ML.Trainers"]))
+        foreach (string project in new[] { "Trainers", "Service" })
         {
-            Dotnet("pack", Path.Combine(Repository.Root, "src", id.Split('.')[^1]), "-c", "Release", "-o", feed, "--no-build",
+            Dotnet("pack", Path.Combine(Repository.Root, "src", project), "-c", "Release", "-o", feed,
+                $"-p:ArtifactsPath={_folder.File("artifacts")}", $"-p:MinVerVersionOverride={_version}",
+                "-p:RunAnalyzers=false");
+        }
+        foreach (string project in new[] { "Export", "Transforms", "Serving" })
+        {
+            Dotnet("pack", Path.Combine(Repository.Root, "src", project), "-c", "Release", "-o", feed, "--no-build",
                 $"-p:ArtifactsPath={_folder.File("artifacts")}", $"-p:MinVerVersionOverride={_version}");
         }
         output.WriteLine($"packed in {time.Elapsed.TotalSeconds:F0} s");

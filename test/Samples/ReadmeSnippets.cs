@@ -1,3 +1,5 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.OnnxRuntime;
@@ -537,6 +539,31 @@ public sealed class ReadmeFileSnippets : IDisposable
         RealNvpTransformer found = loaded.FindRealNvp(); // to sample, export, or set another threshold; good until the model is disposed
 
         Assert.Equal(flow.Threshold, found.Threshold);
+    }
+
+    [Fact]
+    public async Task Service()
+    {
+        using var inFolder = new CurrentFolder(_folder);
+        Directory.CreateDirectory("models");
+        Flows.Random(features: 3).Save("models/pumps.rnvp");
+
+        // docs/service.md
+        WebApplicationBuilder builder = WebApplication.CreateBuilder();
+        builder.Services.AddRealNvp(options =>
+        {
+            options.Models.Add("models");           // a folder; or files, or name=file
+            options.MaxRows = 10_000;               // of a request
+        });
+        WebApplication app = builder.Build();
+        app.MapRealNvp();                           // or app.MapRealNvp("/flows").RequireAuthorization()
+
+        app.Urls.Add("http://127.0.0.1:0");
+        await app.StartAsync(TestContext.Current.CancellationToken);
+        using var client = new HttpClient { BaseAddress = new Uri(app.Urls.Single()) };
+        Assert.Contains("pumps", await client.GetStringAsync(new Uri("models", UriKind.Relative), TestContext.Current.CancellationToken),
+            StringComparison.Ordinal);
+        await app.DisposeAsync();
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using RealNvp.ML.Export;
 using RealNvp.ML.Tests.Conditions;
 using RealNvp.ML.Tests.Measuring;
 using RealNvp.ML.Trainers;
@@ -22,6 +23,17 @@ public sealed class RowDoorTests(RowDoorTests.Trained trained) : IClassFixture<R
         Assert.Equal(scored.GetColumn<float>("PValue"), Flow.PValues(rows));
         Assert.Empty(Flow.LogLikelihoods([]));
         Assert.True(float.IsNaN(Flow.LogLikelihoods([[float.NaN, .. rows[0][1..]]])[0]));
+    }
+
+    [Fact]
+    public void Columns_of_other_names_are_found()
+    {
+        var ml = new MLContext();
+        FlowModel model = Flows.Random(features: 3);
+        float[][] rows = Flows.Rows(model, 5, seed: 1);
+        IDataView view = ml.Transforms.CopyColumns("Values", "Features").Fit(Tables.Load(ml, rows)).Transform(Tables.Load(ml, rows));
+        using RealNvpTransformer flow = ml.Transforms.ApplyRealNvp(model, "Values").Fit(view);
+        Tolerance.LogLikelihoods([.. rows.Select(row => Flows.Evaluate(model, row).LogLikelihood)], flow.LogLikelihoods(rows), 3);
     }
 
     [Fact]

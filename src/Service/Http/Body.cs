@@ -1,0 +1,48 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace RealNvp.ML.AspNetCore.Http;
+
+/// <summary>The body of a request, whole.</summary>
+internal static class Body
+{
+    /// <summary>Reads the body and has it parsed; its memory is the server's, and is not kept.</summary>
+    /// <exception cref="RequestException">It is larger than allowed, or packed.</exception>
+    public static async Task<T> Read<T>(HttpContext context, long most, Func<ReadOnlySequence<byte>, T> parse)
+    {
+        HttpRequest request = context.Request;
+        if (!string.IsNullOrEmpty(request.Headers.ContentEncoding))
+        {
+            throw new RequestException($"The body is packed as {request.Headers.ContentEncoding}; send it as it is.",
+                StatusCodes.Status415UnsupportedMediaType);
+        }
+        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
+            limit.MaxRequestBodySize = null; // the limit is this one, and has an answer of its own
+        if (request.ContentLength > most)
+            throw TooLarge(most);
+        PipeReader reader = request.BodyReader;
+        while (true)
+        {
+            ReadResult read = await reader.ReadAsync(context.RequestAborted);
+            if (read.Buffer.Length > most)
+                throw TooLarge(most);
+            if (read.IsCompleted)
+            {
+                try
+                {
+                    return parse(read.Buffer);
+                }
+                finally
+                {
+                    reader.AdvanceTo(read.Buffer.End);
+                }
+            }
+            reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+        }
+    }
+
+    private static RequestException TooLarge(long most)
+        => RequestException.TooLarge($"The body has more than {most} bytes: send the rows in several requests.");
+}

@@ -1,0 +1,68 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+
+namespace RealNvp.ML.Serving.Rows;
+
+/// <summary>What a column holds, as callers bring it.</summary>
+internal enum ColumnKind
+{
+    /// <summary>float32.</summary>
+    Single,
+
+    /// <summary>Any other number, brought as a double.</summary>
+    Number,
+
+    /// <summary>True or false.</summary>
+    Boolean,
+
+    /// <summary>Text.</summary>
+    Text,
+}
+
+/// <summary>A column that a model reads or gives.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Kind">What it holds.</param>
+/// <param name="Dimensions">The shape of one row's values; [1] for a single one.</param>
+/// <param name="Slots">The names of its values; empty where they have none.</param>
+internal sealed record ModelColumn(string Name, ColumnKind Kind, IReadOnlyList<int> Dimensions, IReadOnlyList<string> Slots)
+{
+    /// <summary>Values per row.</summary>
+    public int Size { get; } = Dimensions.Aggregate(1, (size, dimension) => size * dimension);
+
+    /// <summary>Whether callers may leave it out, which is NaN then.</summary>
+    public bool IsOptional { get; init; }
+
+    /// <summary>Memory for so many rows, row by row.</summary>
+    public Array NewValues(int rows) => Kind switch
+    {
+        ColumnKind.Single => new float[checked(rows * Size)],
+        ColumnKind.Text => new ReadOnlyMemory<char>[checked(rows * Size)],
+        ColumnKind.Boolean => new bool[checked(rows * Size)],
+        _ => new double[checked(rows * Size)],
+    };
+
+    /// <summary>A column of a schema; null where its type is none that callers can bring.</summary>
+    public static ModelColumn? Of(DataViewSchema.Column column)
+    {
+        DataViewType item = column.Type is VectorDataViewType vector ? vector.ItemType : column.Type;
+        if (item is KeyDataViewType || (column.Type is VectorDataViewType { Size: 0 }))
+            return null;
+        ColumnKind? kind = item switch
+        {
+            TextDataViewType => ColumnKind.Text,
+            BooleanDataViewType => ColumnKind.Boolean,
+            NumberDataViewType => item == NumberDataViewType.Single ? ColumnKind.Single : ColumnKind.Number,
+            _ => null,
+        };
+        return kind is null ? null : new(column.Name, kind.Value, (column.Type as VectorDataViewType)?.Dimensions ?? [1], SlotsOf(column));
+    }
+
+    private static IReadOnlyList<string> SlotsOf(DataViewSchema.Column column)
+    {
+        if (!column.HasSlotNames())
+            return [];
+        VBuffer<ReadOnlyMemory<char>> names = default;
+        column.GetSlotNames(ref names);
+        return [.. names.DenseValues().Select(name => name.ToString())];
+    }
+}

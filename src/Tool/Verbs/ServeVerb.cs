@@ -1,0 +1,89 @@
+using System.CommandLine;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using RealNvp.ML.Tool.Models;
+using RealNvp.ML.Tool.Running;
+
+namespace RealNvp.ML.Tool.Verbs;
+
+/// <summary><c>realnvp serve</c>: models behind HTTP.</summary>
+internal sealed class ServeVerb
+{
+    private readonly Argument<string[]> _models = new("MODEL")
+    {
+        Description = "A model, a folder of models, or NAME=MODEL for another name than the file's.",
+        Arity = ArgumentArity.OneOrMore,
+    };
+    private readonly Option<string> _urls = VerbOptions.Checked(new Option<string>("--urls")
+    {
+        Description = "Where to listen, several with semicolons: http://*:8080 for callers on other machines.", HelpName = "URLS",
+        DefaultValueFactory = _ => "http://localhost:8080",
+    }, urls => urls!.Split(';').All(url => url.StartsWith("http://", StringComparison.Ordinal)),
+        "expected http://HOST:PORT (for https put a proxy in front)");
+    private readonly Option<int?> _maxRows = VerbOptions.Count("--max-rows", "The most rows of a request; 16384 by default.");
+    private readonly Option<int?> _maxBody = VerbOptions.Count("--max-body", "The largest body of a request, in MiB; 8 by default.");
+    private readonly Option<double> _maxWait = VerbOptions.Checked(new Option<double>("--max-wait")
+    {
+        Description = "How long a request may wait for others while an engine computes and another is idle, in milliseconds.",
+        HelpName = "MS", DefaultValueFactory = _ => 1,
+    }, wait => wait is >= 0 and <= 1000, "expected 0 to 1000");
+    private readonly Option<string?> _device = VerbOptions.Device();
+    private readonly Option<bool> _quiet = VerbOptions.Quiet();
+
+    /// <summary>The verb.</summary>
+    public static Command Create(Terminal terminal) => new ServeVerb().Command(terminal);
+
+    private Command Command(Terminal terminal)
+    {
+        var verb = new Command("serve", """
+            Serve models over HTTP.
+
+            Requests of many callers are computed as one batch. A file that changes is served without a lost request; one that cannot be
+            loaded changes nothing. It ends, with exit code 0, by Ctrl+C or SIGTERM, after the requests that it has.
+
+            realnvp serve model.zip --urls http://localhost:8080
+            curl localhost:8080/models/model/score -d '[{"temperature": 70.5, "pressure": 2.3}]'
+            curl localhost:8080/models/model/sample -d '{"count": 5, "seed": 1}'
+
+            Addresses: /models, /models/NAME, /models/NAME/score, /models/NAME/sample; and the Open Inference Protocol under /v2.
+            """) { _models };
+        foreach (Option option in new Option[] { _urls, _maxRows, _maxBody, _maxWait, _device, _quiet })
+            verb.Add(option);
+        verb.Does(terminal, _quiet, (said, cancellation) => Serve(said, terminal, cancellation).GetAwaiter().GetResult());
+        return verb;
+    }
+
+    private async Task Serve(ParseResult said, Terminal terminal, CancellationToken cancellation)
+    {
+        // not the current folder, whose settings of another application are none of ours
+        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions
+        {
+            ContentRootPath = AppContext.BaseDirectory,
+        });
+        builder.WebHost.UseUrls(said.GetRequiredValue(_urls).Split(';'));
+        builder.Logging.ClearProviders().AddProvider(new TerminalLog(terminal));
+        builder.Logging.AddFilter((category, level)
+            => level >= (category?.StartsWith("RealNvp.ML", StringComparison.Ordinal) == true ? LogLevel.Information : LogLevel.Warning));
+        builder.Services.AddRealNvp(options =>
+        {
+            foreach (string model in said.GetRequiredValue(_models))
+                options.Models.Add(model);
+            options.MaxRows = said.GetValue(_maxRows) ?? options.MaxRows;
+            options.MaxBodyBytes = said.GetValue(_maxBody) is { } size ? (long)size << 20 : options.MaxBodyBytes;
+            options.Batching = options.Batching with
+            {
+                MaxWait = TimeSpan.FromMilliseconds(said.GetValue(_maxWait)),
+                GpuDeviceId = Device.Number(said.GetValue(_device)),
+            };
+        });
+        await using WebApplication service = builder.Build();
+        service.MapRealNvp();
+        await service.StartAsync(CancellationToken.None);
+        terminal.Note($"listening on {string.Join(", ", service.Urls)}; Ctrl+C ends it");
+        await service.WaitForShutdownAsync(cancellation);
+        terminal.Note("ended");
+    }
+}

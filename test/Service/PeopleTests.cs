@@ -1,0 +1,167 @@
+using System.Text.Json;
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using RealNvp.ML.Serving.Models;
+using RealNvp.ML.Tests.Conditions;
+using RealNvp.ML.Tests.Eng;
+using RealNvp.ML.Transforms;
+
+namespace RealNvp.ML.Tests.Service;
+
+/// <summary>Plain JSON rows.</summary>
+[Trait("Area", "Service")]
+public sealed class PeopleTests(ServedFlows served) : IClassFixture<ServedFlows>
+{
+    private RunningService Service => served.Service;
+
+    [Fact]
+    public async Task Rows_may_be_lists_objects_by_feature_or_by_column()
+    {
+        float[][] rows = Flows.Rows(served.Flow, 9, seed: 7);
+        (float[] scores, float[] pValues, bool[] flags) = served.Expected(rows);
+        object[] bodies =
+        [
+            rows,
+            new { rows },
+            rows.Select(row => row.Index().ToDictionary(value => $"feature {value.Index}", value => value.Item)),
+            rows.Select(row => row.Index().Reverse().ToDictionary(value => $"feature {value.Index}", value => (object)value.Item)
+                .Append(new("id", new { a = new[] { 1 } }))).Select(row => row.ToDictionary()),
+            rows.Select(row => new { Features = row, id = "x" }),
+        ];
+        foreach (object body in bodies)
+        {
+            JsonElement answer = await Service.Post("models/plain/score", body);
+            Assert.Equal("plain", answer.GetProperty("model").GetString());
+            Assert.Equal(12, answer.GetProperty("version").GetString()!.Length);
+            JsonElement[] results = [.. answer.GetProperty("rows").EnumerateArray()];
+            Assert.Equal(scores, results.Select(row => row.GetProperty("Score").GetSingle()));
+            Assert.Equal(pValues, results.Select(row => row.GetProperty("PValue").GetSingle()));
+            Assert.Equal(flags, results.Select(row => row.GetProperty("PredictedLabel").GetBoolean()));
+        }
+        JsonElement named = await Service.Post("models/plain/score", new { rows, outputs = new[] { "Latent", "Typicality" } });
+        JsonElement first = named.GetProperty("rows")[0];
+        Assert.Equal(["Latent", "Typicality"], first.EnumerateObject().Select(value => value.Name));
+        Tolerance.Values(Flows.Evaluate(served.Flow, rows[0]).Latent, [.. first.GetProperty("Latent").EnumerateArray()
+            .Select(value => value.GetSingle())]);
+    }
+
+    [Fact]
+    public async Task Pipelines_take_texts_and_missing_numbers_and_give_what_stands_behind()
+    {
+        ServedFlows.Machine[] rows = ServedFlows.Machine.Rows(23, seed: 4);
+        JsonElement answer = await Service.Post("models/categories/score", new
+        {
+            rows = rows.Select(row => new { row.Remark, row.Age, Pressure = float.IsNaN(row.Pressure) ? null : (float?)row.Pressure,
+                row.Kind }),
+        });
+        JsonElement[] results = [.. answer.GetProperty("rows").EnumerateArray()];
+        string path = Service.File("categories.zip");
+        Assert.Equal(ServedFlows.Column<float>(path, rows, "Score"), results.Select(row => row.GetProperty("Score").GetSingle()));
+        // these two by the thresholds of each group, which stand behind the flow
+        Assert.Equal(ServedFlows.Column<float>(path, rows, "PValue"), results.Select(row => row.GetProperty("PValue").GetSingle()));
+        Assert.Equal(ServedFlows.Column<bool>(path, rows, "PredictedLabel"),
+            results.Select(row => row.GetProperty("PredictedLabel").GetBoolean()));
+    }
+
+    /// <summary>The models that the repository keeps, with the results that they gave when they were written.</summary>
+    [Theory, InlineData("pipeline-2.zip"), InlineData("regression-1.zip"), InlineData("condition-3.zip"), InlineData("mixture-1.rnvp")]
+    public async Task Every_kind_of_model_gives_what_it_gave(string file)
+    {
+        JsonElement kept = JsonDocument.Parse(File.ReadAllText(
+            Path.Combine(Repository.Root, "test", "SavedModels", file + ".json"))).RootElement;
+        float[][] rows = [.. kept.GetProperty("Rows").EnumerateArray().Select(row
+            => row.EnumerateArray().Select(value => value.GetSingle()).ToArray())];
+        object[] asked = [.. rows.Select((row, i) => file switch
+        {
+            "pipeline-2.zip" => (object)new { A = row[0], B = row[1], C = row[2], D = row[3] },
+            "regression-1.zip" => new { Label = row[0], Features = row[1..] },
+            "condition-3.zip" => new { Features = row[..2], Condition = new[] { row[2], i % 4 == 3 ? null : (float?)row[3] } },
+            _ => row,
+        })];
+        string[] columns = file == "regression-1.zip" ? ["LogLikelihood", "Score", "Median", "Lower", "Upper"] : ["LogLikelihood"];
+
+        JsonElement answer = await Service.Post($"models/{Path.GetFileNameWithoutExtension(file)}/score",
+            new { rows = asked, outputs = columns });
+
+        Tolerance.LogLikelihoods([.. kept.GetProperty("LogLikelihoods").EnumerateArray().Select(value => value.GetDouble())],
+            [.. columns.SelectMany(column => answer.GetProperty("rows").EnumerateArray()
+                .Select(row => row.GetProperty(column).GetSingle()))], rows[0].Length);
+    }
+
+    [Fact]
+    public async Task A_regression_needs_no_label()
+    {
+        JsonElement answer = await Service.Post("models/regression-1/score", """[{"Features": [1, 2, 3]}, [1, 2, 3]]""");
+        JsonElement[] rows = [.. answer.GetProperty("rows").EnumerateArray()];
+        Assert.True(float.IsFinite(rows[0].GetProperty("Median").GetSingle()));
+        Assert.Equal(JsonValueKind.Null, rows[0].GetProperty("LogLikelihood").ValueKind);
+        Assert.Equal(rows[0].GetRawText(), rows[1].GetRawText());
+    }
+
+    [Fact]
+    public async Task Drawn_rows_are_those_of_the_library()
+    {
+        var ml = new MLContext();
+        using RealNvpTransformer flow = ml.Transforms.ApplyRealNvp(served.Flow).Fit(Tables.Load(ml, [new float[4]]));
+        JsonElement answer = await Service.Post("models/plain/sample", new { count = 3_000, seed = 8, temperature = 0.5 });
+        Assert.Equal(flow.SampleRows(3_000, seed: 8, temperature: 0.5f), answer.GetProperty("rows").EnumerateArray().Select(row
+            => Enumerable.Range(0, 4).Select(i => row.GetProperty($"feature {i}").GetSingle()).ToArray()));
+        Assert.Equal(10, (await Service.Post("models/plain/sample", "")).GetProperty("rows").GetArrayLength());
+
+        JsonElement given = await Service.Post("models/condition-3/sample",
+            """{"count": 2, "seed": 1, "conditions": [[1, 2], [3, null]]}""");
+        Assert.Equal(4, given.GetProperty("rows").GetArrayLength());
+        ServedModel model = Service.Host.Hold("condition-3")!;
+        float[][] expected = [.. model.Flow.Sample(Conditional.Load(ml, [new() { Features = [0, 0], Condition = [1, 2] },
+            new() { Features = [0, 0], Condition = [3, float.NaN] }]), perRow: 2, seed: 1).GetColumn<float[]>("Features")];
+        model.Release();
+        Assert.Equal(expected.SelectMany(row => row), given.GetProperty("rows").EnumerateArray().SelectMany(row => Numbers(row)));
+    }
+
+    [Fact]
+    public async Task Models_are_described_and_their_rows_are_counted()
+    {
+        JsonElement list = (await Service.Get("models")).GetProperty("models");
+        Assert.Equal(["categories", "condition-3", "mixture-1", "pipeline-2", "plain", "regression-1"],
+            list.EnumerateArray().Select(model => model.GetProperty("name").GetString()));
+        long before = (await Service.Get("models/mixture-1")).GetProperty("rows").GetInt64();
+        float[][] rows = [.. Tables.Gaussian(1_000, 4, seed: 3).Select(row => row.Select(value => 100 * value).ToArray())];
+        JsonElement answer = await Service.Post("models/mixture-1/score", rows);
+        JsonElement model = await Service.Get("models/mixture-1");
+        Assert.Equal(before + 1_000, model.GetProperty("rows").GetInt64());
+        Assert.InRange(answer.GetProperty("rows").EnumerateArray().Count(row => row.GetProperty("PredictedLabel").GetBoolean()),
+            900, 1_000);
+        Assert.InRange(model.GetProperty("flaggedShare").GetDouble(), 0.9, 1); // rows a hundred times as large are none of its kind
+        Assert.True(model.GetProperty("drifted").GetBoolean());
+        Assert.True(model.GetProperty("driftDistance").GetDouble() > 0.8);
+        Assert.False((await Service.Get("models/categories")).GetProperty("drifted").GetBoolean());
+    }
+
+    /// <summary>The numbers of a row, which is a list, or an object where features have names.</summary>
+    private static IEnumerable<float> Numbers(JsonElement row) => row.ValueKind == JsonValueKind.Array
+        ? row.EnumerateArray().Select(value => value.GetSingle()) : row.EnumerateObject().Select(value => value.Value.GetSingle());
+
+    [Theory]
+    [InlineData("score", "3", 400, "The body has no rows. Expected: {\"rows\": [")]
+    [InlineData("score", """{"rows": 3}""", 400, "The rows are no list")]
+    [InlineData("score", "[3]", 400, "Row 0 is neither an object nor a list")]
+    [InlineData("score", "[[1, 2, 3, 4], [1, 2, 3]]", 400, "Row 1 has 3 values, expected 4: 4 of Features")]
+    [InlineData("score", """[{"feature 0": 1, "feature 1": 1, "feature 3": 1}]""", 400,
+        "Row 0 has no 'feature 2'; null says that a value is missing")]
+    [InlineData("score", """[{"Features": [1, 2]}]""", 400, "'Features' of row 0 is a list of 2 values, expected 4")]
+    [InlineData("score", """[{"Features": 1}]""", 400, "'Features' of row 0 is one value, expected 4")]
+    [InlineData("score", """[["a", 2, 3, 4]]""", 400, "'Features' of row 0 is the text \"a\", expected a number")]
+    [InlineData("score", """{"rows": [], "outputs": ["X"]}""", 400, "The model has no output 'X'. It has: Score")]
+    [InlineData("score", "[[1, 2, 3, 4]] x", 400, "The body is not JSON as expected")]
+    [InlineData("sample", """{"count": -1}""", 400, "The count is a whole number")]
+    [InlineData("sample", """{"number": 1}""", 400, "There is no 'number' to ask for")]
+    [InlineData("sample", """{"count": 5001}""", 413, "5001 rows are asked for, at most 5000")]
+    [InlineData("sample", """{"conditions": [[1]]}""", 400, "The flow has no condition")]
+    [InlineData("nothing", "[]", 404, "There is no POST /models/plain/nothing here")]
+    public async Task Wrong_requests_are_told_what_is_wrong(string what, string body, int status, string message)
+    {
+        (int found, JsonElement answer) = await Service.TryPost("models/plain/" + what, body);
+        Assert.Contains(message, answer.GetProperty("error").GetString(), StringComparison.Ordinal);
+        Assert.Equal(status, found);
+    }
+}
