@@ -102,6 +102,54 @@ public static class RealNvpRows
     }
 
     /// <summary>
+    /// Rows with their missing values, NaN, filled by what the flow has learned of them given the others of the row: p(missing | known).
+    /// </summary>
+    /// <remarks>
+    /// Approximate: 64 Markov chains per row take about ten thousand log-likelihoods, some 20 ms on one core for a small flow. Good for a
+    /// few missing values; with dozens, or with modes that lie far from each other, chains may not reach every place. A row without any
+    /// value is a plain draw. Values are not rounded to those that a discrete column has.
+    /// </remarks>
+    /// <param name="flow">A flow over vectors.</param>
+    /// <param name="rows">Rows of as many values as the flow has features; they stay as they are.</param>
+    /// <param name="kind">A draw, the default, or the most likely values.</param>
+    /// <param name="seed">Which draw: row i depends on the seed and i alone.</param>
+    /// <param name="conditions">Of a flow with a condition: the condition of each row. Null otherwise.</param>
+    /// <returns>Copies of the rows, in order; those that miss nothing are equal to what was given.</returns>
+    /// <exception cref="ArgumentException">
+    /// The flow is over images, a row is null, has another length or an infinite value, or conditions do not fit the flow and the rows.
+    /// </exception>
+    /// <example>
+    /// <code>
+    /// float[][] whole = flow.ImputeRows([[70.5f, float.NaN, 4.1f]], seed: 1);
+    /// </code>
+    /// </example>
+    public static float[][] ImputeRows(this RealNvpTransformer flow, IReadOnlyList<float[]> rows,
+        ImputationKind kind = ImputationKind.Draw, int seed = 0, IReadOnlyList<float[]>? conditions = null)
+    {
+        ArgumentNullException.ThrowIfNull(flow);
+        ArgumentNullException.ThrowIfNull(rows);
+        if (flow.Model.InputShape.IsImage)
+            throw new ArgumentException("The flow is over images; missing values are filled in rows of tables.", nameof(flow));
+        CheckConditions(flow, rows, conditions);
+        int size = flow.Model.InputShape.Size, conditionSize = flow.Model.Condition?.Size ?? 0;
+        for (int i = 0; i < rows.Count; i++)
+        {
+            if (rows[i]?.Length != size)
+                throw new ArgumentException($"Row {i} has {rows[i]?.Length ?? 0} values, expected {size}.", nameof(rows));
+            if (rows[i].Any(float.IsInfinity))
+                throw new ArgumentException($"Row {i} has an infinite value. What is missing is NaN.", nameof(rows));
+            if (conditions is not null && conditions[i]?.Length != conditionSize)
+            {
+                throw new ArgumentException(
+                    $"Condition {i} has {conditions[i]?.Length ?? 0} values, expected {conditionSize}.", nameof(conditions));
+            }
+        }
+        float[][] filled = [.. rows.Select(row => row.ToArray())];
+        new Imputer(flow.Runtime, flow.Model, kind, seed).Fill(filled, conditions);
+        return filled;
+    }
+
+    /// <summary>
     /// The mean log-likelihood of rows that training has not seen, with its standard error: how well the flow fits. Scores the centre of
     /// each bin of a discrete feature; <see cref="RealNvpTransformer.BitsPerDimension"/> averages over noise, as papers of images do.
     /// </summary>
@@ -125,16 +173,8 @@ public static class RealNvpRows
     private static float[] Column(RealNvpTransformer flow, string column, IReadOnlyList<float[]> rows, IReadOnlyList<float[]>? conditions)
     {
         ArgumentNullException.ThrowIfNull(rows);
+        CheckConditions(flow, rows, conditions);
         FlowCondition? condition = flow.Model.Condition;
-        if (condition is null != conditions is null)
-        {
-            throw new ArgumentException(condition is null
-                ? "The flow has no condition, and conditions are given."
-                : $"The flow is given a condition of {condition.Size} values: give one for each row.", nameof(conditions));
-        }
-        if (conditions is not null && conditions.Count != rows.Count)
-            throw new ArgumentException($"There are {rows.Count} rows and {conditions.Count} conditions.", nameof(conditions));
-
         var schema = SchemaDefinition.Create(typeof(GivenRow), SchemaDefinition.Direction.Read);
         // found before names change, by which they are found
         SchemaDefinition.Column features = schema[nameof(GivenRow.Features)], given = schema[nameof(GivenRow.Condition)];
@@ -152,6 +192,19 @@ public static class RealNvpRows
         IDataView view = new MLContext().Data.LoadFromEnumerable(
             rows.Select((row, i) => new GivenRow { Features = row, Condition = conditions?[i] }), schema);
         return [.. flow.Transform(view).GetColumn<float>(column)];
+    }
+
+    private static void CheckConditions(RealNvpTransformer flow, IReadOnlyList<float[]> rows, IReadOnlyList<float[]>? conditions)
+    {
+        FlowCondition? condition = flow.Model.Condition;
+        if (condition is null != conditions is null)
+        {
+            throw new ArgumentException(condition is null
+                ? "The flow has no condition, and conditions are given."
+                : $"The flow is given a condition of {condition.Size} values: give one for each row.", nameof(conditions));
+        }
+        if (conditions is not null && conditions.Count != rows.Count)
+            throw new ArgumentException($"There are {rows.Count} rows and {conditions.Count} conditions.", nameof(conditions));
     }
 
     private sealed class GivenRow

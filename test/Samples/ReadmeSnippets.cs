@@ -484,6 +484,12 @@ public sealed class ReadmeFileSnippets : IDisposable
 
         Assert.Equal(rows[..5].Select(row => row[0]), flow.SampleRows<Reading>(5, seed: 1).Select(reading => reading.Temperature));
 
+        float[][] incomplete = [[70.5f, float.NaN, 4.1f]];
+        float[][] filled = flow.ImputeRows(incomplete, seed: 1);                       // a draw from p(missing | known)
+        float[][] best = flow.ImputeRows(incomplete, ImputationKind.MostLikely);       // the most likely values
+
+        Assert.All([.. filled, .. best], row => Assert.True(row[0] == 70.5f && float.IsFinite(row[1]) && row[2] == 4.1f));
+
         // docs/getting-started.md: without views
         float[] logLikelihoods = flow.LogLikelihoods([[70.5f, 2.3f, 4.1f], [95f, 2f, 3f]]); // PValues likewise
         LogLikelihoodEstimate fit = flow.Evaluate(model.Transform(newRows));
