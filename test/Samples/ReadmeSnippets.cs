@@ -20,36 +20,6 @@ namespace RealNvp.ML.Tests.Samples;
 public sealed class ReadmeSnippets
 {
     [Fact]
-    public void Pretrained_features()
-    {
-        var mlContext = new MLContext(seed: 1);
-        using var inFolder = new CurrentFolder(_folder);
-        IDataView goodPictures = mlContext.Data.LoadFromEnumerable(Enumerable.Range(0, 24).Select(i =>
-        {
-            byte[] pixels = [.. Enumerable.Range(0, 16 * 16 * 4)
-                .Select(j => j % 4 == 3 ? (byte)255 : (byte)TemporaryFolder.Noise(j % 4, i, j))];
-            using MLImage image = MLImage.CreateFromPixels(16, 16, MLPixelFormat.Rgba32, pixels);
-            image.Save($"good{i}.png");
-            return new Picture { ImagePath = Path.Combine(_folder, $"good{i}.png") };
-        }).ToArray());
-        var pictureOptions = new RealNvpTrainer.Options { Steps = 3, Threads = 1, Contamination = 0.4 };
-
-        // docs/pretrained-features.md
-        var oddPictures = mlContext.Transforms.LoadImages("Image", imageFolder: null, "ImagePath")
-            .Append(mlContext.Transforms.PretrainedFeatures("Features", "Image")) // 512 values, of length 1
-            .Append(mlContext.AnomalyDetection.Trainers.RealNvp(pictureOptions));
-        using var pictureModel = oddPictures.Fit(goodPictures);
-
-        // one file from pixels to score, for ONNX Runtime alone
-        var net = (PretrainedFeaturesTransformer)pictureModel.ElementAt(1);
-        net.ExportDensity("odd-pictures.onnx", pictureModel.LastTransformer);
-
-        using var session = new InferenceSession("odd-pictures.onnx");
-        Assert.Equal(["Pixels", "Threshold"], session.InputNames.Concat(session.OverridableInitializerMetadata.Keys).Distinct().Order());
-        Assert.Contains("Score", session.OutputNames);
-    }
-
-    [Fact]
     public void Alarms()
     {
         var mlContext = new MLContext(seed: 1);
@@ -287,6 +257,36 @@ public sealed class ReadmeFileSnippets : IDisposable
     private readonly string _folder = Directory.CreateTempSubdirectory("realnvp-readme-").FullName;
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void Pretrained_features()
+    {
+        var mlContext = new MLContext(seed: 1);
+        using var inFolder = new CurrentFolder(_folder);
+        IDataView goodPictures = mlContext.Data.LoadFromEnumerable(Enumerable.Range(0, 24).Select(i =>
+        {
+            byte[] pixels = [.. Enumerable.Range(0, 16 * 16 * 4)
+                .Select(j => j % 4 == 3 ? (byte)255 : (byte)TemporaryFolder.Noise(j % 4, i, j))];
+            using MLImage image = MLImage.CreateFromPixels(16, 16, MLPixelFormat.Rgba32, pixels);
+            image.Save($"good{i}.png");
+            return new Picture { ImagePath = Path.Combine(_folder, $"good{i}.png") };
+        }).ToArray());
+        var pictureOptions = new RealNvpTrainer.Options { Steps = 3, Threads = 1, Contamination = 0.4 };
+
+        // docs/pretrained-features.md
+        var oddPictures = mlContext.Transforms.LoadImages("Image", imageFolder: null, "ImagePath")
+            .Append(mlContext.Transforms.PretrainedFeatures("Features", "Image")) // 512 values, of length 1
+            .Append(mlContext.AnomalyDetection.Trainers.RealNvp(pictureOptions));
+        using var pictureModel = oddPictures.Fit(goodPictures);
+
+        // one file from pixels to score, for ONNX Runtime alone
+        var net = (PretrainedFeaturesTransformer)pictureModel.ElementAt(1);
+        net.ExportDensity("odd-pictures.onnx", pictureModel.LastTransformer);
+
+        using var session = new InferenceSession("odd-pictures.onnx");
+        Assert.Equal(["Pixels", "Threshold"], session.InputNames.Concat(session.OverridableInitializerMetadata.Keys).Distinct().Order());
+        Assert.Contains("Score", session.OutputNames);
+    }
 
     [Fact]
     public void PicturesOfAClass()
