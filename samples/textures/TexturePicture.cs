@@ -4,7 +4,7 @@ using Microsoft.ML.Transforms.Image;
 namespace RealNvp.ML.Samples;
 
 /// <summary>A generated picture and where its defect is.</summary>
-public sealed class TexturePicture : IDisposable
+public sealed class TexturePicture
 {
     internal TexturePicture(string name, byte[] rgba, bool[] mask, Defect defect)
     {
@@ -12,7 +12,6 @@ public sealed class TexturePicture : IDisposable
         Rgba = rgba;
         Mask = mask;
         Defect = defect;
-        Image = MLImage.CreateFromPixels(Textures.Side, Textures.Side, MLPixelFormat.Rgba32, rgba);
     }
 
     /// <summary>A name of its own, as files have it in MVTec AD's layout: train/good/000, test/stain/003.</summary>
@@ -30,10 +29,9 @@ public sealed class TexturePicture : IDisposable
     /// <summary>Where the defect is, row by row from the top.</summary>
     public bool[] Mask { get; }
 
-    /// <summary>The picture as a column that ML.NET's image transforms read; disposed with this.</summary>
+    /// <summary>
+    /// The picture as a column that ML.NET's image transforms read: another one each time, for ExtractPixels disposes what it has read.
+    /// </summary>
     [ImageType(Textures.Side, Textures.Side)]
-    public MLImage Image { get; }
-
-    /// <inheritdoc/>
-    public void Dispose() => Image.Dispose();
+    public MLImage Image => MLImage.CreateFromPixels(Textures.Side, Textures.Side, MLPixelFormat.Rgba32, Rgba);
 }
