@@ -14,8 +14,11 @@ namespace RealNvp.ML.Export;
 /// </summary>
 internal static class FlowModelFile
 {
-    /// <summary>The newest version that is read. Flows with a condition are of version 2, all others of version 1.</summary>
-    private const uint Version = 2;
+    /// <summary>
+    /// The newest version that is read. Flows with a calibrated score map or steps of continuous maps are of version 3, others with a
+    /// condition of version 2, all others of version 1.
+    /// </summary>
+    private const uint Version = 3;
 
     private const int HeaderLength = 8 + sizeof(uint) + sizeof(ulong) + SHA256.HashSizeInBytes;
 
@@ -29,12 +32,16 @@ internal static class FlowModelFile
         byte[] content = ToMessage(model).ToByteArray();
         Span<byte> header = stackalloc byte[HeaderLength];
         Magic.CopyTo(header);
-        BinaryPrimitives.WriteUInt32LittleEndian(header[8..], model.Condition is null ? 1 : Version);
+        BinaryPrimitives.WriteUInt32LittleEndian(header[8..], VersionOf(model));
         BinaryPrimitives.WriteUInt64LittleEndian(header[12..], (ulong)content.Length);
         SHA256.HashData(content, header[20..]);
         stream.Write(header);
         stream.Write(content);
     }
+
+    private static uint VersionOf(FlowModel model)
+        => model.ScoreMapCalibration is not null || model.Members.Any(steps => steps.Any(StepKinds.IsOfMaps)) ? 3
+            : model.Condition is not null ? 2u : 1;
 
     public static FlowModel Load(Stream stream)
     {
@@ -117,6 +124,15 @@ internal static class FlowModelFile
             message.Condition.Names.AddRange(condition.Names);
             message.Probes.Conditions = Bytes(model.Probes.Conditions);
         }
+        if (model.ScoreMapCalibration is { } map)
+        {
+            message.ScoreMap = new ScoreMapMessage
+            {
+                Maxima = Bytes(map.Maximum.Scores),
+                Positions = Bytes(map.Position.Scores),
+                Contamination = map.Maximum.Contamination,
+            };
+        }
         message.InputShape.AddRange(model.InputShape.Dimensions);
         foreach (ImmutableArray<FlowStep> steps in model.Members)
             message.Members.Add(new MemberMessage { Steps = { steps.Select(StepKinds.Save) } });
@@ -131,7 +147,7 @@ internal static class FlowModelFile
         ProbesMessage probes = message.Probes ?? throw new FlowModelException("The flow model has no probes.");
         MetadataMessage metadata = message.Metadata ?? new MetadataMessage();
         RequireTime(message);
-        return new FlowModel(
+        var model = new FlowModel(
             FlowShape.FromDimensions([.. message.InputShape]),
             [.. message.Members.Select(member => member.Steps.Select(StepKinds.Load))],
             new Calibration(Values<float>(calibration.Scores), calibration.Contamination),
@@ -147,6 +163,8 @@ internal static class FlowModelFile
                 ? new FlowCondition(Values<float>(condition.Mean), Values<float>(condition.StandardDeviation), condition.MayBeUnknown,
                     [.. condition.Names])
                 : null);
+        return message.ScoreMap is not { } map ? model : model.WithScoreMapCalibration(new ScoreMapCalibration(
+            Values<float>(map.Maxima), Values<float>(map.Positions), map.Contamination));
     }
 
     /// <summary>Refuses linear maps that would be inverted for minutes, before the first is.</summary>
