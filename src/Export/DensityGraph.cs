@@ -17,7 +17,8 @@ internal sealed class DensityGraph : FlowGraph
 
     private void Add(DensityOutputs outputs, float threshold)
     {
-        (string[] members, DensityState state) = LogLikelihoods("Features", ConditionInputs);
+        bool isMapped = outputs.HasFlag(DensityOutputs.ScoreMap);
+        (string[] members, DensityState[] states) = LogLikelihoods("Features", ConditionInputs, isMapped);
         // NaN unless the row is finite: x * 0 is NaN exactly where x is not
         string nanUnlessFinite = Nodes.RowSum(Nodes.Node("Mul", "Features", Nodes.Scalar(0)));
         if (NanUnlessUsable is not null)
@@ -30,24 +31,25 @@ internal sealed class DensityGraph : FlowGraph
             AddBitsPerDimension(logLikelihood);
         if (outputs.HasFlag(DensityOutputs.Contributions))
             AddContributions(logLikelihood, nanUnlessFinite);
+        if (isMapped)
+            AddScoreMap(members, states, logLikelihood, nanUnlessFinite, outputs.HasFlag(DensityOutputs.Decision));
         if (Model.IsMixture)
             return;
-        Nodes.Name("Latent", Nodes.Node("Add", state.Latent(), nanUnlessFinite));
+        Nodes.Name("Latent", Nodes.Node("Add", states[0].Latent(), nanUnlessFinite));
         Nodes.Output("Latent", false, Batch, Model.InputShape.Size);
     }
 
-    /// <summary>The log-likelihoods of rows by each member, [N, 1], finite for every finite row, and the state of the last.</summary>
-    private (string[] Members, DensityState State) LogLikelihoods(string rows, string? conditionInputs)
+    /// <summary>The log-likelihoods of rows by each member, [N, 1], finite for every finite row, and the members' states.</summary>
+    private (string[] Members, DensityState[] States) LogLikelihoods(string rows, string? conditionInputs, bool mapped = false)
     {
-        DensityState state = null!;
-        string[] members = [.. Model.Members.Select(steps =>
+        DensityState[] states = [.. Model.Members.Select(steps =>
         {
-            state = new DensityState(Nodes, rows, Model.InputShape.Dimensions.AsSpan()) { Condition = conditionInputs };
+            var state = new DensityState(Nodes, rows, Model.InputShape.Dimensions.AsSpan(), mapped) { Condition = conditionInputs };
             foreach (FlowStep step in Fuse(steps))
                 step.EmitDensity(state);
-            return state.LogLikelihood();
+            return state;
         })];
-        return (members, state);
+        return ([.. states.Select(state => state.LogLikelihood())], states);
     }
 
     private string Mean(string[] members) => Model.IsMixture ? LogMeanExp(members) : members[0];
@@ -121,6 +123,42 @@ internal sealed class DensityGraph : FlowGraph
             string after = Nodes.Node("Gather", [all, Nodes.Constant([.. places.Select(i => i + 1L)])], [("axis", 1L)]);
             return Nodes.Node("Sub", before, after);
         }
+    }
+
+    /// <summary>
+    /// Each position's share of the score. In a mixture the score is not a sum over positions: with r the members' shares of a row's
+    /// density, -log p is the mean by r of the members' scores plus sum r log(m r), at most log m, which is spread evenly.
+    /// </summary>
+    private void AddScoreMap(string[] members, DensityState[] states, string logLikelihood, string nanUnlessFinite, bool decides)
+    {
+        int positions = Model.InputShape.Dimensions[1] * Model.InputShape.Dimensions[2];
+        string? map = null;
+        if (!Model.IsMixture)
+        {
+            map = states[0].ScoreMap();
+        }
+        else
+        {
+            foreach ((string member, DensityState state) in members.Zip(states))
+            {
+                string logRatio = Nodes.Node("Sub", member, logLikelihood); // log(m r)
+                string share = Nodes.Node("Mul", Nodes.Node("Exp", logRatio), Nodes.Scalar(1.0 / members.Length));
+                string rest = Nodes.Node("Mul", logRatio, Nodes.Scalar(1.0 / positions));
+                string part = Nodes.Node("Mul", share, Nodes.Node("Add", state.ScoreMap(), rest));
+                // a member that says nothing of the row adds nothing, however large its score
+                part = Nodes.Node("Where", Nodes.Node("Greater", share, Nodes.Scalar(0)), part, Nodes.Scalar(0));
+                map = map is null ? part : Nodes.Node("Add", map, part);
+            }
+        }
+        Nodes.Name("ScoreMap", Nodes.Node("Add", map!, nanUnlessFinite));
+        Nodes.Output("ScoreMap", false, Batch, positions);
+        string maximum = Nodes.Node("Add", Nodes.Node("ReduceMax", [map!], [("axes", new[] { 1L }), ("keepdims", 1L)]), nanUnlessFinite);
+        Column("MapMaximum", maximum);
+        if (!decides)
+            return;
+        Calibration calibration = Model.ScoreMapCalibration?.Maximum ?? Calibration.None;
+        Column("MapMaximumPValue", PValue(maximum, [.. calibration.Scores], nanUnlessFinite));
+        Column("MapMaximumLabel", Nodes.Node("Greater", maximum, Nodes.Scalar(calibration.Threshold)), isBool: true);
     }
 
     /// <summary>[N, width] as [N * variants, width]: each row this many times.</summary>

@@ -15,4 +15,9 @@ internal enum DensityOutputs
 
     /// <summary>Also Contributions; only for a model with medians.</summary>
     Contributions = 4,
+
+    /// <summary>
+    /// Also ScoreMap and its MapMaximum, and with the decision MapMaximumPValue and MapMaximumLabel; only for a model over images.
+    /// </summary>
+    ScoreMap = 8,
 }

@@ -98,6 +98,12 @@ public sealed class FlowModel
     /// <summary>Held-out scores and the threshold that follows from them.</summary>
     public Calibration Calibration { get; }
 
+    /// <summary>
+    /// Held-out values of the score map, and the thresholds that follow from them: per picture by the map's maximum, and per position. Null
+    /// where there are none.
+    /// </summary>
+    public ScoreMapCalibration? ScoreMapCalibration { get; private init; }
+
     /// <summary>Feature names and training summary.</summary>
     public FlowMetadata Metadata { get; }
 
@@ -140,7 +146,17 @@ public sealed class FlowModel
     // ---- the same flow otherwise
 
     /// <summary>The same flow with another calibration.</summary>
-    public FlowModel WithCalibration(Calibration calibration) => new(InputShape, MemberSteps, calibration, Metadata, Probes, Condition);
+    public FlowModel WithCalibration(Calibration calibration) => new(InputShape, MemberSteps, calibration, Metadata, Probes, Condition)
+    {
+        ScoreMapCalibration = ScoreMapCalibration,
+    };
+
+    /// <summary>The same flow with another calibration of its score map; null for none.</summary>
+    /// <exception cref="FlowModelException">The flow is not over images, and has no map.</exception>
+    public FlowModel WithScoreMapCalibration(ScoreMapCalibration? calibration)
+        => calibration is null || InputShape.IsImage
+            ? new(InputShape, MemberSteps, Calibration, Metadata, Probes, Condition) { ScoreMapCalibration = calibration }
+            : throw new FlowModelException($"A flow over {InputShape} values has no score map.");
 
     /// <summary>
     /// The same flow over images of another size, without calibration and probes: an image flow is convolutional throughout, so that it
@@ -184,12 +200,28 @@ public sealed class FlowModel
     /// </summary>
     public byte[] BuildDensityGraph() => BuildDensityGraph(DensityOutputs.Decision);
 
+    /// <summary>
+    /// As the other overload, and of a flow over images also with <c>ScoreMap</c> [N, height * width], each position's share of the score,
+    /// which add up to it; with <c>MapMaximum</c>, its largest value, and <c>MapMaximumPValue</c> and <c>MapMaximumLabel</c> by
+    /// <see cref="ScoreMapCalibration"/>, each [N, 1].
+    /// </summary>
+    /// <param name="scoreMap">Whether it has these.</param>
+    /// <exception cref="InvalidOperationException">They are asked for, and the flow is not over images.</exception>
+    public byte[] BuildDensityGraph(bool scoreMap)
+        => BuildDensityGraph(DensityOutputs.Decision | (scoreMap ? DensityOutputs.ScoreMap : 0));
+
     /// <summary>As the other overload, with a choice of outputs.</summary>
     /// <param name="outputs">Which outputs the graph has.</param>
     /// <param name="threshold">The default of the input <c>Threshold</c>; null for the calibrated one.</param>
     /// <param name="opset">One of those of <see cref="GraphNodes"/>.</param>
     internal byte[] BuildDensityGraph(DensityOutputs outputs, float? threshold = null, int opset = GraphNodes.Opset)
-        => DensityGraph.Build(this, outputs, threshold ?? Calibration.Threshold, opset);
+        => !outputs.HasFlag(DensityOutputs.ScoreMap) || InputShape.IsImage
+            ? DensityGraph.Build(this, outputs, threshold ?? Calibration.Threshold, opset)
+            : throw new InvalidOperationException($"There is no score map: {WhyNoScoreMap}");
+
+    /// <summary>What the model lacks to have a score map, as a sentence; null where it has one.</summary>
+    internal string? WhyNoScoreMap => InputShape.IsImage ? null : $"a map is of pictures or maps (channels x height x width), and the flow "
+        + $"is over {InputShape} values; Contributions tell what each of them adds.";
 
     /// <summary>
     /// The sampling graph as ONNX (opset 17, IR 8). Inputs <c>Latent</c> [N, size], of a flow with a condition <c>Condition</c> [N,

@@ -15,8 +15,8 @@ namespace RealNvp.ML.Export;
 internal static class FlowModelFile
 {
     /// <summary>
-    /// The newest version that is read. Flows of images with a condition are of version 3, of vectors with one of version 2, all others of
-    /// version 1.
+    /// The newest version that is read. Flows with a calibrated score map, with steps of continuous maps or of images with a condition are
+    /// of version 3, of vectors with a condition of version 2, all others of version 1.
     /// </summary>
     private const uint Version = 3;
 
@@ -39,6 +39,10 @@ internal static class FlowModelFile
         stream.Write(content);
     }
 
+    private static uint VersionOf(FlowModel model)
+        => model.ScoreMapCalibration is not null || model.Members.Any(steps => steps.Any(StepKinds.IsOfMaps)) ? 3u
+            : model.Condition is null ? 1u : model.InputShape.IsImage ? 3u : 2u;
+
     public static FlowModel Load(Stream stream)
     {
         ReadOnlyMemory<byte> content = ReadContent(stream);
@@ -53,8 +57,6 @@ internal static class FlowModelFile
             throw new FlowModelException($"The flow model is damaged: {e.Message}");
         }
     }
-
-    private static uint VersionOf(FlowModel model) => model.Condition is null ? 1u : model.InputShape.IsImage ? 3u : 2u;
 
     private static ReadOnlyMemory<byte> ReadContent(Stream stream)
     {
@@ -122,6 +124,15 @@ internal static class FlowModelFile
             message.Condition.Names.AddRange(condition.Names);
             message.Probes.Conditions = Bytes(model.Probes.Conditions);
         }
+        if (model.ScoreMapCalibration is { } map)
+        {
+            message.ScoreMap = new ScoreMapMessage
+            {
+                Maxima = Bytes(map.Maximum.Scores),
+                Positions = Bytes(map.Position.Scores),
+                Contamination = map.Maximum.Contamination,
+            };
+        }
         message.InputShape.AddRange(model.InputShape.Dimensions);
         foreach (ImmutableArray<FlowStep> steps in model.Members)
             message.Members.Add(new MemberMessage { Steps = { steps.Select(StepKinds.Save) } });
@@ -136,7 +147,7 @@ internal static class FlowModelFile
         ProbesMessage probes = message.Probes ?? throw new FlowModelException("The flow model has no probes.");
         MetadataMessage metadata = message.Metadata ?? new MetadataMessage();
         RequireTime(message);
-        return new FlowModel(
+        var model = new FlowModel(
             FlowShape.FromDimensions([.. message.InputShape]),
             [.. message.Members.Select(member => member.Steps.Select(StepKinds.Load))],
             new Calibration(Values<float>(calibration.Scores), calibration.Contamination),
@@ -152,6 +163,8 @@ internal static class FlowModelFile
                 ? new FlowCondition(Values<float>(condition.Mean), Values<float>(condition.StandardDeviation), condition.MayBeUnknown,
                     [.. condition.Names])
                 : null);
+        return message.ScoreMap is not { } map ? model : model.WithScoreMapCalibration(new ScoreMapCalibration(
+            Values<float>(map.Maxima), Values<float>(map.Positions), map.Contamination));
     }
 
     /// <summary>Refuses linear maps that would be inverted for minutes, before the first is.</summary>

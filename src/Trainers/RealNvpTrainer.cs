@@ -145,6 +145,8 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
         try
         {
             model = Calibrator.Calibrate(runtime, model, data.Calibration, settings.Contamination, cancellation);
+            if (settings.CalibratesScoreMap)
+                model = Calibrator.CalibrateMap(runtime, model, data.Calibration, settings.Contamination, settings.Seed, cancellation);
             Tell("Checking the graphs against the probe rows.");
             RequireParity(model, settings.CheckpointFolder, () =>
             {

@@ -30,6 +30,13 @@ public sealed partial class RealNvpTrainer
         public string FeatureColumnName = "Features";
 
         /// <summary>
+        /// What the column's values are. Null goes by <see cref="Image"/> or <see cref="Maps"/>, where one is given, and else by the
+        /// column: one of three dimensions, channels x height x width, has pixels where it has at most 4 channels and its values stand on
+        /// levels, and is refused where they do not; any other column is a table.
+        /// </summary>
+        public FeatureKind? FeatureKind;
+
+        /// <summary>
         /// The condition column, a known-size vector of <see cref="float"/>: the flow then is p(features | condition), and all that it says
         /// of a row is said given the row's condition. Null, the default, for none.
         /// </summary>
@@ -69,6 +76,9 @@ public sealed partial class RealNvpTrainer
         /// The multi-scale flow of an image column; null chooses it by the column's shape, and takes a column of one dimension as a table.
         /// </summary>
         public ImageFlowOptions? Image;
+
+        /// <summary>The flow of a column of continuous maps; null chooses it by the column's shape.</summary>
+        public FeatureMapOptions? Maps;
 
         /// <summary>
         /// The number of flows, each from a seed of its own, whose equal mixture is the model; 1 by default. More rank and fit better and
@@ -117,8 +127,9 @@ public sealed partial class RealNvpTrainer
         public double? Dropout;
 
         /// <summary>
-        /// Gaussian noise added to the rows of a table in training, in standard deviations of each feature, or in scales by quartiles where
-        /// a feature is scaled by those: keeps the density of duplicated and rounded rows finite. 0.05 by default; 0 turns it off.
+        /// Gaussian noise added to the rows of a table, or to continuous maps, in training, in standard deviations of each feature, or
+        /// channel, or in scales by quartiles where a feature is scaled by those: keeps the density of duplicated and rounded rows finite.
+        /// 0.05 by default; 0 turns it off.
         /// </summary>
         public double Noise = 0.05;
 
@@ -215,6 +226,10 @@ public sealed partial class RealNvpTrainer
         /// <param name="image">The flow's size and what its pixels stand for.</param>
         public static Options ForImages(ImageFlowOptions image) => new() { Image = image };
 
+        /// <summary>Options for a flow of continuous maps; the same as setting <see cref="Maps"/>.</summary>
+        /// <param name="maps">The flow's size; by default chosen by the maps.</param>
+        public static Options ForMaps(FeatureMapOptions? maps = null) => new() { Maps = maps ?? new() };
+
         /// <summary>
         /// Options for a density that is as high as can be on rows that were held out, rather than for ranking anomalies: learned linear
         /// maps and marginals, heavier tails, a longer training with more dropout and less noise. Chosen by validation likelihood on three
@@ -264,7 +279,8 @@ public sealed partial class RealNvpTrainer
         {
             var copy = (Options)MemberwiseClone();
             (copy.FeatureColumnName, copy.ConditionColumnName, copy.ExampleWeightColumnName) = (label, features, weights);
-            (copy.Columns, copy.Contamination, copy.Image) = (RealNvpColumns.Default, 1 - mass, null);
+            (copy.Columns, copy.Contamination, copy.Image, copy.Maps) = (RealNvpColumns.Default, 1 - mass, null, null);
+            copy.FeatureKind = Trainers.FeatureKind.Table;
             (copy.Validation, copy.Calibration) = (validation, calibration);
             copy._isOfLabels = true;
             return copy;
@@ -287,13 +303,21 @@ public sealed partial class RealNvpTrainer
             copy.Optimizer.Check();
             copy.Memory.Check();
             Image?.Check();
+            Maps?.Check();
+            Require(FeatureKind is not { } kind || Enum.IsDefined(kind), nameof(FeatureKind), FeatureKind, "null, or a defined value");
+            Require(Image is null || Maps is null, nameof(Maps), Maps, "null where Image is given: a column has pixels or continuous maps");
+            Require(Image is null || FeatureKind is null or Trainers.FeatureKind.Pixels, nameof(FeatureKind), FeatureKind,
+                "Pixels, or null, where Image is given");
+            Require(Maps is null || FeatureKind is null or Trainers.FeatureKind.Maps, nameof(FeatureKind), FeatureKind,
+                "Maps, or null, where Maps are given");
             Checkpoints?.Check();
             Require(ConditionDropout is >= 0 and < 1, nameof(ConditionDropout), ConditionDropout, "from 0 to below 1");
             Require(ConditionDropout == 0 || ConditionColumnName is not null, nameof(ConditionDropout), ConditionDropout,
                 "0 without a ConditionColumnName");
             Require(Members is >= 1 and <= FlowLimits.MostMembers, nameof(Members), Members, $"1 to {FlowLimits.MostMembers}");
-            Require((long)Members * copy.Table.Steps <= FlowLimits.MostSteps, nameof(Members), Members,
-                $"so few that, with {copy.Table.Steps} steps in each flow, there are at most {FlowLimits.MostSteps} in all");
+            long steps = Math.Max(copy.Table.Steps, Maps?.Steps ?? 0);
+            Require((long)Members * steps <= FlowLimits.MostSteps, nameof(Members), Members,
+                $"so few that, with {steps} steps in each flow, there are at most {FlowLimits.MostSteps} in all");
             Require(MembersAtOnce is null or >= 1, nameof(MembersAtOnce), MembersAtOnce, "null, or 1 or more");
             Require(Epochs is null or >= 1, nameof(Epochs), Epochs, "null, or 1 or more");
             Require(Steps is null or >= 1, nameof(Steps), Steps, "null, or 1 or more");
@@ -325,7 +349,8 @@ public sealed partial class RealNvpTrainer
         internal RunSettings Resolve(DataViewSchema.Column column, DataViewSchema.Column? condition, IDataView? validation, IHost host,
             Action<string> warn)
         {
-            FlowDesign design = Design(ColumnShape.Of(column, Image), (condition?.Type as VectorDataViewType)?.Size ?? 0);
+            FlowDesign design = Design(ColumnShape.Of(column, FeatureKind, Image, Maps),
+                (condition?.Type as VectorDataViewType)?.Size ?? 0);
             TorchRuntime.Require();
             Device device = Device is { } name
                 ? TorchRuntime.NamedDevice(name)
@@ -366,6 +391,7 @@ public sealed partial class RealNvpTrainer
                 Threads = Threads ?? (design is TableDesign { HiddenUnits: <= 128 } ? 1 : atOnce > 1 ? Math.Max(1, cores / atOnce) : null),
                 KeepsNativeMemory = Memory.KeepNativeMemory ?? true,
                 Contamination = Contamination,
+                CalibratesScoreMap = design is FeatureMapDesign || Columns.NamesMap,
                 CheckpointFolder = Checkpoints?.Folder,
                 CheckpointInterval = Checkpoints?.Interval ?? int.MaxValue,
                 Resumes = Checkpoints is { Resume: true },
@@ -379,11 +405,27 @@ public sealed partial class RealNvpTrainer
         /// <summary>The flow over rows of a shape, and conditions of a size.</summary>
         /// <exception cref="ArgumentException">The options are not for such rows.</exception>
         internal FlowDesign Design(FlowShape shape, int conditions = 0)
+            => Design(new ColumnShape(shape.IsImage ? Trainers.FeatureKind.Pixels : Trainers.FeatureKind.Table, shape, IsAsked: true),
+                conditions);
+
+        private FlowDesign Design(ColumnShape column, int conditions)
         {
+            FlowShape shape = column.Shape;
             ConditionDesign? condition = conditions > 0 ? new(conditions, ConditionDropout) : null;
             bool bfloat16 = Precision == TrainingPrecision.BFloat16;
-            if (shape.IsImage)
-                return (Image ?? new()).For(shape) with { BFloat16 = bfloat16, Condition = condition };
+            if (column.Kind == Trainers.FeatureKind.Pixels)
+                return (Image ?? new()).For(shape) with { BFloat16 = bfloat16, IsAsked = column.IsAsked, Condition = condition };
+            if (column.Kind == Trainers.FeatureKind.Maps)
+            {
+                return condition is null ? MapDesign(shape) with { BFloat16 = bfloat16 }
+                    : throw new ArgumentException($"The condition column '{ConditionColumnName}' is named, but '{FeatureColumnName}' is a "
+                        + "column of continuous maps, whose flows take no condition yet. Leave ConditionColumnName out.");
+            }
+            if (Columns.NamesMap)
+            {
+                throw new ArgumentException($"A column of the score map is named, and '{FeatureColumnName}' is taken for a table, which "
+                    + "has no positions: leave the name out, or say by FeatureKind, Image or Maps that the column has pixels or maps.");
+            }
             if (Columns.BitsPerDimension is { } bits && !Table.Dequantize)
             {
                 throw new ArgumentException($"The column '{bits}' of bits per dimension needs discrete features: set Table.Dequantize, or "
@@ -395,6 +437,24 @@ public sealed partial class RealNvpTrainer
                 Condition = condition,
                 Whitens = Table.Whitening ?? (condition is null && shape.Size >= TableDesign.ManyFeatures),
                 IsOfLabels = _isOfLabels };
+        }
+
+        private FeatureMapDesign MapDesign(FlowShape shape)
+        {
+            if (Columns.BitsPerDimension is { } bits)
+            {
+                throw new ArgumentException($"The column '{bits}' of bits per dimension needs discrete features, and continuous maps have "
+                    + "a density: leave the column out.");
+            }
+            FeatureMapDesign design = (Maps ?? new()).For(shape, Noise);
+            int inverted = (design.Whitening ? 1 : 0) + (design.Mixing == FeatureMixing.Permutation ? 0 : design.Couplings);
+            if (Members * inverted * Math.Pow(shape.Dimensions[0], 3) > FlowLimits.MostInversion)
+            {
+                throw new ArgumentException($"Column '{FeatureColumnName}' has maps of {shape.Dimensions[0]} channels: {Members} x "
+                    + $"{inverted} linear maps of that size take too long to invert. Set Maps.Mixing to Permutation, or take fewer "
+                    + "channels, as a random choice of them.");
+            }
+            return design;
         }
 
         /// <summary>Refuses learned linear maps that would take minutes to invert, as a file with them is refused.</summary>

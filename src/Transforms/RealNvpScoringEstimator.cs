@@ -61,6 +61,7 @@ public sealed class RealNvpScoringEstimator : IEstimator<RealNvpTransformer>
         bool named = hasNames ?? features.Annotations.Any(annotation => annotation.Name == SlotNames.Kind);
         // shapes hold no sizes
         return MlNetInternals.ShapeWith(
-            input, [.. DensityColumn.Of(columns, hasLatent).Select(column => column.Detach(size: 1, setId: 1, named ? ["name"] : []))]);
+            input, [.. DensityColumn.Of(columns, hasLatent)
+                .Select(column => column.Detach(FlowShape.Vector(1), setId: 1, named ? ["name"] : []))]);
     }
 }

@@ -39,6 +39,9 @@ namespace RealNvp.ML.Transforms;
 /// | `TypicalityPValue` | Single | The share of held-out rows, this one counted, whose typicality is as high or higher. |
 /// | `BitsPerDimension` | Single | Where named in <see cref="RealNvpColumns"/>: of the centre of the row's bin, for discrete data. |
 /// | `Contributions` | Vector of Single | Where named in <see cref="RealNvpColumns"/>: what each feature adds to the score. |
+/// | `ScoreMap` | Vector of Single, height x width | Where named: each position's share of the score, for images and continuous maps. |
+/// | `MapMaximum` | Single | Where named: the map's largest value. |
+/// | `MapMaximumPValue`, `MapMaximumLabel` | Single, Boolean | Where named: the decision by that. |
 /// | `Latent` | Vector of Single | The row in latent space, where training rows are standard normal. Not for a mixture of flows. |
 ///
 /// Exportable to ONNX: as a part of a whole pipeline by ML.NET's `mlContext.Model.ConvertToOnnx`, with every column, and alone by
@@ -62,8 +65,11 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     /// <summary>The name under which ML.NET finds the loader of a saved model.</summary>
     internal const string LoaderSignature = "RealNvpTransformer";
 
-    // of layout 2 are flows without a condition, of layout 3 those with one; from layout 4 on settings have a digest
-    private static readonly SavedLayout s_layout = new("RNVPFLOW", LoaderSignature, 0x00010004, Oldest: 0x00010002, Sealed: 0x00010004);
+    // of layout 2 are flows without a condition, of layout 3 those with one; from layout 4 on settings have a digest, from 5 on the columns
+    // of the score map
+    private const uint MapLayout = 0x00010005;
+
+    private static readonly SavedLayout s_layout = new("RNVPFLOW", LoaderSignature, MapLayout, Oldest: 0x00010002, Sealed: 0x00010004);
 
     private readonly IHost _host;
     private readonly FlowRuntime _runtime;
@@ -174,12 +180,14 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
 
     /// <summary>
     /// The same flow with the threshold that flags a share <paramref name="contamination"/> of rows like the training rows, from the
-    /// held-out scores. It shares this transformer's sessions and must be disposed too; either may be disposed first.
+    /// held-out scores, and of the score map where that is calibrated. It shares this transformer's sessions and must be disposed too;
+    /// either may be disposed first.
     /// </summary>
     /// <param name="contamination">From 0 to below 1. Where the held-out scores are too few for it, nothing is flagged.</param>
     public RealNvpTransformer WithContamination(double contamination)
     {
-        FlowModel model = Model.WithCalibration(Model.Calibration.WithContamination(contamination));
+        FlowModel model = Model.WithCalibration(Model.Calibration.WithContamination(contamination))
+            .WithScoreMapCalibration(Model.ScoreMapCalibration?.WithContamination(contamination));
         return With(model, model.Calibration.Threshold);
     }
 
@@ -496,6 +504,11 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
             }
             writer.Write(Threshold);
             writer.Write(_batchSize ?? FlowRuntime.DefaultBatchSize);
+            foreach (string? name in (string?[])[_columns.ScoreMap, _columns.MapMaximum, _columns.MapMaximumPValue,
+                _columns.MapMaximumLabel])
+            {
+                writer.Write(name ?? "");
+            }
             if (ConditionColumnName is not null)
                 writer.Write(ConditionColumnName);
         });
@@ -504,10 +517,11 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
 
     /// <summary>The loader: ML.NET finds it by its name and parameters. <paramref name="context"/> is a ModelLoadContext.</summary>
     private static RealNvpTransformer Create(IHostEnvironment environment, object context)
-        => SavedSettings.Load(context, s_layout, (reader, _) => Create(environment, context, reader));
+        => SavedSettings.Load(context, s_layout, (reader, layout) => Create(environment, context, reader, layout));
 
-    private static RealNvpTransformer Create(IHostEnvironment environment, object context, BinaryReader reader)
+    private static RealNvpTransformer Create(IHostEnvironment environment, object context, BinaryReader reader, uint layout)
     {
+        string? NameOrNull() => reader.ReadString() is { Length: > 0 } name ? name : null;
         var columns = new RealNvpColumns
         {
             Features = reader.ReadString(),
@@ -517,12 +531,22 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
             PValue = reader.ReadString(),
             Typicality = reader.ReadString(),
             TypicalityPValue = reader.ReadString(),
-            BitsPerDimension = reader.ReadString() is { Length: > 0 } bitsPerDimension ? bitsPerDimension : null,
-            Contributions = reader.ReadString() is { Length: > 0 } contributions ? contributions : null,
+            BitsPerDimension = NameOrNull(),
+            Contributions = NameOrNull(),
             Latent = reader.ReadString(),
         };
         float threshold = reader.ReadSingle();
         int batchSize = reader.ReadInt32(); // the default stands for one that was not chosen
+        if (layout >= MapLayout)
+        {
+            columns = columns with
+            {
+                ScoreMap = NameOrNull(),
+                MapMaximum = NameOrNull(),
+                MapMaximumPValue = NameOrNull(),
+                MapMaximumLabel = NameOrNull(),
+            };
+        }
         FlowModel model = FlowStream.Load(context);
         if (model.Condition is not null)
             columns = columns with { Condition = reader.ReadString() };

@@ -9,7 +9,8 @@ internal static class RandomState
 {
     // what a step is made of, and not trained: masks, the norm of weights that have no gain, what a linear map keeps from its start
     private static readonly string[] s_constants
-        = ["conditioning", "transformed", "passing", "unit", "permutation", "signs", "identity", "below", "above"];
+        = ["conditioning", "transformed", "passing", "unit", "permutation", "signs", "identity", "below", "above",
+            "fixedMatrix", "planes", "deviations"];
 
     /// <summary>Sets them, in double precision from here on; a lower strength leaves a flow of many steps tamer.</summary>
     public static void Set(nn.Module module, double strength = 1)

@@ -25,6 +25,21 @@ internal static class ReferenceFlow
     public static double[] Latent(FlowModel model, float[] row, int member = 0, float[]? condition = null)
         => Density(model, model.Members[member], row, condition).Latent;
 
+    /// <summary>
+    /// Each pixel's share of -log p, [H * W]; of a mixture the members' maps by their shares r of the row's density, and sum r log(m r)
+    /// evenly over the picture.
+    /// </summary>
+    public static double[] ScoreMap(FlowModel model, float[] row)
+    {
+        double[][] maps = [.. model.Members.Select(steps
+            => ReferenceImageFlow.ScoreMap(model.InputShape, steps, [.. row]).Cast<double>().ToArray())];
+        double least = maps.Min(map => map.Sum());
+        double[] shares = [.. maps.Select(map => Math.Exp(least - map.Sum()))];
+        shares = [.. shares.Select(share => share / shares.Sum())];
+        double rest = shares.Sum(share => share > 0 ? share * Math.Log(shares.Length * share) : 0);
+        return [.. maps[0].Select((_, i) => maps.Zip(shares, (map, share) => share * map[i]).Sum() + rest / maps[0].Length)];
+    }
+
     /// <summary>The row of one latent under a member.</summary>
     public static double[] Sample(FlowModel model, float[] latent, double temperature = 1, int member = 0, float[]? condition = null)
     {

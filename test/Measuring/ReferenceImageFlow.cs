@@ -21,6 +21,46 @@ internal static class ReferenceImageFlow
         return (logDet, [.. aside.Prepend(x).SelectMany(part => part.Cast<double>())]);
     }
 
+    /// <summary>
+    /// Each pixel's share of -log p, [H, W]: every term at the position of the grid on which it arises, spread evenly over the pixels that
+    /// the position stands for.
+    /// </summary>
+    public static double[,] ScoreMap(FlowShape shape, IEnumerable<FlowStep> steps, double[] row)
+    {
+        double[,,] x = ToImage(row, shape.Dimensions[0], shape.Dimensions[1], shape.Dimensions[2]);
+        var aside = new Stack<double[,,]>();
+        var map = new double[shape.Dimensions[1], shape.Dimensions[2]];
+        foreach (FlowStep step in steps)
+            Forward(step, ref x, aside, [], map);
+        foreach (double[,,] part in aside.Prepend(x))
+        {
+            Map(part, (_, h, w, z) =>
+            {
+                Spread(map, 0.5 * (z * z + Math.Log(2 * Math.PI)), h, w, part);
+                return z;
+            });
+        }
+        return map;
+    }
+
+    /// <summary>Adds a term of a position of a grid to the pixels of the picture that the position stands for.</summary>
+    private static void Spread(double[,] map, double value, int h, int w, double[,,] grid)
+    {
+        (int height, int width) = (map.GetLength(0), map.GetLength(1));
+        for (int y = 0; y < height; y++)
+        {
+            for (int x = 0; x < width; x++)
+            {
+                // what the pixel and the position have in common, as a share of the position
+                double down = Overlap(y, height, h, grid.GetLength(1)), across = Overlap(x, width, w, grid.GetLength(2));
+                map[y, x] += value * down * across;
+            }
+        }
+
+        static double Overlap(int i, int count, int j, int of)
+            => of * Math.Max(0, Math.Min((i + 1.0) / count, (j + 1.0) / of) - Math.Max((double)i / count, (double)j / of));
+    }
+
     /// <summary>A latent back to its row.</summary>
     public static double[] Inverse(FlowShape shape, IReadOnlyList<FlowStep> steps, double[] latent, double[] given)
     {
@@ -45,19 +85,26 @@ internal static class ReferenceImageFlow
         return [.. y.Cast<double>()];
     }
 
-    private static double Forward(FlowStep step, ref double[,,] x, Stack<double[,,]> aside, double[] given)
+    private static double Forward(
+        FlowStep step, ref double[,,] x, Stack<double[,,]> aside, double[] given, double[,]? map = null)
     {
         double logDet = 0;
         double[,,] before = x;
+        void Add(double value, int h, int w)
+        {
+            logDet += value;
+            if (map is not null)
+                Spread(map, -value, h, w, before);
+        }
         switch (step)
         {
             case Logit logit:
-                x = Map(x, (_, _, _, v) =>
+                x = Map(x, (_, h, w, v) =>
                 {
                     double p = P(logit, v), inside = Math.Clamp(p, Logit.Edge, 1 - Logit.Edge);
                     // beyond the edges a straight line of the same slope
                     double slope = 1 / (inside * (1 - inside));
-                    logDet += Math.Log(slope * (1 - 2.0 * logit.Alpha) / (logit.Levels * (double)logit.LevelWidth));
+                    Add(Math.Log(slope * (1 - 2.0 * logit.Alpha) / (logit.Levels * (double)logit.LevelWidth)), h, w);
                     return Math.Log(inside / (1 - inside)) + slope * (p - inside);
                 });
                 break;
@@ -68,7 +115,7 @@ internal static class ReferenceImageFlow
                     if (!IsTransformed(coupling.Mask, before, c, h, w))
                         return v;
                     int channel = Transformed(coupling.Mask, before, c);
-                    logDet += s[channel, h, w];
+                    Add(s[channel, h, w], h, w);
                     double scale = Math.Exp(s[channel, h, w]), shift = t[channel, h, w];
                     return coupling.ShiftFirst ? (v + shift) * scale : v * scale + shift;
                 });
@@ -79,8 +126,37 @@ internal static class ReferenceImageFlow
                     if (!IsTransformed(norm.Mask, before, c, h, w))
                         return v;
                     int channel = Transformed(norm.Mask, before, c);
-                    logDet += Math.Log(norm.Scale[channel]);
+                    Add(Math.Log(norm.Scale[channel]), h, w);
                     return norm.Scale[channel] * v + norm.Shift[channel];
+                });
+                break;
+            case ChannelStandardization { Mean: var mean, StandardDeviation: var deviation }:
+                x = Map(x, (c, h, w, v) =>
+                {
+                    Add(-Math.Log(deviation[c]), h, w);
+                    return (v - mean[c]) / deviation[c];
+                });
+                break;
+            case ChannelPermutation { Order: var channels }:
+                x = Map(x, (c, h, w, _) => before[channels[c], h, w]);
+                break;
+            case ChannelLinear linear:
+                Map(x, (c, h, w, v) =>
+                {
+                    Add(c == 0 ? linear.LogAbsDet : 0, h, w);
+                    return v;
+                });
+                x = Multiply(linear.Matrix, x);
+                break;
+            case PositionedCoupling coupling:
+                (double[,,] logScale, double[,,] shifts) = Net(coupling, x);
+                x = Map(x, (c, h, w, v) =>
+                {
+                    int channel = Transformed(coupling, c);
+                    if (channel < 0)
+                        return v;
+                    Add(logScale[channel, h, w], h, w);
+                    return v * Math.Exp(logScale[channel, h, w]) + shifts[channel, h, w];
                 });
                 break;
             case Squeeze { Order: var order }:
@@ -126,6 +202,16 @@ internal static class ReferenceImageFlow
                 return Map(y, (c, h, w, value) => IsTransformed(norm.Mask, y, c, h, w)
                     ? (value - norm.Shift[Transformed(norm.Mask, y, c)]) / norm.Scale[Transformed(norm.Mask, y, c)]
                     : value);
+            case ChannelStandardization { Mean: var mean, StandardDeviation: var deviation }:
+                return Map(y, (c, _, _, value) => value * deviation[c] + mean[c]);
+            case ChannelPermutation { Order: var channels }:
+                return Map(y, (c, h, w, _) => y[channels.IndexOf(c), h, w]);
+            case ChannelLinear linear:
+                return Multiply(linear.Inverse, y);
+            case PositionedCoupling coupling:
+                (double[,,] logScale, double[,,] shifts) = Net(coupling, y);
+                return Map(y, (c, h, w, value) => Transformed(coupling, c) is >= 0 and var channel
+                    ? (value - shifts[channel, h, w]) * Math.Exp(-logScale[channel, h, w]) : value);
             case Squeeze { Order: var order }:
                 return ToPixels(y, order);
             case Unsqueeze { Order: var order }:
@@ -153,6 +239,39 @@ internal static class ReferenceImageFlow
 
     /// <summary>The position of a transformed channel among those that the net speaks of.</summary>
     private static int Transformed(ImageMask mask, double[,,] x, int c) => mask == ImageMask.FirstChannels ? c - x.GetLength(0) / 2 : c;
+
+    private static double[,,] Multiply(IReadOnlyList<float> matrix, double[,,] x) => Map(x, (c, h, w, _)
+        => Enumerable.Range(0, x.GetLength(0)).Sum(i => matrix[c * x.GetLength(0) + i] * x[i, h, w]));
+
+    /// <summary>The place of a channel among those that a coupling transforms; -1 for one that conditions.</summary>
+    private static int Transformed(PositionedCoupling coupling, int channel)
+    {
+        int conditioning = coupling.Net.First.Inputs, transformed = coupling.Gain.Length;
+        int at = coupling.Mask == ImageMask.FirstChannels ? channel - conditioning : channel;
+        return at < transformed ? at : -1;
+    }
+
+    private static (double[,,] LogScale, double[,,] Shift) Net(PositionedCoupling coupling, double[,,] x)
+    {
+        PositionedNet net = coupling.Net;
+        (int height, int width) = (x.GetLength(1), x.GetLength(2));
+        double[,,] read = Channels(x, coupling.Mask == ImageMask.FirstChannels ? 0 : coupling.Gain.Length, net.First.Inputs);
+        double[,,] hidden = Conv(net.First, read);
+        if (net.Position is { } position)
+        {
+            double[,,] planes = Map(new double[position.Inputs, height, width], (p, h, w, _) =>
+            {
+                double angle = Math.Pow(2, p / 4) * Math.PI * (p % 4 < 2 ? (h + 0.5) / height : (w + 0.5) / width);
+                return p % 2 == 0 ? Math.Sin(angle) : Math.Cos(angle);
+            });
+            hidden = Sum(hidden, Conv(position, planes));
+        }
+        foreach (ConvLayer layer in net.Hidden)
+            hidden = Conv(layer, Relu(hidden));
+        double[,,] heads = Conv(net.Output, Relu(hidden));
+        int half = coupling.Gain.Length;
+        return (Map(Channels(heads, 0, half), (c, _, _, r) => coupling.Gain[c] * Math.Tanh(r)), Channels(heads, half, half));
+    }
 
     private static (double[,,] LogScale, double[,,] Shift) Net(ImageCoupling coupling, double[,,] x, double[] given)
     {

@@ -4,6 +4,7 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
+using Microsoft.ML.Transforms.Image;
 using RealNvp.ML.Export;
 using RealNvp.ML.Pretrained;
 using RealNvp.ML.Tests.Transforms.Images;
@@ -317,6 +318,39 @@ public sealed class ReadmeFileSnippets : IDisposable
 
         Assert.Equal(10 * (32 + 1) + 1, oneRowPerClass.Height);
         Assert.Equal(1000, drawnOfEach.GetColumn<MLImage>("Image").Count());
+    }
+
+    [Fact]
+    public void FeatureMaps()
+    {
+        var mlContext = new MLContext(seed: 1);
+        using var inFolder = new CurrentFolder(_folder);
+        IEnumerable<Loaded> Pictures(int count, int seed) => Enumerable.Range(0, count).Select(i => new Loaded([.. Enumerable
+            .Range(0, 8 * 8 * 4).Select(j => j % 4 == 3 ? (byte)255 : (byte)(60 + TemporaryFolder.Noise(j % 4, i + seed, j) / 4))]));
+        IDataView goodPictures = mlContext.Data.LoadFromEnumerable(Pictures(60, 0).ToArray()),
+            testedPictures = mlContext.Data.LoadFromEnumerable(Pictures(5, 100).ToArray());
+        int testedCount = 0;
+
+        RealNvpTrainer.Options mapOptions = RealNvpTrainer.Options.ForMaps();
+        mapOptions.Steps = 5;
+
+        // docs: feature maps
+        mapOptions.Columns = new()
+        {
+            ScoreMap = "ScoreMap",               // height x width, adds up to Score
+            MapMaximum = "MapMaximum",           // its largest value, and what that says of the picture
+            MapMaximumPValue = "MapMaximumPValue",
+            MapMaximumLabel = "MapMaximumLabel",
+        };
+        var defects = mlContext.Transforms.ExtractPixels("Features", "Image", scaleImage: 1 / 255f) // or maps of a pretrained net
+            .Append(mlContext.AnomalyDetection.Trainers.RealNvp(mapOptions))
+            .Append(mlContext.Transforms.ScoreMapImage());
+        var defectModel = defects.Fit(goodPictures);
+        foreach (MLImage image in defectModel.Transform(testedPictures).GetColumn<MLImage>("ScoreMapImage"))
+            image.SavePng($"map{testedCount++}.png");
+
+        Assert.Equal(5, Directory.GetFiles(_folder, "map*.png").Length);
+        defectModel.Dispose();
     }
 
     [Fact]
@@ -641,6 +675,13 @@ public sealed class ReadmeFileSnippets : IDisposable
     private sealed class OneClass
     {
         public float[] Class { get; set; } = [];
+    }
+
+    private sealed class Loaded(byte[] pixels)
+    {
+        /// <summary>Another one for each reader: ExtractPixels disposes what it has read.</summary>
+        [ImageType(8, 8)]
+        public MLImage Image => MLImage.CreateFromPixels(8, 8, MLPixelFormat.Rgba32, pixels);
     }
 
     private sealed class Picture

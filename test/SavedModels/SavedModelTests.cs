@@ -71,6 +71,13 @@ public sealed class SavedModelTests
         WriteCropping("cropping-3.zip", ImageCrop.Whole);
         WritePretrained("pretrained-1.zip");
         WriteGroups("groups-1.zip");
+        Write("maps-3.rnvp", RealNvpTrainer.Options.ForMaps(
+            new() { Shape = FlowShape.Image(4, 4, 4), Couplings = 2, HiddenUnits = 6, Mixing = FeatureMixing.Permutation }));
+        RealNvpTrainer.Options pixels = RealNvpTrainer.Options.ForImages(
+            new() { Shape = FlowShape.Image(1, 8, 8), Scales = 2, BaseWidth = 3, Blocks = 1, Levels = 17 });
+        pixels.Columns = new() { ScoreMap = "ScoreMap", MapMaximumPValue = "MapPValue" };
+        Write("picture-5.zip", pixels);
+        WriteHeat("heat-1.zip");
         Write("images-1.rnvp", RealNvpTrainer.Options.ForImages(
             new() { Shape = FlowShape.Image(1, 8, 8), Scales = 2, BaseWidth = 3, Blocks = 1, Levels = 17 }));
         Write("condition-images-1.rnvp", new()
@@ -86,7 +93,8 @@ public sealed class SavedModelTests
         if (File.Exists(PathOf(file)))
             return;
         (options.Seed, options.Epochs, options.Table) = (5, 10, options.Table with { HiddenUnits = 8 });
-        float[][] rows = [.. options.Image is null ? Measurements(300) : Pictures(200)];
+        float[][] rows = [.. options.Maps is not null ? Tables.Gaussian(200, 64, seed: 2)
+            : options.Image is null ? Measurements(300) : Pictures(200)];
         if (file.StartsWith("single"))
             rows = [.. rows.Select(row => row[..1])];
         IDataView data = View(file, rows);
@@ -109,7 +117,7 @@ public sealed class SavedModelTests
             return;
         IDataView data = Images([]);
         if (!File.Exists(PathOf(file)))
-            {
+        {
             _ml.Model.Save(_ml.Transforms.CropImages("Image", 4, 4, crop ?? ImageCrop.Rectangle(1, 2, 6, 5)).Fit(data), null, PathOf(file));
         }
         File.WriteAllText(PathOf(file) + ".json", JsonSerializer.Serialize(Run(file, [.. Pictures(3)])));
@@ -123,6 +131,16 @@ public sealed class SavedModelTests
             crop: ImageCrop.Rectangle(0, 1, 7, 7)).Fit(Images([]));
         _ml.Model.Save(net, null, PathOf(file));
         File.WriteAllText(PathOf(file) + ".json", JsonSerializer.Serialize(Run(file, [.. Pictures(2)])));
+    }
+
+    private void WriteHeat(string file)
+    {
+        if (File.Exists(PathOf(file)))
+            return;
+        IDataView data = Maps([]);
+        _ml.Model.Save(_ml.Transforms.ScoreMapImage("Image", imageColumnName: null, low: 0.5f, high: 4, opacity: 0.8f).Fit(data), null,
+            PathOf(file));
+        File.WriteAllText(PathOf(file) + ".json", JsonSerializer.Serialize(Run(file, [.. Tables.Gaussian(3, 6, seed: 8)])));
     }
 
     private void WriteGroups(string file)
@@ -141,14 +159,17 @@ public sealed class SavedModelTests
         if (IsSampler(file))
             return Back(file, rows);
         if (IsCropping(file))
-            return Cropped(file, rows);
+            return Cropped(file, rows, Images(rows));
         if (IsPretrained(file))
             return Featurized(file, rows);
+        if (file.StartsWith("heat"))
+            return Cropped(file, rows, Maps(rows));
         IDataView data = View(file, rows);
         ITransformer model = IsZip(file) ? _ml.Model.Load(PathOf(file), out _) : _ml.Transforms.ApplyRealNvp(PathOf(file)).Fit(data);
         using var disposable = (IDisposable)model;
         RealNvpTransformer flow = model.FindRealNvp();
-        string[] columns = IsRegression(file) ? ["LogLikelihood", "Score", "Median", "Lower", "Upper"] : ["LogLikelihood"];
+        string[] columns = HasMap(file) ? ["LogLikelihood", "MapPValue"]
+            : IsRegression(file) ? ["LogLikelihood", "Score", "Median", "Lower", "Upper"] : ["LogLikelihood"];
         IDataView scored = model.Transform(data);
         return new(rows, [.. columns.SelectMany(column => scored.GetColumn<float>(column))], flow.Threshold,
             [.. (flow.ConditionColumnName is null ? flow.Sample(Samples, SampleSeed) : flow.Sample(data, 1, SampleSeed))
@@ -165,9 +186,9 @@ public sealed class SavedModelTests
     }
 
     /// <summary>What a saved cropping makes of grey images of 8 x 8.</summary>
-    private Results Cropped(string file, float[][] pixels)
+    private Results Cropped(string file, float[][] pixels, IDataView data)
     {
-        IDataView cropped = _ml.Model.Load(PathOf(file), out _).Transform(Images(pixels));
+        IDataView cropped = _ml.Model.Load(PathOf(file), out _).Transform(data);
         return new(pixels, [], 0, [.. _ml.Transforms.ExtractPixels("Pixels", "Image", ImagePixelExtractingEstimator.ColorBits.Red)
             .Fit(cropped).Transform(cropped).GetColumn<float[]>("Pixels")]);
     }
@@ -190,6 +211,13 @@ public sealed class SavedModelTests
     private IDataView Grouped(float[][] scores)
         => _ml.Data.LoadFromEnumerable(scores.Select((row, i) => new MachineScore($"machine {i % 3}", row[0] + i % 3)));
 
+    private IDataView Maps(float[][] values)
+    {
+        var schema = SchemaDefinition.Create(typeof(Heat));
+        schema[nameof(Heat.ScoreMap)].ColumnType = new VectorDataViewType(NumberDataViewType.Single, 2, 3);
+        return _ml.Data.LoadFromEnumerable(values.Select(map => new Heat { ScoreMap = map }), schema);
+    }
+
     private IDataView Images(float[][] pixels) => _ml.Data.LoadFromEnumerable(pixels.Select(image => new Picture
     {
         Image = MLImage.CreateFromPixels(8, 8, MLPixelFormat.Rgba32,
@@ -210,6 +238,8 @@ public sealed class SavedModelTests
     private static bool IsPipeline(string path) => path.StartsWith("pipeline") || path.StartsWith("lags");
 
     private static bool IsSampler(string path) => path.Contains("sampler");
+
+    private static bool HasMap(string path) => path.StartsWith("picture");
 
     private static bool IsCropping(string path) => path.StartsWith("cropping");
 
@@ -246,6 +276,11 @@ public sealed class SavedModelTests
     }
 
     private sealed record Measurement(float A, float B, float C, float D);
+
+    private sealed class Heat
+    {
+        public float[] ScoreMap { get; set; } = [];
+    }
 
     private sealed record MachineScore(string Machine, float Score);
 

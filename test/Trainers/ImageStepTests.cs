@@ -1,8 +1,10 @@
 using RealNvp.ML.Export;
 using RealNvp.ML.Export.Steps;
+using RealNvp.ML.Trainers.Flows;
 using RealNvp.ML.Trainers.Flows.Nets;
 using RealNvp.ML.Trainers.Flows.Steps;
 using RealNvp.ML.Trainers.Flows.Steps.Images;
+using RealNvp.ML.Trainers.Flows.Steps.Maps;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -52,6 +54,14 @@ public sealed class ImageStepTests
         ["ChannelCoupling, second"] = Channels(FlowShape.Image(12, 2, 2), ImageMask.SecondChannels, s_net),
         ["ChannelCoupling, original"]
             = Channels(s_squeezed, ImageMask.SecondChannels, s_original),
+        ["ChannelStandardization"] = (s_colour, () => new ChannelStandardizationModule([1, -2, 3], [0.3f, 2, 1.2f])),
+        ["ChannelPermutation"] = (s_squeezed, () => new ChannelPermutationModule([2, 0, 3, 1])),
+        ["ChannelLinear, learned"] = (s_colour, () => new ChannelLinearModule(3)),
+        ["ChannelLinear, fixed"] = (s_colour, () => new ChannelLinearModule(randn(9, generator: new Generator(4)))),
+        ["ChannelLinear, rotation"] = (s_squeezed, () => ChannelLinearModule.Rotation(4, new Generator(2))),
+        ["PositionedCoupling, first"] = Positioned(s_squeezed, ImageMask.FirstChannels, new(2, 5, 1, 8, 0, 1)),
+        ["PositionedCoupling, second, odd, 3x3"] = Positioned(s_colour, ImageMask.SecondChannels, new(3, 4, 3, 4, 0, 1)),
+        ["PositionedCoupling, first, odd, no position"] = Positioned(s_colour, ImageMask.FirstChannels, new(1, 4, 1, 0, 0, 1)),
         ["ImageBatchNorm, even pixels"] = Norm(s_grey, ImageMask.EvenPixels),
         ["ImageBatchNorm, odd pixels"] = Norm(s_colour, ImageMask.OddPixels),
         ["ImageBatchNorm, odd sides"] = Norm(s_odd, ImageMask.EvenPixels),
@@ -82,7 +92,8 @@ public sealed class ImageStepTests
         using IDisposable guard = no_grad();
         FlowStepModule step = Randomised(name);
         Tensor x = RandomImages(name);
-        Assert.True((step.Inverse(step.forward(x).Output) - x).abs().max().item<double>() < 1e-9);
+        Tensor? planes = Planes(name);
+        Assert.True((step.Inverse(step.forward(x, planes).Output, planes) - x).abs().max().item<double>() < 1e-9);
     }
 
     [Theory, MemberData(nameof(Steps))]
@@ -109,7 +120,7 @@ public sealed class ImageStepTests
         Tensor x = RandomImages(name).to(ScalarType.Float32);
         float[] rows = [.. x.data<float>()];
 
-        (Tensor z, Tensor logDet) = step.forward(x.to(ScalarType.Float64));
+        (Tensor z, Tensor logDet) = step.forward(x.to(ScalarType.Float64), Planes(name));
         double[] latents = [.. z.contiguous().data<double>()];
         double[] logLikelihoods
             = [.. (z.square().sum([1, 2, 3]) * -0.5 - 0.5 * shape.Size * Math.Log(2 * Math.PI) + logDet).data<double>()];
@@ -279,13 +290,15 @@ public sealed class ImageStepTests
             // row by row, because the nets inside a coupling have batch norm of their own: over the conditioning half, so that in training
             // too, where it moves with the row, the Jacobian is triangular
             Tensor point = x.narrow(0, row, 1);
-            double logDet = step.forward(point).LogDet.sum().item<double>();
-            Tensor Map(Tensor images) => step.forward(images).Output;
+            double logDet = step.forward(point, Planes(name)).LogDet.sum().item<double>();
+            Tensor Map(Tensor images) => step.forward(images, Planes(name)).Output;
             double numerical = step.training ? NumericalJacobian.LogAbsDet(Map, point) : NumericalJacobian.LogAbsDetOfRows(Map, point);
             Assert.Equal(numerical, logDet, 1e-6 * Math.Max(1, Math.Abs(numerical)));
             largest = Math.Max(largest, Math.Abs(logDet));
         }
-        if (step is not (SqueezeModule or UnsqueezeModule or FactorOutModule)) // whose log-determinants are zero
+        bool keepsVolume = step is SqueezeModule or UnsqueezeModule or FactorOutModule or ChannelPermutationModule
+            || name == "ChannelLinear, rotation";
+        if (!keepsVolume) // whose log-determinants are zero
             Assert.True(largest > 0.1, "The step is near the identity: the test would pass anything.");
     }
 
@@ -312,6 +325,19 @@ public sealed class ImageStepTests
 
     private static (FlowShape, Func<FlowStepModule>) Channels(FlowShape shape, ImageMask mask, ImageCouplingOptions options)
         => (shape, () => new ChannelCouplingModule(mask, shape.Dimensions[0], options, new Generator(1)));
+
+    /// <summary>The planes of the position, where a coupling reads them.</summary>
+    private static Tensor? Planes(string name)
+    {
+        (FlowShape shape, Func<FlowStepModule> create) = s_steps[name];
+        return create().Freeze() is PositionedCoupling { Net.Position: { } position }
+            ? new MapReader(shape.Dimensions[1], shape.Dimensions[2], position.Inputs / 4, new float[shape.Dimensions[0]], null, null)
+                .Planes!.to(ScalarType.Float64)
+            : null;
+    }
+
+    private static (FlowShape, Func<FlowStepModule>) Positioned(FlowShape shape, ImageMask mask, PositionedNetOptions options)
+        => (shape, () => new PositionedCouplingModule(mask, shape.Dimensions[0], options, new Generator(1)));
 
     private static (FlowShape, Func<FlowStepModule>) Norm(FlowShape shape, ImageMask mask, bool maskedZeros = false)
         => (shape, () => new ImageBatchNormModule(mask, shape.Dimensions[0], shape.Dimensions[1], shape.Dimensions[2], maskedZeros));

@@ -4,8 +4,12 @@ namespace RealNvp.ML.Export.Onnx;
 /// <param name="nodes">The graph.</param>
 /// <param name="rows">[N, size].</param>
 /// <param name="shape">The dimensions of a row.</param>
-internal sealed class DensityState(GraphNodes nodes, string rows, ReadOnlySpan<int> shape) : FlowState(nodes, rows, shape)
+/// <param name="mapped">Whether the places of an image's terms are kept too, for <see cref="ScoreMap"/>.</param>
+internal sealed class DensityState(GraphNodes nodes, string rows, ReadOnlySpan<int> shape, bool mapped = false)
+    : FlowState(nodes, rows, shape)
 {
+    private readonly ScoreMapState? _map = mapped ? new(nodes, shape[1], shape[2]) : null;
+
     // Log-determinants per element are summed as [N, k] by their width first: additions are cheaper than row sums.
     private readonly Dictionary<int, string> _logDets = [];
     private double _constantLogDet;
@@ -15,7 +19,27 @@ internal sealed class DensityState(GraphNodes nodes, string rows, ReadOnlySpan<i
         => _logDets[width] = _logDets.TryGetValue(width, out string? sum) ? Nodes.Node("Add", sum, tensor) : tensor;
 
     /// <summary>Adds log-determinants per element of an image, [N, channels, H, W].</summary>
-    public void AddImageLogDet(string tensor, int channels) => AddLogDet(Image.Flat(tensor), channels * Image.Height * Image.Width);
+    public void AddImageLogDet(string tensor, int channels)
+    {
+        AddLogDet(Image.Flat(tensor), channels * Image.Height * Image.Width);
+        _map?.Add(tensor, channels, Image.Height, Image.Width);
+    }
+
+    /// <summary>Adds a log-determinant that is the same for every image, a part at each position where it is not 0.</summary>
+    /// <param name="value">That of one position, of all its channels together.</param>
+    /// <param name="weight">By what it is multiplied at each position; everywhere 1 where left out.</param>
+    public void AddImageConstantLogDet(double value, ReadOnlySpan<float> weight = default)
+    {
+        double positions = Image.Height * Image.Width;
+        if (!weight.IsEmpty)
+        {
+            positions = 0;
+            foreach (float at in weight)
+                positions += at;
+        }
+        AddConstantLogDet(positions * value);
+        _map?.AddConstant(value, Image.Height, Image.Width, weight);
+    }
 
     /// <summary>Adds a log-determinant that is the same for every row.</summary>
     public void AddConstantLogDet(double value) => _constantLogDet += value;
@@ -35,6 +59,19 @@ internal sealed class DensityState(GraphNodes nodes, string rows, ReadOnlySpan<i
         string logLikelihood = Nodes.Node("Add", sum, Nodes.Scalar(_constantLogDet - 0.5 * size * Math.Log(2 * Math.PI)));
         string lowest = Nodes.Scalar(float.MinValue); // a NaN from infinity - infinity is a density of zero
         return Nodes.Node("Max", Nodes.Node("Where", Nodes.Node("IsNaN", logLikelihood), lowest, logLikelihood), lowest);
+    }
+
+    /// <summary>
+    /// Each pixel's share of -log p, [N, H * W], once all steps are emitted; only where that was asked for, and once.
+    /// </summary>
+    public string ScoreMap()
+    {
+        foreach ((string tensor, int channels, int height, int width) in Image.Parts)
+        {
+            _map!.Add(Nodes.Node("Mul", Nodes.Node("Mul", tensor, tensor), Nodes.Scalar(-0.5)), channels, height, width);
+            _map.AddConstant(-0.5 * channels * Math.Log(2 * Math.PI), height, width);
+        }
+        return _map!.Build();
     }
 
     /// <summary>The latent as one tensor, [N, size].</summary>

@@ -9,7 +9,7 @@ internal sealed class ImageState
 {
     private readonly GraphNodes _nodes;
     private readonly string _rows;
-    private readonly Stack<(string Tensor, int Size)> _setAside = new();
+    private readonly Stack<(string Tensor, int Channels, int Height, int Width)> _setAside = new();
 
     private ImageState(GraphNodes nodes, string rows, string part, ReadOnlySpan<int> shape)
     {
@@ -30,7 +30,11 @@ internal sealed class ImageState
 
     /// <summary>The flow's latent in its order, as flat tensors [N, Width].</summary>
     public IEnumerable<(string Tensor, int Width)> Latent
-        => _setAside.Prepend((Tensor, Channels * Height * Width)).Select(part => (Flat(part.Item1), part.Item2));
+        => Parts.Select(part => (Flat(part.Tensor), part.Channels * part.Height * part.Width));
+
+    /// <summary>The same as tensors [N, Channels, Height, Width].</summary>
+    public IEnumerable<(string Tensor, int Channels, int Height, int Width)> Parts
+        => _setAside.Prepend((Tensor, Channels, Height, Width));
 
     /// <summary>The state before the first step.</summary>
     /// <param name="nodes">The graph.</param>
@@ -47,7 +51,7 @@ internal sealed class ImageState
         string[] parts = shapes.Length == 1 ? [latent] : nodes.Split(latent, Array.ConvertAll(shapes, shape => (long)Size(shape)));
         var state = new ImageState(nodes, latent, parts[0], shapes[0]);
         for (int i = shapes.Length - 1; i > 0; i--)
-            state._setAside.Push((state.ToImage(parts[i], shapes[i]), Size(shapes[i])));
+            state._setAside.Push((state.ToImage(parts[i], shapes[i]), shapes[i][0], shapes[i][1], shapes[i][2]));
         return state;
     }
 
@@ -63,7 +67,7 @@ internal sealed class ImageState
     {
         string[] halves = Halves();
         Replace(halves[0], Channels / 2, Height, Width);
-        _setAside.Push((halves[1], Channels * Height * Width));
+        _setAside.Push((halves[1], Channels, Height, Width));
     }
 
     /// <summary>Takes back what was set aside last.</summary>

@@ -45,10 +45,8 @@ public sealed class ImageBatchNorm : FlowStep
         ImageState image = state.Image;
         string scaled = state.Nodes.Node("Mul", image.Tensor, Map(state, Scale, 1));
         image.Replace(state.Nodes.Node("Add", scaled, Map(state, Shift, 0)));
-        double pixels = Mask.IsCheckerboard()
-            ? Mask.Complement().Conditioning(image.Height, image.Width).Sum()
-            : image.Height * image.Width;
-        state.AddConstantLogDet(pixels * Scale.Sum(value => Math.Log(value)));
+        state.AddImageConstantLogDet(Scale.Sum(value => Math.Log(value)),
+            Mask.IsCheckerboard() ? Mask.Complement().Conditioning(image.Height, image.Width) : []);
     }
 
     internal override void EmitSampling(FlowState state)

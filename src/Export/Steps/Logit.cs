@@ -71,7 +71,7 @@ public sealed class Logit : FlowStep
         string logP = nodes.Node("Log", inside), logQ = nodes.Node("Log", nodes.Node("Sub", nodes.DoubleScalar(1), inside));
         string line = nodes.Node("Mul", nodes.Node("Sub", p, inside), nodes.DoubleScalar(1 / (Edge * (1 - Edge))));
         state.AddImageLogDet(nodes.ToFloat(nodes.Node("Neg", nodes.Node("Add", logP, logQ))), state.Image.Channels);
-        state.AddConstantLogDet(state.Image.Channels * state.Image.Height * state.Image.Width * Math.Log(Slope));
+        state.AddImageConstantLogDet(state.Image.Channels * Math.Log(Slope));
         state.Image.Replace(nodes.ToFloat(nodes.Node("Add", nodes.Node("Sub", logP, logQ), line)));
     }
 

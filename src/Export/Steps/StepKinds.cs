@@ -13,6 +13,9 @@ internal static class StepKinds
         ("AffineCoupling", typeof(AffineCoupling), AffineCoupling.Load),
         ("BatchNorm", typeof(BatchNorm), BatchNorm.Load),
         ("ChannelCoupling", typeof(ChannelCoupling), ChannelCoupling.Load),
+        ("ChannelLinear", typeof(ChannelLinear), ChannelLinear.Load),
+        ("ChannelPermutation", typeof(ChannelPermutation), ChannelPermutation.Load),
+        ("ChannelStandardization", typeof(ChannelStandardization), ChannelStandardization.Load),
         ("CheckerboardCoupling", typeof(CheckerboardCoupling), CheckerboardCoupling.Load),
         ("Dequantization", typeof(Dequantization), Dequantization.Load),
         ("FactorOut", typeof(FactorOut), FactorOut.Load),
@@ -20,6 +23,7 @@ internal static class StepKinds
         ("InvertibleLinear", typeof(InvertibleLinear), InvertibleLinear.Load),
         ("Logit", typeof(Logit), Logit.Load),
         ("Permutation", typeof(Permutation), Permutation.Load),
+        ("PositionedCoupling", typeof(PositionedCoupling), PositionedCoupling.Load),
         ("RationalQuadraticSpline", typeof(RationalQuadraticSpline), RationalQuadraticSpline.Load),
         ("Rotation", typeof(Rotation), Rotation.Load),
         ("SinhArcsinh", typeof(SinhArcsinh), SinhArcsinh.Load),
@@ -37,7 +41,11 @@ internal static class StepKinds
 
     /// <summary>Whether a step of a file computes an inverse when it is loaded.</summary>
     public static bool IsInverted(StepMessage message)
-        => message.Kind == Tags[typeof(InvertibleLinear)] && message.Tensors.Count > 0;
+        => (message.Kind == Tags[typeof(InvertibleLinear)] || message.Kind == Tags[typeof(ChannelLinear)]) && message.Tensors.Count > 0;
+
+    /// <summary>Whether a step is one of continuous maps, which files of older versions do not know.</summary>
+    public static bool IsOfMaps(FlowStep step)
+        => step is ChannelLinear or ChannelPermutation or ChannelStandardization or PositionedCoupling;
 
     /// <summary>A step as it stands in a file.</summary>
     public static StepMessage Save(FlowStep step)

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using RealNvp.ML.Export;
 using RealNvp.ML.Export.Steps;
 using RealNvp.ML.Trainers.Data.Batches;
@@ -27,6 +28,10 @@ internal sealed record ImageDesign : FlowDesign
         ImageMask.OddPixels];
     private static readonly ImageMask[] s_channels = [ImageMask.FirstChannels, ImageMask.SecondChannels, ImageMask.FirstChannels];
 
+    /// <summary>What to do about a column whose kind cannot be told.</summary>
+    public const string OtherKinds = "set FeatureKind to Maps for continuous maps, as a layer of a net gives them, to Pixels for pixels on "
+        + "levels, or to Table for features";
+
     /// <summary>The number of scales.</summary>
     public required int Scales { get; init; }
 
@@ -44,6 +49,10 @@ internal sealed record ImageDesign : FlowDesign
 
     /// <summary>How far the logit keeps levels from 0 and 1.</summary>
     public required float Alpha { get; init; }
+
+    /// <summary>Whether the options say that these are pixels; else their values must.</summary>
+    [JsonIgnore]
+    public bool IsAsked { get; init; } = true;
 
     /// <summary>Whether half of the images of each batch are mirrored.</summary>
     public required bool HorizontalFlips { get; init; }
@@ -89,6 +98,12 @@ internal sealed record ImageDesign : FlowDesign
     {
         int pixels = Shape.Size;
         float width = LevelWidth ?? PixelLevels.Width(training, pixels, Levels);
+        WeightedRows pictures = Condition is null ? training : training.Columns(0, pixels);
+        if (!IsAsked && LevelCheck.WhyOff(pictures.Values, new(Levels, width)) is { } found)
+        {
+            throw new ArgumentException($"Column '{column.Name}' has three dimensions, as pixels have, but {found}: {OtherKinds}. Of "
+                + "pixels, Image.Levels and Image.LevelWidth say which levels they have.", "input");
+        }
         var levels = new LevelCheck(column.Name, new(Levels, width),
             "set Image.Levels and Image.LevelWidth, or the scale of ExtractPixels");
         for (int i = 0; i < training.Count; i++)

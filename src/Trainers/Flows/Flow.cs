@@ -25,16 +25,20 @@ internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
 
     private readonly ModuleList<FlowStepModule> steps;
     private readonly ConditionModule? condition;
+    private readonly MapReader? maps;
     private readonly FlowShape? _image;
     private readonly ImmutableArray<FlowShape> _latentShapes = []; // of an image flow, in the latent's order
-    private Scalar? _logNormaliser;
+    private (long Size, Scalar Value)? _logNormaliser;
 
     /// <summary>A flow from its steps.</summary>
     /// <param name="steps">In the density direction.</param>
     /// <param name="image">The shape of a row, where it is an image.</param>
     /// <param name="condition">What the steps read beside the features, if anything.</param>
-    public Flow(IEnumerable<FlowStepModule> steps, FlowShape? image = null, FlowCondition? condition = null) : base(nameof(Flow))
+    /// <param name="maps">How images are read that are continuous maps; null for pixels.</param>
+    public Flow(IEnumerable<FlowStepModule> steps, FlowShape? image = null, FlowCondition? condition = null, MapReader? maps = null)
+        : base(nameof(Flow))
     {
+        this.maps = maps;
         this.steps = new ModuleList<FlowStepModule>([.. steps]);
         if (condition is not null)
             this.condition = new ConditionModule(condition);
@@ -57,6 +61,11 @@ internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
     public override (Tensor Latent, Tensor LogDet) forward(Tensor rows)
     {
         (Tensor x, Tensor? given) = FromRows(rows);
+        return Pass(x, given);
+    }
+
+    private (Tensor Latent, Tensor LogDet) Pass(Tensor x, Tensor? given)
+    {
         var factoredOut = new Stack<Tensor>();
         Tensor? logDet = null;
         foreach (FlowStepModule step in steps)
@@ -78,12 +87,24 @@ internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
     /// <summary>log p of rows, [n], in nats and in the units of the rows.</summary>
     public Tensor LogLikelihood(Tensor rows) => LatentAndLogLikelihood(rows).LogLikelihood;
 
-    /// <summary>Latents [n, D] and <see cref="LogLikelihood"/> in one pass.</summary>
+    /// <summary>
+    /// Latents [n, D] and <see cref="LogLikelihood"/> in one pass. Of continuous maps training may see some positions alone, whose latents
+    /// these are, and by which it estimates the likelihood of all.
+    /// </summary>
     public (Tensor Latent, Tensor LogLikelihood) LatentAndLogLikelihood(Tensor rows)
     {
-        (Tensor latent, Tensor logDet) = forward(rows);
-        _logNormaliser ??= (0.5 * latent.shape[1] * Math.Log(2 * Math.PI)).ToScalar();
-        return (latent, ((latent * latent).sum(1) * s_minusHalf).Plus(logDet - _logNormaliser));
+        (Tensor x, Tensor? given) = FromRows(rows);
+        double weight = 1;
+        if (training && maps is not null)
+            (x, given, weight) = maps.Draw(x);
+        (Tensor latent, Tensor logDet) = Pass(x, given);
+        if (_logNormaliser is not { } normaliser || normaliser.Size != latent.shape[1])
+            _logNormaliser = normaliser = (latent.shape[1], (0.5 * latent.shape[1] * Math.Log(2 * Math.PI)).ToScalar());
+        Tensor logLikelihood = ((latent * latent).sum(1) * s_minusHalf).Plus(logDet - normaliser.Value);
+        if (weight == 1)
+            return (latent, logLikelihood);
+        using Scalar times = weight.ToScalar();
+        return (latent, logLikelihood * times);
     }
 
     /// <summary>Latents to features.</summary>
@@ -91,7 +112,7 @@ internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
     /// <param name="condition">[n, C], in its own units; null where the flow has none.</param>
     public Tensor Inverse(Tensor latent, Tensor? condition = null)
     {
-        Tensor? given = condition is null ? null : this.condition!.forward(condition);
+        Tensor? given = condition is null ? maps?.Planes : this.condition!.forward(condition);
         var factoredOut = new Stack<Tensor>();
         Tensor last = latent;
         if (_image is not null)
@@ -142,7 +163,8 @@ internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
     {
         long given = condition?.Frozen.Size ?? 0, size = rows.shape[1] - given;
         Tensor features = given == 0 ? rows : rows.narrow(1, 0, size);
-        return (_image is null ? features : ToImages(features, _image), condition?.forward(rows.narrow(1, size, given)));
+        return (_image is null ? features : ToImages(features, _image),
+            condition is null ? maps?.Planes : condition.forward(rows.narrow(1, size, given)));
     }
 
     /// <summary>What a step hands on to the next.</summary>
@@ -150,11 +172,11 @@ internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
     {
         if (_image is null)
             return step.forward(x, given).Output;
-        Tensor[]? conditions = given?.split(ImageChunk);
+        Tensor[]? conditions = condition is null ? null : given?.split(ImageChunk); // the planes of maps are the same for all rows
         return cat([.. x.split(ImageChunk).Select((chunk, i) =>
         {
             using DisposeScope scope = NewDisposeScope();
-            Tensor next = step.forward(chunk, conditions?[i]).Output;
+            Tensor next = step.forward(chunk, conditions is null ? given : conditions[i]).Output;
             return (step is FactorOutModule ? FactorOutModule.Split(next).Kept : next).MoveToOuterDisposeScope();
         })]);
     }

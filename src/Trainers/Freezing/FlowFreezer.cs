@@ -2,6 +2,7 @@ using RealNvp.ML.Export;
 using RealNvp.ML.Trainers.Flows;
 using RealNvp.ML.Trainers.Flows.Steps;
 using RealNvp.ML.Trainers.Flows.Steps.Images;
+using RealNvp.ML.Trainers.Flows.Steps.Maps;
 using RealNvp.ML.Trainers.Training;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -142,7 +143,8 @@ internal static class FlowFreezer
 
     /// <summary>The numbers of a step that a graph may hold otherwise rounded, or folded into others.</summary>
     private static IEnumerable<Tensor> Moved(FlowStepModule step) => step.state_dict()
-        .Where(named => named.Value.is_floating_point() && !(step is StandardizationModule && named.Key == StandardizationModule.MeanName))
+        .Where(named => named.Value.is_floating_point() && !(step is StandardizationModule && named.Key == StandardizationModule.MeanName)
+            && !(step is ChannelStandardizationModule && named.Key == ChannelStandardizationModule.MeanName))
         .Select(named => named.Value);
 
     /// <summary>What a graph will be given.</summary>

@@ -53,6 +53,7 @@ internal sealed class RunIdentity
             {
                 TableDesign table => JsonSerializer.SerializeToNode(table, IdentityJson.Default.TableDesign),
                 ImageDesign image => JsonSerializer.SerializeToNode(image, IdentityJson.Default.ImageDesign),
+                FeatureMapDesign maps => JsonSerializer.SerializeToNode(maps, IdentityJson.Default.FeatureMapDesign),
                 _ => throw new NotSupportedException($"{settings.Design.GetType()} has no identity."),
             },
             ["plan"] = JsonSerializer.SerializeToNode(plan, IdentityJson.Default.TrainingPlan),
@@ -149,5 +150,6 @@ internal sealed class RunIdentity
 [JsonSourceGenerationOptions(UseStringEnumConverter = true)]
 [JsonSerializable(typeof(TableDesign))]
 [JsonSerializable(typeof(ImageDesign))]
+[JsonSerializable(typeof(FeatureMapDesign))]
 [JsonSerializable(typeof(TrainingPlan))]
 internal sealed partial class IdentityJson : JsonSerializerContext;

@@ -40,6 +40,9 @@ internal sealed record RunSettings
     /// <summary>The share of rows to flag.</summary>
     public required double Contamination { get; init; }
 
+    /// <summary>Whether the score map is calibrated too.</summary>
+    public required bool CalibratesScoreMap { get; init; }
+
     /// <summary>The folder of checkpoints; null for none.</summary>
     public required string? CheckpointFolder { get; init; }
 

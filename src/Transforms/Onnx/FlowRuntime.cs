@@ -74,6 +74,10 @@ internal sealed class FlowRuntime : IDisposable
     /// <exception cref="ObjectDisposedException">This hold was disposed.</exception>
     public OnnxSession Density => Get(GraphKind.Density);
 
+    /// <summary>The session of the density graph with the score map: of a flow over images.</summary>
+    /// <exception cref="ObjectDisposedException">This hold was disposed.</exception>
+    public OnnxSession ScoreMap => Get(GraphKind.ScoreMap);
+
     /// <summary>The session of the sampling graph: latent to features.</summary>
     /// <exception cref="ObjectDisposedException">This hold was disposed.</exception>
     public OnnxSession Sampling => Get(GraphKind.Sampling);
@@ -104,6 +108,10 @@ internal sealed class FlowRuntime : IDisposable
     /// <summary>The latents of rows, both [n, size]; not for a mixture.</summary>
     public float[] Latents(float[] rows, float[]? conditions = null, CancellationToken cancellation = default)
         => Run(() => Density, "Features", rows, "Latent", _sessions.InputSize, conditions, cancellation);
+
+    /// <summary>The score maps of rows, [n, height * width]; of a flow over images.</summary>
+    public float[] ScoreMaps(float[] rows, float[]? conditions = null, CancellationToken cancellation = default)
+        => Run(() => ScoreMap, "Features", rows, "ScoreMap", _sessions.Positions, conditions, cancellation);
 
     /// <summary>The rows of latents, both [n, size]; of a mixture by the members [n] that are named.</summary>
     public float[] Features(float[] latents, float[]? members = null, float[]? conditions = null, CancellationToken cancellation = default)
@@ -170,6 +178,7 @@ internal sealed class FlowRuntime : IDisposable
         Density,
         Sampling,
         Quantiles,
+        ScoreMap,
     }
 
     /// <summary>The sessions of one flow: one per graph.</summary>
@@ -199,6 +208,8 @@ internal sealed class FlowRuntime : IDisposable
         private int _references = 1, _toldOfExtremes;
 
         public int InputSize => model.InputShape.Size;
+
+        public int Positions => model.InputShape.Dimensions[1] * model.InputShape.Dimensions[2];
 
         public int RowsPerBatch(int? asked)
         {
@@ -251,6 +262,7 @@ internal sealed class FlowRuntime : IDisposable
                 {
                     GraphKind.Density => model.BuildDensityGraph(DensityOutputs.Latent),
                     GraphKind.Sampling => model.BuildSamplingGraph(),
+                    GraphKind.ScoreMap => model.BuildDensityGraph(DensityOutputs.Latent | DensityOutputs.ScoreMap),
                     _ => model.BuildQuantileGraph(),
                 });
             }

@@ -128,6 +128,14 @@ internal static class FlowParity
             double[] bits = Array.ConvertAll(logLikelihoods, value => model.BitsPerDimension(value));
             facts.Compare("BitsPerDimension", run.Floats("BitsPerDimension"), bits, 1, (_, value) => 1e-6 * Math.Max(1, Math.Abs(value)));
         }
+        if (run.Has("ScoreMap"))
+        {
+            int positions = model.InputShape.Dimensions[1] * model.InputShape.Dimensions[2];
+            float[][] maps = [.. run.Floats("ScoreMap").Chunk(positions)];
+            facts.Compare("ScoreMap", [.. maps.Select(map => (float)map.Sum(value => (double)value))],
+                Array.ConvertAll(logLikelihoods, value => -(double)value), 1, (_, value) => LogLikelihoodTolerance(value, size));
+            facts.Compare("MapMaximum", run.Floats("MapMaximum"), [.. maps.Select(map => (double)map.Max())], 1, (_, _) => 0);
+        }
         return facts.ByName;
     }
 

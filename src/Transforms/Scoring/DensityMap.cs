@@ -8,8 +8,9 @@ using RealNvp.ML.Transforms.Rows;
 namespace RealNvp.ML.Transforms.Scoring;
 
 /// <summary>
-/// Features to score, label, likelihood, p-values, typicality, bits per dimension, latent and contributions. ONNX Runtime computes
-/// log-likelihood and latent, whichever is asked for; the decision follows in C# from the same calibration that the exported graph carries.
+/// Features to score, label, likelihood, p-values, typicality, bits per dimension, latent, contributions and the score map. ONNX Runtime
+/// computes log-likelihood, latent and map, whichever is asked for; the decision follows in C# from the same calibration that the exported
+/// graph carries.
 /// </summary>
 internal sealed class DensityMap(FlowRuntime runtime, FlowModel model, RealNvpColumns columns, float threshold, int? batchSize) : RowMap
 {
@@ -27,7 +28,7 @@ internal sealed class DensityMap(FlowRuntime runtime, FlowModel model, RealNvpCo
     public override DataViewSchema.DetachedColumn[] AddedColumns(DataViewSchema input)
     {
         uint setId = ScoreAnnotations.NextSetId(input);
-        return Array.ConvertAll(_added, column => column.Detach(model.InputShape.Size, setId, model.Metadata.FeatureNames));
+        return Array.ConvertAll(_added, column => column.Detach(model.InputShape, setId, model.Metadata.FeatureNames));
     }
 
     /// <inheritdoc/>
@@ -45,10 +46,13 @@ internal sealed class DensityMap(FlowRuntime runtime, FlowModel model, RealNvpCo
         private readonly DensityOutput[] _outputs;
         private readonly float[] _logLikelihoods;
         private readonly float[] _latents;
+        private readonly float[] _maps;
+        private readonly float[] _maxima;
         private readonly Calibration _calibration;
         private readonly FlowModel _model;
         private readonly float _threshold;
         private readonly int _size;
+        private readonly int _positions;
 
         public Worker(FlowRuntime runtime, FlowModel model, DensityOutput[] outputs, float threshold, int capacity, DensityOutput[] asked)
         {
@@ -61,13 +65,20 @@ internal sealed class DensityMap(FlowRuntime runtime, FlowModel model, RealNvpCo
             OnnxTensor[] inputs = [OnnxTensor.Rows("Features", _size, capacity), .. model.Condition is { } condition
                 ? [OnnxTensor.Rows("Condition", condition.Size, capacity)] : (OnnxTensor[])[]];
             Inputs = [.. inputs.Select(input => (input.Values, input.Width))];
-            bool needsLatent = asked.Contains(DensityOutput.Latent), needsLikelihood = asked.Any(output => output != DensityOutput.Latent);
+            bool needsLatent = asked.Contains(DensityOutput.Latent), needsMap = asked.Contains(DensityOutput.ScoreMap),
+                needsMaximum = asked.Any(output => output != DensityOutput.ScoreMap && DensityColumn.NeedsMap(output)),
+                needsLikelihood = asked.Any(output => output != DensityOutput.Latent && !DensityColumn.NeedsMap(output));
             var logLikelihood = OnnxTensor.Rows("LogLikelihood", 1, needsLikelihood ? capacity : 0);
             var latent = OnnxTensor.Rows("Latent", _size, needsLatent ? capacity : 0);
-            OnnxTensor[] tensors = [.. needsLikelihood ? [logLikelihood] : (OnnxTensor[])[], .. needsLatent ? [latent] : (OnnxTensor[])[]];
+            _positions = model.InputShape.IsImage ? model.InputShape.Dimensions[1] * model.InputShape.Dimensions[2] : 0;
+            var map = OnnxTensor.Rows("ScoreMap", _positions, needsMap ? capacity : 0);
+            var maximum = OnnxTensor.Rows("MapMaximum", 1, needsMaximum ? capacity : 0);
+            OnnxTensor[] tensors = [.. new[] { (logLikelihood, needsLikelihood), (latent, needsLatent), (map, needsMap),
+                (maximum, needsMaximum) }.Where(tensor => tensor.Item2).Select(tensor => tensor.Item1)];
             _logLikelihoods = logLikelihood.Values;
             _latents = latent.Values;
-            _batch = new OnnxBatch(runtime.Density, inputs, tensors);
+            (_maps, _maxima) = (map.Values, maximum.Values);
+            _batch = new OnnxBatch(needsMap || needsMaximum ? runtime.ScoreMap : runtime.Density, inputs, tensors);
             if (asked.Contains(DensityOutput.Contributions))
                 _contributions = new Contributions(runtime, model, capacity);
         }
@@ -85,6 +96,8 @@ internal sealed class DensityMap(FlowRuntime runtime, FlowModel model, RealNvpCo
             Calibration calibration = _calibration;
             FlowModel model = _model;
             float threshold = _threshold;
+            float[] maxima = _maxima;
+            Calibration mapCalibration = model.ScoreMapCalibration?.Maximum ?? Calibration.None;
             return _outputs[added] switch
             {
                 DensityOutput.Score => (ValueGetter<float>)((ref float value) => value = -logLikelihoods[position.Computed()]),
@@ -101,6 +114,12 @@ internal sealed class DensityMap(FlowRuntime runtime, FlowModel model, RealNvpCo
                     => value = (float)model.BitsPerDimension(logLikelihoods[position.Computed()])),
                 DensityOutput.Latent => RowsOf(_latents, _size, position),
                 DensityOutput.Contributions => RowsOf(_contributions!.Values, _size, position),
+                DensityOutput.ScoreMap => RowsOf(_maps, _positions, position),
+                DensityOutput.MapMaximum => (ValueGetter<float>)((ref float value) => value = maxima[position.Computed()]),
+                DensityOutput.MapMaximumPValue => (ValueGetter<float>)((ref float value)
+                    => value = mapCalibration.PValue(maxima[position.Computed()])),
+                DensityOutput.MapMaximumLabel => (ValueGetter<bool>)((ref bool value)
+                    => value = maxima[position.Computed()] > mapCalibration.Threshold), // false for NaN
                 _ => throw new ArgumentOutOfRangeException(nameof(added)),
             };
         }

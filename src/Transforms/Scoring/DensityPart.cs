@@ -37,7 +37,8 @@ internal sealed class DensityPart : FlowPart
         int size = model.InputShape.Size;
         var features = new PipelineInput(columns.Features, "Features", size);
         Inputs = columns.Condition is null ? [features] : [features, new(columns.Condition, "Condition", model.Condition!.Size)];
-        Outputs = [.. _added.Select(column => new PipelineOutput(column.Name, column.Output.ToString(), column.Detach(size, 0, []).Type))];
+        Outputs = [.. _added.Select(column
+            => new PipelineOutput(column.Name, column.Output.ToString(), column.Detach(model.InputShape, 0, []).Type))];
         ValuesPerRow = columns.Contributions is null ? size : (2 * size - 1) * (long)size;
         if (columns.Contributions is { } contributions)
             Refusal = WhyNoContributions(contributions);
@@ -66,7 +67,8 @@ internal sealed class DensityPart : FlowPart
         bool hasContributions = Has(DensityOutput.Contributions);
         DensityOutputs outputs = DensityOutputs.Decision
             | (Has(DensityOutput.BitsPerDimension) ? DensityOutputs.BitsPerDimension : 0)
-            | (hasContributions ? DensityOutputs.Contributions : 0);
+            | (hasContributions ? DensityOutputs.Contributions : 0)
+            | (_added.Any(column => DensityColumn.NeedsMap(column.Output)) ? DensityOutputs.ScoreMap : 0);
         byte[] graph = _model.BuildDensityGraph(outputs, _threshold, opset);
         IReadOnlyDictionary<string, string> facts = FlowParity.CheckDensity(_model, graph, _threshold);
         if (hasContributions && _model.Probes.Count > 0)
@@ -91,6 +93,9 @@ internal sealed class DensityPart : FlowPart
             DensityOutput.BitsPerDimension => nats / _model.BitsPerDimensionTerms.NatsPerBit,
             DensityOutput.Latent => FlowParity.LatentTolerance(
                 Array.ConvertAll(expected[output].AsSpan(row * size, size).ToArray(), value => (double)value)),
+            // a position's share may be off by as much as the sum of all
+            DensityOutput.ScoreMap or DensityOutput.MapMaximum => nats,
+            DensityOutput.MapMaximumPValue or DensityOutput.MapMaximumLabel => 1, // there is no maximum beside it to tell how near it is
             DensityOutput.Contributions => ContributionsTolerance(score, expected[output].AsSpan(row * size, size)),
             _ => throw new ArgumentOutOfRangeException(nameof(output)),
         };

@@ -56,6 +56,35 @@ public sealed record RealNvpColumns
     public string? BitsPerDimension { get; init; }
 
     /// <summary>
+    /// Each position's share of the score, vector of <see cref="float"/> of height x width: of a flow over images or continuous maps, in
+    /// nats, adding up to <see cref="Score"/>. Every term of the log-likelihood has its place; after squeezes a position stands for a block
+    /// of pixels, over which its terms are spread evenly. Null, the default, adds no such column.
+    /// </summary>
+    public string? ScoreMap { get; init; }
+
+    /// <summary>
+    /// The largest value of the score map, <see cref="float"/>: what finds a small defect in a picture whose other positions are as usual,
+    /// where the score, their sum, may not. (The map's mean is the score divided by the number of positions, and has the score's p-value
+    /// and label.) Null, the default, adds no such column.
+    /// </summary>
+    public string? MapMaximum { get; init; }
+
+    /// <summary>
+    /// The share of held-out maps (this one counted) whose maximum is as high or higher, <see cref="float"/>, by
+    /// <see cref="Export.FlowModel.ScoreMapCalibration"/>; 1 where there is none. Null, the default, adds no such column.
+    /// </summary>
+    public string? MapMaximumPValue { get; init; }
+
+    /// <summary>
+    /// Whether the map's maximum is above its own threshold, <see cref="bool"/>: never where the map is not calibrated. Null, the default,
+    /// adds no such column.
+    /// </summary>
+    public string? MapMaximumLabel { get; init; }
+
+    /// <summary>Whether any column of the score map is named.</summary>
+    internal bool NamesMap => (ScoreMap ?? MapMaximum ?? MapMaximumPValue ?? MapMaximumLabel) is not null;
+
+    /// <summary>
     /// The row in the flow's latent space, vector of <see cref="float"/> of the size of the input. A mixture of flows has no latent, and
     /// adds no such column.
     /// </summary>
@@ -80,7 +109,7 @@ public sealed record RealNvpColumns
     /// where it has no name.
     /// </summary>
     /// <exception cref="ArgumentException">
-    /// A name is missing or there twice, or one is there of bits per dimension or a condition that the model does not have.
+    /// A name is missing or there twice, or one is there of bits per dimension, a map or a condition that the model does not have.
     /// </exception>
     internal RealNvpColumns CheckedFor(FlowModel model)
     {
@@ -88,6 +117,11 @@ public sealed record RealNvpColumns
             throw new ArgumentException($"The condition column '{Condition}' is named, and the flow has no condition. Leave the name out.");
         if (BitsPerDimension is not null && !model.IsDiscrete)
             throw new ArgumentException($"The column '{BitsPerDimension}' cannot be added: {model.WhyNotDiscrete}");
+        if (NamesMap && model.WhyNoScoreMap is { } why)
+        {
+            throw new ArgumentException(
+                $"The column '{ScoreMap ?? MapMaximum ?? MapMaximumPValue ?? MapMaximumLabel}' cannot be added: {why}");
+        }
         return (model.Condition is null ? this : this with { Condition = Condition ?? "Condition" }).Checked();
     }
 }

@@ -123,6 +123,37 @@ internal sealed record ColumnFacts(float[] Mean, float[] StandardDeviation, floa
         };
     }
 
+    /// <summary>What whitens the channels of continuous maps once they are standardised, [C, C]; empty elsewhere.</summary>
+    public float[] MapWhitening { get; init; } = [];
+
+    /// <summary>
+    /// The facts of continuous maps: mean and standard deviation of each channel over all positions, the same for each of its values.
+    /// </summary>
+    /// <param name="rows">Training rows, or a sample of them, planar.</param>
+    /// <param name="channels">C.</param>
+    /// <param name="statistics">Of all training rows, where they are more.</param>
+    public static ColumnFacts OfMaps(WeightedRows rows, int channels, ColumnStatistics? statistics)
+    {
+        (double[] centers, double[] scales) = (statistics ?? ColumnStatistics.Of(rows)).Result();
+        int positions = rows.Features / channels;
+        (float[] mean, float[] deviation) = (new float[rows.Features], new float[rows.Features]);
+        var unvaried = new List<int>();
+        for (int channel = 0; channel < channels; channel++)
+        {
+            Range values = (channel * positions)..((channel + 1) * positions);
+            double center = centers[values].Average();
+            double variance = 0; // within positions and between them
+            foreach ((double at, double scale) in centers[values].Zip(scales[values]))
+                variance += (scale * scale + (at - center) * (at - center)) / positions;
+            bool varies = ColumnStatistics.Varies(center, Math.Sqrt(variance));
+            if (!varies)
+                unvaried.Add(channel);
+            Array.Fill(mean, (float)center, channel * positions, positions);
+            Array.Fill(deviation, varies ? (float)Math.Sqrt(variance) : 1, channel * positions, positions);
+        }
+        return new(mean, deviation, [], new float[rows.Features]) { Unvaried = unvaried };
+    }
+
     /// <summary>The facts of images whose every value has levels of one width.</summary>
     /// <param name="rows">Training rows, or a sample of them.</param>
     /// <param name="pixels">The values of an image, after which a row may have others.</param>

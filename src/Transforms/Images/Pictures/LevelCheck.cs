@@ -18,6 +18,23 @@ internal sealed class LevelCheck(string column, Levels levels, string remedy)
     private long _count, _off;
     private float _largest;
 
+    /// <summary>Why values are no pixels of these levels, as "its values ..."; null where they may be.</summary>
+    public static string? WhyOff(ReadOnlySpan<float> values, Levels levels)
+    {
+        long off = 0;
+        foreach (float value in values)
+        {
+            double level = value / (double)levels.Width;
+            if (!(level > -0.5 && level < levels.Count - 0.5))
+                return $"a value of {value} is outside the {levels.Count} levels from 0 to {levels.Highest:G4}";
+            if (Math.Abs(level - Math.Round(level)) > OffShare)
+                off++;
+        }
+        return off > Tolerated * values.Length
+            ? $"{(double)off / values.Length:P0} of its values lie between the {levels.Count} levels of width {levels.Width:G3}"
+            : null;
+    }
+
     /// <summary>Looks at some pixels.</summary>
     /// <exception cref="ArgumentException">One is outside the levels.</exception>
     public void Add(ReadOnlySpan<float> pixels)
