@@ -145,7 +145,7 @@ public static class RealNvpRows
             }
         }
         float[][] filled = [.. rows.Select(row => row.ToArray())];
-        new Imputer(flow.Runtime, flow.Model, kind, seed).Fill(filled, conditions);
+        new Imputer(flow.Runtime, flow.Model, kind == ImputationKind.MostLikely, seed).Fill(filled, conditions);
         return filled;
     }
 

@@ -119,18 +119,18 @@ public sealed class LoadTests
     }
 
     [Fact]
-    public async Task The_end_waits_for_the_requests_that_are_there()
+    public async Task The_end_waits_for_a_request_that_is_there()
     {
         FlowModel flow = Flows.Random(features: 8, couplings: 8, hidden: 128);
         RunningService service = await RunningService.Start(folder => flow.Save(folder.File("flow.rnvp")));
         ServedModel model = service.Host.Hold("flow")!;
         model.Release();
         float[][] rows = Flows.Rows(flow, 4_000, seed: 1);
-        Task<JsonElement>[] requests = [.. Enumerable.Range(0, 4).Select(_ => service.Post("models/flow/score", rows))];
-        await Until(() => model.WaitingRows > 0 || requests.Any(request => request.IsCompleted));
+        // one: of several, some might still be on their way when the end begins, and find a closed door
+        Task<JsonElement> request = service.Post("models/flow/score", rows);
+        await Until(() => model.WaitingRows > 0 || request.IsCompleted);
         Task end = service.Application.StopAsync(_stop);
-        foreach (Task<JsonElement> request in requests)
-            Assert.Equal(4_000, Scores(await request).Length);
+        Assert.Equal(4_000, Scores(await request).Length);
         await end;
         Assert.False(service.Host.IsReady);
         Assert.True(model.IsFreed);

@@ -29,9 +29,13 @@ internal sealed class Imputer
     private readonly int _size;
 
     /// <summary>An imputer; row i's values depend on the seed and i alone.</summary>
-    public Imputer(FlowRuntime runtime, FlowModel model, ImputationKind kind, int seed)
+    /// <param name="runtime">Scores, and draws where chains begin.</param>
+    /// <param name="model">The flow.</param>
+    /// <param name="mostLikely">Whether chains end at the most likely values, or at a draw.</param>
+    /// <param name="seed">Which draws.</param>
+    public Imputer(FlowRuntime runtime, FlowModel model, bool mostLikely, int seed)
     {
-        (_runtime, _model, _climbs, _size) = (runtime, model, kind == ImputationKind.MostLikely, model.InputShape.Size);
+        (_runtime, _model, _climbs, _size) = (runtime, model, mostLikely, model.InputShape.Size);
         (_noise, _chance) = (new GaussianNoise(seed), new UniformNoise(seed));
     }
 
