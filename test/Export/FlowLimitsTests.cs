@@ -26,14 +26,14 @@ public sealed class FlowLimitsTests
         });
 
     [Fact]
-    public void More_steps_than_a_session_takes_are_refused() => RefusedAtOnce("10000 steps, at most 4096", content =>
+    public void More_steps_than_a_session_takes_are_refused() => RefusedAtOnce("10000 steps, at most 2048", content =>
     {
         content.InputShape.Add(3);
         content.Members.Add(new MemberMessage { Steps = { Enumerable.Repeat(s_identity, 10_000) } });
     });
 
     [Fact]
-    public void Steps_are_counted_over_all_members() => RefusedAtOnce("5000 steps, at most 4096", content =>
+    public void Steps_are_counted_over_all_members() => RefusedAtOnce("5000 steps, at most 2048", content =>
     {
         content.InputShape.Add(3);
         content.Members.AddRange(Enumerable.Repeat(new MemberMessage { Steps = { Enumerable.Repeat(s_identity, 5) } }, 1000));

@@ -37,7 +37,7 @@ public sealed class WideTableTests
     {
         ArgumentException error = Assert.ThrowsAny<ArgumentException>(()
             => _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Members = 500 }));
-        Assert.Contains("at most 4096 in all", error.Message, StringComparison.Ordinal);
+        Assert.Contains("at most 2048 in all", error.Message, StringComparison.Ordinal);
     }
 
     private IDataView Rows(int features) => Tables.Load(_ml, Tables.Gaussian(10, features, 1));
