@@ -13,6 +13,7 @@ internal sealed class ModelHost : IAsyncDisposable
     private readonly IFlowStore _store;
     private readonly BatchingOptions _batching;
     private readonly TimeSpan _interval;
+    private readonly bool _onDemand;
     private readonly Action<string, Exception?> _log;
     private readonly ConcurrentDictionary<string, Slot> _places = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _looking = new(1);
@@ -24,10 +25,11 @@ internal sealed class ModelHost : IAsyncDisposable
     /// <param name="interval">How often files are looked at.</param>
     /// <param name="meters">Makes the meter; null for one of its own.</param>
     /// <param name="log">Is told what was loaded, and with an exception what could not be.</param>
+    /// <param name="onDemand">Whether models are loaded when somebody asks for them, rather than all at the start.</param>
     public ModelHost(IFlowStore store, BatchingOptions batching, TimeSpan interval, IMeterFactory? meters = null,
-        Action<string, Exception?>? log = null)
+        Action<string, Exception?>? log = null, bool onDemand = false)
     {
-        (_store, _batching, _interval, _log) = (store, batching.Checked(), interval, log ?? ((_, _) => { }));
+        (_store, _batching, _interval, _log, _onDemand) = (store, batching.Checked(), interval, log ?? ((_, _) => { }), onDemand);
         Metrics = new ServingMetrics(meters, () => [.. _places.Values.Select(slot => slot.Current).OfType<ServedModel>()]);
     }
 
@@ -71,13 +73,46 @@ internal sealed class ModelHost : IAsyncDisposable
         return null;
     }
 
-    /// <summary>Looks at all files once, and loads what has changed.</summary>
+    /// <summary>A model as <see cref="Hold"/> gives it, loaded first where it is not.</summary>
+    /// <returns>Null where the store has none of the name, or its file cannot be loaded.</returns>
+    public async Task<ServedModel?> HoldOnDemand(string name)
+    {
+        await _looking.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            if (Hold(name) is { } model)
+                return model; // somebody else was quicker
+            await LookAt(name, CancellationToken.None).ConfigureAwait(false);
+            return Hold(name);
+        }
+        finally
+        {
+            _looking.Release();
+        }
+    }
+
+    /// <summary>Forgets a model that is loaded on demand; those who hold it finish with it.</summary>
+    public async Task LetGo(string name)
+    {
+        await _looking.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            if (_places.TryRemove(name, out Slot? slot))
+                slot.Put(null);
+        }
+        finally
+        {
+            _looking.Release();
+        }
+    }
+
+    /// <summary>Looks at all files once, of those on demand at the loaded ones, and loads what has changed.</summary>
     public async Task Look(CancellationToken cancellation)
     {
         await _looking.WaitAsync(cancellation).ConfigureAwait(false);
         try
         {
-            IReadOnlyList<string> names = await _store.ListAsync(cancellation).ConfigureAwait(false);
+            IReadOnlyList<string> names = _onDemand ? [] : await _store.ListAsync(cancellation).ConfigureAwait(false);
             foreach (string name in names.Union(_places.Keys, StringComparer.Ordinal))
                 await LookAt(name, cancellation).ConfigureAwait(false);
         }

@@ -1,11 +1,17 @@
+using System.Net;
+using System.Net.Sockets;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 using Microsoft.ML.Transforms.Image;
+using Orleans;
+using Orleans.Hosting;
 using RealNvp.ML.Export;
+using RealNvp.ML.Orleans;
 using RealNvp.ML.Pretrained;
 using RealNvp.ML.Tests.Transforms.Images;
 using RealNvp.ML.Trainers;
@@ -604,6 +610,49 @@ public sealed class ReadmeFileSnippets : IDisposable
         Assert.Contains("pumps", await client.GetStringAsync(new Uri("models", UriKind.Relative), TestContext.Current.CancellationToken),
             StringComparison.Ordinal);
         await app.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Cluster()
+    {
+        using var inFolder = new CurrentFolder(_folder);
+        Directory.CreateDirectory("models");
+        FlowModel flow = Flows.Random(features: 3);
+        flow.Save("models/pumps.rnvp");
+        int port = FreePort(), gateway = FreePort();
+#pragma warning disable xUnit1051 // the document's calls are shorter
+
+        // docs/cluster.md
+        HostApplicationBuilder builder = Host.CreateApplicationBuilder();
+        builder.UseOrleans(silo => silo.UseLocalhostClustering(port, gateway)
+            .AddRealNvp("models"));                                         // a folder that all silos read
+        using IHost host = builder.Build();
+        await host.StartAsync();
+
+        IClusterClient client = host.Services.GetRequiredService<IClusterClient>();
+        float[][] rows = Flows.Rows(flow, 4, seed: 1);
+
+        // docs/cluster.md: a caller
+        IFlowGrain pumps = client.GetGrain<IFlowGrain>("pumps");            // models/pumps.zip or .rnvp
+        FlowTable scored = await pumps.Score(FlowTable.Of(rows));           // float[][]
+        float[] scores = scored.Numbers("Score");
+        bool[] flags = scored.Flags("PredictedLabel");
+
+        FlowTable drawn = await pumps.Sample(count: 10, seed: 1);
+        FlowDescription description = await pumps.Describe();               // columns, version, threshold, share flagged, drift
+
+#pragma warning restore xUnit1051
+        Assert.Equal(4, scores.Length);
+        Assert.Equal(scores.Select(score => score > description.Threshold), flags);
+        Assert.Equal(10, drawn.Rows);
+        await host.StopAsync(TestContext.Current.CancellationToken);
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     [Fact]
