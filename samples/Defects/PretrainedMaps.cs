@@ -12,7 +12,8 @@ internal sealed class PretrainedMaps(MLContext mlContext, IDataView good, IDataV
     /// <summary>Some channels of layers on a grid, [n, channels, grid, grid], of the good pictures and of the tested ones.</summary>
     public (Tensor Good, Tensor Tested) Read(string[] layers, int grid, int[] channels)
     {
-        using PretrainedFeaturesTransformer net = mlContext.Transforms.PretrainedFeatures("Maps", maps: layers, grid: (grid, grid)).Fit(good);
+        using PretrainedFeaturesTransformer net
+            = mlContext.Transforms.PretrainedFeatures("Maps", maps: layers, grid: (grid, grid)).Fit(good);
         return (Tensors(good), Tensors(tested));
 
         Tensor Tensors(IDataView pictures)

@@ -1,17 +1,35 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using RealNvp.ML.Baselines;
+using RealNvp.ML.Bench.Flows;
 using RealNvp.ML.Bench.Running;
 using RealNvp.ML.Pretrained;
+using RealNvp.ML.Trainers;
+using RealNvp.ML.Transforms;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace RealNvp.ML.Bench.Pictures;
 
-/// <summary>The published methods on the pictures of one category.</summary>
+/// <summary>The flow and the published methods on the pictures of one category.</summary>
 internal sealed class DefectRun(PictureFolder folder, Progress progress)
 {
     private readonly MLContext _ml = new(seed: 1);
+
+    /// <summary>A flow of layers 2 and 3 at 28 x 28, judged by its map of the score.</summary>
+    public (double Image, double? Pixel) Flow(Experiment experiment)
+    {
+        RealNvpTrainer.Options options = experiment.Options();
+        options.FeatureKind = FeatureKind.Maps;
+        options.Columns = new() { ScoreMap = "ScoreMap" };
+        progress.Show($"{folder.Name}: flow", 0, 1);
+        var pipeline = _ml.Transforms.LoadImages("Image", null, nameof(File.ImagePath))
+            .Append(_ml.Transforms.PretrainedFeatures(maps: ["layer2", "layer3"]))
+            .Append(_ml.AnomalyDetection.Trainers.RealNvp(options));
+        using var model = pipeline.Fit(View(folder.Train));
+        return Judge([.. model.Transform(View(folder.Test.Select(picture => picture.Path))).GetColumn<VBuffer<float>>("ScoreMap")
+            .Select(map => map.DenseValues().ToArray())]);
+    }
 
     /// <summary>PaDiM.</summary>
     public (double Image, double? Pixel) PositionGaussians()
@@ -32,8 +50,8 @@ internal sealed class DefectRun(PictureFolder folder, Progress progress)
     /// <summary>Some channels of maps on a grid, [n, channels, grid, grid].</summary>
     private Tensor Read(IEnumerable<string> paths, string stage, string[] layers, int grid, int[] channels)
     {
-        File[] files = [.. paths.Select(path => new File { ImagePath = path })];
-        IDataView view = _ml.Data.LoadFromEnumerable(files);
+        string[] files = [.. paths];
+        IDataView view = View(files);
         var pipeline = _ml.Transforms.LoadImages("Image", null, nameof(File.ImagePath))
             .Append(_ml.Transforms.PretrainedFeatures("Maps", maps: layers, grid: (grid, grid)));
         using TransformerChain<PretrainedFeaturesTransformer> model = pipeline.Fit(view);
@@ -50,6 +68,8 @@ internal sealed class DefectRun(PictureFolder folder, Progress progress)
         }
         return tensor(values, [files.Length, channels.Length, grid, grid]);
     }
+
+    private IDataView View(IEnumerable<string> paths) => _ml.Data.LoadFromEnumerable(paths.Select(path => new File { ImagePath = path }));
 
     private sealed class File
     {
