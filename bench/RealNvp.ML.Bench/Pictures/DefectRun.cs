@@ -1,54 +1,57 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using RealNvp.ML.Baselines;
+using RealNvp.ML.Bench.Flows;
 using RealNvp.ML.Bench.Running;
 using RealNvp.ML.Pretrained;
+using RealNvp.ML.Trainers;
+using RealNvp.ML.Transforms;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace RealNvp.ML.Bench.Pictures;
 
-/// <summary>The published methods on the pictures of one category.</summary>
+/// <summary>The flow and the published methods on the pictures of one category.</summary>
 internal sealed class DefectRun(PictureFolder folder, Progress progress)
 {
-    private const int PositionGrid = 56, PositionChannels = 100;
-
     private readonly MLContext _ml = new(seed: 1);
 
-    /// <summary>PaDiM: layers 1 to 3 at 56 x 56, 100 of the 448 channels.</summary>
-    public (double Image, double? Pixel) PositionGaussians()
+    /// <summary>A flow of layers 2 and 3 at 28 x 28, judged by its map of the score.</summary>
+    public (double Image, double? Pixel) Flow(Experiment experiment)
     {
-        using DisposeScope scope = NewDisposeScope();
-        int[] channels = [.. Enumerable.Range(0, 448)];
-        new Random(1).Shuffle(channels);
-        string[] layers = ["layer1", "layer2", "layer3"];
-        Tensor Maps(IEnumerable<string> paths, string stage) => Read(paths, stage, layers, PositionGrid, channels[..PositionChannels])
-            .reshape(-1, PositionChannels, PositionGrid * PositionGrid);
-        using var gaussians = new PositionGaussians(Maps(folder.Train, "PaDiM, training"), PositionChannels);
-        Tensor distances = gaussians.Distances(Maps(folder.Test.Select(picture => picture.Path), "PaDiM, test"));
-        return Judge([.. distances.data<float>().ToArray().Chunk(PositionGrid * PositionGrid)]);
+        RealNvpTrainer.Options options = experiment.Options();
+        options.FeatureKind = FeatureKind.Maps;
+        options.Columns = new() { ScoreMap = "ScoreMap" };
+        progress.Show($"{folder.Name}: flow", 0, 1);
+        var pipeline = _ml.Transforms.LoadImages("Image", null, nameof(File.ImagePath))
+            .Append(_ml.Transforms.PretrainedFeatures(maps: ["layer2", "layer3"]))
+            .Append(_ml.AnomalyDetection.Trainers.RealNvp(options));
+        using var model = pipeline.Fit(View(folder.Train));
+        return Judge([.. model.Transform(View(folder.Test.Select(picture => picture.Path))).GetColumn<VBuffer<float>>("ScoreMap")
+            .Select(map => map.DenseValues().ToArray())]);
     }
 
-    /// <summary>PatchCore's core: layers 2 and 3 at 28 x 28.</summary>
+    /// <summary>PaDiM.</summary>
+    public (double Image, double? Pixel) PositionGaussians()
+        => Judge(DefectMethods.PositionGaussians((layers, grid, channels) => Read("PaDiM", layers, grid, channels)));
+
+    /// <summary>PatchCore's core.</summary>
     public (double Image, double? Pixel) PatchMemory()
-    {
-        const int grid = 28;
-        using DisposeScope scope = NewDisposeScope();
-        string[] layers = ["layer2", "layer3"];
-        int[] all = [.. Enumerable.Range(0, 384)];
-        using var memory = new PatchMemory(Read(folder.Train, "PatchCore, training", layers, grid, all));
-        return Judge(memory.Distances(Read(folder.Test.Select(picture => picture.Path), "PatchCore, test", layers, grid, all)));
-    }
+        => Judge(DefectMethods.PatchMemory((layers, grid, channels) => Read("PatchCore", layers, grid, channels)));
 
     private (double, double?) Judge(float[][] scores) => DefectMaps.Auroc(scores,
         Array.ConvertAll(folder.Test, picture => picture.IsDefect),
-        Array.ConvertAll(folder.Test, picture => picture.Mask is { } mask ? DefectMaps.Mask(mask) : null));
+        Array.ConvertAll(folder.Test, picture => picture.Mask is { } mask ? DefectMask.Read(mask) : null));
+
+    private (Tensor, Tensor) Read(string method, string[] layers, int grid, int[] channels) => (
+        Read(folder.Train, $"{method}, training", layers, grid, channels),
+        Read(folder.Test.Select(picture => picture.Path), $"{method}, test", layers, grid, channels));
 
     /// <summary>Some channels of maps on a grid, [n, channels, grid, grid].</summary>
     private Tensor Read(IEnumerable<string> paths, string stage, string[] layers, int grid, int[] channels)
     {
-        File[] files = [.. paths.Select(path => new File { ImagePath = path })];
-        IDataView view = _ml.Data.LoadFromEnumerable(files);
+        string[] files = [.. paths];
+        IDataView view = View(files);
         var pipeline = _ml.Transforms.LoadImages("Image", null, nameof(File.ImagePath))
             .Append(_ml.Transforms.PretrainedFeatures("Maps", maps: layers, grid: (grid, grid)));
         using TransformerChain<PretrainedFeaturesTransformer> model = pipeline.Fit(view);
@@ -65,6 +68,8 @@ internal sealed class DefectRun(PictureFolder folder, Progress progress)
         }
         return tensor(values, [files.Length, channels.Length, grid, grid]);
     }
+
+    private IDataView View(IEnumerable<string> paths) => _ml.Data.LoadFromEnumerable(paths.Select(path => new File { ImagePath = path }));
 
     private sealed class File
     {

@@ -18,7 +18,7 @@ internal sealed class OneClassPictures
     /// <exception cref="BenchmarkFailedException">A file is missing or not CIFAR-10's.</exception>
     public OneClassPictures(PicturesArguments arguments, Progress progress)
     {
-        (_folder, _train, _progress) = (Path.Combine(arguments.Data, "images"), arguments.Train, progress);
+        (_folder, _train, _progress) = (Path.Combine(arguments.Data!, "images"), arguments.Train, progress);
         _test = Features(Path.Combine(_folder, "cifar10-test.bin.gz"), PicturesArguments.Classes, arguments.Test, "test pictures");
     }
 

@@ -12,6 +12,9 @@ internal sealed class PicturesArguments
     /// <summary>Every category of a folder in the layout of MVTec AD.</summary>
     public const string Folder = "mvtec";
 
+    /// <summary>Generated pictures of a weave, which need no folder.</summary>
+    public const string Weave = "weave";
+
     /// <summary>The classes that results are given for; the others chose the defaults.</summary>
     public static readonly string[] Judged = ["automobile", "cat", "ship"];
 
@@ -25,7 +28,8 @@ internal sealed class PicturesArguments
     public static readonly IReadOnlyDictionary<string, string> Help = new Dictionary<string, string>
     {
         ["--sets"] = $"{OneClass}: one class of CIFAR-10 against nine, on pooled features of a pretrained net; reads DIR/images. "
-            + $"{Folder}: the categories of DIR in the layout of MVTec AD; the default where DIR has such",
+            + $"{Folder}: the categories of DIR in the layout of MVTec AD; the default where DIR has such. "
+            + $"{Weave}: generated pictures with small defects, the default without --data",
         ["--classes"] = $"some of CIFAR-10's; {string.Join(',', Judged)} by default, and figures for no others",
         ["--seeds"] = "flows of a class, of seeds 1 to N; 3 by default",
         ["--train"] = $"the first N training pictures of a class; {DefaultTrain} by default, and figures for no fewer",
@@ -37,11 +41,12 @@ internal sealed class PicturesArguments
     /// <exception cref="BenchmarkFailedException">One is missing or has no usable value.</exception>
     public PicturesArguments(BenchmarkArguments arguments)
     {
-        Data = arguments.Data
-            ?? throw new BenchmarkFailedException("--data is missing: the folder with images/cifar10-*, or with categories of MVTec AD.");
-        Set = arguments["--sets"] ?? (Directory.Exists(Path.Combine(Data, "images")) ? OneClass : Folder);
-        if (Set is not (OneClass or Folder))
-            throw new BenchmarkFailedException($"--sets is '{Set}', expected {OneClass} or {Folder}.");
+        Data = arguments.Data;
+        Set = arguments["--sets"] ?? (Data is null ? Weave : Directory.Exists(Path.Combine(Data, "images")) ? OneClass : Folder);
+        if (Set is not (OneClass or Folder or Weave))
+            throw new BenchmarkFailedException($"--sets is '{Set}', expected {OneClass}, {Folder} or {Weave}.");
+        if (Data is null && Set != Weave)
+            throw new BenchmarkFailedException("--data is missing: the folder with images/cifar10-*, or with categories of MVTec AD.");
         Named = arguments["--classes"]?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? Judged;
         if (Named.Length == 0 || Named.Except(Classes).FirstOrDefault() is not null)
             throw new BenchmarkFailedException($"--classes is '{arguments["--classes"]}', expected some of {string.Join(',', Classes)}.");
@@ -51,8 +56,8 @@ internal sealed class PicturesArguments
         Experiment = new(arguments["--with"]);
     }
 
-    /// <summary>The folder with the sets.</summary>
-    public string Data { get; }
+    /// <summary>The folder with the sets; null for the generated one.</summary>
+    public string? Data { get; }
 
     /// <summary>Which set.</summary>
     public string Set { get; }

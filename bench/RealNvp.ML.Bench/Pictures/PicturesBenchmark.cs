@@ -6,12 +6,13 @@ using RealNvp.ML.Baselines;
 using RealNvp.ML.Bench.Flows;
 using RealNvp.ML.Bench.Reporting;
 using RealNvp.ML.Bench.Running;
+using RealNvp.ML.Samples;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Transforms;
 
 namespace RealNvp.ML.Bench.Pictures;
 
-/// <summary>Flows over the features of a pretrained net, beside a shrunk Gaussian and nearest neighbours on the same features.</summary>
+/// <summary>Flows over the features of a pretrained net, beside other methods on the same net.</summary>
 internal sealed class PicturesBenchmark : Benchmark
 {
     private const int Neighbours = 5;
@@ -29,32 +30,56 @@ internal sealed class PicturesBenchmark : Benchmark
     public override void Run(BenchmarkContext context)
     {
         var arguments = new PicturesArguments(context.Arguments);
-        if (arguments.Set == PicturesArguments.Folder) RunFolder(context, PictureFolder.Of(arguments.Data));
-        else RunOneClass(context, arguments);
+        switch (arguments.Set)
+        {
+            case PicturesArguments.Weave:
+                using (var pictures = new GeneratedPictures(Texture.Weave))
+                    RunFolder(context, arguments, PictureFolder.Of(pictures.Category));
+                break;
+            case PicturesArguments.Folder:
+                RunFolder(context, arguments, PictureFolder.Of(arguments.Data!));
+                break;
+            default:
+                RunOneClass(context, arguments);
+                break;
+        }
     }
 
-    /// <summary>The published methods on pictures with small defects.</summary>
-    private static void RunFolder(BenchmarkContext context, PictureFolder[] categories)
+    /// <summary>Flows and the published methods on pictures with small defects.</summary>
+    private static void RunFolder(BenchmarkContext context, PicturesArguments arguments, PictureFolder[] categories)
     {
-        var table = new MarkdownTable("Category", "training pictures", "test pictures", "PaDiM, image", "pixel", "PatchCore's core, image",
-            "pixel");
+        var table = new MarkdownTable("Category", "training pictures", "test pictures", "Real NVP, image", "pixel", "PaDiM, image", "pixel",
+            "PatchCore's core, image", "pixel");
         context.Report.Add("""
             AUROC in percent of pictures with defects, and of their pixels where masks are there, on maps of the ResNet18 in ML.NET's
             package.
-            PaDiM: a Gaussian at each position of 56 x 56, 100 of the 448 channels of layers 1 to 3, 0.01 of the identity added. PatchCore's
-            core: the nearest of a tenth of the patches (at most 5,000), layers 2 and 3 at 28 x 28. Maps are smoothed by 4 pixels.
+            Real NVP: the map of the score, layers 2 and 3 at 28 x 28. PaDiM: a Gaussian at each position of 56 x 56, 100 of the 448
+            channels of layers 1 to 3, 0.01 of the identity added. PatchCore's core: the nearest of a tenth of the patches (at most 5,000),
+            layers 2 and 3 at 28 x 28. Maps are smoothed by 4 pixels.
             """);
         context.Report.Add(table);
+        if (!arguments.Experiment.IsDefault)
+            context.Report.Add($"**An experiment, not a result:** {arguments.Experiment}. No figures.");
         foreach (PictureFolder category in categories)
         {
             var run = new DefectRun(category, context.Progress);
-            (double image, double? pixel) = run.PositionGaussians();
-            (double patchImage, double? patchPixel) = run.PatchMemory();
-            table.Add(category.Name, $"{category.Train.Length}", $"{category.Test.Length}", Percent(image), Percent(pixel),
-                Percent(patchImage), Percent(patchPixel));
+            (double image, double? pixel) flow = run.Flow(arguments.Experiment), gaussians = run.PositionGaussians(),
+                patches = run.PatchMemory();
+            table.Add(category.Name, $"{category.Train.Length}", $"{category.Test.Length}", Percent(flow.image), Percent(flow.pixel),
+                Percent(gaussians.image), Percent(gaussians.pixel), Percent(patches.image), Percent(patches.pixel));
+            if (arguments.Experiment.IsDefault)
+            {
+                AddFigure(context, $"{category.Name}.image_auroc", flow.image, gaussians.image, patches.image);
+                if (flow.pixel is { } pixel && gaussians.pixel is { } gaussianPixel && patches.pixel is { } patchPixel)
+                    AddFigure(context, $"{category.Name}.pixel_auroc", pixel, gaussianPixel, patchPixel);
+            }
             context.Save();
         }
     }
+
+    private static void AddFigure(BenchmarkContext context, string name, double flow, double gaussians, double patches)
+        => context.Report.Add(new Figure($"pictures.{name}", 100 * flow, "%", 100 * Math.Max(gaussians, patches),
+            $"{(gaussians > patches ? "PaDiM" : "PatchCore's core")}, same run", flow / Math.Max(gaussians, patches)));
 
     /// <summary>Flows over pooled features.</summary>
     private static void RunOneClass(BenchmarkContext context, PicturesArguments arguments)

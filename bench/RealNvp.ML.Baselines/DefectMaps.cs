@@ -1,15 +1,13 @@
-using Microsoft.ML.Data;
-using RealNvp.ML.Baselines;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace RealNvp.ML.Bench.Pictures;
+namespace RealNvp.ML.Baselines;
 
 /// <summary>
 /// Scores of positions, brought to the net's 224 x 224 pixels and smoothed by a Gaussian of 4 pixels, as PaDiM and PatchCore do it; the
 /// largest is the picture's.
 /// </summary>
-internal static class DefectMaps
+public static class DefectMaps
 {
     /// <summary>The side of a map of pixels.</summary>
     public const int Side = 224;
@@ -31,20 +29,6 @@ internal static class DefectMaps
         float[] pixels = [.. drawn.SelectMany(i => maps[i])];
         bool[] isOne = [.. drawn.SelectMany(i => masks[i] ?? new bool[Side * Side])];
         return (image, RankMetrics.Auroc(pixels, isOne));
-    }
-
-    /// <summary>The pixels of a mask.</summary>
-    public static bool[] Mask(string path)
-    {
-        using MLImage image = MLImage.CreateFromFile(path);
-        ReadOnlySpan<byte> bytes = image.Pixels;
-        var mask = new bool[Side * Side];
-        for (int i = 0; i < mask.Length; i++)
-        {
-            (int y, int x) = ((2 * (i / Side) + 1) * image.Height / (2 * Side), (2 * (i % Side) + 1) * image.Width / (2 * Side));
-            mask[i] = bytes[4 * (y * image.Width + x)] > 127;
-        }
-        return mask;
     }
 
     private static float[] Smooth(float[] scores)
