@@ -56,7 +56,7 @@ public sealed class TrainImagesTests : IDisposable
         string data = Path.GetDirectoryName(_folder.File("data/data_batch_1.bin"))!, results = _folder.File("out");
         WriteCifar10(Path.Combine(data, "data_batch_1.bin"), 40, seed: 1);
         WriteCifar10(Path.Combine(data, "test_batch.bin"), 12, seed: 2);
-        string[] command = ["--data", data, "--minutes", "0.05", "--steps", "1000000", "--out", results, .. s_narrow];
+        string[] command = ["--data", data, "--minutes", "0.1", "--steps", "1000000", "--out", results, .. s_narrow];
         int first = Steps(), second = Steps();
         Assert.InRange(first, 1, 900_000);
         Assert.InRange(second, first + 1, 900_000);
