@@ -1,4 +1,5 @@
 using RealNvp.ML.Bench.Anomaly;
+using RealNvp.ML.Bench.Clusters;
 using RealNvp.ML.Bench.Conditional;
 using RealNvp.ML.Bench.Cuda;
 using RealNvp.ML.Bench.Density;
@@ -35,4 +36,5 @@ return Launcher.Run(args,
     new DeviceBenchmark(),
     new SurvivalBenchmark(),
     new ServingBenchmark(),
+    new ClusterBenchmark(),
     new CudaBenchmark());

@@ -130,7 +130,7 @@ internal static class WhiteningFit
     private static Tensor Shrunk(Tensor covariance, double share, Tensor target)
     {
         using Scalar rest = (1 - share).ToScalar(), part = share.ToScalar();
-        return covariance * rest + target.diag() * part;
+        return covariance.mul(rest).add(target.diag(), part);
     }
 
     private static float[] Floats(Tensor values) => values.to(ScalarType.Float32).contiguous().data<float>().ToArray();

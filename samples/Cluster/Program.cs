@@ -1,0 +1,84 @@
+// A flow behind three silos of Microsoft Orleans on this machine, each a process of its own. Callers score rows all the time, while one
+// silo is killed and started again: the other two answer, and a caller that was waiting tries once more. Clustered by redis-server where it
+// is installed, by Orleans' development clustering otherwise. Ends by itself.
+// Usage: dotnet run --project samples/Cluster -c Release [-- SECONDS_OF_EACH_PHASE]
+
+using System.Globalization;
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using RealNvp.ML.Samples.Cluster;
+using RealNvp.ML.Trainers;
+using RealNvp.ML.Transforms;
+
+CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+if (args is ["silo", ..])
+{
+    await SiloProgram.Run(args[1..]);
+    return 0;
+}
+if (args is ["--help" or "-h" or "-?"])
+{
+    Console.WriteLine("A flow behind three silos of Microsoft Orleans, one of which is killed under load.");
+    Console.WriteLine("Usage: dotnet run --project samples/Cluster -c Release [-- SECONDS_OF_EACH_PHASE]");
+    return 0;
+}
+var phase = TimeSpan.FromSeconds(args.Length > 0 ? double.Parse(args[0], CultureInfo.InvariantCulture) : 5);
+string folder = Directory.CreateTempSubdirectory("realnvp-cluster-").FullName;
+try
+{
+    // A small flow, in the folder that all silos read.
+    var mlContext = new MLContext(seed: 1);
+    var random = new Random(1);
+    float[][] rows = [.. Enumerable.Range(0, 1000).Select(_ => NewRow(random))];
+    using var model = mlContext.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Steps = 200 }).Fit(Load(rows));
+    model.Model.Save(Path.Combine(folder, "pumps.rnvp"));
+    float[] expected = [.. model.Transform(Load(rows)).GetColumn<float>("Score")];
+
+    await using var cluster = Cluster.Start(folder);
+    Console.WriteLine($"clustered by {cluster.Kind}");
+    for (int i = 0; i < 3; i++)
+        await cluster.StartSilo();
+    await using var load = await ClusterLoad.Connect(cluster, "pumps", rows, expected);
+    await load.Run(phase / 2); // the runtime compiles, the model is loaded
+    Console.WriteLine($"calls are answered by {(await load.Silos()).Count} silos");
+
+    Tell("three silos", await load.Run(phase));
+    Task<LoadResult> disturbed = load.Run(2 * phase);
+    await Task.Delay(phase / 4);
+    cluster.Kill(1);
+    Console.WriteLine("a silo is killed");
+    await Task.Delay(phase);
+    await cluster.StartSilo(1);
+    Console.WriteLine("and is there again");
+    LoadResult result = await disturbed;
+    Tell("meanwhile", result);
+    LoadResult after = await load.Run(phase);
+    Tell("three silos again", after);
+    return result.Failed + result.Wrong + after.Failed + after.Wrong == 0 ? 0 : 1;
+
+    IDataView Load(float[][] values)
+    {
+        SchemaDefinition schema = SchemaDefinition.Create(typeof(Row));
+        schema[nameof(Row.Features)].ColumnType = new VectorDataViewType(NumberDataViewType.Single, values[0].Length);
+        return mlContext.Data.LoadFromEnumerable(values.Select(value => new Row { Features = value }), schema);
+    }
+}
+finally
+{
+    Directory.Delete(folder, recursive: true);
+}
+
+static float[] NewRow(Random random)
+{
+    float load = random.NextSingle();
+    return [60 + 20 * load + random.NextSingle(), 2 + load + 0.1f * random.NextSingle(), 5 * load * load + random.NextSingle()];
+}
+
+static void Tell(string phase, LoadResult result) => Console.WriteLine($"{phase}: {result.Answered / result.Seconds:N0} requests/s, "
+    + $"p50 {result.Percentile(0.5):F1} ms, p99 {result.Percentile(0.99):F1} ms, {result.Retried} tried again, {result.Failed} failed, "
+    + $"{result.Wrong} wrong scores");
+
+internal sealed class Row
+{
+    public float[] Features { get; set; } = [];
+}
