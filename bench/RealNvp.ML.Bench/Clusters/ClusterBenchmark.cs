@@ -70,6 +70,7 @@ internal sealed class ClusterBenchmark : Benchmark
                 Report.Number(result.Percentile(0.99)), $"{result.Retried}", $"{result.Failed}");
         }
         (LoadResult disturbed, double[] back) = await Kill(context, cluster, rows, expected, kills, duration);
+        double median = back.Order().ElementAt(back.Length / 2);
         Count(disturbed);
         context.Report.Add(string.Create(CultureInfo.InvariantCulture, $"""
             {Flow}, silos as processes on loopback, clustered by {cluster.Kind}; {callers} callers, each with one request of
@@ -81,8 +82,8 @@ internal sealed class ClusterBenchmark : Benchmark
             Under the same load {kills} times one of three silos was killed (SIGKILL) and, {duration.TotalSeconds:F0} s later, started
             again: {disturbed.Answered:N0} requests in {disturbed.Seconds:F0} s, {disturbed.Retried} tried again, {disturbed.Failed}
             failed, p50 {disturbed.Percentile(0.5):F1} ms, p99 {disturbed.Percentile(0.99):F1} ms, the slowest
-            {disturbed.Percentile(1):F0} ms. Half a second had 80 % of the requests of the two seconds before a kill {back.Order().ElementAt(back.Length / 2):F1} s after it
-            (median; at most {back.Max():F1} s). Of {scored:N0} scores in all {wrong} were unlike those of one process.
+            {disturbed.Percentile(1):F0} ms. Half a second had 80 % of the requests of the two seconds before a kill {median:F1} s
+            after it (median; at most {back.Max():F1} s). Of {scored:N0} scores in all {wrong} were unlike those of one process.
             """));
         context.Report.Add(new Figure("cluster.failed_requests", failed, "requests", 0, "none may fail", failed == 0 ? 1 : 0));
         context.Report.Add(new Figure("cluster.wrong_scores", wrong, "scores", 0, "none may be wrong", wrong == 0 ? 1 : 0));
