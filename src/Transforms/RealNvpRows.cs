@@ -105,9 +105,8 @@ public static class RealNvpRows
     /// Rows with their missing values, NaN, filled by what the flow has learned of them given the others of the row: p(missing | known).
     /// </summary>
     /// <remarks>
-    /// Approximate: 64 Markov chains per row take about ten thousand log-likelihoods, some 20 ms on one core for a small flow. Good for a
-    /// few missing values; with dozens, or with modes that lie far from each other, chains may not reach every place. A row without any
-    /// value is a plain draw. Values are not rounded to those that a discrete column has.
+    /// Approximate: 64 Markov chains per row take about ten thousand log-likelihoods. Good for a few missing values; with dozens, or with
+    /// modes that lie far from each other, chains may not reach every place. Values are not rounded to those that a discrete column has.
     /// </remarks>
     /// <param name="flow">A flow over vectors.</param>
     /// <param name="rows">Rows of as many values as the flow has features; they stay as they are.</param>

@@ -82,7 +82,7 @@ internal sealed class Imputer
         for (int i = 0; i < Pool; i++)
             values[i] = [.. row.Places.Select(place => drawn[i * _size + place])];
         for (int j = 0; j < row.Places.Length; j++)
-            row.Scales[j] = Spread([.. values.Select(value => value[j])]);
+            row.Scales[j] = Deviation([.. values.Select(value => value[j])]);
 
         float[] likely = LogLikelihoods([row], [values]);
         double largest = likely.Where(float.IsFinite).DefaultIfEmpty(0).Max();
@@ -98,7 +98,7 @@ internal sealed class Imputer
         }
         for (; taken < Chains; taken++) // rounding of the sum
             row.Take(taken, row.States[0], row.Likely[0]);
-        row.Spread();
+        row.Interleave();
     }
 
     private void Move(IncompleteRow[] group, int round, bool firstHalf)
@@ -182,7 +182,7 @@ internal sealed class Imputer
 
     private static float[] Repeated(float[] values, int times) => [.. Enumerable.Repeat(values, times).SelectMany(value => value)];
 
-    private static float Spread(float[] values)
+    private static float Deviation(float[] values)
     {
         double mean = values.Average();
         return (float)Math.Sqrt(values.Average(value => (value - mean) * (value - mean)));
@@ -201,7 +201,7 @@ internal sealed class Imputer
 
         public float[] Condition => condition;
 
-        /// <summary>The spread of each missing value over drawn rows.</summary>
+        /// <summary>The standard deviation of each missing value over drawn rows.</summary>
         public float[] Scales { get; } = new float[places.Length];
 
         public float[][] States { get; } = new float[Chains][];
@@ -219,7 +219,7 @@ internal sealed class Imputer
         }
 
         /// <summary>Neighbours in the order of resampling are often the same: every second one goes to the other half.</summary>
-        public void Spread()
+        public void Interleave()
         {
             float[][] states = [.. States];
             float[] likely = [.. Likely];
