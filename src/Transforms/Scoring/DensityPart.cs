@@ -95,10 +95,25 @@ internal sealed class DensityPart : FlowPart
                 Array.ConvertAll(expected[output].AsSpan(row * size, size).ToArray(), value => (double)value)),
             // a position's share may be off by as much as the sum of all
             DensityOutput.ScoreMap or DensityOutput.MapMaximum => nats,
-            DensityOutput.MapMaximumPValue or DensityOutput.MapMaximumLabel => 1, // there is no maximum beside it to tell how near it is
+            DensityOutput.MapMaximumLabel => Maximum(expected, row) is not { } maximum
+                || Math.Abs(maximum - (double)MapCalibration.Threshold) <= nats ? 1 : 0,
+            DensityOutput.MapMaximumPValue => Maximum(expected, row) is { } maximum ? Steps(MapCalibration.PValue, maximum, nats) : 1,
             DensityOutput.Contributions => ContributionsTolerance(score, expected[output].AsSpan(row * size, size)),
             _ => throw new ArgumentOutOfRangeException(nameof(output)),
         };
+    }
+
+    private Calibration MapCalibration => _model.ScoreMapCalibration?.Maximum ?? Calibration.None;
+
+    /// <summary>The largest value of a row's map; null where no added column tells it.</summary>
+    private float? Maximum(float[][] expected, int row)
+    {
+        if (Index(DensityOutput.MapMaximum) is >= 0 and var maximum)
+            return expected[maximum][row];
+        if (Index(DensityOutput.ScoreMap) is not (>= 0 and var map))
+            return null;
+        int positions = _model.InputShape.Dimensions[1] * _model.InputShape.Dimensions[2];
+        return expected[map].AsSpan(row * positions, positions).ToArray().Max();
     }
 
     private bool Has(DensityOutput output) => _added.Any(column => column.Output == output);

@@ -227,6 +227,26 @@ public sealed class PipelineGraphTests
     }
 
     [Fact]
+    public void The_map_of_the_score_and_what_it_says_of_a_picture()
+    {
+        RealNvpColumns columns = new()
+        {
+            ScoreMap = "Map", MapMaximum = "Largest", MapMaximumPValue = "LargestP", MapMaximumLabel = "HasOdd",
+        };
+        FlowModel flow = ImageFlows.Random(3, 4, 4);
+        IDataView data = Tables.Load(_ml, ImageFlows.Rows(flow, 40), 3, 4, 4);
+        float[] maxima;
+        using (RealNvpTransformer plain = _ml.Transforms.ApplyRealNvp(flow, columns: columns).Fit(data))
+            maxima = [.. plain.Transform(data).GetColumn<float>("Largest").Order()];
+        // steps half way between two rows, so that none stands on one
+        flow = flow.WithScoreMapCalibration(new(maxima.Zip(maxima[1..], (a, b) => (a + b) / 2), maxima, contamination: 0.3));
+        using RealNvpTransformer scorer = _ml.Transforms.ApplyRealNvp(flow, columns: columns).Fit(data);
+        using var converted = new ConvertedPipeline(_ml, scorer, data);
+        converted.AssertSame(data, 0, "Score", "Map", "Largest", "LargestP", "HasOdd");
+        Assert.InRange(scorer.Transform(data).GetColumn<bool>("HasOdd").Count(odd => odd), 1, 39);
+    }
+
+    [Fact]
     public void A_sampler_alone()
     {
         FlowModel flow = Flows.Random(named: true);
