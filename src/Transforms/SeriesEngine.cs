@@ -26,7 +26,15 @@ public sealed class SeriesEngine<TSource, TResult> : IDisposable
         IDataView source = context.Data.LoadFromEnumerable(_feed.Rows(), input);
         SchemaDefinition wanted = output ?? SchemaDefinition.Create(typeof(TResult));
         _chain = new RowChain(model, source, wanted.Select(column => column.ColumnName));
-        _results = context.Data.CreateEnumerable<TResult>(_chain, reuseRowObject: false, schemaDefinition: output).GetEnumerator();
+        try
+        {
+            _results = context.Data.CreateEnumerable<TResult>(_chain, reuseRowObject: false, schemaDefinition: output).GetEnumerator();
+        }
+        catch
+        {
+            _chain.Dispose(); // nobody has an engine to dispose
+            throw;
+        }
         _owned = ownsTransformer ? model as IDisposable : null;
     }
 

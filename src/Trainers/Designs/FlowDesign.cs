@@ -5,6 +5,7 @@ using RealNvp.ML.Trainers.Data.Columns;
 using RealNvp.ML.Trainers.Data.Rows;
 using RealNvp.ML.Trainers.Flows;
 using RealNvp.ML.Trainers.Native;
+using RealNvp.ML.Transforms.Columns;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -99,19 +100,19 @@ internal abstract record FlowDesign
         if (facts.Constant.Count > 0)
         {
             warn("These are the same in all training rows, and tell nothing: "
-                + ColumnNames.List([.. facts.Constant.Select(column.Call)]) + ". Leave them out of the condition.");
+                + ShortList.Of([.. facts.Constant.Select(column.Call)]) + ". Leave them out of the condition.");
         }
         if (facts.Stretches.Count > 0)
         {
             warn($"In column '{column.Name}' standard deviation and quartiles disagree, as of skewed features or where a code stands for "
                 + "missing values; these are scaled by quartiles: "
-                + ColumnNames.List([.. facts.Stretches.Select(stretch => $"{column.Call(stretch.Column)} ({stretch.Remark})")], "; ")
+                + ShortList.Of([.. facts.Stretches.Select(stretch => $"{column.Call(stretch.Column)} ({stretch.Remark})")], "; ")
                 + ". Replace codes by NaN or a usual value, and take logarithms of skewed features.");
         }
         if (facts.TooFine.Count > 0)
         {
             warn($"In column '{column.Name}' these count as constant, for they vary by less than float32 resolves: "
-                + ColumnNames.List([.. facts.TooFine.Select(column.Call)]) + ". Subtract a constant from them, or scale them up.");
+                + ShortList.Of([.. facts.TooFine.Select(column.Call)]) + ". Subtract a constant from them, or scale them up.");
         }
         return facts;
     }

@@ -8,6 +8,7 @@ using RealNvp.ML.Trainers.Flows;
 using RealNvp.ML.Trainers.Flows.Nets;
 using RealNvp.ML.Trainers.Flows.Steps;
 using RealNvp.ML.Trainers.Native;
+using RealNvp.ML.Transforms.Columns;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -106,7 +107,7 @@ internal sealed record TableDesign : FlowDesign
             Condition?.Size ?? 0);
         if (IsOfLabels && facts.Unvaried.Count > 0)
         {
-            string which = Shape.Size == 1 ? "has" : $"({ColumnNames.List([.. facts.Unvaried.Select(column.Call)])}) has";
+            string which = Shape.Size == 1 ? "has" : $"({ShortList.Of([.. facts.Unvaried.Select(column.Call)])}) has";
             throw new ArgumentException($"The label column '{column.Name}' {which} one value, {facts.Mean[facts.Unvaried[0]]}, in all "
                 + "training rows, or varies by less than float32 resolves: there is nothing to tell from features. Name another label "
                 + "column, leave the label out of the vector, or subtract a constant from it.", "input");

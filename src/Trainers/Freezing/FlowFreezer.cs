@@ -123,19 +123,25 @@ internal static class FlowFreezer
         foreach (Flow flow in flows)
             flow.to(ScalarType.Float32);
         Snapshot[] asTheyAre = [.. flows.Select(flow => new Snapshot(flow))];
-        for (int i = 0; i < Roundings; i++)
+        try
         {
-            if (i > 0)
+            for (int i = 0; i < Roundings; i++)
             {
-                foreach (Tensor values in flows.SelectMany(flow => flow.Steps).SelectMany(Moved))
-                    values.addcmul_(values, rand(values.shape, dtype: ScalarType.Float32, device: CPU, generator: generator).sub_(s_half),
-                        s_ulps);
+                if (i > 0)
+                {
+                    foreach (Tensor values in flows.SelectMany(flow => flow.Steps).SelectMany(Moved))
+                        values.addcmul_(values, rand(values.shape, dtype: ScalarType.Float32, device: CPU, generator: generator)
+                            .sub_(s_half), s_ulps);
+                }
+                (Tensor latents, Tensor logLikelihoods) = Evaluate(flows, rows, cancellation);
+                results[i] = (latents.data<float>().ToArray(), logLikelihoods.data<float>().ToArray());
+                Array.ForEach(asTheyAre, snapshot => snapshot.Restore());
             }
-            (Tensor latents, Tensor logLikelihoods) = Evaluate(flows, rows, cancellation);
-            results[i] = (latents.data<float>().ToArray(), logLikelihoods.data<float>().ToArray());
-            Array.ForEach(asTheyAre, snapshot => snapshot.Restore());
         }
-        Array.ForEach(asTheyAre, snapshot => snapshot.Dispose());
+        finally
+        {
+            Array.ForEach(asTheyAre, snapshot => snapshot.Dispose());
+        }
         foreach (Flow flow in flows)
             flow.to(ScalarType.Float64);
         return results;

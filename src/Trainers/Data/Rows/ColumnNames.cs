@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using Microsoft.ML;
 using Microsoft.ML.Data;
-using RealNvp.ML.Transforms.Columns;
 
 namespace RealNvp.ML.Trainers.Data.Rows;
 
@@ -28,7 +27,4 @@ internal sealed record ColumnNames(string Name, ImmutableArray<string> Features)
         ? $"{condition.Names.Call(feature - condition.From)} of the condition '{condition.Names.Name}'"
         : feature < Features.Length && Features[feature].Length > 0
         ? $"'{Features[feature]}'" : $"value {feature}";
-
-    /// <summary>A list that stays short.</summary>
-    public static string List(IReadOnlyCollection<string> texts, string separator = ", ") => ShortList.Of(texts, separator);
 }

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using RealNvp.ML.Transforms.Columns;
 
 namespace RealNvp.ML.Trainers.Data.Rows;
 
@@ -29,5 +30,5 @@ internal sealed record LeftOut(long NotFinite, long Weightless, ImmutableArray<s
     }
 
     /// <summary>Which features are not finite, in brackets.</summary>
-    public string ExplainFeatures() => Features.IsEmpty ? "" : $" ({ColumnNames.List(Features)})";
+    public string ExplainFeatures() => Features.IsEmpty ? "" : $" ({ShortList.Of(Features)})";
 }
