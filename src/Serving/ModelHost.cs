@@ -176,11 +176,9 @@ internal sealed class ModelHost : IAsyncDisposable
                 slot?.IsMissing = true;
                 return;
             }
-            if (_places.TryRemove(name, out _))
-            {
-                slot.Put(null);
-                _log($"The model {name} is gone.", null);
-            }
+            _log($"The model {name} is gone.", null);
+            _places.TryRemove(name, out _);
+            slot.Put(null);
             return;
         }
         slot ??= _places.GetOrAdd(name, _ => new Slot());
@@ -194,18 +192,20 @@ internal sealed class ModelHost : IAsyncDisposable
                 return;
             if (slot.Current?.Version is not { } version || version != LoadedPipeline.VersionOf(file))
             {
+                // who sees the model finds it told: logged and counted first
                 var model = ServedModel.Load(name, file, _batching, Metrics);
-                slot.Put(model);
                 Metrics.Loaded(name, isGood: true);
                 _log($"The model {name} is served, version {model.Version}.", null);
+                slot.Put(model);
             }
             slot.Failure = null;
         }
         catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
         {
-            slot.Failure = $"The model {name} cannot be loaded: {e.Message}";
+            string failure = $"The model {name} cannot be loaded: {e.Message}";
             Metrics.Loaded(name, isGood: false);
-            _log(slot.Current is { } old ? $"{slot.Failure} Version {old.Version} is served on." : slot.Failure, e);
+            _log(slot.Current is { } old ? $"{failure} Version {old.Version} is served on." : failure, e);
+            slot.Failure = failure;
         }
         slot.Stamp = stamp; // also of a file that cannot be loaded: it is read again when it changes
     }
