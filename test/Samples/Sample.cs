@@ -13,6 +13,8 @@ internal sealed class Sample
 
     public static Sample AnomalyDetection { get; } = new("AnomalyDetection");
 
+    public static Sample Cluster { get; } = new("Cluster");
+
     public static Sample Defects { get; } = new("Defects");
 
     public static Sample Digits { get; } = new("Digits");

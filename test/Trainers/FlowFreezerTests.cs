@@ -106,6 +106,20 @@ public sealed class FlowFreezerTests
     }
 
     [Fact]
+    public void The_features_of_a_row_share_the_rounding_of_its_length()
+    {
+        const int size = 400; // a column of deviation 0.05 among others of 1
+        var random = new Random(1);
+        float[] rows = [.. Enumerable.Range(0, 64 * size)
+            .Select(i => i % size == 7 ? 0.05f * (i / size % 2 * 2 - 1) : random.NextSingle())];
+        FlowModel model = Tests.Measuring.Flows.Random(features: size, couplings: 2, hidden: 4);
+        Func<int, double, double> allowed = FlowParity.FeatureTolerance(new(model.InputShape, model.Steps, model.Calibration,
+            model.Metadata, new ProbeSet([.. rows], [.. new double[64]], [.. new double[rows.Length]])));
+        Assert.Equal(1e-4 * 0.05 * 20, allowed(7, 0.05), 1e-7);
+        Assert.Equal(1e-4 * 5, allowed(7, 5), 1e-5); // an odd value may be off by as much as it is odd
+    }
+
+    [Fact]
     public void A_failed_check_after_training_hands_the_flow_over_and_says_what_to_do()
     {
         using Flow flow = Sharp(1);

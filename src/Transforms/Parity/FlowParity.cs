@@ -297,15 +297,18 @@ internal static class FlowParity
 
     /// <summary>
     /// What features that come back from latents may be off by: a function of an element's place, in its row or the matrix, and its value.
+    /// Maps of all features spread the rounding of a row over its elements, as for latents: in standard deviations, in which a row's length
+    /// is about sqrt(D).
     /// </summary>
     public static Func<int, double, double> FeatureTolerance(FlowModel model)
     {
         if (Levels.Of(model) is { Range: var range })
             return (_, value) => Relative * Math.Max(range, Math.Abs(value));
         int size = model.InputShape.Size;
+        double length = Math.Sqrt(size);
         (double[] means, double[] deviations) = ColumnStatistics(model.Probes.Rows.AsSpan(), size);
         return (i, value) => deviations[i % size] is > 0 and var deviation
-            ? Relative * Math.Max(deviation, Math.Abs(value - means[i % size])) + 4 * Math.Abs(value) * Math.Pow(2, -24)
+            ? Relative * Math.Max(deviation * length, Math.Abs(value - means[i % size])) + 4 * Math.Abs(value) * Math.Pow(2, -24)
             : Relative * Math.Max(1, Math.Abs(value));
     }
 
