@@ -109,7 +109,7 @@ internal sealed class TrainingLoop : IDisposable
         _average = plan.AveragedWeights > 0 ? new AveragedWeights(flow.parameters(), plan.AveragedWeights) : null;
         _best = new Snapshot(flow);
         _early = _validation is null ? null : new Snapshot(flow);
-        _schedule = new LearningRateSchedule(plan.LearningRate, plan.Steps, plan.Decay);
+        _schedule = new LearningRateSchedule(plan.LearningRate, plan.Steps, plan.Decay, plan.WarmUp);
     }
 
     /// <summary>Progress, after each evaluation.</summary>
