@@ -419,6 +419,7 @@ public sealed partial class RealNvpTrainer
                 CalibratesScoreMap = design is FeatureMapDesign || Columns.NamesMap,
                 CheckpointFolder = Checkpoints?.Folder,
                 CheckpointInterval = Checkpoints?.Interval ?? int.MaxValue,
+                CheckpointSaved = Checkpoints?.Saved,
                 Resumes = Checkpoints is { Resume: true },
                 TensorBoardFolder = exchange is { Rank: > 0 } ? null : TensorBoardFolder,
                 Progress = exchange is { Rank: > 0 } ? null : Progress,
