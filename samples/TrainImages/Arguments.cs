@@ -8,9 +8,12 @@ internal sealed class Arguments
 {
     private static readonly Dictionary<string, string> s_help = new()
     {
-        ["--data DIR"] = "CIFAR-10 in its binary version, MNIST and its likes as IDX, or image files, if need be in train/ and test/",
-        ["--preset NAME"] = $"{string.Join(", ", Preset.All.Select(preset => preset.Name))}; cifar10 by default",
-        ["--epochs N"] = "passes over the training images; 20 by default",
+        ["--data DIR"] = "CIFAR-10 in its binary version, MNIST and its likes as IDX, or image files: with CelebA's "
+            + $"{ImageFiles.PartitionList}, or in train/, val/ and test/, or as they are",
+        ["--preset NAME"] = $"{string.Join(", ", Preset.All.Select(preset => preset.Name))}; by default what the folder holds: small for "
+            + "IDX, celeba where its list is, else cifar10",
+        ["--epochs N"] = "passes over the training images; 20 by default. More of them, or more steps, make a run longer that was stopped "
+            + "or is finished",
         ["--steps N"] = "optimizer steps, instead of epochs",
         ["--minutes N"] = "training ends after so long, with the best flow so far; 2.5 will do. Epochs or steps then only shape the "
             + "learning rate",
@@ -21,6 +24,15 @@ internal sealed class Arguments
         ["--train N"] = "only the first N training images",
         ["--test N"] = "only the first N test images",
         ["--rate R"] = "the highest learning rate; 0.003 up to 28 x 28 pixels and 0.001 beyond by default",
+        ["--schedule NAME"] = "how the rate falls: cosine, the default, plateau or none",
+        ["--weight-decay W"] = "decoupled weight decay; none by default",
+        ["--average D"] = "validates and keeps an average of the weights, of decay D a step: 0.999 is over about a thousand steps",
+        ["--dropout P"] = "the share of maps that is dropped in training; 0.2 below 5,000 images and none from there on by default",
+        [OriginalFlag] = "every choice of the original code, in the flow and in its training",
+        ["--hold-out S"] = "the share of the training images that choose the best flow, 0.04 by default; 0 keeps the last one. Where it is "
+            + "not said, the first 2,000 of the data's own validation images do, if there are any",
+        ["--sample-every N"] = "a grid of samples each N steps or so, from the best flow so far, as samples-STEP.png",
+        ["--tensorboard DIR"] = "event files with the progress, for tensorboard --logdir",
         ["--precision P"] = "f32, the default, or on a GPU tf32 or bf16: convolutions of fewer bits, faster where images or nets are large",
         ["--device D"] = "cpu, the default, cuda or cuda:1; needs -p:Backend=cuda",
         ["--threads N"] = "threads of libtorch",
@@ -31,7 +43,7 @@ internal sealed class Arguments
             + "TrainImages.dll ...",
     };
 
-    private const string DistributedFlag = "--distributed", ByClassFlag = "--by-class";
+    private const string DistributedFlag = "--distributed", ByClassFlag = "--by-class", OriginalFlag = "--original";
     private const int MostMinutes = 35_000; // 24 days: timers count milliseconds in 32 bits
 
     private readonly Dictionary<string, string> _values = new(StringComparer.Ordinal);
@@ -40,8 +52,9 @@ internal sealed class Arguments
     /// <exception cref="ArgumentException">An option is unknown, missing or has no usable value.</exception>
     public Arguments(string[] args)
     {
-        (IsDistributed, IsByClass) = (args.Contains(DistributedFlag), args.Contains(ByClassFlag));
-        args = [.. args.Where(argument => argument is not (DistributedFlag or ByClassFlag))];
+        (IsDistributed, IsByClass, IsOriginal)
+            = (args.Contains(DistributedFlag), args.Contains(ByClassFlag), args.Contains(OriginalFlag));
+        args = [.. args.Where(argument => argument is not (DistributedFlag or ByClassFlag or OriginalFlag))];
         for (int i = 0; i < args.Length; i += 2)
         {
             if (!s_help.Keys.Any(option => option.Split(' ')[0] == args[i]))
@@ -49,7 +62,7 @@ internal sealed class Arguments
             _values[args[i]] = i + 1 < args.Length ? args[i + 1] : throw new ArgumentException($"Option {args[i]} needs a value.");
         }
         Data = Text("--data") ?? throw new ArgumentException("--data is missing: the folder of the images.");
-        Preset = Choice("--preset", Preset.All.ToDictionary(preset => preset.Name), "cifar10");
+        Preset = Choice("--preset", Preset.All.ToDictionary(preset => preset.Name), ImageData.PresetOf(Data).Name);
         var precisions = new Dictionary<string,
             TrainingPrecision> { ["f32"] = TrainingPrecision.Float32, ["tf32"] = TrainingPrecision.TensorFloat32,
             ["bf16"] = TrainingPrecision.BFloat16 };
@@ -57,23 +70,22 @@ internal sealed class Arguments
         Out = Text("--out") ?? Path.Combine("artifacts", "samples", "TrainImages", Preset.Name);
         Checkpoints = Text("--checkpoints") ?? Path.Combine(Out, "checkpoints");
         (Epochs, Steps, BatchSize) = (Number("--epochs") ?? 20, Number("--steps"), Number("--batch") ?? 64);
-        Minutes = Text("--minutes") switch
+        Minutes = Real("--minutes", minutes => minutes is > 0 and <= MostMinutes, $"a number above 0, of {MostMinutes} at most");
+        Rate = Real("--rate", rate => rate is > 0 and < 1, "a number between 0 and 1");
+        Decay = Text("--schedule") is null ? null : Choice("--schedule", new Dictionary<string, LearningRateDecay>
         {
-            null => null,
-            { } text when double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double minutes)
-                && minutes is > 0 and <= MostMinutes => minutes,
-            { } text => throw new ArgumentException($"--minutes is '{text}', expected a number above 0, of {MostMinutes} at most."),
-        };
-        Rate = Text("--rate") switch
-        {
-            null => null,
-            { } text when double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double rate) && rate is > 0 and < 1
-                => rate,
-            { } text => throw new ArgumentException($"--rate is '{text}', expected a number between 0 and 1."),
-        };
+            ["cosine"] = LearningRateDecay.Cosine, ["plateau"] = LearningRateDecay.Plateau, ["none"] = LearningRateDecay.None,
+        }, "");
+        const string Share = "a number from 0 to below 1";
+        (WeightDecay, Average, Dropout, HoldOut)
+            = (Real("--weight-decay", IsShare, Share), Real("--average", IsShare, Share), Real("--dropout", IsShare, Share),
+                Real("--hold-out", IsShare, Share));
         (Train, Test, Threads, Seed) = (Number("--train"), Number("--test"), Number("--threads"), Number("--seed") ?? 1);
+        SampleEvery = Number("--sample-every");
         Flow = Preset.Flow with { BaseWidth = Number("--width") ?? Preset.Flow.BaseWidth,
             Blocks = Number("--blocks") ?? Preset.Flow.Blocks };
+
+        static bool IsShare(double value) => value is >= 0 and < 1;
     }
 
     /// <summary>What the options are.</summary>
@@ -103,6 +115,30 @@ internal sealed class Arguments
 
     /// <summary>The highest learning rate, or null for the trainer's own choice.</summary>
     public double? Rate { get; }
+
+    /// <summary>How the learning rate falls, or null for the trainer's own choice.</summary>
+    public LearningRateDecay? Decay { get; }
+
+    /// <summary>Decoupled weight decay, or null for none.</summary>
+    public double? WeightDecay { get; }
+
+    /// <summary>The decay of an average of the weights, or null for none.</summary>
+    public double? Average { get; }
+
+    /// <summary>The share of maps that is dropped, or null for the trainer's own choice.</summary>
+    public double? Dropout { get; }
+
+    /// <summary>Whether all is as in the original code.</summary>
+    public bool IsOriginal { get; }
+
+    /// <summary>The share of the training images that choose the best flow, or null for the data's own or the usual share.</summary>
+    public double? HoldOut { get; }
+
+    /// <summary>Steps between two grids of samples, or null for none.</summary>
+    public int? SampleEvery { get; }
+
+    /// <summary>The folder of event files, or null for none.</summary>
+    public string? TensorBoard => Text("--tensorboard");
 
     /// <summary>The most training images, or null for all.</summary>
     public int? Train { get; }
@@ -141,6 +177,13 @@ internal sealed class Arguments
         null => null,
         { } text when int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number > 0 => number,
         { } text => throw new ArgumentException($"{name} is '{text}', expected a number from 1 on."),
+    };
+
+    private double? Real(string name, Func<double, bool> holds, string expected) => Text(name) switch
+    {
+        null => null,
+        { } text when double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) && holds(number) => number,
+        { } text => throw new ArgumentException($"{name} is '{text}', expected {expected}."),
     };
 
     private T Choice<T>(string name, Dictionary<string, T> choices, string otherwise)

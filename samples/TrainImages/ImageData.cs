@@ -10,27 +10,40 @@ namespace RealNvp.ML.Samples;
 /// <param name="Test">Other images.</param>
 internal sealed record ImageData(string Description, IDataView Train, IDataView Test)
 {
-    private const double TestFraction = 0.1; // of a folder that has no test images of its own
+    private const int MostValidation = 2000; // images that tell a mean over thousands of values well, and are held in memory
 
-    /// <summary>Reads a folder: the files that the preset is named for where they are there, image files else.</summary>
+    /// <summary>Images that choose the best flow, where the data have some for that.</summary>
+    public IDataView? Validation { get; init; }
+
+    /// <summary>The preset of what is in a folder; CIFAR-10's where nothing tells.</summary>
+    public static Preset PresetOf(string folder)
+    {
+        string name = !Directory.Exists(folder) || FindCifar10Test(folder) is not null ? "cifar10"
+            : FindIdx(folder) is not null ? "small"
+            : ImageFiles.FindList(folder) is not null ? "celeba" : "cifar10";
+        return Preset.All.Single(preset => preset.Name == name);
+    }
+
+    /// <summary>Reads a folder: CIFAR-10 or IDX files where they are there, image files else.</summary>
     /// <exception cref="IOException">There are no images, or training images without test images.</exception>
     /// <exception cref="InvalidDataException">A file is damaged.</exception>
     public static ImageData Read(MLContext mlContext, Arguments arguments)
     {
         if (!Directory.Exists(arguments.Data))
             throw new DirectoryNotFoundException($"There is no folder '{arguments.Data}'.");
-        ImageData all = arguments.Preset.Name switch
-        {
-            "cifar10" when Find(arguments.Data, "test_batch.bin", "cifar10-test.bin") is { } test
-                => new("CIFAR-10", mlContext.Data.LoadCifar10(arguments.Data), mlContext.Data.LoadCifar10(test)),
-            "small" when Find(arguments.Data, "*t10k-images*", "*test-images*") is { } test
-                && Find(arguments.Data, "*train-images*") is { } train
-                => new("IDX images", mlContext.Data.LoadIdx(train, Labels(train)), mlContext.Data.LoadIdx(test, Labels(test))),
-            _ => ReadFolder(mlContext, arguments),
-        };
+        ImageData all = FindCifar10Test(arguments.Data) is { } test
+            ? new("CIFAR-10", mlContext.Data.LoadCifar10(arguments.Data), mlContext.Data.LoadCifar10(test))
+            : FindIdx(arguments.Data) is { } idx
+            ? new("IDX images", mlContext.Data.LoadIdx(idx.Train, Labels(idx.Train)), mlContext.Data.LoadIdx(idx.Test, Labels(idx.Test)))
+            : ImageFiles.Read(mlContext, arguments.Data, arguments.Preset.Images, arguments.Seed);
         if (arguments.IsByClass)
             all = all.ByClass(mlContext);
-        return all with { Train = First(all.Train, arguments.Train), Test = First(all.Test, arguments.Test) };
+        return all with
+        {
+            Train = First(all.Train, arguments.Train),
+            Test = First(all.Test, arguments.Test),
+            Validation = arguments.HoldOut is null && all.Validation is { } own ? First(own, MostValidation) : null,
+        };
 
         string? Labels(string images) => arguments.IsByClass
             ? Find(arguments.Data, Path.GetFileName(images).Replace(".gz", "").Replace("images", "labels").Replace("idx3", "idx1"))
@@ -52,7 +65,8 @@ internal sealed record ImageData(string Description, IDataView Train, IDataView 
                 throw new IOException($"The {Description} have no labels that would tell classes apart, which --by-class needs.");
         }
         ITransformer toNumbers = mlContext.Transforms.Conversion.MapKeyToVector(ClassColumn, "Label").Fit(Train);
-        return new($"{Description} given their class", toNumbers.Transform(Train), toNumbers.Transform(Test));
+        return this with { Description = $"{Description} given their class", Train = toNumbers.Transform(Train),
+            Test = toNumbers.Transform(Test) };
     }
 
     /// <summary>A row for each class.</summary>
@@ -65,17 +79,10 @@ internal sealed record ImageData(string Description, IDataView Train, IDataView 
             Enumerable.Range(0, count).Select(i => new ClassRow { Class = [.. new float[i], 1, .. new float[count - i - 1]] }), one);
     }
 
-    private static ImageData ReadFolder(MLContext mlContext, Arguments arguments)
-    {
-        (string folder, ImagePreset preset) = (arguments.Data, arguments.Preset.Images);
-        string shape = $"image files, as {preset.Channels} x {preset.Height} x {preset.Width}";
-        (string train, string test) = (Path.Combine(folder, "train"), Path.Combine(folder, "test"));
-        if (Directory.Exists(train) && Directory.Exists(test))
-            return new(shape, mlContext.Data.LoadImageFolder(train, preset), mlContext.Data.LoadImageFolder(test, preset));
-        IDataView images = mlContext.Data.LoadImageFolder(folder, preset);
-        DataOperationsCatalog.TrainTestData split = mlContext.Data.TrainTestSplit(images, TestFraction, seed: arguments.Seed);
-        return new($"{shape}, a random {TestFraction:P0} of them to test", split.TrainSet, split.TestSet);
-    }
+    private static string? FindCifar10Test(string folder) => Find(folder, "test_batch.bin", "cifar10-test.bin");
+
+    private static (string Train, string Test)? FindIdx(string folder)
+        => Find(folder, "*train-images*") is { } train && Find(folder, "*t10k-images*", "*test-images*") is { } test ? (train, test) : null;
 
     /// <summary>The first file of such a name, compressed or not.</summary>
     private static string? Find(string folder, params string[] names)

@@ -1,6 +1,6 @@
 // Trains the flow of one of the paper's image data sets from a folder, says how good it is on test images, and draws.
 // Usage: dotnet run --project samples/TrainImages -c Release -- --data DIR [--preset cifar10] [OPTIONS]
-// Interrupted by Ctrl+C or killed, the same command goes on where it was.
+// Interrupted by Ctrl+C or killed, the same command goes on where it was; with more steps or epochs a finished run goes on too.
 
 using System.Globalization;
 using Microsoft.ML;
@@ -51,16 +51,33 @@ try
     using var stopOrTimeOut = CancellationTokenSource.CreateLinkedTokenSource(stop.Token);
     var bar = new TrainingBar { EveryEvaluation = true, Limit = limit };
     RealNvpTrainer.Options options = RealNvpTrainer.Options.ForImages(arguments.Flow);
+    if (arguments.IsOriginal)
+        options = options.AsOriginal();
     (options.Epochs, options.Steps, options.BatchSize) = (arguments.Epochs, arguments.Steps, arguments.BatchSize);
     (options.Precision, options.Device, options.Threads, options.Seed) =
         (arguments.Precision, arguments.Device, arguments.Threads, arguments.Seed);
-    options.LearningRate = arguments.Rate;
+    (options.LearningRate, options.Dropout) = (arguments.Rate ?? options.LearningRate, arguments.Dropout ?? options.Dropout);
+    options.Optimizer = options.Optimizer with
+    {
+        Decay = arguments.Decay ?? options.Optimizer.Decay,
+        WeightDecay = arguments.WeightDecay ?? options.Optimizer.WeightDecay,
+        AveragedWeights = arguments.Average ?? options.Optimizer.AveragedWeights,
+    };
     if (arguments.IsByClass)
         (options.ConditionColumnName, options.ConditionDropout) = (ImageData.ClassColumn, 0.1); // some without, so that it draws any too
     // few images tell a mean over thousands of values well, and evaluating many takes long
-    (options.ValidationFraction, options.CalibrationFraction) = (0.04, 0.02);
+    (options.ValidationFraction, options.CalibrationFraction) = (arguments.HoldOut ?? 0.04, 0.02);
+    options.Validation = data.Validation;
+    options.TensorBoardFolder = arguments.TensorBoard;
     options.Exchange = mpi;
-    options.Checkpoints = new(arguments.Checkpoints) { Resume = true, Interval = 100 };
+    options.Checkpoints = new(arguments.Checkpoints) { Resume = true, Interval = Math.Min(100, arguments.SampleEvery ?? 100) };
+    if (arguments.SampleEvery is { } every)
+    {
+        options.Checkpoints = options.Checkpoints with
+        {
+            Saved = new CheckpointSamples(mlContext, data.Train, arguments.Checkpoints, every, folder),
+        };
+    }
     (options.Progress, options.CancellationToken) = (bar, stopOrTimeOut.Token);
     options.OnCancellation = limit is null ? OnCancellation.Throw : OnCancellation.ReturnBest;
 

@@ -80,6 +80,20 @@ public sealed record ImageFlowOptions
     /// </summary>
     public bool MaskedZerosInStatistics { get; init; }
 
+    /// <summary>
+    /// Whether convolutions start as in the original: weights, before they are normalised, uniform within +-sqrt(2 / inputs), by which
+    /// Adam's first steps turn them some seven times as far as standard normal ones at 32 maps; learned gains at 1.225 for 3 x 3 and 0.408
+    /// for 1 x 1 weights, those of the net's output included where <see cref="IdentityStart"/> does not start them at 0. False by default:
+    /// standard normal weights, and gains of 1.
+    /// </summary>
+    public bool UniformStart { get; init; }
+
+    /// <summary>
+    /// Whether <see cref="OptimizerOptions.GainPenalty"/> leaves out the log-scale gains of channel-wise couplings, as in the original,
+    /// which penalises those of checkerboards alone. False by default.
+    /// </summary>
+    public bool SparesChannelGains { get; init; }
+
     /// <summary>For sides up to 28 on a CPU: two scales, two blocks of 32 maps.</summary>
     public static ImageFlowOptions Small { get; } = new() { Scales = 2, BaseWidth = 32, Blocks = 2 };
 
@@ -98,9 +112,23 @@ public sealed record ImageFlowOptions
     /// <summary>The paper's flow of LSUN at 64 x 64: that of <see cref="ImageNet64"/>, with flips.</summary>
     public static ImageFlowOptions Lsun { get; } = ImageNet64 with { HorizontalFlips = true };
 
-    /// <summary>The same size with every choice of the original code.</summary>
-    public ImageFlowOptions AsOriginal()
-        => this with { IdentityStart = false, GainPerChannel = false, ShiftFirst = true, MaskedZerosInStatistics = true };
+    /// <summary>
+    /// The same size with every choice of the original code that belongs to the flow. What belongs to its training is in
+    /// <see cref="RealNvpTrainer.Options.AsOriginal"/>.
+    /// </summary>
+    /// <remarks>
+    /// Sizes are left as they are: the presets have those of the paper, while the commands that come with the original code train CelebA
+    /// and LSUN with four blocks.
+    /// </remarks>
+    public ImageFlowOptions AsOriginal() => this with
+    {
+        IdentityStart = false,
+        GainPerChannel = false,
+        ShiftFirst = true,
+        MaskedZerosInStatistics = true,
+        UniformStart = true,
+        SparesChannelGains = true,
+    };
 
     /// <summary>The flow of images of a shape.</summary>
     /// <exception cref="ArgumentException">Their sides do not allow this many scales.</exception>
@@ -126,6 +154,8 @@ public sealed record ImageFlowOptions
             GainPerChannel = GainPerChannel,
             ShiftFirst = ShiftFirst,
             MaskedZerosInStatistics = MaskedZerosInStatistics,
+            UniformStart = UniformStart,
+            SparesChannelGains = SparesChannelGains,
         };
     }
 

@@ -6,6 +6,12 @@ public sealed record OptimizerOptions
     /// <summary>How the learning rate falls from its peak; by a half cosine by default.</summary>
     public LearningRateDecay Decay { get; init; } = LearningRateDecay.Cosine;
 
+    /// <summary>
+    /// The share of the steps over which the learning rate rises from 0 to its peak, from 0 to 1; 0.05 by default, and 0 begins at the
+    /// peak.
+    /// </summary>
+    public double WarmUp { get; init; } = DefaultWarmUp;
+
     /// <summary>Decoupled weight decay per step, times the learning rate, from 0, the default, to below 1.</summary>
     public double WeightDecay { get; init; }
 
@@ -27,10 +33,13 @@ public sealed record OptimizerOptions
     /// </summary>
     public double AveragedWeights { get; init; }
 
+    internal const double DefaultWarmUp = 0.05;
+
     internal void Check()
     {
         const string Group = nameof(RealNvpTrainer.Options.Optimizer);
         OptionRange.Require(Enum.IsDefined(Decay), Group, nameof(Decay), Decay, "a defined value");
+        OptionRange.Require(WarmUp is >= 0 and <= 1, Group, nameof(WarmUp), WarmUp, "from 0 to 1");
         OptionRange.Require(WeightDecay is >= 0 and < 1, Group, nameof(WeightDecay), WeightDecay, "from 0 to below 1");
         OptionRange.Require(GainPenalty is null or >= 0 and < 1000, Group, nameof(GainPenalty), GainPenalty,
             "null, or from 0 to below 1000");

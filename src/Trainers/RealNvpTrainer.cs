@@ -6,6 +6,7 @@ using RealNvp.ML.Export;
 using RealNvp.ML.Trainers.Checkpoints;
 using RealNvp.ML.Trainers.Data;
 using RealNvp.ML.Trainers.Designs;
+using RealNvp.ML.Trainers.Flows;
 using RealNvp.ML.Trainers.Freezing;
 using RealNvp.ML.Trainers.Native;
 using RealNvp.ML.Trainers.Training;
@@ -133,41 +134,98 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
             Tell($"The flow starts as a Gaussian of all {shape} features, whose correlations are shrunk by {whitening.Shrinkage}, as "
                 + $"held-out training rows are most likely; {table.CouplingsFor(data.Facts)} couplings may improve on it.");
         }
-        using var run = new TrainingRun(settings, plan, data, folder, channel);
+        FlowMetadata about = TrainingSummary.Before(column, data, settings, plan);
+        using var run = new TrainingRun(settings, plan, data, about, folder, channel);
         run.Run(threads);
 
         Tell($"Trained in {clock.Elapsed.TotalSeconds:F1} s; freezing the flow, scoring the calibration rows and checking the graphs.");
-        FlowMetadata metadata = TrainingSummary.Metadata(column, data, settings, plan, run.Outcomes, clock.Elapsed);
-        CancellationToken cancellation = settings.CancellationOfTheEnd;
-        FlowModel model = FlowFreezer.Freeze(run.Flows, shape, metadata, settings.Seed, Warn, Tell, cancellation);
-        Tell($"Scoring {calibrationRows} calibration rows.");
-        var runtime = new FlowRuntime(_host, model, typeof(RealNvpTransformer)); // its sessions are the transformer's too
+        FlowMetadata metadata = TrainingSummary.After(about, run.Outcomes, get_num_threads(), clock.Elapsed);
+        TrainedFlow trained = Finish(_host, run.Flows, run.Recipe, metadata, settings.CheckpointFolder, Warn, Tell,
+            settings.CancellationOfTheEnd);
+        if (run.Unsaved is { } e)
+        {
+            trained.Dispose();
+            throw new CheckpointException($"The last checkpoint could not be written to '{settings.CheckpointFolder}': {e.Message} The "
+                + "training is not lost: this exception's Model is the trained flow; its Save keeps it, and ApplyRealNvp scores with it.",
+                trained.Model, e);
+        }
+        Tell($"Ready after {clock.Elapsed.TotalSeconds:F1} s: threshold {trained.Model.Calibration.Threshold:G6}.");
+        return trained;
+    }
+
+    /// <summary>Freezes, calibrates and checks flows that are trained.</summary>
+    private static TrainedFlow Finish(IHost host, IReadOnlyList<Flow> flows, FlowRecipe recipe, FlowMetadata metadata, string? checkpoints,
+        Action<string> warn, Action<string> tell, CancellationToken cancellation)
+    {
+        FlowModel model = FlowFreezer.Freeze(flows, recipe.Design.Shape, metadata, recipe.Seed, warn, tell, cancellation);
+        tell($"Scoring {recipe.Calibration.Length / recipe.Design.RowSize} calibration rows.");
+        var runtime = new FlowRuntime(host, model, typeof(RealNvpTransformer)); // its sessions are the transformer's too
         try
         {
-            model = Calibrator.Calibrate(runtime, model, data.Calibration, settings.Contamination, cancellation);
-            if (settings.CalibratesScoreMap)
-                model = Calibrator.CalibrateMap(runtime, model, data.Calibration, settings.Contamination, settings.Seed, cancellation);
-            Tell("Checking the graphs against the probe rows.");
-            RequireParity(model, settings.CheckpointFolder, () =>
+            model = Calibrator.Calibrate(runtime, model, recipe.Calibration, recipe.Contamination, cancellation);
+            if (recipe.CalibratesScoreMap)
+                model = Calibrator.CalibrateMap(runtime, model, recipe.Calibration, recipe.Contamination, recipe.Seed, cancellation);
+            tell("Checking the graphs against the probe rows.");
+            RequireParity(model, checkpoints, () =>
             {
                 FlowParity.CheckDensity(runtime, model, cancellation);
                 FlowParity.CheckSampling(runtime, model, cancellation);
             });
             cancellation.ThrowIfCancellationRequested();
-            if (run.Unsaved is { } e)
-            {
-                throw new CheckpointException($"The last checkpoint could not be written to '{settings.CheckpointFolder}': {e.Message} The "
-                    + "training is not lost: this exception's Model is the trained flow; its Save keeps it, and ApplyRealNvp scores with "
-                    + "it.", model, e);
-            }
         }
         catch
         {
             runtime.Dispose();
             throw;
         }
-        Tell($"Ready after {clock.Elapsed.TotalSeconds:F1} s: threshold {model.Calibration.Threshold:G6}.");
-        return new(model, runtime, data.Calibration);
+        return new(model, runtime, recipe.Calibration);
+    }
+
+    /// <summary>A flow out of the newest whole checkpoint of a folder.</summary>
+    /// <param name="environment">Takes messages, and says where graphs run.</param>
+    /// <param name="folder">The folder.</param>
+    /// <param name="latest">Whether the last weights are wanted, not the best ones so far.</param>
+    internal static FlowModel FromCheckpoint(IHostEnvironment environment, string folder, bool latest)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        TorchRuntime.Require();
+        OnnxLibrary.Require();
+        IHost host = environment.Register(nameof(RealNvpTrainer));
+        using IChannel channel = host.Start("Checkpoint");
+        using var gradients = new GradientMode();
+        var parts = new List<IDisposable>();
+        try
+        {
+            var members = new List<(Flow Flow, FlowRecipe Recipe, TrainingOutcome Outcome, long Threads)>();
+            foreach ((string file, Checkpoint checkpoint) in CheckpointFolder.Newest(folder))
+            {
+                try
+                {
+                    FlowRecipe recipe = FlowRecipe.Load(checkpoint);
+                    int member = (int)checkpoint.Integer("member", 0, recipe.Members - 1);
+                    var random = new DeviceRandom(recipe.SeedOf(member), CPU);
+                    parts.Add(random);
+                    Flow flow = recipe.Build(member, random);
+                    parts.Add(flow);
+                    members.Add((flow, recipe, TrainingLoop.Copy(checkpoint, flow, latest),
+                        checkpoint.Integer("threads", 1, int.MaxValue)));
+                }
+                catch (DamagedCheckpointException e)
+                {
+                    throw new InvalidDataException($"The checkpoint {file} cannot be used: {e.Message}.", e);
+                }
+            }
+            FlowMetadata metadata = TrainingSummary.After(members[0].Recipe.About, [.. members.Select(member => member.Outcome)],
+                members[0].Threads, elapsed: null);
+            using TrainedFlow trained = Finish(host, [.. members.Select(member => member.Flow)], members[0].Recipe, metadata, null,
+                message => channel.Warning(MessageSensitivity.None, message), message => channel.Info(MessageSensitivity.None, message),
+                CancellationToken.None);
+            return trained.Model;
+        }
+        finally
+        {
+            parts.ForEach(part => part.Dispose());
+        }
     }
 
     /// <summary>What a training ends with.</summary>

@@ -106,8 +106,8 @@ public sealed partial class RealNvpTrainer
         public int? BatchSize;
 
         /// <summary>
-        /// The highest learning rate, to which a linear warm-up leads; null chooses 0.003 for tables (0.03 for one feature) and small
-        /// images, and 0.001 for images with a side of more than 28.
+        /// The highest learning rate, to which a linear warm-up leads (<see cref="OptimizerOptions.WarmUp"/>); null chooses 0.003 for
+        /// tables (0.03 for one feature) and small images, and 0.001 for images with a side of more than 28.
         /// </summary>
         public double? LearningRate;
 
@@ -225,6 +225,31 @@ public sealed partial class RealNvpTrainer
         /// <summary>Options for an image flow; the same as setting <see cref="Image"/>.</summary>
         /// <param name="image">The flow's size and what its pixels stand for.</param>
         public static Options ForImages(ImageFlowOptions image) => new() { Image = image };
+
+        /// <summary>
+        /// These options for an image flow with every choice of the original code, in the flow
+        /// (<see cref="ImageFlowOptions.AsOriginal"/>) and in its training: batches of 64, Adam at 0.001 from the first step to the last,
+        /// gradients clipped at 100, the penalty of 5e-5 on gains, and no warm-up, dropout, weight decay, averaging or early stop.
+        /// </summary>
+        /// <remarks>
+        /// What is left of this library: the best flow by validation likelihood is kept, where the original keeps the last
+        /// (<see cref="ValidationFraction"/> = 0 does too); log-scale gains are bounded; a loss that explodes goes back to the best flow;
+        /// batch norms are frozen with the statistics of the training images instead of running ones.
+        /// </remarks>
+        /// <returns>Other options; these are as they were.</returns>
+        /// <example>
+        /// <code>
+        /// var options = RealNvpTrainer.Options.ForImages(ImageFlowOptions.ImageNet32).AsOriginal();
+        /// </code>
+        /// </example>
+        public Options AsOriginal()
+        {
+            var copy = (Options)MemberwiseClone();
+            copy.Image = (Image ?? new()).AsOriginal();
+            (copy.BatchSize, copy.LearningRate, copy.Dropout, copy.Patience) = (64, 1e-3, 0, 0);
+            copy.Optimizer = new() { Decay = LearningRateDecay.None, WarmUp = 0, GainPenalty = 5e-5, GradientClip = 100 };
+            return copy;
+        }
 
         /// <summary>Options for a flow of continuous maps; the same as setting <see cref="Maps"/>.</summary>
         /// <param name="maps">The flow's size; by default chosen by the maps.</param>
@@ -394,6 +419,7 @@ public sealed partial class RealNvpTrainer
                 CalibratesScoreMap = design is FeatureMapDesign || Columns.NamesMap,
                 CheckpointFolder = Checkpoints?.Folder,
                 CheckpointInterval = Checkpoints?.Interval ?? int.MaxValue,
+                CheckpointSaved = Checkpoints?.Saved,
                 Resumes = Checkpoints is { Resume: true },
                 TensorBoardFolder = exchange is { Rank: > 0 } ? null : TensorBoardFolder,
                 Progress = exchange is { Rank: > 0 } ? null : Progress,
@@ -488,6 +514,7 @@ public sealed partial class RealNvpTrainer
                 Trim = Trim,
                 LearningRate = LearningRate ?? defaults.LearningRate,
                 Decay = Optimizer.Decay,
+                WarmUp = Optimizer.WarmUp == OptimizerOptions.DefaultWarmUp ? null : Optimizer.WarmUp,
                 WeightDecay = Optimizer.WeightDecay,
                 GainPenalty = Optimizer.GainPenalty ?? defaults.GainPenalty,
                 AveragedWeights = Optimizer.AveragedWeights,

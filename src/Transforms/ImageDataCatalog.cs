@@ -9,7 +9,9 @@ namespace Microsoft.ML;
 /// </summary>
 public static class ImageDataCatalog
 {
-    /// <summary>The images (.png, .jpg, .jpeg, .bmp) of a folder and of the folders in it.</summary>
+    /// <summary>
+    /// The images (.png, .jpg, .jpeg, .webp, .bmp, .gif) of a folder and of the folders in it; of an animation the first picture.
+    /// </summary>
     /// <param name="catalog">The data catalog.</param>
     /// <param name="path">The folder.</param>
     /// <param name="preset">The shape of the features, and the part of each image.</param>

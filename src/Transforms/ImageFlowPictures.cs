@@ -169,7 +169,7 @@ public static class ImageFlowPictures
             => new FeatureReader(cursor, column, i == 0 ? size : values, i == 0 ? rows : conditions))];
         for (int row = 0; row < count; row++)
         {
-            if (!cursor.MoveNext())
+            if (!cursor.MoveNextOrTell())
                 throw new ArgumentException($"There are {row} rows in the view, expected {count} or more.", nameof(images));
             Array.ForEach(readers, reader => reader.Take(row));
             if (!rows.AsSpan(row * size, size).ToArray().All(float.IsFinite))

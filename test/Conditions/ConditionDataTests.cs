@@ -154,7 +154,7 @@ public sealed class ConditionDataTests
     public void What_a_checkpoint_says_of_a_run_without_a_condition_stays_as_it_was()
     {
         JsonObject Design(RealNvpTrainer.Options options, int conditions) => (JsonObject)JsonSerializer.SerializeToNode(
-            (TableDesign)options.Design(FlowShape.Vector(2), conditions), IdentityJson.Default.TableDesign)!;
+            (TableDesign)options.Design(FlowShape.Vector(2), conditions), SavedJson.Default.TableDesign)!;
         JsonObject plain = Design(new(), 0), given = Design(new() { ConditionColumnName = "Condition", ConditionDropout = 0.1 }, 3);
         Assert.Equal(["Condition"], given.Select(pair => pair.Key).Except(plain.Select(pair => pair.Key)));
         Assert.Equal("""{"Size":3,"Dropout":0.1}""", given["Condition"]!.ToJsonString());

@@ -377,9 +377,7 @@ public sealed class ReadmeFileSnippets : IDisposable
         imageOptions.Steps = 20;
 
         // README: images
-        var images = mlContext.Transforms.LoadImages("Image", imageFolder: null, "ImagePath")
-            .Append(mlContext.Transforms.ResizeImages("Image", imageWidth: 16, imageHeight: 16))
-            .Append(mlContext.Transforms.ExtractPixels("Features", "Image"))
+        var images = mlContext.Transforms.LoadImageFeatures(new ImagePreset(Channels: 3, Height: 16, Width: 16)) // from ImagePath
             .Append(mlContext.AnomalyDetection.Trainers.RealNvp(imageOptions));
         using var imageModel = images.Fit(pictures);
 
@@ -394,6 +392,15 @@ public sealed class ReadmeFileSnippets : IDisposable
         Assert.InRange(bits.Mean, 0, 20);
         Assert.Equal(100, drawnImages.GetColumn<MLImage>("Image").Count());
         Assert.True(File.Exists("samples.png") && File.Exists("larger.onnx"));
+
+        // a file that is broken is named, in training and in scoring
+        byte[] half = File.ReadAllBytes("3.png");
+        File.WriteAllBytes("3.png", half[..(half.Length / 2)]);
+        IDataView broken = mlContext.Data.LoadFromEnumerable(files);
+        Assert.Contains("3.png' in row 3 cannot be read", Assert.Throws<InvalidDataException>(() => images.Fit(broken)).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("3.png' in row 3 cannot be read", Assert.Throws<InvalidDataException>(()
+            => imageModel.Transform(broken).GetColumn<float>("Score").ToArray()).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -473,6 +480,14 @@ public sealed class ReadmeFileSnippets : IDisposable
         using var model = pipeline.Fit(rows);
         Assert.Equal(2, Directory.GetFiles("checkpoints").Length);
         Assert.NotEmpty(Directory.GetFiles("events", "*", SearchOption.AllDirectories));
+
+        IDataView features = model.Transform(rows);
+        // docs/long-runs.md: a flow of a run that goes on
+        FlowModel soFar = FlowModel.FromCheckpoint("checkpoints"); // the best so far; with latest: true the last weights
+        using RealNvpTransformer preview = mlContext.Transforms.ApplyRealNvp(soFar).Fit(features);
+
+        Assert.Equal(model.LastTransformer.Model.Calibration.Threshold, soFar.Calibration.Threshold);
+        Assert.Equal(3, preview.SampleRows(1)[0].Length);
     }
 
     [Fact]

@@ -11,6 +11,21 @@ internal static class CheckpointBytes
 {
     private const int Magic = 8, Hash = 32;
 
+    /// <summary>How many entries of a file have names that begin so.</summary>
+    public static int Count(string path, string prefix)
+    {
+        byte[] file = File.ReadAllBytes(path);
+        int count = 0;
+        for (int at = Magic; at < file.Length - Hash;)
+        {
+            int nameLength = BitConverter.ToInt32(file, at);
+            if (Encoding.UTF8.GetString(file, at + 4, nameLength).StartsWith(prefix, StringComparison.Ordinal))
+                count++;
+            at += 12 + nameLength + checked((int)BitConverter.ToInt64(file, at + 4 + nameLength));
+        }
+        return count;
+    }
+
     /// <summary>
     /// Changes one entry of a file, or removes it where <paramref name="change"/> gives null; the checksum is right again afterwards.
     /// </summary>

@@ -18,6 +18,16 @@ public sealed class LearningRateScheduleTests
         Assert.Equal(Peak, new LearningRateSchedule(Peak, 10, decay).At(0), 1e-15); // too short to warm up
     }
 
+    [Theory, InlineData(0, 0), InlineData(0.2, 200), InlineData(1, 1000)]
+    public void A_warm_up_is_as_long_as_it_is_asked_for(double share, int steps)
+    {
+        var schedule = new LearningRateSchedule(Peak, 1000, LearningRateDecay.None, share);
+        for (int step = 0; step < 1000; step++)
+            Assert.Equal(step < steps ? Peak * (step + 1) / steps : Peak, schedule.At(step), 1e-15);
+        // in a run of other steps it is of another length
+        Assert.Equal(share == 0 ? Peak : Peak * 3 / (2 * steps), schedule.Of(2000, 2), 1e-15);
+    }
+
     [Fact]
     public void A_cosine_falls_from_the_peak_to_zero()
     {

@@ -66,6 +66,56 @@ public sealed class BitsPerDimensionTests
     }
 
     [Fact]
+    public void Importance_weighted_draws_tend_to_the_probability_of_the_bin()
+    {
+        FlowModel model = ImageFlows.LogitAlone(1, Side, Side, Levels, 0.5f);
+        float[][] rows = ImageFlows.Rows(model, 6);
+        using RealNvpTransformer flow = Scorer(model);
+        // the mass of a bin under the latent's normal distribution, by 2,000 slices of its density
+        double expected = rows.Average(row => row.Average(value => -Math.Log2(Enumerable.Range(0, 2000)
+            .Average(i => Math.Pow(2, -LevelBits(model, value, (i + 0.5) / 2000))))));
+        BitsPerDimensionEstimate found = flow.BitsPerDimension(ImageRow.View(_ml, model, rows), 40_000, seed: 4, importanceWeighted: true);
+        Assert.Equal(expected, found.Mean, 0.005);
+        Assert.True(found.ImportanceWeighted);
+        BitsPerDimensionEstimate mean = flow.BitsPerDimension(ImageRow.View(_ml, model, rows), 2000, seed: 4);
+        Assert.False(mean.ImportanceWeighted);
+        Assert.True(mean.Mean > expected + 0.01, $"The mean over the noise is looser: {mean.Mean} and {expected}.");
+    }
+
+    [Fact]
+    public void Importance_weighted_draws_are_never_looser_and_more_of_them_are_tighter()
+    {
+        FlowModel model = ImageFlows.Random(1, 4, 4, Levels, 1);
+        float[][] rows = ImageFlows.Rows(model, 40);
+        using RealNvpTransformer flow = Scorer(model);
+        IDataView data = ImageRow.View(_ml, model, rows);
+        var found = new List<double>();
+        foreach (int draws in new[] { 1, 4, 32 })
+        {
+            double mean = flow.BitsPerDimension(data, draws, seed: 5).Mean,
+                weighted = flow.BitsPerDimension(data, draws, seed: 5, importanceWeighted: true).Mean;
+            if (draws == 1)
+                Assert.Equal(mean, weighted, 1e-9);
+            else
+                Assert.True(weighted < mean, $"{draws} draws: {weighted} and {mean}");
+            found.Add(weighted);
+        }
+        Assert.True(found[0] > found[1] && found[1] > found[2], string.Join(", ", found));
+
+        // of each row the logarithm of the mean density over its draws
+        FlowModel simple = ImageFlows.LogitAlone(3, Side, Side, Levels, 0.25f);
+        float[][] few = ImageFlows.Rows(simple, 5);
+        var noise = new double[simple.InputShape.Size];
+        double expected = few.Select((row, i) => -Math.Log2(Enumerable.Range(0, 3).Average(draw =>
+        {
+            new UniformNoise(9).Fill(i, draw, noise);
+            return Math.Pow(2, -row.Select((value, j) => LevelBits(simple, value, noise[j])).Sum());
+        })) / row.Length).Average();
+        using RealNvpTransformer other = Scorer(simple);
+        Assert.Equal(expected, other.BitsPerDimension(ImageRow.View(_ml, simple, few), 3, seed: 9, importanceWeighted: true).Mean, 1e-5);
+    }
+
+    [Fact]
     public void The_units_of_the_column_do_not_matter()
     {
         FlowModel bytes = ImageFlows.Random(3, 4, 4, 256, 1), shares = ImageFlows.Random(3, 4, 4, 256, 1 / 255f);

@@ -44,5 +44,6 @@ internal sealed record PictureFolder(string Name, string[] Train, PictureFolder.
     }
 
     private static string[] Pictures(string folder) => [.. Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories)
-        .Where(path => Path.GetExtension(path).ToLowerInvariant() is ".png" or ".jpg" or ".jpeg" or ".bmp").Order(StringComparer.Ordinal)];
+        .Where(path => Path.GetExtension(path).ToLowerInvariant() is ".png" or ".jpg" or ".jpeg" or ".webp" or ".bmp" or ".gif")
+        .Order(StringComparer.Ordinal)];
 }

@@ -47,6 +47,9 @@ internal static class MutatedFiles
                 && (cause.Message.StartsWith("The checkpoint is of another run", StringComparison.Ordinal)
                     || cause.Message.StartsWith("Training failed", StringComparison.Ordinal)))
                 return "refused: " + cause.Message.Split(':')[0];
+            if (cause is InvalidOperationException && kind == MutateCheck.Checkpoint
+                && cause.Message.StartsWith("The checkpoint has ", StringComparison.Ordinal))
+                return "refused: more steps than the run is to have";
             string? where = (cause.StackTrace ?? "").Split('\n')
                 .FirstOrDefault(line => line.Contains("RealNvp.ML.", StringComparison.Ordinal))?.Trim();
             return $"another exception: {cause.GetType().Name}: {cause.Message.ReplaceLineEndings(" ")} {where}";

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using TorchSharp;
@@ -40,6 +41,9 @@ internal sealed class Checkpoint
 
     /// <summary>Adds numbers.</summary>
     public void Add(string name, params IEnumerable<double> values) => _entries.Add(name, [.. values.SelectMany(BitConverter.GetBytes)]);
+
+    /// <summary>Adds numbers in single precision.</summary>
+    public void AddFloats(string name, ReadOnlySpan<float> values) => _entries.Add(name, MemoryMarshal.AsBytes(values).ToArray());
 
     /// <summary>Adds text.</summary>
     public void Add(string name, string text) => _entries.Add(name, Encoding.UTF8.GetBytes(text));
@@ -94,6 +98,10 @@ internal sealed class Checkpoint
         return Numbers(name, count);
     }
 
+    /// <summary>All numbers that were added in single precision.</summary>
+    /// <exception cref="DamagedCheckpointException">They are missing.</exception>
+    public float[] Floats(string name) => MemoryMarshal.Cast<byte, float>(Get(name)).ToArray();
+
     /// <summary>Text.</summary>
     /// <exception cref="DamagedCheckpointException">It is missing.</exception>
     public string Text(string name) => Encoding.UTF8.GetString(Get(name));
@@ -127,11 +135,12 @@ internal sealed class Checkpoint
         stream.Write(hash.GetHashAndReset());
     }
 
-    /// <summary>Reads a file.</summary>
+    /// <summary>Reads a file, which meanwhile may be replaced or removed.</summary>
     /// <exception cref="DamagedCheckpointException">It is no checkpoint, is damaged or truncated.</exception>
     public static Checkpoint Read(string path)
     {
-        using FileStream file = File.OpenRead(path); // a file may be larger than an array
+        // a file may be larger than an array
+        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
         RequireHash(file);
         long end = file.Length - HashSize;
         file.Position = s_magic.Length;

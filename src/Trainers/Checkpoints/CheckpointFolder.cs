@@ -113,6 +113,57 @@ internal sealed class CheckpointFolder : IDisposable
         return false;
     }
 
+    /// <summary>
+    /// The newest whole checkpoint of each member that has one. Takes no lock and changes nothing: a run may write there meanwhile, and
+    /// remove what it has replaced.
+    /// </summary>
+    /// <param name="path">The folder.</param>
+    /// <exception cref="DirectoryNotFoundException">There is none.</exception>
+    /// <exception cref="FileNotFoundException">There is no checkpoint in it.</exception>
+    /// <exception cref="InvalidDataException">All of a member are damaged.</exception>
+    public static IReadOnlyList<(string File, Checkpoint Checkpoint)> Newest(string path)
+    {
+        const int Tries = 20; // each time newer files have taken the place of those that were listed
+        if (!Directory.Exists(path))
+            throw new DirectoryNotFoundException($"There is no folder '{path}' to read a checkpoint from.");
+        for (int i = 0; ; i++)
+        {
+            try
+            {
+                IGrouping<string, string>[] members = [.. Directory.EnumerateFiles(path, $"*{Prefix}*{Suffix}").GroupBy(file
+                    => Path.GetFileName(file)[..Path.GetFileName(file).LastIndexOf('-')]).OrderBy(MemberOf)];
+                return members.Length > 0
+                    ? [.. members.Select(files => Newest([.. files.OrderDescending(StringComparer.Ordinal)]))]
+                    : throw new FileNotFoundException($"The folder '{path}' has no checkpoint (*{Suffix}): its run has written none yet, "
+                        + "or none goes there.", path);
+            }
+            catch (FileNotFoundException) when (i < Tries)
+            {
+            }
+        }
+
+        static int MemberOf(IGrouping<string, string> files)
+            => files.Key.Split('-') is [_, var number, ..] && int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture,
+                out int member) ? member : 0;
+    }
+
+    private static (string, Checkpoint) Newest(string[] files)
+    {
+        var faults = new List<string>();
+        foreach (string file in files)
+        {
+            try
+            {
+                return (file, Checkpoint.Read(file));
+            }
+            catch (DamagedCheckpointException e)
+            {
+                faults.Add($"The checkpoint {file} cannot be used: {e.Message}.");
+            }
+        }
+        throw new InvalidDataException(string.Join(' ', faults));
+    }
+
     public void Dispose() => _lock?.Dispose();
 
     /// <summary>The newest first: names have their steps with leading zeros.</summary>

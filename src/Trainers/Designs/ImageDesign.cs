@@ -72,6 +72,14 @@ internal sealed record ImageDesign : FlowDesign
     /// <summary>Whether the batch norm after a checkerboard counts the conditioning pixels as zeros.</summary>
     public required bool MaskedZerosInStatistics { get; init; }
 
+    /// <summary>Whether convolutions start as in the original.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] // runs without are those of before there was a choice
+    public bool UniformStart { get; init; }
+
+    /// <summary>Whether the gain penalty leaves out the log-scale gains of channel-wise couplings.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool SparesChannelGains { get; init; }
+
     /// <inheritdoc/>
     public override bool LooksForCopies => false;
 
@@ -192,5 +200,7 @@ internal sealed record ImageDesign : FlowDesign
         GainPerChannel = GainPerChannel,
         ShiftFirst = ShiftFirst,
         MaskedZerosInStatistics = MaskedZerosInStatistics,
+        UniformStart = UniformStart,
+        SparesChannelGains = SparesChannelGains,
     };
 }

@@ -5,16 +5,15 @@ using RealNvp.ML.Trainers.Data;
 using RealNvp.ML.Trainers.Data.Rows;
 using RealNvp.ML.Trainers.Designs;
 using RealNvp.ML.Trainers.Training;
-using static TorchSharp.torch;
 
 namespace RealNvp.ML.Trainers.Freezing;
 
 /// <summary>Writes down how a flow was trained, for the model's metadata.</summary>
 internal static class TrainingSummary
 {
-    public static FlowMetadata Metadata(Microsoft.ML.DataViewSchema.Column column, TrainingData data, RunSettings settings,
-        TrainingPlan plan,
-        IReadOnlyList<TrainingOutcome> outcomes, TimeSpan elapsed) => new()
+    /// <summary>What there is to say before the training.</summary>
+    public static FlowMetadata Before(Microsoft.ML.DataViewSchema.Column column, TrainingData data, RunSettings settings,
+        TrainingPlan plan) => new()
         {
             FeatureNames = ColumnNames.Of(column, data.Facts.Mean.Length).Features,
             FeatureMedians = [.. data.Facts.Median],
@@ -28,15 +27,8 @@ internal static class TrainingSummary
                 ["noise"] = plan.Noise,
                 ["dropout"] = plan.Dropout,
                 ["trim"] = plan.Trim,
-                ["steps"] = outcomes.Sum(outcome => outcome.Steps),
-                ["rollbacks"] = outcomes.Sum(outcome => outcome.Rollbacks),
-                ["training_log_likelihood"] = Mean(outcomes, outcome => outcome.TrainingLogLikelihood),
-                ["validation_log_likelihood"] = Mean(outcomes, outcome => outcome.ValidationLogLikelihood),
                 ["seed"] = settings.Seed,
-                ["threads"] = get_num_threads(),
-                ["seconds"] = Math.Round(elapsed.TotalSeconds, 1),
-            }.ToImmutableSortedDictionary(pair => pair.Key, pair
-                => pair.Value.ToString(null, CultureInfo.InvariantCulture), StringComparer.Ordinal)
+            }.ToImmutableSortedDictionary(pair => pair.Key, pair => InText(pair.Value), StringComparer.Ordinal)
              .Add("device", settings.Device.ToString())
              .AddRange(data.Facts.Whitening is not { } whitening ? [] : [
                  KeyValuePair.Create("whitening_shrinkage", whitening.Shrinkage.ToString(CultureInfo.InvariantCulture)),
@@ -46,6 +38,33 @@ internal static class TrainingSummary
              .AddRange(settings.Design.Condition is not { } condition ? [] : [KeyValuePair.Create("condition_dropout",
                  condition.Dropout.ToString(CultureInfo.InvariantCulture))]),
         };
+
+    /// <summary>That with what came of it.</summary>
+    /// <param name="before">What was said before.</param>
+    /// <param name="outcomes">Of each member that learns.</param>
+    /// <param name="threads">Of libtorch.</param>
+    /// <param name="elapsed">How long it took; null where that is not known.</param>
+    public static FlowMetadata After(FlowMetadata before, IReadOnlyList<TrainingOutcome> outcomes, long threads, TimeSpan? elapsed)
+    {
+        var facts = new Dictionary<string, IFormattable>
+        {
+            ["steps"] = outcomes.Sum(outcome => outcome.Steps),
+            ["rollbacks"] = outcomes.Sum(outcome => outcome.Rollbacks),
+            ["training_log_likelihood"] = Mean(outcomes, outcome => outcome.TrainingLogLikelihood),
+            ["validation_log_likelihood"] = Mean(outcomes, outcome => outcome.ValidationLogLikelihood),
+            ["threads"] = threads,
+        };
+        if (elapsed is { } time)
+            facts["seconds"] = Math.Round(time.TotalSeconds, 1);
+        return new()
+        {
+            FeatureNames = before.FeatureNames,
+            FeatureMedians = before.FeatureMedians,
+            Training = before.Training.SetItems(facts.Select(pair => KeyValuePair.Create(pair.Key, InText(pair.Value)))),
+        };
+    }
+
+    private static string InText(IFormattable value) => value.ToString(null, CultureInfo.InvariantCulture);
 
     // of the members, each by itself; NaN where there was nothing to learn
     private static double Mean(IReadOnlyList<TrainingOutcome> outcomes, Func<TrainingOutcome, double> select)

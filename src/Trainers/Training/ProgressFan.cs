@@ -65,6 +65,13 @@ internal sealed class ProgressFan
             _channel.Warning(MessageSensitivity.None, message);
     }
 
+    /// <summary>Tells.</summary>
+    public void Tell(string message)
+    {
+        lock (_lock)
+            _channel.Info(MessageSensitivity.None, message);
+    }
+
     private void Skip(int member, long step)
     {
         _free += step - _steps[member];

@@ -4,9 +4,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using System.Text.Json.Serialization;
 using RealNvp.ML.Trainers.Data;
-using RealNvp.ML.Trainers.Designs;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -20,6 +18,11 @@ internal sealed class RunIdentity
 {
     /// <summary>This many differences are named.</summary>
     private const int MostNamed = 10;
+
+    private const string Steps = "plan.Steps";
+
+    /// <summary>What only says when a run ends: where nothing else differs, it is the same run, longer or shorter.</summary>
+    private static readonly string[] s_length = [Steps, "plan.EvaluationInterval", "plan.Patience", "plan.StartPatience"];
 
     private RunIdentity(string text) => Text = text;
 
@@ -49,14 +52,8 @@ internal sealed class RunIdentity
         var whole = new JsonObject
         {
             // choices first: where one differs, rows may differ for it
-            ["design"] = settings.Design switch
-            {
-                TableDesign table => JsonSerializer.SerializeToNode(table, IdentityJson.Default.TableDesign),
-                ImageDesign image => JsonSerializer.SerializeToNode(image, IdentityJson.Default.ImageDesign),
-                FeatureMapDesign maps => JsonSerializer.SerializeToNode(maps, IdentityJson.Default.FeatureMapDesign),
-                _ => throw new NotSupportedException($"{settings.Design.GetType()} has no identity."),
-            },
-            ["plan"] = JsonSerializer.SerializeToNode(plan, IdentityJson.Default.TrainingPlan),
+            ["design"] = SavedDesign.Of(settings.Design).Values,
+            ["plan"] = JsonSerializer.SerializeToNode(plan, SavedJson.Default.TrainingPlan),
             ["run"] = run,
             ["rows"] = new JsonObject
             {
@@ -74,15 +71,21 @@ internal sealed class RunIdentity
         return new(whole.ToJsonString());
     }
 
-    /// <summary>Requires that a checkpoint is of this run.</summary>
+    /// <summary>Requires that a checkpoint is of this run, or of one that was to end at another step.</summary>
+    /// <returns>The steps that the other run was to have; null where it is this one.</returns>
     /// <exception cref="InvalidOperationException">It is of another.</exception>
-    public void Require(string found)
+    public long? Require(string found)
     {
         Dictionary<string, string> own = Values(Text), other = OfCheckpoint(found);
-        string[] differences = [.. own.Keys.Union(other.Keys).Where(name => own.GetValueOrDefault(name) != other.GetValueOrDefault(name))
-            .Select(name => $"it has {Named(other, name)}, this one {Named(own, name)}")];
-        if (differences.Length == 0)
-            return;
+        string[] different = [.. own.Keys.Union(other.Keys).Where(name => own.GetValueOrDefault(name) != other.GetValueOrDefault(name))];
+        if (different.Length == 0)
+            return null;
+        if (different.All(name => s_length.Contains(name)) && long.TryParse(other.GetValueOrDefault(Steps), NumberStyles.None,
+            CultureInfo.InvariantCulture, out long steps))
+        {
+            return steps;
+        }
+        string[] differences = [.. different.Select(name => $"it has {Named(other, name)}, this one {Named(own, name)}")];
         string more = differences.Length > MostNamed
             ? $"; and {differences.Length - MostNamed} more differ"
             : "";
@@ -145,11 +148,3 @@ internal sealed class RunIdentity
 
     private static ReadOnlySpan<byte> BytesOf(float[] values) => MemoryMarshal.AsBytes(values.AsSpan());
 }
-
-/// <summary>Writes designs and plans without reflection, which trimmed applications lack.</summary>
-[JsonSourceGenerationOptions(UseStringEnumConverter = true)]
-[JsonSerializable(typeof(TableDesign))]
-[JsonSerializable(typeof(ImageDesign))]
-[JsonSerializable(typeof(FeatureMapDesign))]
-[JsonSerializable(typeof(TrainingPlan))]
-internal sealed partial class IdentityJson : JsonSerializerContext;

@@ -49,6 +49,9 @@ internal sealed record RunSettings
     /// <summary>Steps between checkpoints.</summary>
     public required int CheckpointInterval { get; init; }
 
+    /// <summary>Receives the step of each checkpoint that is written.</summary>
+    public required IProgress<long>? CheckpointSaved { get; init; }
+
     /// <summary>Whether the run goes on from the folder's newest checkpoint.</summary>
     public required bool Resumes { get; init; }
 

@@ -12,10 +12,6 @@ using static TorchSharp.torch;
 
 namespace RealNvp.ML.Trainers.Training;
 
-/// <summary>What a training run came to. Log-likelihoods are means in nats, in the units of the feature column.</summary>
-internal sealed record TrainingOutcome(long Steps, double TrainingLogLikelihood, double ValidationLogLikelihood, int Rollbacks,
-    bool StoppedEarly);
-
 /// <summary>
 /// Maximum likelihood training of a flow. The best model by validation likelihood is what remains; a loss that turns NaN or explodes goes
 /// back to it with a lower learning rate. All that the rest of a run depends on can be saved after any step.
@@ -23,6 +19,9 @@ internal sealed record TrainingOutcome(long Steps, double TrainingLogLikelihood,
 internal sealed class TrainingLoop : IDisposable
 {
     private const int MaxRollbacks = 5;
+
+    /// <summary>Numbers of its own that a checkpoint has.</summary>
+    private const int LoopNumbers = 11;
 
     /// <summary>A typical NLL per feature that exceeds the best one seen by this many nats counts as an explosion.</summary>
     private const double ExplosionPerFeature = 50;
@@ -109,7 +108,7 @@ internal sealed class TrainingLoop : IDisposable
         _average = plan.AveragedWeights > 0 ? new AveragedWeights(flow.parameters(), plan.AveragedWeights) : null;
         _best = new Snapshot(flow);
         _early = _validation is null ? null : new Snapshot(flow);
-        _schedule = new LearningRateSchedule(plan.LearningRate, plan.Steps, plan.Decay);
+        _schedule = new LearningRateSchedule(plan.LearningRate, plan.Steps, plan.Decay, plan.WarmUp);
     }
 
     /// <summary>Progress, after each evaluation.</summary>
@@ -123,6 +122,12 @@ internal sealed class TrainingLoop : IDisposable
 
     /// <summary>Is called after every step: the moment to save.</summary>
     public Action<TrainingLoop> Stepped { get; init; } = _ => { };
+
+    /// <summary>
+    /// Is called where the last step is done, before the best model takes the place of the last one: the moment to save what a longer run
+    /// goes on from.
+    /// </summary>
+    public Action<TrainingLoop> Ended { get; init; } = _ => { };
 
     /// <summary>Is called where a run is cancelled, before it ends.</summary>
     public Action<TrainingLoop> Cancelled { get; init; } = _ => { };
@@ -181,6 +186,8 @@ internal sealed class TrainingLoop : IDisposable
             }
             Stepped(this);
         }
+        if (!WasCut)
+            Ended(this);
 
         _best.Restore();
         PreferEarly(tells: !cancellation.IsCancellationRequested);
@@ -221,11 +228,38 @@ internal sealed class TrainingLoop : IDisposable
         _batches.Save(checkpoint);
     }
 
+    /// <summary>The steps that a checkpoint's run had done.</summary>
+    public static long StepOf(Checkpoint checkpoint) => (long)checkpoint.Numbers("loop", LoopNumbers)[3];
+
+    /// <summary>
+    /// Copies a flow out of a checkpoint, with the averages of its weights where those are kept, and says how far it was.
+    /// </summary>
+    /// <param name="checkpoint">What was saved.</param>
+    /// <param name="flow">A flow of the same design, on the CPU.</param>
+    /// <param name="latest">Whether the last weights are wanted, not the best ones so far; before the first evaluation there are no
+    /// others.</param>
+    /// <exception cref="DamagedCheckpointException">The checkpoint is not what such a run writes.</exception>
+    public static TrainingOutcome Copy(Checkpoint checkpoint, Flow flow, bool latest)
+    {
+        if (!latest && checkpoint.Has("outcome"))
+        {
+            checkpoint.CopyTo("end", flow.state_dict().Values);
+            return TrainingOutcome.Load(checkpoint);
+        }
+        double[] state = checkpoint.Numbers("loop", LoopNumbers);
+        bool evaluated = !double.IsPositiveInfinity(state[0]);
+        latest |= !evaluated;
+        checkpoint.CopyTo(latest ? "flow" : "best", flow.state_dict().Values);
+        if (latest && checkpoint.Has("average.0"))
+            checkpoint.CopyTo("average", flow.parameters());
+        return new TrainingOutcome((long)state[3], double.NaN, evaluated ? -state[0] : double.NaN, (int)state[5], state[7] != 0);
+    }
+
     /// <summary>Goes to where a run of the same plan and rows was.</summary>
     /// <exception cref="DamagedCheckpointException">The checkpoint is not what such a run writes.</exception>
     public void Load(Checkpoint checkpoint)
     {
-        double[] state = checkpoint.Numbers("loop", 11);
+        double[] state = checkpoint.Numbers("loop", LoopNumbers);
         Checkpoint.Require(state[3] >= 0 && state[3] <= _plan.Steps, "loop: step", state[3]);
         Checkpoint.Require(state[4] >= 0 && state[4] <= _plan.Steps, "loop: steps since the last evaluation", state[4]);
         Checkpoint.Require(state[5] is >= 0 and <= MaxRollbacks, "loop: rollbacks", state[5]);
@@ -245,6 +279,18 @@ internal sealed class TrainingLoop : IDisposable
         _average?.Load(checkpoint);
         _schedule.Load(checkpoint);
         _batches.Restore(checkpoint);
+    }
+
+    /// <summary>
+    /// Goes on after the end of a run that was to have other steps: patience begins anew, and the learning rate is from here on that of a
+    /// run of this many steps.
+    /// </summary>
+    /// <param name="steps">What the other run was to have.</param>
+    /// <returns>The learning rate of the next step, and that of the last one.</returns>
+    public (double Next, double Last) GoOn(long steps)
+    {
+        (_stopped, _evaluationsSinceBest) = (false, 0);
+        return (_schedule.At(_step), _schedule.Of(steps, Math.Max(0, _step - 1)));
     }
 
     public void Dispose()

@@ -22,6 +22,10 @@ internal sealed record TrainingPlan
 
     public required LearningRateDecay Decay { get; init; }
 
+    /// <summary>The share of the steps that warm up; null for a twentieth, as of runs of before there was a choice.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public double? WarmUp { get; init; }
+
     public required double WeightDecay { get; init; }
 
     public required double GainPenalty { get; init; }

@@ -1,4 +1,5 @@
 using Microsoft.ML.Runtime;
+using RealNvp.ML.Export;
 using RealNvp.ML.Trainers.Checkpoints;
 using RealNvp.ML.Trainers.Data;
 using RealNvp.ML.Trainers.Designs;
@@ -21,6 +22,7 @@ internal sealed class TrainingRun : IDisposable
     private readonly TrainingPlan _plan;
     private readonly TrainingData _data;
     private readonly RunIdentity _identity;
+    private readonly FlowRecipe _recipe;
     private readonly CheckpointFolder? _folder;
     private readonly ProgressFan _progress;
     private readonly EvaluationRows _rows;
@@ -29,14 +31,24 @@ internal sealed class TrainingRun : IDisposable
     private readonly bool[] _ended;
     private volatile bool _wasCut;
     private readonly Exception?[] _unsaved;
+    private readonly Lock _saved = new();
+    private readonly Checkpoint?[] _ends; // of members that are trained, until they are written
 
     /// <summary>A run over rows, which remain the caller's, as does the folder.</summary>
-    public TrainingRun(RunSettings settings, TrainingPlan plan, TrainingData data, CheckpointFolder? folder, IChannel channel)
+    /// <param name="settings">Of the run.</param>
+    /// <param name="plan">Of the training.</param>
+    /// <param name="data">The rows.</param>
+    /// <param name="about">What is said of the flow before it is trained.</param>
+    /// <param name="folder">Where checkpoints go; null for none.</param>
+    /// <param name="channel">Receives messages.</param>
+    public TrainingRun(RunSettings settings, TrainingPlan plan, TrainingData data, FlowMetadata about, CheckpointFolder? folder,
+        IChannel channel)
     {
         _settings = settings;
         _plan = plan;
         _data = data;
         _identity = RunIdentity.Of(settings, plan, data);
+        _recipe = FlowRecipe.Of(settings, plan, data, about);
         _folder = folder;
         _progress = new ProgressFan(settings.Progress, channel, settings.TensorBoardFolder, settings.Members, plan.Steps,
             settings.Design.Bits(data.Facts));
@@ -45,6 +57,7 @@ internal sealed class TrainingRun : IDisposable
         _outcomes = new TrainingOutcome?[settings.Members];
         _ended = new bool[settings.Members];
         _unsaved = new Exception?[settings.Members];
+        _ends = new Checkpoint?[settings.Members];
     }
 
     /// <summary>
@@ -59,6 +72,9 @@ internal sealed class TrainingRun : IDisposable
             return [.. _flows.Select((_, i) => there[i % there.Length])];
         }
     }
+
+    /// <summary>What the flows are made of.</summary>
+    public FlowRecipe Recipe => _recipe;
 
     /// <summary>What training came to, for each member that learns.</summary>
     public IReadOnlyList<TrainingOutcome> Outcomes => [.. _outcomes.OfType<TrainingOutcome>()];
@@ -102,7 +118,7 @@ internal sealed class TrainingRun : IDisposable
             throw;
         }
         foreach (int member in Enumerable.Range(0, _settings.Members).Where(member => _ended[member] && _unsaved[member] is not null))
-            SaveEnd(member); // a disk may have room by now
+            WriteEnd(member); // a disk may have room by now
         // a loop that had ended when it was cancelled has saved its end
         if (!_settings.CancelGivesBest)
             _settings.Cancellation.ThrowIfCancellationRequested();
@@ -127,28 +143,49 @@ internal sealed class TrainingRun : IDisposable
     private void Train(int member, Checkpoint? from, CancellationToken cancellation)
     {
         _flows[member]?.Dispose(); // what a checkpoint before this one had, until it was found to be damaged
+        long? otherSteps = null;
         if (from is not null)
         {
-            _identity.Require(from.Text("identity"));
+            otherSteps = _identity.Require(from.Text("identity"));
             from.Integer("member", member, member);
             ThreadsOf(from);
+            if (otherSteps is { } steps)
+                RequireMore(from, steps);
         }
-        int seed = unchecked(_settings.Seed + member * 1_000_003);
+        int seed = _recipe.SeedOf(member);
         using var random = new DeviceRandom(seed, _settings.Device);
-        Flow flow = _settings.Design.Build(_data.Facts, _plan.Dropout, seed, random);
+        Flow flow = _recipe.Build(member, random);
         _flows[member] = flow;
         flow.to(_settings.Device);
         if (!flow.Learns)
             return;
-        if (from is not null && from.Has("outcome"))
+        if (from is not null && from.Has("outcome") && otherSteps is null)
             Restore(member, from, flow);
         else
-            Train(member, seed, flow, random, from, cancellation);
+            Train(member, seed, flow, random, from, otherSteps, cancellation);
         _progress.End(member);
     }
 
-    private void Train(int member, int seed, Flow flow, DeviceRandom random, Checkpoint? from, CancellationToken cancellation)
+    /// <summary>Requires that a run whose steps are others now has some left.</summary>
+    private void RequireMore(Checkpoint from, long otherSteps)
     {
+        long done = from.Has("loop") ? TrainingLoop.StepOf(from) : TrainingOutcome.Load(from).Steps;
+        Checkpoint.Require(done >= 0 && done <= otherSteps, "steps", done);
+        if (done < _plan.Steps)
+        {
+            if (!from.Has("loop"))
+                throw new DamagedCheckpointException("it is the end of a run by a version that kept the trained flow alone, from which no "
+                    + "longer run goes on");
+            return;
+        }
+        throw new InvalidOperationException($"The checkpoint has {done} steps done of {otherSteps}, and this run is to have {_plan.Steps}: "
+            + $"give more than {done} Steps (or Epochs) to go on, {otherSteps} for the run as it was, or choose another folder.");
+    }
+
+    private void Train(int member, int seed, Flow flow, DeviceRandom random, Checkpoint? from, long? otherSteps,
+        CancellationToken cancellation)
+    {
+        Checkpoint? end = null;
         using var loop = new TrainingLoop(_settings.Design, _plan, _data.Facts, flow, random,
             _data.OpenBatches(_plan.BatchSize, seed, random), _rows, _settings.Exchange)
         {
@@ -161,63 +198,93 @@ internal sealed class TrainingRun : IDisposable
                 if (loop.Step % _settings.CheckpointInterval == 0)
                     Save(member, loop);
             },
-            Cancelled = loop => Save(member, loop),
+            Ended = loop => end = Writes ? Of(member, loop) : null,
+            Cancelled = loop =>
+            {
+                if (Writes)
+                    Write(member, loop.Step, end ?? Of(member, loop));
+            },
         };
         if (from is not null)
             loop.Load(from);
+        if (otherSteps is { } steps)
+        {
+            (double next, double last) = loop.GoOn(steps);
+            _progress.Tell($"Going on from step {loop.Step} of {steps}{OfMixture(member)} to {_plan.Steps}: the learning rate is from here "
+                + $"on that of a run of {_plan.Steps} steps, {next:G3} after {last:G3}.");
+        }
         _progress.Begin(member, loop.Step);
         TrainingOutcome outcome = loop.Run(cancellation);
         _outcomes[member] = outcome;
         _wasCut |= loop.WasCut;
         _ended[member] = !loop.WasCut; // a run that was cut has saved where
-        if (_ended[member])
-            SaveEnd(member);
-    }
-
-    private void Save(int member, TrainingLoop loop) => Save(member, loop.Step, loop.Save);
-
-    /// <summary>What a member came to; its loop is not needed any more.</summary>
-    private void SaveEnd(int member)
-    {
-        TrainingOutcome outcome = _outcomes[member]!;
-        Save(member, outcome.Steps, checkpoint =>
-        {
-            checkpoint.Add("outcome", outcome.Steps, outcome.TrainingLogLikelihood, outcome.ValidationLogLikelihood, outcome.Rollbacks,
-                outcome.StoppedEarly ? 1 : 0);
-            checkpoint.Add("flow", _flows[member]!.state_dict().Values);
-        });
-    }
-
-    private void Save(int member, long step, Action<Checkpoint> add)
-    {
-        if (_folder is null || !_settings.Writes)
+        if (!_ended[member] || end is null)
             return;
+        outcome.Save(end);
+        end.Add("end", flow.state_dict().Values);
+        _ends[member] = end;
+        WriteEnd(member);
+    }
+
+    private bool Writes => _folder is not null && _settings.Writes;
+
+    private void Save(int member, TrainingLoop loop)
+    {
+        if (Writes)
+            Write(member, loop.Step, Of(member, loop));
+    }
+
+    /// <summary>What a member came to, and what a longer run goes on from.</summary>
+    private void WriteEnd(int member)
+    {
+        Write(member, _outcomes[member]!.Steps, _ends[member]!);
+        if (_unsaved[member] is null)
+            _ends[member] = null;
+    }
+
+    /// <summary>All that the rest of a member's run depends on.</summary>
+    private Checkpoint Of(int member, TrainingLoop loop)
+    {
         var checkpoint = new Checkpoint();
         checkpoint.Add("identity", _identity.Text);
         checkpoint.Add("threads", (long)get_num_threads());
         checkpoint.Add("member", (long)member);
-        add(checkpoint);
+        _recipe.Save(checkpoint);
+        loop.Save(checkpoint);
+        return checkpoint;
+    }
+
+    private string OfMixture(int member) => _settings.Members == 1 ? "" : $" of flow {member + 1}";
+
+    private void Write(int member, long step, Checkpoint checkpoint)
+    {
         try
         {
-            _folder.Save(member, step, checkpoint);
+            _folder!.Save(member, step, checkpoint);
             _unsaved[member] = null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             _unsaved[member] = e; // hours of training are worth more than one checkpoint, and a disk may have room again
-            string which = _settings.Members == 1 ? "" : $" of flow {member + 1}";
-            _progress.Warn($"The checkpoint of step {step}{which} is not written: {e.Message} Training goes on without, and tries again at "
-                + $"the next multiple of {_settings.CheckpointInterval} steps.");
+            _progress.Warn($"The checkpoint of step {step}{OfMixture(member)} is not written: {e.Message} Training goes on without, and "
+                + $"tries again at the next multiple of {_settings.CheckpointInterval} steps.");
+            return;
+        }
+        if (_settings.CheckpointSaved is { } receiver)
+        {
+            lock (_saved)
+                receiver.Report(step);
         }
     }
 
     /// <summary>A member that had come to its end.</summary>
     private void Restore(int member, Checkpoint checkpoint, Flow flow)
     {
-        double[] outcome = checkpoint.Numbers("outcome", 5);
-        Checkpoint.Require(outcome[0] >= 0 && outcome[0] <= _plan.Steps, "outcome: steps", outcome[0]);
-        checkpoint.CopyTo("flow", flow.state_dict().Values);
-        _outcomes[member] = new TrainingOutcome((long)outcome[0], outcome[1], outcome[2], (int)outcome[3], outcome[4] != 0);
+        TrainingOutcome outcome = TrainingOutcome.Load(checkpoint);
+        Checkpoint.Require(outcome.Steps <= _plan.Steps, "outcome: steps", outcome.Steps);
+        // versions that kept nothing to go on from had the trained flow in the place of the last one
+        checkpoint.CopyTo(checkpoint.Has("loop") ? "end" : "flow", flow.state_dict().Values);
+        _outcomes[member] = outcome;
         flow.eval();
     }
 

@@ -100,7 +100,7 @@ internal sealed class RowBatch : IBatchPosition, IDisposable
         int count = 0;
         try
         {
-            for (; count < most && _source.MoveNext(); count++)
+            for (; count < most && _source.MoveNextOrTell(); count++)
                 Take(count);
         }
         catch (Exception e)

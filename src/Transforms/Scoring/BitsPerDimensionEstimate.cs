@@ -4,23 +4,28 @@ using RealNvp.ML.Transforms.Columns;
 using RealNvp.ML.Transforms.Images.Pictures;
 using RealNvp.ML.Transforms.Noise;
 using RealNvp.ML.Transforms.Onnx;
+using RealNvp.ML.Transforms.Rows;
 using RealNvp.ML.Transforms.Scoring;
 
 namespace RealNvp.ML.Transforms;
 
 /// <summary>
-/// Bits per dimension of discrete data, averaged over uniform noise in each value's bin; from
+/// Bits per dimension of discrete data over uniform noise in each value's bin; from
 /// <see cref="RealNvpTransformer.BitsPerDimension"/>.
 /// </summary>
-/// <param name="Mean">The mean over the rows of their mean over the draws.</param>
+/// <param name="Mean">The mean over the rows of what their draws say: their mean, or of importance-weighted ones the bits of the mean
+/// density.</param>
 /// <param name="StandardError">Of the mean, from the spread of the rows, which holds that of the draws; NaN for a single row.</param>
 /// <param name="Rows">How many rows.</param>
 /// <param name="Draws">Draws of noise per row.</param>
 public sealed record BitsPerDimensionEstimate(double Mean, double StandardError, long Rows, int Draws)
 {
+    /// <summary>Whether densities were averaged over the draws, not their logarithms.</summary>
+    public bool ImportanceWeighted { get; init; }
+
     /// <summary>Reads the rows once and evaluates their draws in batches.</summary>
     internal static BitsPerDimensionEstimate Of(FlowRuntime runtime, FlowModel model, IDataView data, RealNvpColumns columns, int draws,
-        int seed, int batchSize, Action<string> warn)
+        int seed, bool importanceWeighted, int batchSize, Action<string> warn)
     {
         if (!model.IsDiscrete)
             throw new InvalidOperationException($"There are no bits per dimension: {model.WhyNotDiscrete}");
@@ -30,14 +35,14 @@ public sealed record BitsPerDimensionEstimate(double Mean, double StandardError,
         LevelCheck? levels = Levels.Of(model) is { } known
             ? new(column, known, "the flow was trained on these; the scale must be the same")
             : null;
-        var rows = new RowMean(draws);
+        var rows = new RowMean(model, draws, importanceWeighted);
         using (var batch = new NoisyBatch(runtime, model, new UniformNoise(seed), batchSize, rows))
         using (DataViewRowCursor cursor = data.GetRowCursor(sources))
         {
             float[] values = new float[size], condition = new float[conditions];
             FeatureReader[] readers = [.. sources.Select((source, i)
                 => new FeatureReader(cursor, source, i == 0 ? size : conditions, i == 0 ? values : condition))];
-            for (long row = 0; cursor.MoveNext(); row++)
+            for (long row = 0; cursor.MoveNextOrTell(); row++)
             {
                 Array.ForEach(readers, reader => reader.Take(0));
                 if (!values.All(float.IsFinite) || !condition.All(value => model.Condition!.IsUsable(value)))
@@ -54,33 +59,36 @@ public sealed record BitsPerDimensionEstimate(double Mean, double StandardError,
         rows.Rows.RequireOfAll(rows.NotFinite, column, "bits per dimension");
         foreach (string warning in levels?.Warnings() ?? [])
             warn(warning);
-        return new(rows.Rows.Mean, rows.Rows.StandardError, rows.Rows.Count, draws);
+        return new(rows.Rows.Mean, rows.Rows.StandardError, rows.Rows.Count, draws) { ImportanceWeighted = importanceWeighted };
     }
 
     /// <summary>Mean and spread of the rows, whose draws come one after the other.</summary>
-    private sealed class RowMean(int draws)
+    private sealed class RowMean(FlowModel model, int draws, bool importanceWeighted)
     {
-        private double _sum; // of the draws of the present row
+        // of the present row: the bits of its draws, and their densities beside the greatest
+        private double _sum, _densities, _greatest = double.NegativeInfinity;
         private int _drawn;
 
         public RunningMean Rows { get; } = new();
 
         public long NotFinite { get; set; }
 
-        public void Add(double bitsPerDimension)
+        public void Add(double logLikelihood)
         {
-            _sum += bitsPerDimension;
+            _sum += model.BitsPerDimension(logLikelihood);
+            double greatest = Math.Max(_greatest, logLikelihood);
+            _densities = _densities * Math.Exp(_greatest - greatest) + Math.Exp(logLikelihood - greatest);
+            _greatest = greatest;
             if (++_drawn < draws)
                 return;
-            Rows.Add(_sum / draws);
-            (_sum, _drawn) = (0, 0);
+            Rows.Add(importanceWeighted ? model.BitsPerDimension(_greatest + Math.Log(_densities / draws)) : _sum / draws);
+            (_sum, _densities, _greatest, _drawn) = (0, 0, double.NegativeInfinity, 0);
         }
     }
 
     /// <summary>A batch of draws, which may be of one row or of many.</summary>
     private sealed class NoisyBatch : IDisposable
     {
-        private readonly FlowModel _model;
         private readonly UniformNoise _noise;
         private readonly RowMean _rows;
         private readonly float[] _widths;
@@ -93,7 +101,7 @@ public sealed record BitsPerDimensionEstimate(double Mean, double StandardError,
 
         public NoisyBatch(FlowRuntime runtime, FlowModel model, UniformNoise noise, int batchSize, RowMean rows)
         {
-            (_model, _noise, _rows) = (model, noise, rows);
+            (_noise, _rows) = (noise, rows);
             _widths = [.. model.LevelWidths];
             _uniform = new double[_widths.Length];
             var features = OnnxTensor.Rows("Features", _widths.Length, batchSize);
@@ -121,7 +129,7 @@ public sealed record BitsPerDimensionEstimate(double Mean, double StandardError,
                 return;
             _batch.Run(_count);
             for (int i = 0; i < _count; i++)
-                _rows.Add(_model.BitsPerDimension(_logLikelihoods[i]));
+                _rows.Add(_logLikelihoods[i]);
             _count = 0;
         }
 

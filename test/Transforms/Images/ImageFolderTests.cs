@@ -1,6 +1,7 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using RealNvp.ML.Transforms;
+using SkiaSharp;
 
 namespace RealNvp.ML.Tests.Transforms.Images;
 
@@ -48,6 +49,29 @@ public sealed class ImageFolderTests : IDisposable
             Convert.FromBase64String("iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAAAAABX3VL4AAAADklEQVR4nGNgCGBY8B8AA4UB8Nm1qigAAAAASUVORK5CYII="));
         Assert.Equal([0f, 80, 160, 255],
             _ml.Data.LoadImageFolder(_folder.Root, 2, 2, grayscale: true).GetColumn<float[]>("Features").Single());
+    }
+
+    [Fact]
+    public void Gif_and_webp_read_as_they_are()
+    {
+        // 2 x 2 in four greys; a clear code before every second pixel keeps LZW's codes at three bits
+        File.WriteAllBytes(_folder.File("a.gif"), [.. "GIF89a"u8, 2, 0, 2, 0, 0x91, 0, 0, 0, 0, 0, 80, 80, 80, 160, 160, 160, 255, 255, 255,
+            0x2C, 0, 0, 0, 0, 2, 0, 2, 0, 0, 2, 3, 0x44, 0xA8, 0x15, 0, 0x3B]);
+        byte[] levels = [0, 80, 160, 255];
+        using (var bitmap = new SKBitmap(2, 2))
+        {
+            for (int i = 0; i < levels.Length; i++)
+                bitmap.SetPixel(i % 2, i / 2, new SKColor(levels[i], levels[i], levels[i]));
+            using SKPixmap pixels = bitmap.PeekPixels();
+            using SKData data = pixels.Encode(new SKWebpEncoderOptions(SKWebpEncoderCompression.Lossless, 100));
+            File.WriteAllBytes(_folder.File("b.WEBP"), data.ToArray());
+        }
+        float[][] found = [.. _ml.Data.LoadImageFolder(_folder.Root, 2, 2, grayscale: true).GetColumn<float[]>("Features")];
+        Assert.Equal(2, found.Length);
+        Assert.All(found, pixels => Assert.Equal([0f, 80, 160, 255], pixels));
+        File.WriteAllBytes(_folder.File("c.gif"), File.ReadAllBytes(_folder.File("a.gif"))[..20]);
+        Assert.Contains("c.gif' in row 2 cannot be read", Assert.Throws<InvalidDataException>(()
+            => _ml.Data.LoadImageFolder(_folder.Root, 2, 2).GetColumn<float[]>("Features").ToArray()).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -107,7 +107,7 @@ internal sealed class RowSource
         /// says.</exception>
         public bool MoveNext()
         {
-            while (_cursor.MoveNext())
+            while (_cursor.MoveNextOrTell())
             {
                 if (_getWeight is not null)
                 {

@@ -21,11 +21,13 @@ internal sealed class ConvLayerModule : nn.Module<Tensor, Tensor>
     /// <param name="gain">Where the learned gain of the weights starts, or null for the fixed norm 1.</param>
     /// <param name="bias">Whether there is a bias; a batch norm right after has its own.</param>
     /// <param name="weights">Draws the initial weights, on the CPU.</param>
-    public ConvLayerModule(int inputs, int outputs, int kernel, double? gain, bool bias, Generator weights) : base(nameof(ConvLayerModule))
+    /// <param name="uniform">Whether these are uniform within +-sqrt(2 / inputs), as in the original, and not normal.</param>
+    public ConvLayerModule(int inputs, int outputs, int kernel, double? gain, bool bias, Generator weights, bool uniform = false)
+        : base(nameof(ConvLayerModule))
     {
         (_inputs, _outputs, _kernel) = (inputs, outputs, kernel);
         _padding = [kernel / 2, kernel / 2];
-        norm = new WeightNorm([outputs, inputs, kernel, kernel], gain, weights);
+        norm = new WeightNorm([outputs, inputs, kernel, kernel], gain, weights, uniform ? Math.Sqrt(2.0 / inputs) : null);
         if (bias)
             this.bias = new TorchSharp.Modules.Parameter(zeros(outputs, dtype: ScalarType.Float32, device: CPU));
         RegisterComponents();

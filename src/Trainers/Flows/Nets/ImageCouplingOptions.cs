@@ -27,4 +27,14 @@ internal sealed record ImageCouplingOptions
     public bool ShiftFirst { get; init; }
 
     public bool MaskedZerosInStatistics { get; init; }
+
+    public bool UniformStart { get; init; }
+
+    public bool SparesChannelGains { get; init; }
+
+    /// <summary>
+    /// Where a learned gain of weights k x k starts: the original has what the norm of an output's weights, uniform within +-sqrt(2 /
+    /// inputs), would be but for a factor: sqrt(2 / inputs) sqrt(inputs k k / 12).
+    /// </summary>
+    public double GainOf(int kernel) => UniformStart ? kernel / Math.Sqrt(6) : 1;
 }

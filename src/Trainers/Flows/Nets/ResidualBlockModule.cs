@@ -32,10 +32,10 @@ internal sealed class ResidualBlockModule : nn.Module<Tensor, Tensor?, Tensor>
         _dropoutScale = (1 / (1 - _dropout)).ToScalar();
         _noise = _dropout == 0 || noise is not null ? noise : throw new ArgumentNullException(nameof(noise));
         before = new ConditionerNormModule(width);
-        first = new ConvLayerModule(width, width, 3, gain: null, bias: false, weights);
+        first = new ConvLayerModule(width, width, 3, gain: null, bias: false, weights, options.UniformStart);
         between = new ConditionerNormModule(width);
-        second = new ConvLayerModule(width, width, 3, gain: 1, bias: true, weights);
-        skip = new ConvLayerModule(width, width, 1, gain: 1, bias: true, weights);
+        second = new ConvLayerModule(width, width, 3, options.GainOf(3), bias: true, weights, options.UniformStart);
+        skip = new ConvLayerModule(width, width, 1, options.GainOf(1), bias: true, weights, options.UniformStart);
         if (options.ConditionInputs > 0)
             condition = new DenseLayerModule(options.ConditionInputs, width, normalised: false, zero: false, weights);
         RegisterComponents();

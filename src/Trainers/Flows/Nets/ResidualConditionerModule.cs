@@ -49,12 +49,13 @@ internal sealed class ResidualConditionerModule : nn.Module
         _readsMask = readsMask;
         _bfloat16 = options.BFloat16;
         inputNorm = new ConditionerNormModule(inputs);
-        first = new ConvLayerModule(2 * inputs + (readsMask ? 1 : 0), width, 3, gain: null, bias: true, weights);
-        firstSkip = new ConvLayerModule(width, width, 1, gain: 1, bias: true, weights);
+        first = new ConvLayerModule(2 * inputs + (readsMask ? 1 : 0), width, 3, gain: null, bias: true, weights, options.UniformStart);
+        firstSkip = new ConvLayerModule(width, width, 1, options.GainOf(1), bias: true, weights, options.UniformStart);
         for (int i = 0; i < options.Blocks; i++)
             blocks.Add(new ResidualBlockModule(options, weights, noise));
         outputNorm = new ConditionerNormModule(width);
-        output = new ConvLayerModule(width, 2 * inputs, 1, gain: options.IdentityStart ? 0 : 1, bias: true, weights);
+        output = new ConvLayerModule(width, 2 * inputs, 1, options.IdentityStart ? 0 : options.GainOf(1), bias: true, weights,
+            options.UniformStart);
         RegisterComponents();
     }
 

@@ -28,10 +28,14 @@ internal sealed class WeightNorm : nn.Module
     /// <param name="shape">[outputs, ...].</param>
     /// <param name="learnedGain">The gain's start, or null for the fixed norm 1.</param>
     /// <param name="weights">Draws the directions, on the CPU.</param>
-    public WeightNorm(long[] shape, double? learnedGain, Generator weights) : base(nameof(WeightNorm))
+    /// <param name="bound">Directions are uniform up to this either way; null for standard normal ones. With the norm taken out it is the
+    /// size of an optimizer's first steps beside them.</param>
+    public WeightNorm(long[] shape, double? learnedGain, Generator weights, double? bound = null) : base(nameof(WeightNorm))
     {
         long[] perOutput = [shape[0], .. shape.Skip(1).Select(_ => 1L)];
-        direction = new TorchSharp.Modules.Parameter(randn(shape, dtype: ScalarType.Float32, device: CPU, generator: weights));
+        direction = new TorchSharp.Modules.Parameter(bound is { } most
+            ? empty(shape, dtype: ScalarType.Float32, device: CPU).uniform_(-most, most, weights)
+            : randn(shape, dtype: ScalarType.Float32, device: CPU, generator: weights));
         if (learnedGain is { } start) gain = new TorchSharp.Modules.Parameter(FloatTensors.Filled(perOutput, start));
         else unit = ones(perOutput, dtype: ScalarType.Float32, device: CPU);
         RegisterComponents();

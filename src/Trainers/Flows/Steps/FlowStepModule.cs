@@ -53,7 +53,11 @@ internal abstract class FlowStepModule : nn.Module<Tensor, Tensor?, (Tensor Outp
     public virtual IEnumerable<Parameter> BoundedGains => [];
 
     /// <summary>The gains that the penalty is on: those of log-scales, and of weight normalisation.</summary>
-    public IEnumerable<Parameter> PenalisedGains => [.. BoundedGains, .. modules().OfType<WeightNorm>().SelectMany(norm => norm.Gains)];
+    public IEnumerable<Parameter> PenalisedGains
+        => [.. PenalisedLogScaleGains, .. modules().OfType<WeightNorm>().SelectMany(norm => norm.Gains)];
+
+    /// <summary>Those of log-scales.</summary>
+    protected virtual IEnumerable<Parameter> PenalisedLogScaleGains => BoundedGains;
 
     /// <summary>Whether evaluation uses statistics of the training set.</summary>
     public virtual bool HasStatistics => false;

@@ -3,7 +3,7 @@ namespace RealNvp.ML.Transforms.Images.Files;
 /// <summary>A row of the data view of an image folder.</summary>
 internal sealed class ImageFile
 {
-    private static readonly string[] _extensions = [".png", ".jpg", ".jpeg", ".bmp"];
+    private static readonly string[] _extensions = [".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"];
 
     /// <summary>The file.</summary>
     public string ImagePath { get; init; } = "";

@@ -1,13 +1,9 @@
-using System.Runtime.ExceptionServices;
 using Microsoft.ML;
 using RealNvp.ML.Transforms.Rows;
 
 namespace RealNvp.ML.Transforms.Images.Files;
 
-/// <summary>
-/// The rows of another view, whose errors about images come as they are. ML.NET reads images ahead in threads of its own, and hides
-/// what goes wrong there under the message "Splitter/consolidator worker encountered exception while consuming source data".
-/// </summary>
+/// <summary>The rows of another view, whose errors about images come as they are.</summary>
 internal sealed class ImageFolderView(IDataView source) : IDataView
 {
     /// <inheritdoc/>
@@ -29,17 +25,6 @@ internal sealed class ImageFolderView(IDataView source) : IDataView
 
     private sealed class Cursor(DataViewRowCursor source) : LinkedCursor(source)
     {
-        public override bool MoveNext()
-        {
-            try
-            {
-                return base.MoveNext();
-            }
-            catch (InvalidOperationException e) when (e.InnerException is InvalidDataException)
-            {
-                ExceptionDispatchInfo.Throw(e.InnerException);
-                throw;
-            }
-        }
+        public override bool MoveNext() => source.MoveNextOrTell();
     }
 }

@@ -20,6 +20,7 @@ internal abstract class ImageCouplingModule : FlowStepModule
     protected readonly ResidualConditionerModule net;
     private readonly TorchSharp.Modules.Parameter gain;
     private readonly int _channels;
+    private readonly bool _isSpared; // by the penalty
 
     /// <summary>A fresh coupling; the derived class registers the components.</summary>
     /// <param name="name">The name of the step.</param>
@@ -36,6 +37,7 @@ internal abstract class ImageCouplingModule : FlowStepModule
         ShiftFirst = options.ShiftFirst;
         _channels = channels;
         bool checkerboard = mask.IsCheckerboard();
+        _isSpared = options.SparesChannelGains && !checkerboard;
         net = new ResidualConditionerModule(channels, checkerboard, options, weights, noise);
         double start = options.IdentityStart || !checkerboard ? 1 : 0; // never 0 where the net's output is 0 too: every gradient would be
         gain = new TorchSharp.Modules.Parameter(FloatTensors.Filled([options.GainPerChannel ? channels : 1, 1, 1], start));
@@ -44,6 +46,8 @@ internal abstract class ImageCouplingModule : FlowStepModule
     public override bool HasStatistics => true;
 
     public override IEnumerable<TorchSharp.Modules.Parameter> BoundedGains => [gain];
+
+    protected override IEnumerable<TorchSharp.Modules.Parameter> PenalisedLogScaleGains => _isSpared ? [] : [gain];
 
     protected ImageMask Mask { get; }
 
