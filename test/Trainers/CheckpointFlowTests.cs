@@ -102,6 +102,7 @@ public sealed class CheckpointFlowTests
         {
             while (!ended.IsCancellationRequested)
             {
+                Thread.Sleep(1);
                 if (!Directory.EnumerateFiles(folder.Root, "*.rnvpckpt").Any())
                     continue;
                 (string file, _) = Assert.Single(CheckpointFolder.Newest(folder.Root));
@@ -112,7 +113,7 @@ public sealed class CheckpointFlowTests
         {
             TrainingProcess.Fit(TrainingProcess.Table, folder.Root, options =>
             {
-                TrainingProcess.Shorten(options, 150, 1);
+                TrainingProcess.Shorten(options, 80, 1);
                 options.Members = 1;
                 options.Progress = new Receiver(progress =>
                 {
