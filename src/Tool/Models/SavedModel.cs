@@ -22,8 +22,8 @@ internal sealed class SavedModel : IDisposable
         Inputs = [.. inputs.Where(column => !column.IsHidden
             && (column.Type is TextDataViewType || column.Type == NumberDataViewType.Single))
             .Select(column => (column.Name, column.Type is TextDataViewType ? CellKind.Text : CellKind.Number))];
-        Groups = FeatureGroup.Of(Flow.Model.Metadata.FeatureNames, Inputs);
-        ConditionGroups = Flow.Model.Condition is { } condition ? FeatureGroup.Of(condition.Names, Inputs) : [];
+        Groups = GroupsOf(Flow.Model.Metadata.FeatureNames);
+        ConditionGroups = Flow.Model.Condition is { } condition ? GroupsOf(condition.Names) : [];
     }
 
     /// <summary>The context that it runs in.</summary>
@@ -116,6 +116,11 @@ internal sealed class SavedModel : IDisposable
         => _steps.TakeWhile(step => step is not RealNvpTransformer).Aggregate(rows, (data, step) => step.Transform(data));
 
     public void Dispose() => (_model as IDisposable)?.Dispose();
+
+    private IReadOnlyList<FeatureGroup> GroupsOf(IReadOnlyList<string> features) => FeatureGroup.Of(features,
+        NamesOf(CellKind.Text), NamesOf(CellKind.Number));
+
+    private IEnumerable<string> NamesOf(CellKind kind) => Inputs.Where(input => input.Kind == kind).Select(input => input.Name);
 
     private bool DoesWithout(string[] missing)
     {
