@@ -105,6 +105,9 @@ internal sealed class SavedModel : IDisposable
             .Select(input => ((string?)input.First.Name, input.First.Kind))],
             blocks);
 
+    /// <summary>A view of all columns and no rows.</summary>
+    public TableView NoRows() => new([.. Inputs.Select(input => ((string?)input.Name, input.Kind))], () => []);
+
     /// <summary>Rows after all steps.</summary>
     /// <param name="rows">The input.</param>
     /// <param name="flow">Stands in for the model's flow, with another threshold or other columns.</param>
@@ -114,6 +117,23 @@ internal sealed class SavedModel : IDisposable
     /// <summary>Rows as the flow gets them.</summary>
     public IDataView BeforeFlow(IDataView rows)
         => _steps.TakeWhile(step => step is not RealNvpTransformer).Aggregate(rows, (data, step) => step.Transform(data));
+
+    /// <summary>
+    /// Writes all of it as one ONNX graph, from the columns that it reads to those that the flow adds. What the flow computes in it is
+    /// tried before it is written.
+    /// </summary>
+    /// <param name="rows">Rows by which the steps before the flow are tried too; a view may have none.</param>
+    /// <param name="stream">Where to.</param>
+    /// <exception cref="InvalidOperationException">A step has no form in ONNX; others are of ML.NET's own kinds.</exception>
+    /// <exception cref="FlowParityException">The graph computes something else.</exception>
+    public void ConvertToOnnx(IDataView rows, Stream stream)
+    {
+        RealNvpColumns columns = Flow.Columns;
+        DataViewSchema given = _model.GetOutputSchema(rows.Schema);
+        string[] results = [.. ColumnChoice.ResultNames(columns).Append(columns.Latent)
+            .Where(name => given.GetColumnOrNull(name) is not null)];
+        Context.Model.ConvertToOnnx(_model, rows, stream, results);
+    }
 
     public void Dispose() => (_model as IDisposable)?.Dispose();
 
