@@ -12,6 +12,11 @@ using RealNvp.ML.Transforms;
 using SkiaSharp;
 
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+if (args is ["--help" or "-h" or "-?"])
+{
+    Console.WriteLine("Usage: Machines [OUTPUT_FOLDER]: what a flow of sensors misses, and one given machine and hour finds.");
+    return;
+}
 string folder = Directory.CreateDirectory(args.Length > 0 ? args[0] : Path.Combine("artifacts", "samples", "Machines")).FullName;
 
 var mlContext = new MLContext(seed: 1);

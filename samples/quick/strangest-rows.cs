@@ -5,6 +5,11 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 
+if (args is ["--help" or "-h" or "-?"])
+{
+    Console.WriteLine("Usage: dotnet run samples/quick/strangest-rows.cs [FILE.csv]: its five strangest rows, and why they are.");
+    return;
+}
 string file = args.FirstOrDefault() ?? Path.Combine("samples", "data", "breast_cancer.csv");
 int columns = File.ReadLines(file).ElementAt(1).Split(',').Length;
 

@@ -9,6 +9,11 @@ using Microsoft.ML.Data;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Transforms;
 
+if (args is ["--help" or "-h" or "-?"])
+{
+    Console.WriteLine("Usage: dotnet run samples/quick/two-moons.cs [PICTURE.png [STEPS [FOLDER]]]: two moons and their flow.");
+    return;
+}
 const int Side = 320, Gap = 10;
 var random = new Random(1);
 float[][] moons = [.. Enumerable.Range(0, 4000).Select(i =>

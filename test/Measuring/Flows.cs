@@ -14,7 +14,7 @@ internal static class Flows
     /// A flow over columns with different units: standardisation, tail compression, couplings with batch norm; calibrated, with probes.
     /// </summary>
     public static FlowModel Random(int features = 5, int couplings = 4, int hidden = 16, int seed = 1, bool named = false,
-        int calibration = 199)
+        int calibration = 199, IReadOnlyList<string>? names = null)
     {
         var random = new Random(seed);
         float[] means = [.. Enumerable.Range(0, features).Select(i => 10f * i - 5)];
@@ -36,7 +36,8 @@ internal static class Flows
         return new FlowModel(
             model.InputShape, model.Steps,
             new Calibration(Rows(model, calibration, seed + 2).Select(row => (float)-Evaluate(model, row).LogLikelihood), 0.1),
-            named ? new FlowMetadata { FeatureNames = [.. Enumerable.Range(0, features).Select(i => $"feature {i}")] } : null,
+            named || names is not null
+                ? new FlowMetadata { FeatureNames = [.. names ?? [.. Enumerable.Range(0, features).Select(i => $"feature {i}")]] } : null,
             new ProbeSet([.. probes.SelectMany(row => row)], [.. results.Select(result => result.LogLikelihood)],
                 [.. results.SelectMany(result => result.Latent)]));
     }

@@ -93,14 +93,17 @@ public sealed class SampleTests(AnomalyDetectionRun run) : IClassFixture<Anomaly
 
     [Theory]
     [InlineData("AnomalyDetection")]
+    [InlineData("Defects")]
     [InlineData("Digits")]
+    [InlineData("Machines")]
     [InlineData("Scoring")]
     [InlineData("TrainImages")]
     public void Help_is_printed_and_nothing_done(string name)
     {
         Sample sample = name switch
         {
-            "AnomalyDetection" => Sample.AnomalyDetection, "Digits" => Sample.Digits, "Scoring" => Sample.Scoring, _ => Sample.TrainImages,
+            "AnomalyDetection" => Sample.AnomalyDetection, "Defects" => Sample.Defects, "Digits" => Sample.Digits,
+            "Machines" => Sample.Machines, "Scoring" => Sample.Scoring, _ => Sample.TrainImages,
         };
         var (exitCode, output, error) = sample.Run("--help");
         Assert.Equal((0, ""), (exitCode, error));

@@ -119,6 +119,24 @@ public sealed class PeopleTests(ServedFlows served) : IClassFixture<ServedFlows>
     }
 
     [Fact]
+    public async Task A_category_of_a_drawn_row_is_the_likeliest_of_its_texts()
+    {
+        var ml = new MLContext();
+        ITransformer model = ml.Model.Load(Service.File("categories.zip"), out _);
+        using var owned = (IDisposable)model;
+        string[] kinds = ["press", "fan", "pump"];
+        float[][] expected = model.FindRealNvp().SampleRows(60, seed: 2, temperature: 8); // wide enough for several
+        JsonElement answer = await Service.Post("models/categories/sample", new { count = 60, seed = 2, temperature = 8 });
+        JsonElement[] drawn = [.. answer.GetProperty("rows").EnumerateArray()];
+        Assert.All(drawn, row => Assert.Equal(["Pressure", "Age", "Kind"], row.EnumerateObject().Select(value => value.Name)));
+        Assert.Equal(expected.Select(row => (row[0], row[1])),
+            drawn.Select(row => (row.GetProperty("Pressure").GetSingle(), row.GetProperty("Age").GetSingle())));
+        Assert.Equal(expected.Select(row => kinds[row[2..].Index().MaxBy(value => value.Item).Index]),
+            drawn.Select(row => row.GetProperty("Kind").GetString()));
+        Assert.True(drawn.DistinctBy(row => row.GetProperty("Kind").GetString()).Count() > 1);
+    }
+
+    [Fact]
     public async Task Models_are_described_and_their_rows_are_counted()
     {
         JsonElement list = (await Service.Get("models")).GetProperty("models");

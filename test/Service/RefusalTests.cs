@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.ML;
 using Microsoft.ML.Transforms.Image;
 using RealNvp.ML.Serving;
@@ -83,6 +84,13 @@ public sealed class RefusalTests : IDisposable
         Assert.Contains("AddRealNvp", Assert.Throws<InvalidOperationException>(
             () => WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory }).Build()
                 .MapRealNvp()).Message, StringComparison.Ordinal);
+        WebApplicationBuilder withoutGrpc = WebApplication.CreateSlimBuilder(new WebApplicationOptions
+        {
+            ContentRootPath = AppContext.BaseDirectory,
+        });
+        withoutGrpc.Services.AddRealNvp(_folder.Root);
+        Assert.Contains("AddRealNvpGrpc", Assert.Throws<InvalidOperationException>(() => withoutGrpc.Build().MapRealNvpGrpc()).Message,
+            StringComparison.Ordinal);
     }
 
     private sealed class Picture

@@ -1,8 +1,10 @@
+using System.Net;
 using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using RealNvp.ML.AspNetCore;
@@ -22,12 +24,15 @@ public sealed class RunningService : IAsyncDisposable
         (_folder, _application) = (folder, application);
         Client = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 64 })
         {
-            BaseAddress = new Uri(application.Urls.Single()),
+            BaseAddress = new Uri(application.Urls.First()),
             Timeout = TimeSpan.FromSeconds(30),
         };
     }
 
     internal HttpClient Client { get; }
+
+    /// <summary>Where gRPC is spoken.</summary>
+    internal Uri GrpcAddress => new(_application.Urls.Last());
 
     internal ModelHost Host => _application.Services.GetRequiredService<ModelHost>();
 
@@ -48,7 +53,11 @@ public sealed class RunningService : IAsyncDisposable
         {
             ContentRootPath = AppContext.BaseDirectory,
         });
-        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.Listen(IPAddress.Loopback, 0);
+            kestrel.Listen(IPAddress.Loopback, 0, endpoint => endpoint.Protocols = HttpProtocols.Http2);
+        });
         var log = new Log();
         builder.Logging.ClearProviders().AddProvider(log);
         builder.Services.AddRealNvp(options =>
@@ -56,9 +65,10 @@ public sealed class RunningService : IAsyncDisposable
             options.Models.Add(folder.Root);
             options.PollInterval = TimeSpan.FromMilliseconds(20);
             configure?.Invoke(options);
-        });
+        }).AddRealNvpGrpc();
         WebApplication application = builder.Build();
         application.MapRealNvp();
+        application.MapRealNvpGrpc();
         await application.StartAsync();
         return new RunningService(folder, application) { Lines = log };
     }

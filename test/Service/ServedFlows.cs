@@ -32,7 +32,7 @@ public sealed class ServedFlows : IAsyncLifetime
     {
         var ml = new MLContext(seed: 1);
         IDataView rows = ml.Data.LoadFromEnumerable(Machine.Rows(50, seed: 1));
-        FlowModel flow = Flows.Random(features: 5, seed: 3);
+        FlowModel flow = Flows.Random(features: 5, seed: 3, names: ["Pressure", "Age", "Kind.press", "Kind.fan", "Kind.pump"]);
         var pipeline = ml.Transforms.ReplaceMissingValues("Pressure")
             .Append(ml.Transforms.CopyColumns("Machine", "Kind"))
             .Append(ml.Transforms.Categorical.OneHotEncoding("Kind"))

@@ -3,8 +3,10 @@ using System.Text.Json;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
 using RealNvp.ML.Export;
 using RealNvp.ML.Tests.Transforms.Images;
+using RealNvp.ML.Tests.Transforms.Pipelines;
 using RealNvp.ML.Transforms;
 using SkiaSharp;
 
@@ -102,6 +104,59 @@ public sealed class OtherVerbTests(TrainedPlant plant) : IClassFixture<TrainedPl
         }));
     }
 
+    /// <summary>Categories and missing cells in the graph: the raw columns go in, as onnxruntime takes them in any language.</summary>
+    [Theory]
+    [InlineData]
+    [InlineData("--missing", "flag", "--condition", "valve")]
+    public void A_whole_pipeline_is_one_graph_from_the_raw_columns(params string[] options)
+    {
+        string model = plant.Model, folder = plant.Path($"whole{options.Length}");
+        if (options.Length > 0)
+        {
+            model = plant.Path("flagged.zip");
+            ToolRun.Good(["train", plant.Path("train.csv"), "-o", model, "--label", "broken", .. options, .. TrainedPlant.Quick]);
+        }
+        Plant[] rows = [.. Plant.Rows(200, seed: 4), new Plant("x", 70, 2.2f, 4, "jammed", "", false)];
+        Assert.Contains(rows, row => float.IsNaN(row.Temperature));
+        Assert.Contains(rows, row => row.Valve == "");
+        string data = plant.Path($"whole{options.Length}.csv");
+        File.WriteAllText(data, Plant.Csv(rows));
+
+        string note = ToolRun.Good("export", model, "-o", folder, "--check", plant.Path("new.csv")).Error;
+        Assert.StartsWith("pipeline.onnx, density.onnx, sampler.onnx and flow.rnvp are in ", note, StringComparison.Ordinal);
+
+        using var quiet = new SessionOptions { LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR };
+        using var session = new InferenceSession(Path.Combine(folder, "pipeline.onnx"), quiet);
+        using var results = session.Run([Numbers("temperature", row => row.Temperature), Numbers("pressure", row => row.Pressure),
+            Numbers("flow", row => row.Flow), Numbers("unit", _ => 7), NamedOnnxValue.CreateFromTensor("valve",
+                new DenseTensor<string>(rows.Select(row => row.Valve).ToArray(), [rows.Length, 1]))]);
+        string[][] expected = [.. ToolRun.Good("score", model, data, "--keep", "none").Lines[1..].Select(line => line.Split(','))];
+        Assert.Equal(expected.Select(row => float.Parse(row[0], CultureInfo.InvariantCulture)), Of<float>("Score"));
+        Assert.Equal(expected.Select(row => float.Parse(row[1], CultureInfo.InvariantCulture)), Of<float>("PValue"));
+        Assert.Equal(expected.Select(row => row[2] == "true"), Of<bool>("PredictedLabel"));
+
+        NamedOnnxValue Numbers(string name, Func<Plant, float> value) => NamedOnnxValue.CreateFromTensor(name,
+            new DenseTensor<float>(rows.Select(value).ToArray(), [rows.Length, 1]));
+
+        IEnumerable<T> Of<T>(string name) => results.Single(result => result.Name == name + ".output").AsEnumerable<T>();
+    }
+
+    [Fact]
+    public void Steps_that_have_no_form_in_ONNX_leave_the_flow_alone()
+    {
+        string model = plant.Path("machines.zip");
+        var ml = new MLContext(seed: 1);
+        IDataView rows = Machine.Load(ml, 40, seed: 1);
+        using (var pipeline = ml.Transforms.Concatenate("Features", "Temperature", "Temperature")
+            .Append(ml.Transforms.ApplyRealNvp(Flows.Random(features: 2)))
+            .Append(ml.AnomalyDetection.CalibrateByGroup("Kind", contamination: 0.2)).Fit(rows))
+            ml.Model.Save(pipeline, rows.Schema, model);
+        ToolRun run = ToolRun.Good("export", model, "-o", plant.Path("alone"));
+        Assert.Contains("warning: no pipeline.onnx: ConvertToOnnx cannot convert the columns", run.Error, StringComparison.Ordinal);
+        Assert.Equal(["density.onnx", "flow.rnvp", "sampler.onnx"],
+            Directory.GetFiles(plant.Path("alone")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+    }
+
     [Fact]
     public void A_model_is_told()
     {
@@ -156,6 +211,8 @@ public sealed class OtherVerbTests(TrainedPlant plant) : IClassFixture<TrainedPl
         ToolRun.Good("sample", model, "-n", "3", "-o", folder.File("drawn/"));
         Assert.Equal(3, Directory.GetFiles(Path.Combine(folder.Root, "drawn")).Length);
         Assert.Contains("-o FILE.png", ToolRun.Bad(1, "sample", model), StringComparison.Ordinal);
+        Assert.StartsWith("density.onnx, sampler.onnx and flow.rnvp are in ",
+            ToolRun.Good("export", model, "-o", folder.File("graphs")).Error, StringComparison.Ordinal);
         Assert.Contains("is for tables", ToolRun.Bad(1, "explain", model, images), StringComparison.Ordinal);
     }
 }

@@ -2,6 +2,9 @@ using System.Diagnostics;
 using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
+using System.Text.RegularExpressions;
+using Grpc.Net.Client;
+using RealNvp.ML.AspNetCore.Grpc.Wire;
 using RealNvp.ML.Tests.Service;
 using RealNvp.ML.Tests.Transforms.Images;
 
@@ -21,14 +24,21 @@ public sealed class ServeTests : IDisposable
         CancellationToken stop = TestContext.Current.CancellationToken;
         string model = _folder.File("machines.zip");
         ServedFlows.Categories(model);
-        using Process process = ToolRun.Start("serve", $"plant={model}", "--urls", "http://127.0.0.1:0");
+        using Process process = ToolRun.Start("serve", $"plant={model}", "--urls", "http://127.0.0.1:0", "--grpc-urls",
+            "http://127.0.0.1:0");
         try
         {
             string? line = await process.StandardError.ReadLineAsync(stop);
             Assert.StartsWith("The model plant is served, version ", line, StringComparison.Ordinal);
             line = await process.StandardError.ReadLineAsync(stop);
-            Assert.StartsWith("listening on http://127.0.0.1:", line, StringComparison.Ordinal);
-            using var client = new HttpClient { BaseAddress = new Uri(line!.Split(' ', ';')[2]) };
+            Match listening = Regex.Match(line!, "^listening on (http://127.0.0.1:[0-9]+), for gRPC on (http://127.0.0.1:[0-9]+); ");
+            Assert.True(listening.Success, line);
+            using var client = new HttpClient { BaseAddress = new Uri(listening.Groups[1].Value) };
+            using (var channel = GrpcChannel.ForAddress(listening.Groups[2].Value))
+            {
+                var grpc = new GRPCInferenceService.GRPCInferenceServiceClient(channel);
+                Assert.True((await grpc.ModelReadyAsync(new() { Name = "plant" }, cancellationToken: stop)).Ready);
+            }
             using var rows = new StringContent("""[{"Kind": "fan", "Pressure": 1.5, "Age": 3}, ["pump", null, 7]]""", Encoding.UTF8);
             using HttpResponseMessage answer = await client.PostAsync(new Uri("models/plant/score", UriKind.Relative), rows, stop);
             JsonElement scored = await answer.Content.ReadFromJsonAsync<JsonElement>(stop);

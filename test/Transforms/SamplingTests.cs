@@ -97,6 +97,19 @@ public class SamplingTests
     }
 
     [Fact]
+    public void Features_of_a_category_stand_together()
+    {
+        IReadOnlyList<FeatureGroup> groups = FeatureGroup.Of(
+            ["weight", "colour.red", "colour.blue", "colour.depth", "colour.tone.dark", "colour.tone.light", "other.a"],
+            texts: ["colour", "colour.tone"], numbers: ["weight", "colour.depth"]);
+        Assert.Equal(["weight 0 ", "colour 1 red blue", "colour.depth 3 ", "colour.tone 4 dark light", "other.a 6 "],
+            groups.Select(group => $"{group.Name} {group.First} {string.Join(' ', group.Categories)}"));
+        float[] row = [1, 0.2f, 0.9f, 3, 0.5f, 0.5f, 1];
+        Assert.Equal([null, "blue", null, "dark", null], groups.Select(group => group.CategoryOf(row)));
+        Assert.Equal([1, 1.1f, 3, 1, 1], groups.Select(group => group.Sum(row)));
+    }
+
+    [Fact]
     public void Cursor_sets_share_the_samples_out()
     {
         using RealNvpTransformer transformer = new(_ml, _model);

@@ -25,23 +25,31 @@ internal static partial class Handling
         }
         catch (Exception e)
         {
-            (int status, string message) = AnswerOf(e);
-            if (status == StatusCodes.Status500InternalServerError)
-                Failed(logger, context.Request.Path, e);
+            (int status, string message) = Explain(logger, context.Request.Path, e);
             if (status == StatusCodes.Status503ServiceUnavailable)
                 context.Response.Headers.RetryAfter = "1";
             await Reply.Error(context, status, message);
         }
     };
 
-    private static (int Status, string Message) AnswerOf(Exception e) => e switch
+    /// <summary>What a caller is told of an error, and by which status; the log is told what no caller can help.</summary>
+    public static (int Status, string Message) Explain(ILogger logger, string request, Exception e)
     {
-        RequestException wrong => (wrong.Status, wrong.Message),
-        JsonException json => (StatusCodes.Status400BadRequest, $"The body is not JSON as expected: {json.Message}"),
-        BadHttpRequestException bad => (bad.StatusCode, bad.Message),
-        ServiceBusyException or ObjectDisposedException => (StatusCodes.Status503ServiceUnavailable, e.Message),
-        _ => (StatusCodes.Status500InternalServerError, "The service failed; its log says why."),
-    };
+        switch (e)
+        {
+            case RequestException wrong:
+                return (wrong.Status, wrong.Message);
+            case JsonException json:
+                return (StatusCodes.Status400BadRequest, $"The body is not JSON as expected: {json.Message}");
+            case BadHttpRequestException bad:
+                return (bad.StatusCode, bad.Message);
+            case ServiceBusyException or ObjectDisposedException:
+                return (StatusCodes.Status503ServiceUnavailable, e.Message);
+            default:
+                Failed(logger, request, e);
+                return (StatusCodes.Status500InternalServerError, "The service failed; its log says why.");
+        }
+    }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The request {Path} failed.")]
     private static partial void Failed(ILogger logger, string path, Exception exception);

@@ -11,15 +11,20 @@ internal static class NamedModel
     /// <summary>Behind the name of a model: its sampler.</summary>
     public const string SamplerEnding = "-sampler";
 
+    /// <summary>Answers with a model that the address names and, where it likes, its version.</summary>
+    /// <inheritdoc cref="With(string, string, ModelHost, Func{ServedModel, bool, Task}, bool)"/>
+    public static Task With(HttpContext context, ModelHost host, Func<ServedModel, bool, Task> answer, bool samplers = false)
+        => With((string)context.GetRouteValue("model")!, context.GetRouteValue("version") as string, host, answer, samplers);
+
     /// <summary>Answers with a model.</summary>
-    /// <param name="context">The request; names the model and, where it likes, its version.</param>
+    /// <param name="name">Its name.</param>
+    /// <param name="version">Its version; null for the one that is served.</param>
     /// <param name="host">The models.</param>
     /// <param name="answer">Is given the model, and whether its sampler is meant.</param>
     /// <param name="samplers">Whether a sampler has a name of its own here.</param>
     /// <exception cref="RequestException">There is none of the name or version.</exception>
-    public static async Task With(HttpContext context, ModelHost host, Func<ServedModel, bool, Task> answer, bool samplers = false)
+    public static async Task With(string name, string? version, ModelHost host, Func<ServedModel, bool, Task> answer, bool samplers)
     {
-        string name = (string)context.GetRouteValue("model")!;
         bool isSampler = false;
         ServedModel? model = host.Hold(name);
         if (model is null && samplers && name.EndsWith(SamplerEnding, StringComparison.Ordinal))
@@ -31,7 +36,7 @@ internal static class NamedModel
         }
         try
         {
-            if (context.GetRouteValue("version") is string version && version != model.Version)
+            if (version is not null && version != model.Version)
                 throw RequestException.NotFound($"The version of '{name}' is {model.Version}; '{version}' is not served.");
             await answer(model, isSampler);
         }

@@ -1,6 +1,8 @@
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using RealNvp.ML.Serving.Models;
+using RealNvp.ML.Serving.Rows;
+using RealNvp.ML.Transforms;
 
 namespace RealNvp.ML.AspNetCore.People;
 
@@ -13,7 +15,11 @@ internal sealed class ModelTexts
     {
         Fields = new RowFields(model.Inputs);
         Outputs = [.. model.Outputs.Select(output => JsonEncodedText.Encode(output.Name))];
-        Features = [.. model.Flow.Model.Metadata.FeatureNames.Select(name => JsonEncodedText.Encode(name))];
+        Drawn = [.. FeatureGroup.Of(model.Flow.Model.Metadata.FeatureNames, NamesOf(ColumnKind.Text), NamesOf(ColumnKind.Single)
+            .Concat(NamesOf(ColumnKind.Number)).Concat(NamesOf(ColumnKind.Boolean)))
+            .Select(group => (JsonEncodedText.Encode(group.Name), group))];
+
+        IEnumerable<string> NamesOf(ColumnKind kind) => model.Inputs.Where(input => input.Kind == kind).Select(input => input.Name);
     }
 
     /// <summary>How rows become columns.</summary>
@@ -22,8 +28,10 @@ internal sealed class ModelTexts
     /// <summary>The names of the results.</summary>
     public JsonEncodedText[] Outputs { get; }
 
-    /// <summary>The names of the features; empty where they have none.</summary>
-    public JsonEncodedText[] Features { get; }
+    /// <summary>
+    /// The columns of drawn rows: features, and of the model's texts one for all their categories; empty where features have no names.
+    /// </summary>
+    public (JsonEncodedText Name, FeatureGroup Group)[] Drawn { get; }
 
     /// <summary>Those of a model.</summary>
     public static ModelTexts Of(ServedModel model) => s_known.GetValue(model, static model => new ModelTexts(model));

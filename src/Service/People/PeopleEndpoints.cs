@@ -6,6 +6,7 @@ using RealNvp.ML.Export;
 using RealNvp.ML.Serving;
 using RealNvp.ML.Serving.Models;
 using RealNvp.ML.Serving.Rows;
+using RealNvp.ML.Transforms;
 
 namespace RealNvp.ML.AspNetCore.People;
 
@@ -113,7 +114,7 @@ internal sealed class PeopleEndpoints(ModelHost host, RealNvpServiceOptions opti
             body => SampleBody.Read(body, model.Flow.Model, options.MaxDrawnRows));
         await model.Draw(asked.Count, asked.Seed, asked.Temperature, asked.Conditions, async rows =>
         {
-            JsonEncodedText[] names = ModelTexts.Of(model).Features;
+            (JsonEncodedText, FeatureGroup)[] columns = ModelTexts.Of(model).Drawn;
             PipeWriter body = context.Response.BodyWriter;
             context.Response.ContentType = "application/json";
             using IEnumerator<float[]> drawn = rows.GetEnumerator();
@@ -123,7 +124,7 @@ internal sealed class PeopleEndpoints(ModelHost host, RealNvpServiceOptions opti
             Begin(json, model);
             for (; isThere; isThere = drawn.MoveNext())
             {
-                Row(json, drawn.Current, names);
+                Row(json, drawn.Current, columns);
                 if (json.BytesCommitted + json.BytesPending - flushed > FlushBytes)
                 {
                     json.Flush();
@@ -146,22 +147,27 @@ internal sealed class PeopleEndpoints(ModelHost host, RealNvpServiceOptions opti
         json.WriteStartArray("rows");
     }
 
-    private static void Row(Utf8JsonWriter json, float[] row, JsonEncodedText[] names)
+    /// <summary>A row by its columns; without names the list of its features.</summary>
+    private static void Row(Utf8JsonWriter json, float[] row, (JsonEncodedText Name, FeatureGroup Group)[] columns)
     {
-        if (names.Length == 0)
-            json.WriteStartArray();
-        else
-            json.WriteStartObject();
-        for (int i = 0; i < row.Length; i++)
+        if (columns.Length == 0)
         {
-            if (names.Length > 0)
-                json.WritePropertyName(names[i]);
-            Reply.Number(json, row[i]);
-        }
-        if (names.Length == 0)
+            json.WriteStartArray();
+            foreach (float value in row)
+                Reply.Number(json, value);
             json.WriteEndArray();
-        else
-            json.WriteEndObject();
+            return;
+        }
+        json.WriteStartObject();
+        foreach ((JsonEncodedText name, FeatureGroup group) in columns)
+        {
+            json.WritePropertyName(name);
+            if (group.CategoryOf(row) is { } category)
+                json.WriteStringValue(category);
+            else
+                Reply.Number(json, row[group.First]);
+        }
+        json.WriteEndObject();
     }
 
     private static void Result(Utf8JsonWriter json, ModelColumn column, Array values, int row)

@@ -59,14 +59,17 @@ internal static class Datatype
             return;
         }
         for (int i = 0; i < values.Length; i++)
+            Set(values, i, Value(datatype, bytes.Slice(i * width, width)));
+    }
+
+    /// <summary>Puts a number into the values of a column.</summary>
+    public static void Set(Array values, int place, double value)
+    {
+        switch (values)
         {
-            double value = Value(datatype, bytes.Slice(i * width, width));
-            switch (values)
-            {
-                case float[] floats: floats[i] = (float)value; break;
-                case double[] doubles: doubles[i] = value; break;
-                default: ((bool[])values)[i] = value != 0; break;
-            }
+            case float[] floats: floats[place] = (float)value; break;
+            case double[] doubles: doubles[place] = value; break;
+            default: ((bool[])values)[place] = value != 0; break;
         }
     }
 

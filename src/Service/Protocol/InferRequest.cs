@@ -36,29 +36,18 @@ internal sealed record InferRequest(string? Id, RowsRequest Rows, IReadOnlyList<
     private sealed class Reading(
         ReadOnlySequence<byte> bytes, IReadOnlyList<ModelColumn> inputs, IReadOnlyList<ModelColumn> outputs, int mostRows)
     {
-        private readonly Array?[] _values = new Array?[inputs.Count];
+        private readonly GivenInputs _given = new(inputs, outputs, mostRows);
         private List<(int Place, bool? AsBytes)>? _wanted;
         private string? _id;
-        private int? _rows;
         private long _used; // bytes behind the header that inputs have taken
         private bool _allAsBytes;
 
         public InferRequest Request(IReadOnlyList<int> usual)
         {
-            int rows = _rows ?? throw new RequestException($"The request has no inputs; the model reads {Names(inputs)}.");
-            for (int i = 0; i < inputs.Count; i++)
-            {
-                if (_values[i] is not null)
-                    continue;
-                if (!inputs[i].IsOptional)
-                    throw new RequestException($"The request has no input '{inputs[i].Name}'; the model reads {Names(inputs)}.");
-                _values[i] = inputs[i].NewValues(rows);
-                JsonValues.Miss(inputs[i], _values[i]!);
-            }
             (int Place, bool AsBytes)[] wanted = _wanted is { Count: > 0 }
                 ? [.. _wanted.Select(output => (output.Place, output.AsBytes ?? _allAsBytes))]
                 : [.. usual.Select(place => (place, _allAsBytes))];
-            return new(_id, new RowsRequest(rows, _values!, outputs, [.. wanted.Select(output => output.Place).Distinct()]), wanted);
+            return new(_id, _given.Rows([.. wanted.Select(output => output.Place)]), wanted);
         }
 
         public void Read(ref Utf8JsonReader json)
@@ -127,12 +116,7 @@ internal sealed record InferRequest(string? Id, RowsRequest Rows, IReadOnlyList<
             }
             if (name is null || datatype is null || shape is null)
                 throw new RequestException("An input has a name, a datatype and a shape.");
-            int place = Find(inputs, name, "input");
-            if (_values[place] is not null)
-                throw new RequestException($"The input '{name}' is there twice.");
-            ModelColumn column = inputs[place];
-            Datatype.Check(column, datatype);
-            Array values = _values[place] = column.NewValues(RowsOf(column, shape));
+            (ModelColumn column, Array values) = _given.Begin(name, datatype, shape);
             if (size is { } taken)
             {
                 if (hasData || taken < 0 || taken > bytes.Length - _used)
@@ -152,25 +136,6 @@ internal sealed record InferRequest(string? Id, RowsRequest Rows, IReadOnlyList<
             {
                 throw new RequestException($"The input '{name}' has no data, a list of {values.Length} values.");
             }
-        }
-
-        private int RowsOf(ModelColumn column, List<long> shape)
-        {
-            long rows = shape is [] ? -1 : shape[0];
-            IEnumerable<long> rest = shape.Skip(1);
-            bool fits = rest.SequenceEqual(column.Dimensions.Select(dimension => (long)dimension))
-                || rest.SequenceEqual([column.Size]) || (column.Size == 1 && shape.Count == 1);
-            if (!fits || rows < 0)
-            {
-                throw new RequestException($"The input '{column.Name}' has the shape [{string.Join(", ", shape)}], expected "
-                    + $"[rows, {string.Join(", ", column.Dimensions)}].");
-            }
-            if (rows > mostRows)
-                throw RequestException.TooLarge($"The request has {rows} rows, at most {mostRows} are taken at once.");
-            if (_rows is { } others && others != rows)
-                throw new RequestException($"The input '{column.Name}' has {rows} rows, another one {others}.");
-            _rows = (int)rows;
-            return (int)rows;
         }
 
         /// <summary>Values row by row, in lists of lists or in one.</summary>
@@ -203,7 +168,7 @@ internal sealed record InferRequest(string? Id, RowsRequest Rows, IReadOnlyList<
                 else
                     json.Skip();
             }
-            _wanted!.Add((Find(outputs, name ?? throw new RequestException("An output has a name."), "output"), asBytes));
+            _wanted!.Add((_given.PlaceOfOutput(name ?? throw new RequestException("An output has a name.")), asBytes));
         }
 
         /// <summary>Of all parameters those that speak of bytes; others are none of ours.</summary>
@@ -258,19 +223,6 @@ internal sealed record InferRequest(string? Id, RowsRequest Rows, IReadOnlyList<
             json.Read();
             return json.TokenType == JsonTokenType.String ? json.GetString()! : throw new RequestException($"A {what} is text.");
         }
-
-        private static int Find(IReadOnlyList<ModelColumn> columns, string name, string what)
-        {
-            for (int i = 0; i < columns.Count; i++)
-            {
-                if (columns[i].Name == name)
-                    return i;
-            }
-            throw new RequestException($"The model has no {what} '{name}'. It has: {Names(columns)}.");
-        }
-
-        private static string Names(IReadOnlyList<ModelColumn> columns)
-            => string.Join(", ", columns.Select(column => column.IsOptional ? $"{column.Name} (may be left out)" : column.Name));
 
         private delegate void Item(ref Utf8JsonReader json);
     }

@@ -17,15 +17,22 @@ internal sealed class InferenceEndpoints(ModelHost host, RealNvpServiceOptions o
 {
     private const string HeaderLength = "Inference-Header-Content-Length";
 
-    private static readonly string s_version = typeof(InferenceEndpoints).Assembly
+    /// <summary>What answers here.</summary>
+    public const string ServerName = "realnvp";
+
+    /// <summary>What models run on.</summary>
+    public const string Platform = "realnvp_onnxruntime";
+
+    /// <summary>The version of what answers here.</summary>
+    public static string ServerVersion { get; } = typeof(InferenceEndpoints).Assembly
         .GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "";
 
     /// <summary>GET v2: what answers here.</summary>
     public Task Server(HttpContext context) => Reply.Json(context, json =>
     {
         json.WriteStartObject();
-        json.WriteString("name", "realnvp");
-        json.WriteString("version", s_version);
+        json.WriteString("name", ServerName);
+        json.WriteString("version", ServerVersion);
         Reply.Texts(json, "extensions", ["binary_tensor_data"]);
         json.WriteEndObject();
     });
@@ -51,7 +58,7 @@ internal sealed class InferenceEndpoints(ModelHost host, RealNvpServiceOptions o
         json.WriteStartObject();
         json.WriteString("name", (string)context.Request.RouteValues["model"]!);
         Reply.Texts(json, "versions", [model.Version]);
-        json.WriteString("platform", "realnvp_onnxruntime");
+        json.WriteString("platform", Platform);
         Tensors(json, "inputs", isSampler ? model.SamplerInputs : model.Inputs);
         Tensors(json, "outputs", isSampler ? model.SamplerOutputs : model.Outputs);
         json.WriteEndObject();

@@ -22,8 +22,8 @@ internal sealed class SavedModel : IDisposable
         Inputs = [.. inputs.Where(column => !column.IsHidden
             && (column.Type is TextDataViewType || column.Type == NumberDataViewType.Single))
             .Select(column => (column.Name, column.Type is TextDataViewType ? CellKind.Text : CellKind.Number))];
-        Groups = FeatureGroup.Of(Flow.Model.Metadata.FeatureNames, Inputs);
-        ConditionGroups = Flow.Model.Condition is { } condition ? FeatureGroup.Of(condition.Names, Inputs) : [];
+        Groups = GroupsOf(Flow.Model.Metadata.FeatureNames);
+        ConditionGroups = Flow.Model.Condition is { } condition ? GroupsOf(condition.Names) : [];
     }
 
     /// <summary>The context that it runs in.</summary>
@@ -105,6 +105,9 @@ internal sealed class SavedModel : IDisposable
             .Select(input => ((string?)input.First.Name, input.First.Kind))],
             blocks);
 
+    /// <summary>A view of all columns and no rows.</summary>
+    public TableView NoRows() => new([.. Inputs.Select(input => ((string?)input.Name, input.Kind))], () => []);
+
     /// <summary>Rows after all steps.</summary>
     /// <param name="rows">The input.</param>
     /// <param name="flow">Stands in for the model's flow, with another threshold or other columns.</param>
@@ -115,7 +118,29 @@ internal sealed class SavedModel : IDisposable
     public IDataView BeforeFlow(IDataView rows)
         => _steps.TakeWhile(step => step is not RealNvpTransformer).Aggregate(rows, (data, step) => step.Transform(data));
 
+    /// <summary>
+    /// Writes all of it as one ONNX graph, from the columns that it reads to those that the flow adds. What the flow computes in it is
+    /// tried before it is written.
+    /// </summary>
+    /// <param name="rows">Rows by which the steps before the flow are tried too; a view may have none.</param>
+    /// <param name="stream">Where to.</param>
+    /// <exception cref="InvalidOperationException">A step has no form in ONNX; others are of ML.NET's own kinds.</exception>
+    /// <exception cref="FlowParityException">The graph computes something else.</exception>
+    public void ConvertToOnnx(IDataView rows, Stream stream)
+    {
+        RealNvpColumns columns = Flow.Columns;
+        DataViewSchema given = _model.GetOutputSchema(rows.Schema);
+        string[] results = [.. ColumnChoice.ResultNames(columns).Append(columns.Latent)
+            .Where(name => given.GetColumnOrNull(name) is not null)];
+        Context.Model.ConvertToOnnx(_model, rows, stream, results);
+    }
+
     public void Dispose() => (_model as IDisposable)?.Dispose();
+
+    private IReadOnlyList<FeatureGroup> GroupsOf(IReadOnlyList<string> features) => FeatureGroup.Of(features,
+        NamesOf(CellKind.Text), NamesOf(CellKind.Number));
+
+    private IEnumerable<string> NamesOf(CellKind kind) => Inputs.Where(input => input.Kind == kind).Select(input => input.Name);
 
     private bool DoesWithout(string[] missing)
     {

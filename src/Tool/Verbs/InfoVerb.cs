@@ -4,6 +4,7 @@ using RealNvp.ML.Export;
 using RealNvp.ML.Tool.Models;
 using RealNvp.ML.Tool.Running;
 using RealNvp.ML.Tool.Tables;
+using RealNvp.ML.Transforms;
 
 namespace RealNvp.ML.Tool.Verbs;
 

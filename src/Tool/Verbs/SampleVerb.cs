@@ -84,7 +84,7 @@ internal sealed class SampleVerb
         foreach (float[] row in drawn.GetColumn<float[]>(model.Flow.FeatureColumnName))
         {
             cancellation.ThrowIfCancellationRequested();
-            text.WriteLine(Line(groups.Select(group => group.CellOf(row))));
+            text.WriteLine(Line(groups.Select(group => CellOf(group, row))));
         }
     }
 
@@ -110,7 +110,7 @@ internal sealed class SampleVerb
             .Zip(drawn.GetColumn<float[]>(model.Flow.FeatureColumnName)))
         {
             cancellation.ThrowIfCancellationRequested();
-            text.WriteLine(Line(given.Select(group => group.CellOf(condition)).Concat(groups.Select(group => group.CellOf(row)))));
+            text.WriteLine(Line(given.Select(group => CellOf(group, condition)).Concat(groups.Select(group => CellOf(group, row)))));
         }
     }
 
@@ -127,6 +127,9 @@ internal sealed class SampleVerb
 
     private static IReadOnlyList<FeatureGroup> Groups(IReadOnlyList<FeatureGroup> groups, int size, string otherwise)
         => groups.Count > 0 ? groups : [.. Enumerable.Range(0, size).Select(i => new FeatureGroup($"{otherwise}{i + 1}", i, []))];
+
+    /// <summary>The cell that a row's features make: a number, or the category of the largest one.</summary>
+    private static string CellOf(FeatureGroup group, float[] row) => group.CategoryOf(row) ?? Cell.Text(row[group.First]);
 
     private static string Line(IEnumerable<string> cells)
     {

@@ -1,6 +1,9 @@
 using System.CommandLine;
+using System.Net;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -17,12 +20,16 @@ internal sealed class ServeVerb
         Description = "A model, a folder of models, or NAME=MODEL for another name than the file's.",
         Arity = ArgumentArity.OneOrMore,
     };
-    private readonly Option<string> _urls = VerbOptions.Checked(new Option<string>("--urls")
+    private readonly Option<string> _urls = Urls(new Option<string>("--urls")
     {
         Description = "Where to listen, several with semicolons: http://*:8080 for callers on other machines.", HelpName = "URLS",
         DefaultValueFactory = _ => "http://localhost:8080",
-    }, urls => urls!.Split(';').All(url => url.StartsWith("http://", StringComparison.Ordinal)),
-        "expected http://HOST:PORT (for https put a proxy in front)");
+    });
+    private readonly Option<string> _grpcUrls = Urls(new Option<string>("--grpc-urls")
+    {
+        Description = "Where to speak gRPC in addition, at ports of its own (HTTP/2 without TLS): http://*:8081. Default: nowhere.",
+        HelpName = "URLS",
+    });
     private readonly Option<int?> _maxRows = VerbOptions.Count("--max-rows", "The most rows of a request; 16384 by default.");
     private readonly Option<int?> _maxBody = VerbOptions.Count("--max-body", "The largest body of a request, in MiB; 8 by default.");
     private readonly Option<double> _maxWait = VerbOptions.Checked(new Option<double>("--max-wait")
@@ -48,9 +55,10 @@ internal sealed class ServeVerb
             curl localhost:8080/models/model/score -d '[{"temperature": 70.5, "pressure": 2.3}]'
             curl localhost:8080/models/model/sample -d '{"count": 5, "seed": 1}'
 
-            Addresses: /models, /models/NAME, /models/NAME/score, /models/NAME/sample; and the Open Inference Protocol under /v2.
+            Addresses: /models, /models/NAME, /models/NAME/score, /models/NAME/sample; and the Open Inference Protocol under /v2, or over
+            gRPC where --grpc-urls says.
             """) { _models };
-        foreach (Option option in new Option[] { _urls, _maxRows, _maxBody, _maxWait, _device, _quiet })
+        foreach (Option option in new Option[] { _urls, _grpcUrls, _maxRows, _maxBody, _maxWait, _device, _quiet })
             verb.Add(option);
         verb.Does(terminal, _quiet, (said, cancellation) => Serve(said, terminal, cancellation).GetAwaiter().GetResult());
         return verb;
@@ -63,7 +71,11 @@ internal sealed class ServeVerb
         {
             ContentRootPath = AppContext.BaseDirectory,
         });
-        builder.WebHost.UseUrls(said.GetRequiredValue(_urls).Split(';'));
+        string[] urls = said.GetRequiredValue(_urls).Split(';'), grpcUrls = said.GetValue(_grpcUrls)?.Split(';') ?? [];
+        if (grpcUrls.Length == 0)
+            builder.WebHost.UseUrls(urls);
+        else
+            builder.WebHost.ConfigureKestrel(kestrel => Listen(kestrel, urls, grpcUrls));
         builder.Logging.ClearProviders().AddProvider(new TerminalLog(terminal));
         builder.Logging.AddFilter((category, level)
             => level >= (category?.StartsWith("RealNvp.ML", StringComparison.Ordinal) == true ? LogLevel.Information : LogLevel.Warning));
@@ -78,12 +90,36 @@ internal sealed class ServeVerb
                 MaxWait = TimeSpan.FromMilliseconds(said.GetValue(_maxWait)),
                 GpuDeviceId = Device.Number(said.GetValue(_device)),
             };
-        });
+        }).AddRealNvpGrpc();
         await using WebApplication service = builder.Build();
         service.MapRealNvp();
+        if (grpcUrls.Length > 0)
+            service.MapRealNvpGrpc();
         await service.StartAsync(CancellationToken.None);
-        terminal.Note($"listening on {string.Join(", ", service.Urls)}; Ctrl+C ends it");
+        terminal.Note($"listening on {string.Join(", ", service.Urls.SkipLast(grpcUrls.Length))}"
+            + (grpcUrls.Length > 0 ? $", for gRPC on {string.Join(", ", service.Urls.TakeLast(grpcUrls.Length))}" : "")
+            + "; Ctrl+C ends it");
         await service.WaitForShutdownAsync(cancellation);
         terminal.Note("ended");
     }
+
+    /// <summary>Without TLS an endpoint cannot find out which HTTP its caller speaks: gRPC has ports of its own.</summary>
+    private static void Listen(KestrelServerOptions kestrel, string[] urls, string[] grpcUrls)
+    {
+        foreach ((string url, HttpProtocols protocols) in urls.Select(url => (url, HttpProtocols.Http1))
+            .Concat(grpcUrls.Select(url => (url, HttpProtocols.Http2))))
+        {
+            var address = BindingAddress.Parse(url);
+            if (address.Host.Equals("localhost", StringComparison.OrdinalIgnoreCase))
+                kestrel.ListenLocalhost(address.Port, endpoint => endpoint.Protocols = protocols);
+            else if (IPAddress.TryParse(address.Host, out IPAddress? ip))
+                kestrel.Listen(ip, address.Port, endpoint => endpoint.Protocols = protocols);
+            else
+                kestrel.ListenAnyIP(address.Port, endpoint => endpoint.Protocols = protocols);
+        }
+    }
+
+    private static Option<string> Urls(Option<string> option) => VerbOptions.Checked(option,
+        urls => urls!.Split(';').All(url => url.StartsWith("http://", StringComparison.Ordinal)),
+        "expected http://HOST:PORT (for https put a proxy in front)");
 }

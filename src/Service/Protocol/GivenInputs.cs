@@ -1,0 +1,82 @@
+using RealNvp.ML.AspNetCore.Http;
+using RealNvp.ML.Serving.Rows;
+
+namespace RealNvp.ML.AspNetCore.Protocol;
+
+/// <summary>The inputs of a request to infer as they are found, in whatever the request is written.</summary>
+/// <param name="inputs">What the model reads.</param>
+/// <param name="outputs">What it gives.</param>
+/// <param name="mostRows">The most rows.</param>
+internal sealed class GivenInputs(IReadOnlyList<ModelColumn> inputs, IReadOnlyList<ModelColumn> outputs, int mostRows)
+{
+    private readonly Array?[] _values = new Array?[inputs.Count];
+    private int? _rows;
+
+    /// <summary>Begins an input.</summary>
+    /// <returns>Its column, and memory for its values.</returns>
+    /// <exception cref="RequestException">The model has no such input, or it is of another type or shape.</exception>
+    public (ModelColumn Column, Array Values) Begin(string name, string datatype, IReadOnlyList<long> shape)
+    {
+        int place = Find(inputs, name, "input");
+        if (_values[place] is not null)
+            throw new RequestException($"The input '{name}' is there twice.");
+        ModelColumn column = inputs[place];
+        Datatype.Check(column, datatype);
+        Array values = _values[place] = column.NewValues(RowsOf(column, shape));
+        return (column, values);
+    }
+
+    /// <summary>Where an output stands among those that the model gives.</summary>
+    /// <exception cref="RequestException">It has none of the name.</exception>
+    public int PlaceOfOutput(string name) => Find(outputs, name, "output");
+
+    /// <summary>All rows, when every input is there.</summary>
+    /// <param name="wanted">The places of the outputs that are wanted; one may be there twice.</param>
+    /// <exception cref="RequestException">An input is missing.</exception>
+    public RowsRequest Rows(IReadOnlyList<int> wanted)
+    {
+        int rows = _rows ?? throw new RequestException($"The request has no inputs; the model reads {Names(inputs)}.");
+        for (int i = 0; i < inputs.Count; i++)
+        {
+            if (_values[i] is not null)
+                continue;
+            if (!inputs[i].IsOptional)
+                throw new RequestException($"The request has no input '{inputs[i].Name}'; the model reads {Names(inputs)}.");
+            _values[i] = inputs[i].NewValues(rows);
+            JsonValues.Miss(inputs[i], _values[i]!);
+        }
+        return new RowsRequest(rows, _values!, outputs, [.. wanted.Distinct()]);
+    }
+
+    private int RowsOf(ModelColumn column, IReadOnlyList<long> shape)
+    {
+        long rows = shape is [] ? -1 : shape[0];
+        IEnumerable<long> rest = shape.Skip(1);
+        bool fits = rest.SequenceEqual(column.Dimensions.Select(dimension => (long)dimension))
+            || rest.SequenceEqual([column.Size]) || (column.Size == 1 && shape.Count == 1);
+        if (!fits || rows < 0)
+        {
+            throw new RequestException($"The input '{column.Name}' has the shape [{string.Join(", ", shape)}], expected "
+                + $"[rows, {string.Join(", ", column.Dimensions)}].");
+        }
+        if (rows > mostRows)
+            throw RequestException.TooLarge($"The request has {rows} rows, at most {mostRows} are taken at once.");
+        if (_rows is { } others && others != rows)
+            throw new RequestException($"The input '{column.Name}' has {rows} rows, another one {others}.");
+        _rows = (int)rows;
+        return (int)rows;
+    }
+
+    private static int Find(IReadOnlyList<ModelColumn> columns, string name, string what)
+    {
+        for (int i = 0; i < columns.Count; i++)
+        {
+            if (columns[i].Name == name)
+                return i;
+        }
+        throw new RequestException($"The model has no {what} '{name}'. It has: {Names(columns)}.");
+    }
+
+    private static string Names(IReadOnlyList<ModelColumn> columns)
+        => string.Join(", ", columns.Select(column => column.IsOptional ? $"{column.Name} (may be left out)" : column.Name));
+}
