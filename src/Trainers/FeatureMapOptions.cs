@@ -76,6 +76,11 @@ public sealed record FeatureMapOptions
     internal FeatureMapDesign For(FlowShape maps, double noise)
     {
         (int channels, int height, int width) = (maps.Dimensions[0], maps.Dimensions[1], maps.Dimensions[2]);
+        if (maps.Size == 1)
+        {
+            throw new ArgumentException($"Maps of {maps} are one number, and couplings need two: take them as a table "
+                + "(FeatureKind.Table).");
+        }
         if (channels == 1 && Checkerboards < 2)
         {
             throw new ArgumentException($"Maps of {maps} have one channel, and couplings over channels need two: set Maps.Checkerboards to "

@@ -72,8 +72,8 @@ public sealed record TableFlowOptions
     /// <summary>
     /// Whether features with few different values (3 to 20, or 5% of the rows) get uniform noise of their smallest gap in training, so that
     /// their density does not run to infinity. Features of two values get a tenth of it, unless
-    /// <see cref="RealNvpColumns.BitsPerDimension"/> is named: in one-hot groups all of it would hide a category that was never seen. True
-    /// by default.
+    /// <see cref="RealNvpColumns.BitsPerDimension"/> is named or they are a regression's labels: in one-hot groups all of it would hide a
+    /// category that was never seen. True by default.
     /// </summary>
     public bool Dequantize { get; init; } = true;
 

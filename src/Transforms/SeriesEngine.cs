@@ -17,8 +17,9 @@ public sealed class SeriesEngine<TSource, TResult> : IDisposable
 {
     private readonly Feed _feed = new();
     private readonly RowChain _chain;
-    private readonly IEnumerator<TResult> _results;
+    private readonly Func<IEnumerator<TResult>> _read;
     private readonly IDisposable? _owned;
+    private IEnumerator<TResult> _results;
     private bool _disposed;
 
     internal SeriesEngine(MLContext context, ITransformer model, SchemaDefinition? input, SchemaDefinition? output, bool ownsTransformer)
@@ -28,7 +29,9 @@ public sealed class SeriesEngine<TSource, TResult> : IDisposable
         _chain = new RowChain(model, source, wanted.Select(column => column.ColumnName));
         try
         {
-            _results = context.Data.CreateEnumerable<TResult>(_chain, reuseRowObject: false, schemaDefinition: output).GetEnumerator();
+            IEnumerable<TResult> results = context.Data.CreateEnumerable<TResult>(_chain, reuseRowObject: false, schemaDefinition: output);
+            _read = results.GetEnumerator;
+            _results = _read();
         }
         catch
         {
@@ -42,6 +45,10 @@ public sealed class SeriesEngine<TSource, TResult> : IDisposable
     /// <returns>
     /// The result; null for a row that the pipeline leaves out, as <see cref="LagsOfFirstRows.Skip"/> does with the first ones of a group.
     /// </returns>
+    /// <remarks>
+    /// Where a part of the pipeline throws, as at a vector of another length, the row has no result, and the engine goes on with the next.
+    /// Lags before that part have taken the row, as far as they could read it, and remember it.
+    /// </remarks>
     /// <exception cref="ObjectDisposedException">The engine was disposed.</exception>
     public TResult? Score(TSource row)
     {
@@ -50,7 +57,17 @@ public sealed class SeriesEngine<TSource, TResult> : IDisposable
         _feed.Next = row;
         if (!_chain.Take())
             return null;
-        _results.MoveNext();
+        try
+        {
+            _results.MoveNext();
+        }
+        catch
+        {
+            // one that has thrown is at its end, and would give its last result for every row to come
+            _results.Dispose();
+            _results = _read();
+            throw;
+        }
         return _results.Current;
     }
 

@@ -41,6 +41,20 @@ public sealed class RegressionDataTests
     }
 
     [Fact]
+    public void A_label_of_two_values_has_bins_of_their_distance()
+    {
+        LabelledRow[] rows = [.. Labelled.Rows(600, 1).Select(row => new LabelledRow { Label = row.Label > 3 ? 1 : 0,
+            Features = row.Features })];
+        using RealNvpRegressionTransformer model = Labelled.Trainer(_ml, 150).Fit(Labelled.Load(_ml, rows));
+        foreach (float[] features in (float[][])[[0, 0], [0.5f, 0.5f], [-0.3f, 0]])
+        {
+            LabelledRow[] both = [new() { Label = 0, Features = features }, new() { Label = 1, Features = features }];
+            IEnumerable<float> logs = model.Transform(Labelled.Load(_ml, both)).GetColumn<float>("LogLikelihood");
+            Assert.InRange(logs.Sum(value => Math.Exp(value)), 0.6, 1.4); // a tenth of the distance would make ten of it
+        }
+    }
+
+    [Fact]
     public void Rows_without_a_usable_label_are_left_out_or_refused_as_the_option_says()
     {
         LabelledRow[] rows = Labelled.Rows(300, 1);

@@ -60,6 +60,24 @@ public sealed class RegressionTests(RegressionTests.Trained trained) : IClassFix
         }
     }
 
+    [Theory, InlineData(1), InlineData(2)]
+    public void An_interval_that_reaches_far_beyond_what_training_saw_covers_no_more_than_it_says(int members)
+    {
+        static LabelledRow[] Far(int count, int seed) => [.. Labelled.Rows(count, seed).Select(row => new LabelledRow
+        {
+            Label = 40 * row.Label,
+            Features = row.Features,
+        })];
+        using RealNvpRegressionTransformer model = Labelled.Trainer(_ml, 40, options =>
+        {
+            options.Flow.Members = members;
+            options.Flow.Calibration = Labelled.Load(_ml, Far(400, 6));
+        }).Fit(Labelled.Load(_ml, Labelled.Rows(300, 5)));
+        LabelledRow[] fresh = Far(2000, 7);
+        Assert.InRange(fresh.Zip(Predict(model, fresh)).Average(pair
+            => pair.First.Label >= pair.Second.Lower && pair.First.Label <= pair.Second.Upper ? 1.0 : 0), 0.85, 0.95);
+    }
+
     [Fact]
     public void MLNET_evaluates_and_explains_what_it_scores()
     {

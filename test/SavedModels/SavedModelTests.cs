@@ -71,6 +71,7 @@ public sealed class SavedModelTests
         WriteCropping("cropping-3.zip", ImageCrop.Whole);
         WritePretrained("pretrained-1.zip");
         WriteGroups("groups-1.zip");
+        WriteGroups("groups-2.zip");
         Write("maps-3.rnvp", RealNvpTrainer.Options.ForMaps(
             new() { Shape = FlowShape.Image(4, 4, 4), Couplings = 2, HiddenUnits = 6, Mixing = FeatureMixing.Permutation }));
         RealNvpTrainer.Options pixels = RealNvpTrainer.Options.ForImages(

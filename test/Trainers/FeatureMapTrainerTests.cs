@@ -117,6 +117,7 @@ public sealed class FeatureMapTrainerTests(FeatureMapTrainerTests.Fitted fitted)
         Refused("which has no height and width: set Maps.Shape", flat, Tiny(new()));
         Refused("Maps.Shape is 3x4x4", flat, Tiny(new() { Shape = FlowShape.Image(3, 4, 4) }));
         Refused("one channel", Load(_ml, rows, 1, 6, 10), Tiny(new()));
+        Refused("one number", Load(_ml, [.. rows.Select(row => row[..1])], 1, 1, 1), Tiny(new()));
         RealNvpTrainer.Options both = Tiny(new());
         both.Image = new();
         Refused("Image is given", maps, both);

@@ -75,7 +75,8 @@ internal static class PictureGraph
                 for (int i = 0; i < expected[output].Length; i++)
                 {
                     // labels, p-values and the like follow from the log-likelihood, and may jump where it lies near a cut
-                    bool isCut = flow.OutputNames[output] is "PredictedLabel" or "PValue" or "TypicalityPValue";
+                    bool isCut = flow.OutputNames[output] is "PredictedLabel" or "PValue" or "TypicalityPValue"
+                        or "MapMaximumPValue" or "MapMaximumLabel";
                     double tolerance = FlowParity.LogLikelihoodTolerance(expected[likelihood][i / width], model.InputShape.Size);
                     double error = Math.Abs((double)actual[output][i] - expected[output][i]);
                     if (!isCut && !(error <= tolerance))

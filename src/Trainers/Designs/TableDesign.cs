@@ -103,7 +103,7 @@ internal sealed record TableDesign : FlowDesign
     /// <inheritdoc/>
     public override ColumnFacts Facts(WeightedRows training, ColumnStatistics? statistics, ColumnNames column, Action<string> warn)
     {
-        ColumnFacts facts = ColumnFacts.OfTable(training, Dequantize, BitsPerDimensionColumn is not null, statistics,
+        ColumnFacts facts = ColumnFacts.OfTable(training, Dequantize, BitsPerDimensionColumn is not null || IsOfLabels, statistics,
             Condition?.Size ?? 0);
         if (IsOfLabels && facts.Unvaried.Count > 0)
         {

@@ -12,7 +12,10 @@ namespace RealNvp.ML.Transforms.Alarms;
 /// <param name="Score">The scores.</param>
 /// <param name="PredictedLabel">The labels that are added.</param>
 /// <param name="PValue">The p-values that are added.</param>
-internal sealed record GroupThresholdsColumns(string Group, string Score, string PredictedLabel, string PValue)
+/// <param name="NamesAsBefore">Whether groups that are keys are called by their numbers, and dates to the second alone, as in models of
+/// the first layout.</param>
+internal sealed record GroupThresholdsColumns(
+    string Group, string Score, string PredictedLabel, string PValue, bool NamesAsBefore = false)
 {
     /// <summary>The added columns.</summary>
     public DataViewSchema.DetachedColumn[] Added(uint setId) => [
@@ -31,9 +34,9 @@ internal sealed class GroupThresholdsMap(GroupThresholdsColumns columns, GroupCa
     public override DataViewSchema.DetachedColumn[] AddedColumns(DataViewSchema input) => columns.Added(ScoreAnnotations.NextSetId(input));
 
     /// <inheritdoc/>
-    public override BatchWorker CreateWorker(int capacity, bool[] active) => new Worker(calibrations);
+    public override BatchWorker CreateWorker(int capacity, bool[] active) => new Worker(calibrations, columns.NamesAsBefore);
 
-    private sealed class Worker(GroupCalibrations calibrations) : BatchWorker
+    private sealed class Worker(GroupCalibrations calibrations, bool namesAsBefore) : BatchWorker
     {
         private ValueGetter<float> _getScore = null!;
         private Func<string> _getGroup = null!;
@@ -41,7 +44,8 @@ internal sealed class GroupThresholdsMap(GroupThresholdsColumns columns, GroupCa
         private Calibration _calibration = calibrations.Common;
 
         public override void Open(DataViewRow source, DataViewSchema.Column[] inputs)
-            => (_getScore, _getGroup) = (source.GetGetter<float>(inputs[0]), GroupColumn.Names(source, inputs[1]));
+            => (_getScore, _getGroup) =
+                (source.GetGetter<float>(inputs[0]), GroupColumn.Names(source, inputs[1], namesAsBefore));
 
         public override void Take(int row, in DataViewRowId id)
         {

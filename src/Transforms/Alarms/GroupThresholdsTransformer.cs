@@ -20,7 +20,7 @@ namespace RealNvp.ML.Transforms;
 /// | Column | Type | Description |
 /// | -- | -- | -- |
 /// | `Score` (input) | Single | Higher is more anomalous: of a flow, or of any other scorer. |
-/// | group (input) | Text, key, whole number, Boolean or date | Which group the row is of; a missing value is a group as others are. |
+/// | group (input) | Text, key, whole number, Boolean or date | The row's group, of a key its value. A missing value is one too. |
 /// | `PredictedLabel` | Boolean | Whether the score is above the group's threshold. Hides the scorer's own. |
 /// | `PValue` | Single | The share of the group's held-out rows, this one counted, that score as high or higher. Hides the scorer's own. |
 /// ]]></format>
@@ -30,7 +30,10 @@ public sealed class GroupThresholdsTransformer : ITransformer
     /// <summary>The name under which ML.NET finds the loader of a saved model.</summary>
     internal const string LoaderSignature = "RealNvpGroupThresholds";
 
-    private static readonly SavedLayout s_layout = new("RNVPGRTH", LoaderSignature, 0x00010001, Oldest: 0x00010001, Sealed: 0x00010001);
+    // before layout 2 groups that are keys are called by their numbers, and dates to the second alone
+    private const uint NamesLayout = 0x00010002;
+
+    private static readonly SavedLayout s_layout = new("RNVPGRTH", LoaderSignature, NamesLayout, Oldest: 0x00010001, Sealed: 0x00010001);
 
     private readonly GroupThresholdsColumns _columns;
     private readonly GroupCalibrations _calibrations;
@@ -89,11 +92,13 @@ public sealed class GroupThresholdsTransformer : ITransformer
     {
         foreach (string name in (string[])[_columns.Group, _columns.Score, _columns.PredictedLabel, _columns.PValue])
             writer.Write(name);
+        writer.Write(_columns.NamesAsBefore);
         _calibrations.Save(writer);
     });
 
     /// <summary>The loader: ML.NET finds it by its name and parameters. <paramref name="context"/> is a ModelLoadContext.</summary>
     private static GroupThresholdsTransformer Create(IHostEnvironment environment, object context)
-        => SavedSettings.Load(context, s_layout, (reader, _) => new GroupThresholdsTransformer(environment,
-            new(reader.ReadString(), reader.ReadString(), reader.ReadString(), reader.ReadString()), GroupCalibrations.Load(reader)));
+        => SavedSettings.Load(context, s_layout, (reader, layout) => new GroupThresholdsTransformer(environment,
+            new(reader.ReadString(), reader.ReadString(), reader.ReadString(), reader.ReadString(),
+                layout < NamesLayout || reader.ReadBoolean()), GroupCalibrations.Load(reader)));
 }

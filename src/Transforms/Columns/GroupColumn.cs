@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Reflection;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 
@@ -26,14 +27,18 @@ internal static class GroupColumn
             : column.IsKey || Supports(column.ItemType) ? null : $"is {column.ItemType}");
 
     /// <summary>
-    /// Reads what the group of a cursor's row is called: its text, or its value as text. A missing value is a group as others are.
+    /// Reads what the group of a cursor's row is called: its text, or its value as text; of a key the value that it stands for, where the
+    /// column tells, for another view may number the same values otherwise. A missing value is a group as others are.
     /// </summary>
-    public static Func<string> Names(DataViewRow source, DataViewSchema.Column column)
+    /// <param name="source">The row.</param>
+    /// <param name="column">Its column of groups.</param>
+    /// <param name="asBefore">Whether keys are called by their numbers, and dates to the second alone, as they once were.</param>
+    public static Func<string> Names(DataViewRow source, DataViewSchema.Column column, bool asBefore = false)
     {
         if (column.Type is not TextDataViewType)
         {
-            return (Func<string>)typeof(GroupColumn).GetMethod(nameof(NamesOf), System.Reflection.BindingFlags.NonPublic
-                | System.Reflection.BindingFlags.Static)!.MakeGenericMethod(column.Type.RawType).Invoke(null, [source, column])!;
+            string[]? values = column.Type is KeyDataViewType && !asBefore ? KeyValues(column) : null;
+            return (Func<string>)Generic(nameof(NamesOf), column.Type.RawType).Invoke(null, [source, column, values, asBefore])!;
         }
         ValueGetter<ReadOnlyMemory<char>> getter = source.GetGetter<ReadOnlyMemory<char>>(column);
         ReadOnlyMemory<char> value = default;
@@ -47,14 +52,34 @@ internal static class GroupColumn
         };
     }
 
-    private static Func<string> NamesOf<T>(DataViewRow source, DataViewSchema.Column column)
+    private static Func<string> NamesOf<T>(DataViewRow source, DataViewSchema.Column column, string[]? keyValues, bool asBefore)
     {
         ValueGetter<T> getter = source.GetGetter<T>(column);
         T value = default!;
         return () =>
         {
             getter(ref value);
-            return Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
+            if (keyValues is null)
+                return value is DateTime date && !asBefore ? date.ToString("O", CultureInfo.InvariantCulture) : Text(value);
+            ulong number = Convert.ToUInt64(value, CultureInfo.InvariantCulture); // from 1; 0 is missing
+            return number == 0 ? "" : number <= (ulong)keyValues.Length ? keyValues[number - 1] : Text(value);
         };
     }
+
+    /// <summary>What the keys of a column stand for, as text; null where it does not tell.</summary>
+    private static string[]? KeyValues(DataViewSchema.Column column)
+        => column.Annotations.Schema.GetColumnOrNull("KeyValues") is { Type: VectorDataViewType { Size: > 0 } type }
+            ? (string[])Generic(nameof(KeyValuesOf), type.ItemType.RawType).Invoke(null, [column])! : null;
+
+    private static string[] KeyValuesOf<T>(DataViewSchema.Column column)
+    {
+        VBuffer<T> values = default;
+        column.GetKeyValues(ref values);
+        return [.. values.DenseValues().Select(Text)];
+    }
+
+    private static string Text<T>(T value) => Convert.ToString(value, CultureInfo.InvariantCulture) ?? ""; // of text its characters
+
+    private static MethodInfo Generic(string name, Type type)
+        => typeof(GroupColumn).GetMethod(name, BindingFlags.NonPublic | BindingFlags.Static)!.MakeGenericMethod(type);
 }

@@ -22,7 +22,9 @@ internal sealed class QuantileNodes : LabelNodes
     public QuantileNodes(FlowRuntime runtime, FlowModel model, int capacity, double[] exact)
     {
         double[] grid = [.. Enumerable.Range(0, Count).Select(i => i / PerUnit - Reach)];
-        double[] z = [.. grid.Concat(exact.Where(double.IsFinite).Select(value => (double)(float)value)).Distinct().Order()];
+        // further out values go along straight lines, there too where calibrated labels were given their places
+        double[] z = [.. grid.Concat(exact.Where(value => Math.Abs(value) <= Reach).Select(value => (double)(float)value)).Distinct()
+            .Order()];
         double Density(double at) => Math.Exp(-at * at / 2);
         double all = grid.Sum(Density);
         Nodes = ([.. z.Select(value => Array.BinarySearch(grid, value) >= 0 ? Density(value) / all : 0)], z);

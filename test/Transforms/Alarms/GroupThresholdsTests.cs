@@ -85,6 +85,26 @@ public sealed class GroupThresholdsTests
     }
 
     [Fact]
+    public void Keys_are_known_by_their_values_however_a_view_numbers_them()
+    {
+        Scored[] held = Rows(200, 1), fresh = Rows(40, 2);
+        var toKeys = _ml.Transforms.Conversion.MapValueToKey("Key", "Machine");
+        IDataView numbered = toKeys.Fit(View(held)).Transform(View(held)); // quiet comes first
+        IDataView otherwise = toKeys.Fit(View(fresh[1..])).Transform(View(fresh)); // loud does
+        GroupThresholdsTransformer byKey = _ml.AnomalyDetection.CalibrateByGroup("Key", 0.1).Fit(numbered);
+        Assert.Equal(Fit(held, 0.1).Thresholds, byKey.Thresholds);
+        Assert.Equal(Judge(Fit(held, 0.1), fresh).Select(row => row.PValue), byKey.Transform(otherwise).GetColumn<float>("PValue"));
+    }
+
+    [Fact]
+    public void Dates_are_told_apart_to_the_tick()
+    {
+        var rows = Rows(200, 1).Select(row => new Timed { At = new DateTime(2026, 1, 1).AddTicks(row.Number), Score = row.Score });
+        GroupThresholdsTransformer byTime = _ml.AnomalyDetection.CalibrateByGroup("At", 0.1).Fit(_ml.Data.LoadFromEnumerable(rows));
+        Assert.Equal(Fit(Rows(200, 1), 0.1).Thresholds.Values.Order(), byTime.Thresholds.Values.Order());
+    }
+
+    [Fact]
     public void Wrong_columns_and_shares_are_refused()
     {
         IDataView rows = View(Rows(40, 1));
@@ -125,6 +145,13 @@ public sealed class GroupThresholdsTests
         public string Machine { get; set; } = "";
 
         public int Number { get; set; }
+
+        public float Score { get; set; }
+    }
+
+    private sealed class Timed
+    {
+        public DateTime At { get; set; }
 
         public float Score { get; set; }
     }

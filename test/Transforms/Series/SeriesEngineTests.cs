@@ -61,6 +61,22 @@ public sealed class SeriesEngineTests
         Assert.Throws<ObjectDisposedException>(() => engine.Score(new Row()));
     }
 
+    [Fact]
+    public void A_row_that_cannot_be_read_has_no_result_and_the_next_one_its_own()
+    {
+        ITransformer model = _ml.Transforms.Lags("Before", ["Heat"], [1], firstRows: LagsOfFirstRows.NaN)
+            .Append(_ml.Transforms.CustomMapping<Hot, Hot>((row, hot)
+                => hot.Heat = row.Heat < 100 ? row.Heat : throw new InvalidDataException("too hot"), null))
+            .Fit(_ml.Data.LoadFromEnumerable(Rows(3)));
+        using SeriesEngine<Row, Warm> engine = _ml.CreateSeriesEngine<Row, Warm>(model);
+        Assert.Equal(5, engine.Score(new Row { Heat = 5 })!.Heat);
+        Assert.ThrowsAny<Exception>(() => engine.Score(new Row { Heat = 101 }));
+        Assert.ThrowsAny<Exception>(() => engine.Score(new Row { Heat = 102 }));
+        Warm next = engine.Score(new Row { Heat = 6 })!;
+        Assert.Equal((6, 102), (next.Heat, next.Before[0])); // lags had read the row
+        Assert.Equal(7, engine.Score(new Row { Heat = 7 })!.Heat);
+    }
+
     private static Row[] Rows(int count)
     {
         var random = new Random(1);
@@ -98,6 +114,18 @@ public sealed class SeriesEngineTests
     private sealed class Lagged
     {
         public float[] Before { get; set; } = [];
+    }
+
+    private sealed class Hot
+    {
+        public float Heat { get; set; }
+    }
+
+    private sealed class Warm
+    {
+        public float[] Before { get; set; } = [];
+
+        public float Heat { get; set; }
     }
 
     /// <summary>A transformer of whole views.</summary>

@@ -60,7 +60,7 @@ internal sealed record ColumnFacts(float[] Mean, float[] StandardDeviation, floa
     /// <summary>The facts of a table's rows, whose means and deviations may come from more rows than these.</summary>
     /// <param name="rows">Training rows, or a sample of them.</param>
     /// <param name="dequantize">Whether discrete columns have bins.</param>
-    /// <param name="ofTwoValues">Whether columns of two values have them too: bits per dimension need that.</param>
+    /// <param name="ofTwoValues">Whether columns of two values have them too: bits per dimension and labels need that.</param>
     /// <param name="statistics">Of all training rows, where they are more.</param>
     /// <param name="conditions">The values of a condition that stand after the features in a row.</param>
     public static ColumnFacts OfTable(WeightedRows rows, bool dequantize, bool ofTwoValues = false, ColumnStatistics? statistics = null,
