@@ -103,6 +103,7 @@ internal sealed record InferRequest(string? Id, RowsRequest Rows, IReadOnlyList<
             long? size = null;
             Utf8JsonReader data = default;
             bool hasData = false;
+            long length = 0; // of the data, in bytes
             while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
             {
                 if (json.ValueTextEquals("name"))
@@ -119,6 +120,7 @@ internal sealed record InferRequest(string? Id, RowsRequest Rows, IReadOnlyList<
                     data = json;
                     hasData = true;
                     json.Skip();
+                    length = json.BytesConsumed - data.BytesConsumed;
                 }
                 else
                 {
@@ -132,7 +134,14 @@ internal sealed record InferRequest(string? Id, RowsRequest Rows, IReadOnlyList<
                 throw new RequestException($"The input '{name}' is there twice.");
             ModelColumn column = inputs[place];
             Datatype.Check(column, datatype);
-            Array values = _values[place] = column.NewValues(RowsOf(column, shape));
+            int rows = RowsOf(column, shape);
+            if (size is { } given)
+                length = given;
+            // before memory is taken for them: a value has a byte at least, and behind the header those of its type
+            long count = (long)rows * column.Size, least = count * (size is null ? 1 : Datatype.LeastBytes(datatype));
+            if (least > length && length >= 0 && (size is not null || (hasData && data.TokenType == JsonTokenType.StartArray)))
+                throw new RequestException($"The input '{name}' has {length} bytes, too few for the {count} values of its shape.");
+            Array values = _values[place] = column.NewValues(rows);
             if (size is { } taken)
             {
                 if (hasData || taken < 0 || taken > bytes.Length - _used)
@@ -150,8 +159,9 @@ internal sealed record InferRequest(string? Id, RowsRequest Rows, IReadOnlyList<
             }
             else
             {
-                throw new RequestException($"The input '{name}' has no data, a list of {values.Length} values.");
+                throw new RequestException($"The input '{name}' has no data, a list of {count} values.");
             }
+            JsonValues.Check(column, values);
         }
 
         private int RowsOf(ModelColumn column, List<long> shape)
