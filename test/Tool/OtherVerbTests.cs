@@ -5,6 +5,8 @@ using Microsoft.ML.Data;
 using Microsoft.ML.OnnxRuntime;
 using RealNvp.ML.Export;
 using RealNvp.ML.Tests.Transforms.Images;
+using RealNvp.ML.Tool.Models;
+using RealNvp.ML.Tool.Tables;
 using RealNvp.ML.Transforms;
 using SkiaSharp;
 
@@ -31,6 +33,17 @@ public sealed class OtherVerbTests(TrainedPlant plant) : IClassFixture<TrainedPl
             => string.Join(',', row[..4].Select(value => value.ToString(CultureInfo.InvariantCulture)))
             + "," + names[4 + row[4..].Index().MaxBy(value => value.Item).Index]["valve.".Length..])];
         Assert.Equal(expected, run.Lines[1..]);
+    }
+
+    [Fact]
+    public void Features_of_one_column_are_one_column_again()
+    {
+        (string, CellKind)[] inputs = [("a", CellKind.Text), ("a.b", CellKind.Text), ("x", CellKind.Number), ("y", CellKind.Number)];
+        IReadOnlyList<FeatureGroup> groups = FeatureGroup.Of(["a.c", "a.d", "a.b.c", "a.b.e", "x", "x:missing", "y"], inputs);
+        Assert.Equal(["a", "a.b", "x", "y"], groups.Select(group => group.Name));
+        Assert.Equal(["d", "c", "", "7"], groups.Select(group => group.CellOf([0, 1, 0.5f, 0.2f, 3, 0.8f, 7])));
+        Assert.Equal("3", groups[2].CellOf([0, 1, 0.5f, 0.2f, 3, 0.2f, 7]));
+        Assert.Equal(3.8f, groups[2].Sum([0, 1, 0.5f, 0.2f, 3, 0.8f, 7]));
     }
 
     [Fact]
@@ -130,6 +143,23 @@ public sealed class OtherVerbTests(TrainedPlant plant) : IClassFixture<TrainedPl
         File.WriteAllText(plant.Path("valves.csv"), "unit\n7\n");
         Assert.Contains("no column 'valve'", ToolRun.Bad(1, "sample", model, "--given", plant.Path("valves.csv")),
             StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_category_that_is_alone_is_a_category_too()
+    {
+        string model = plant.Path("alone.zip");
+        ToolRun.Good(["train", plant.Path("train.csv"), "-o", model, "--columns", "temperature,flow", "--condition", "valve",
+            .. TrainedPlant.Quick]);
+        File.WriteAllText(plant.Path("valves.csv"), "valve,place\nopen,1\nhalf,2\n");
+        ToolRun drawn = ToolRun.Good("sample", model, "-n", "1", "--given", plant.Path("valves.csv"));
+        Assert.Equal("valve,temperature,flow", drawn.Lines[0]);
+        Assert.Equal(["open", "half"], drawn.Lines[1..].Select(line => line.Split(',')[0]));
+        File.WriteAllText(plant.Path("valves.csv"), "place\n1\n");
+        Assert.Contains("no column 'valve'", ToolRun.Bad(1, "sample", model, "--given", plant.Path("valves.csv")),
+            StringComparison.Ordinal);
+        ToolRun.Good(["train", plant.Path("train.csv"), "-o", model, "--columns", "valve", .. TrainedPlant.Quick]);
+        Assert.Equal("valve", ToolRun.Good("sample", model, "-n", "2").Lines[0]);
     }
 
     [Fact]

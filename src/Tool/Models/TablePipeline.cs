@@ -12,7 +12,10 @@ namespace RealNvp.ML.Tool.Models;
 /// </summary>
 internal static class TablePipeline
 {
-    private const string Given = "given:", Flag = ":missing";
+    /// <summary>Behind the name of a column: the feature that says whether its cell was missing.</summary>
+    public const string Flag = ":missing";
+
+    private const string Given = "given:";
 
     /// <summary>The pipeline, to be fitted to the columns of a choice.</summary>
     public static IEstimator<ITransformer> Of(MLContext context, ColumnChoice choice, MissingCells missing, RealNvpTrainer.Options options)

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -21,7 +22,7 @@ internal sealed class ServeVerb
     {
         Description = "Where to listen, several with semicolons: http://*:8080 for callers on other machines.", HelpName = "URLS",
         DefaultValueFactory = _ => "http://localhost:8080",
-    }, urls => urls!.Split(';').All(url => url.StartsWith("http://", StringComparison.Ordinal)),
+    }, urls => urls!.Split(';').All(IsHttp),
         "expected http://HOST:PORT (for https put a proxy in front)");
     private readonly Option<int?> _maxRows = VerbOptions.Count("--max-rows", "The most rows of a request; 16384 by default.");
     private readonly Option<int?> _maxBody = VerbOptions.Count("--max-body", "The largest body of a request, in MiB; 8 by default.");
@@ -54,6 +55,18 @@ internal sealed class ServeVerb
             verb.Add(option);
         verb.Does(terminal, _quiet, (said, cancellation) => Serve(said, terminal, cancellation).GetAwaiter().GetResult());
         return verb;
+    }
+
+    private static bool IsHttp(string url)
+    {
+        try
+        {
+            return url.StartsWith("http://", StringComparison.Ordinal) && BindingAddress.Parse(url).Port is >= 0 and <= 65535;
+        }
+        catch (FormatException)
+        {
+            return false;
+        }
     }
 
     private async Task Serve(ParseResult said, Terminal terminal, CancellationToken cancellation)
