@@ -62,7 +62,7 @@ internal sealed class FlowGrain(SiloModels models, ILocalSiloDetails silo) : Gra
         }
         int width = flow.InputShape.Size;
         float[] features = new float[(int)rows * width];
-        await Task.Run(() => model.Draw(count, seed, temperature, conditions, drawn =>
+        await Task.Run(() => model.Draw(count, seed, temperature, conditions, (drawn, _) =>
         {
             foreach ((int i, float[] row) in drawn.Index())
                 row.CopyTo(features, i * width);

@@ -154,6 +154,20 @@ public sealed class LoadTests
     }
 
     [Fact]
+    public async Task Who_reads_drawn_rows_slowly_holds_up_nobody()
+    {
+        await using RunningService service = await RunningService.Start(folder => Flows.Random(features: 2).Save(folder.File("flow.rnvp")),
+            options => (options.MaxDrawnRows, options.Batching) = (4_000_000, new BatchingOptions { Engines = 1 }));
+        using var ask = new HttpRequestMessage(HttpMethod.Post, new Uri("models/flow/sample", UriKind.Relative))
+        {
+            Content = new StringContent("""{"count": 4000000}"""), // more than all buffers on the way hold
+        };
+        using HttpResponseMessage slow = await service.Client.SendAsync(ask, HttpCompletionOption.ResponseHeadersRead, _stop);
+        JsonElement answer = await service.Post("models/flow/sample", """{"count": 3}""").WaitAsync(TimeSpan.FromSeconds(20), _stop);
+        Assert.Equal(3, answer.GetProperty("rows").GetArrayLength());
+    }
+
+    [Fact]
     public async Task The_end_waits_for_a_request_that_is_there()
     {
         FlowModel flow = Flows.Random(features: 8, couplings: 8, hidden: 128);

@@ -111,7 +111,7 @@ internal sealed class PeopleEndpoints(ModelHost host, RealNvpServiceOptions opti
     {
         SampleBody asked = await Body.Read(context, options.MaxBodyBytes,
             body => SampleBody.Read(body, model.Flow.Model, options.MaxDrawnRows));
-        await model.Draw(asked.Count, asked.Seed, asked.Temperature, asked.Conditions, async rows =>
+        await model.Draw(asked.Count, asked.Seed, asked.Temperature, asked.Conditions, async (rows, outside) =>
         {
             JsonEncodedText[] names = ModelTexts.Of(model).Features;
             PipeWriter body = context.Response.BodyWriter;
@@ -128,13 +128,13 @@ internal sealed class PeopleEndpoints(ModelHost host, RealNvpServiceOptions opti
                 {
                     json.Flush();
                     flushed = json.BytesCommitted;
-                    await body.FlushAsync(context.RequestAborted);
+                    await outside(async () => await body.FlushAsync(context.RequestAborted));
                 }
             }
             json.WriteEndArray();
             json.WriteEndObject();
             json.Flush();
-            await body.FlushAsync(context.RequestAborted);
+            await outside(async () => await body.FlushAsync(context.RequestAborted));
         }, context.RequestAborted);
     });
 
