@@ -26,13 +26,11 @@ internal static class Tensors
             throw new RequestException($"The request has raw contents of {raw} inputs, and {request.Inputs.Count} inputs: all or none.");
         foreach ((int i, ModelInferRequest.Types.InferInputTensor input) in request.Inputs.Index())
         {
-            (ModelColumn column, Array values) = given.Begin(input.Name, input.Datatype, input.Shape);
+            GivenInputs.Place place = given.Begin(input.Name, input.Datatype, input.Shape);
             if (raw > 0 && input.Contents is not null)
                 throw new RequestException($"The input '{input.Name}' has contents and raw ones; give one of them.");
-            if (raw > 0)
-                Datatype.Read(column, input.Datatype, request.RawInputContents[i].Span, values);
-            else
-                Read(input.Contents ?? new(), column, input.Datatype, values);
+            JsonValues.Check(place.Column, raw > 0 ? ReadRaw(request.RawInputContents[i].Span, place, input.Datatype)
+                : Read(input.Contents ?? new(), place, input.Datatype));
         }
     }
 
@@ -54,22 +52,35 @@ internal static class Tensors
             output.Contents.Fp32Contents.AddRange((float[])values);
     }
 
-    private static void Read(InferTensorContents contents, ModelColumn column, string datatype, Array values)
+    private static Array ReadRaw(ReadOnlySpan<byte> bytes, GivenInputs.Place place, string datatype)
+    {
+        if (bytes.Length < place.Count * Datatype.LeastBytes(datatype))
+        {
+            throw new RequestException($"The input '{place.Column.Name}' has {bytes.Length} bytes, too few for the {place.Count} values of "
+                + "its shape.");
+        }
+        Array values = place.Take();
+        Datatype.Read(place.Column, datatype, bytes, values);
+        return values;
+    }
+
+    private static Array Read(InferTensorContents contents, GivenInputs.Place place, string datatype)
     {
         (int count, Func<int, double> at) = ValuesOf(contents, datatype);
-        if (count != values.Length)
+        if (count != place.Count)
         {
-            throw new RequestException($"The input '{column.Name}' has {count} values in the contents of {datatype}, expected "
-                + $"{values.Length} by its shape.");
+            throw new RequestException($"The input '{place.Column.Name}' has {count} values in the contents of {datatype}, expected "
+                + $"{place.Count} by its shape.");
         }
-        if (values is ReadOnlyMemory<char>[] texts)
-        {
-            for (int i = 0; i < texts.Length; i++)
-                texts[i] = contents.BytesContents[i].ToStringUtf8().AsMemory();
-            return;
-        }
+        Array values = place.Take();
         for (int i = 0; i < values.Length; i++)
-            Datatype.Set(values, i, at(i));
+        {
+            if (values is ReadOnlyMemory<char>[] texts)
+                texts[i] = contents.BytesContents[i].ToStringUtf8().AsMemory();
+            else
+                Datatype.Set(values, i, at(i));
+        }
+        return values;
     }
 
     /// <summary>How many values the field of a datatype has, and its numbers.</summary>

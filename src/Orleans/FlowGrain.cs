@@ -52,11 +52,17 @@ internal sealed class FlowGrain(SiloModels models, ILocalSiloDetails silo) : Gra
             throw new ArgumentException("The flow has no condition to draw rows for: leave it out.");
         if (conditions is null && flow.Condition is { MayBeUnknown: false } needed)
             throw new ArgumentException($"The flow draws rows given a condition of {needed.Size} values: bring conditions.");
-        if (flow.Condition is { } condition && conditions?.FirstOrDefault(values => values.Length != condition.Size) is { } wrong)
-            throw new ArgumentException($"A condition has {wrong.Length} values, expected {condition.Size}.");
+        if (flow.Condition is { } condition)
+        {
+            foreach (float[]? values in conditions ?? [])
+            {
+                if (values?.Length != condition.Size)
+                    throw new ArgumentException($"A condition has {values?.Length ?? 0} values, expected {condition.Size}.");
+            }
+        }
         int width = flow.InputShape.Size;
         float[] features = new float[(int)rows * width];
-        await Task.Run(() => model.Draw(count, seed, temperature, conditions, drawn =>
+        await Task.Run(() => model.Draw(count, seed, temperature, conditions, (drawn, _) =>
         {
             foreach ((int i, float[] row) in drawn.Index())
                 row.CopyTo(features, i * width);

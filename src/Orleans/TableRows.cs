@@ -22,7 +22,7 @@ internal static class TableRows
     private static Array Read(FlowTable table, ModelColumn column, ServedModel model)
     {
         Array? values = table.Find(column.Name);
-        int count = checked(table.Rows * column.Size);
+        long count = (long)table.Rows * column.Size;
         if (values is null && column.IsOptional)
         {
             Array unknown = column.NewValues(table.Rows);
@@ -39,7 +39,7 @@ internal static class TableRows
             throw new ArgumentException($"The column '{column.Name}' has {values.Length} values, expected {column.Size} for each of the "
                 + $"{table.Rows} rows.");
         }
-        return (column.Kind, values) switch
+        Array given = (column.Kind, values) switch
         {
             (ColumnKind.Single, float[]) or (ColumnKind.Number, double[]) or (ColumnKind.Boolean, bool[]) => values,
             (ColumnKind.Single, double[] doubles) => Array.ConvertAll(doubles, value => (float)value),
@@ -47,6 +47,7 @@ internal static class TableRows
             (ColumnKind.Text, string[] texts) => Array.ConvertAll(texts, text => text.AsMemory()),
             _ => throw new ArgumentException($"The column '{column.Name}' is {values.GetType().Name}, expected {column.Kind}."),
         };
+        return column.Fault(given) is { } fault ? throw new ArgumentException(fault) : given;
     }
 
     private static int Place(string name, ServedModel model)

@@ -59,7 +59,9 @@ public static class RealNvpEndpoints
         }
         return all;
 
-        void Get(string pattern, Func<HttpContext, Task> handle) => all.MapGet(pattern, Handling.Of(logger, handle));
+        // a HEAD is answered as GET, without the body: balancers ask so whether a service is there
+        void Get(string pattern, Func<HttpContext, Task> handle)
+            => all.MapMethods(pattern, [HttpMethods.Get, HttpMethods.Head], Handling.Of(logger, handle));
 
         void Post(string pattern, Func<HttpContext, Task> handle) => all.MapPost(pattern, Handling.Of(logger, handle));
     }

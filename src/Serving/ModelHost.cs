@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
+using System.Runtime.ExceptionServices;
 using RealNvp.ML.Serving.Models;
 
 namespace RealNvp.ML.Serving;
@@ -53,8 +54,8 @@ internal sealed class ModelHost : IAsyncDisposable
         await Look(cancellation).ConfigureAwait(false);
         foreach (string name in (_store as FolderStore)?.Required ?? [])
         {
-            if (_places.GetValueOrDefault(name) is { Current: null, Failure: { } failure })
-                throw new InvalidDataException(failure);
+            if (_places.GetValueOrDefault(name) is { Current: null, Failure: { } failure, Cause: var cause })
+                throw new InvalidDataException(cause is InvalidDataException ? failure : $"{failure} {cause?.Message}", cause);
         }
         IsReady = true;
         _watching = Task.Run(Watch, CancellationToken.None);
@@ -113,8 +114,20 @@ internal sealed class ModelHost : IAsyncDisposable
         try
         {
             IReadOnlyList<string> names = _onDemand ? [] : await _store.ListAsync(cancellation).ConfigureAwait(false);
+            Exception? problem = null;
             foreach (string name in names.Union(_places.Keys, StringComparer.Ordinal))
-                await LookAt(name, cancellation).ConfigureAwait(false);
+            {
+                try
+                {
+                    await LookAt(name, cancellation).ConfigureAwait(false);
+                }
+                catch (Exception e) when (e is not OperationCanceledException)
+                {
+                    problem ??= e; // one that the store cannot bring does not hold up the others
+                }
+            }
+            if (problem is not null)
+                ExceptionDispatchInfo.Throw(problem);
         }
         finally
         {
@@ -154,7 +167,7 @@ internal sealed class ModelHost : IAsyncDisposable
                 }
                 catch (Exception e) when (e is not OperationCanceledException)
                 {
-                    _log("The store of models cannot be read.", e);
+                    _log($"The store of models cannot be read: {e.Message}", e);
                 }
             }
         }
@@ -202,10 +215,18 @@ internal sealed class ModelHost : IAsyncDisposable
         }
         catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
         {
-            string failure = $"The model {name} cannot be loaded: {e.Message}";
-            Metrics.Loaded(name, isGood: false);
-            _log(slot.Current is { } old ? $"{failure} Version {old.Version} is served on." : failure, e);
-            slot.Failure = failure;
+            // callers are told what is wrong with a model, but not where files are
+            bool isBad = e is InvalidDataException;
+            string failure = $"The model {name} cannot be loaded: {(isBad ? e.Message : "its file cannot be read.")}";
+            if (isBad || slot.Failure != failure)
+            {
+                Metrics.Loaded(name, isGood: false);
+                string told = isBad ? failure : $"{failure} {e.Message}";
+                _log(slot.Current is { } old ? $"{told} Version {old.Version} is served on." : told, e);
+            }
+            (slot.Failure, slot.Cause) = (failure, e);
+            if (!isBad)
+                return; // it is tried again: rights and networks change, and no stamp tells
         }
         slot.Stamp = stamp; // also of a file that cannot be loaded: it is read again when it changes
     }
@@ -220,6 +241,8 @@ internal sealed class ModelHost : IAsyncDisposable
         public string? Stamp { get; set; }
 
         public string? Failure { get; set; }
+
+        public Exception? Cause { get; set; }
 
         public bool IsMissing { get; set; }
 

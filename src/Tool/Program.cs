@@ -2,13 +2,14 @@ using System.CommandLine;
 using System.CommandLine.Invocation;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using System.Text.RegularExpressions;
 using RealNvp.ML.Tool.Running;
 using RealNvp.ML.Tool.Verbs;
 
 namespace RealNvp.ML.Tool;
 
 /// <summary>The command <c>realnvp</c>.</summary>
-internal static class Program
+internal static partial class Program
 {
     private static int Main(string[] args)
     {
@@ -26,6 +27,10 @@ internal static class Program
         int code = Run(args, Terminal.OfProcess(), stop.Token);
         return code == ExitCode.Interrupted ? signalled ?? code : code;
     }
+
+    /// <summary>What the parser says of a number that is none: it names a type of .NET.</summary>
+    [GeneratedRegex("^Cannot parse argument '(.*)' for option '(.*)' as expected type .*$", RegexOptions.Singleline)]
+    private static partial Regex NoType();
 
     /// <summary>Runs one command line.</summary>
     /// <returns>The exit code.</returns>
@@ -52,7 +57,7 @@ internal static class Program
         if (said.Errors.Count > 0 && said.Action is ParseErrorAction)
         {
             string verb = said.CommandResult.Command is RootCommand ? "" : " " + said.CommandResult.Command.Name;
-            string[] errors = [.. said.Errors.Select(error => error.Message)];
+            string[] errors = [.. said.Errors.Select(error => NoType().Replace(error.Message, "$2 is '$1', expected a number."))];
             string error = errors.FirstOrDefault(message => message.Contains(", expected", StringComparison.Ordinal))
                 ?? errors.FirstOrDefault(message => message.Contains('\'', StringComparison.Ordinal)) ?? errors[0];
             terminal.Fail($"{error} `realnvp{verb} --help` tells what there is.");

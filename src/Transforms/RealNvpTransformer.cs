@@ -382,7 +382,7 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     /// <param name="window">Rows that are looked at together, at least 20.</param>
     /// <exception cref="InvalidOperationException">The flow was not calibrated.</exception>
     public DriftMonitor CreateDriftMonitor(double falseAlarmRate = 0.01, int window = 500) => Model.Calibration.Count > 0
-        ? new(Model.Calibration.Count, falseAlarmRate, window)
+        ? new(Model.Calibration, falseAlarmRate, window)
         : throw new InvalidOperationException("The flow has no calibration rows to compare with: train it with a CalibrationFraction.");
 
     /// <summary>

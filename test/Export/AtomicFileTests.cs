@@ -24,6 +24,16 @@ public sealed class AtomicFileTests : IDisposable
     }
 
     [Fact]
+    public void A_device_is_not_replaced_by_a_file()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "The null device is a file of Linux.");
+        string link = Path.Combine(_folder.Root, "flow.rnvp"); // so that a failure costs the machine nothing
+        File.CreateSymbolicLink(link, "/dev/null");
+        Assert.Contains("is a device", Assert.Throws<IOException>(() => Flows.Random().Save(link)).Message, StringComparison.Ordinal);
+        Assert.Equal("/dev/null", new FileInfo(link).LinkTarget);
+    }
+
+    [Fact]
     public void A_long_name_of_letters_of_several_bytes_too()
     {
         string path = Path.Combine(_folder.Root, new string('ü', 127));

@@ -131,6 +131,11 @@ public sealed class FlowGrainTests(FlowCluster cluster) : IClassFixture<FlowClus
         await Fails<ArgumentException>(() => grain.Sample(1, temperature: float.NaN), "The temperature is NaN");
         await Fails<ArgumentException>(() => grain.Sample(1, conditions: [[1]]), "The flow has no condition");
         await Fails<ArgumentException>(() => cluster.Grain("condition").Sample(1, conditions: [[]]), "A condition has 0 values, expected");
+        await Fails<ArgumentException>(() => cluster.Grain("condition").Sample(1, conditions: [null!]),
+            "A condition has 0 values, expected");
+        await Fails<ArgumentException>(() => cluster.Grain("categories").Score(
+            new FlowTable(1).With("Kind", ["fan"]).With("Pressure", [1f]).With("Age", [float.NaN])),
+            "'Age' of row 0 is missing, expected a whole number");
         Assert.Throws<ArgumentException>(() => FlowTable.Of([[1, 2], [1]]));
         Assert.Throws<ArgumentException>(() => new FlowTable(2).With("A", [1f, 2, 3]));
         Assert.Throws<ArgumentException>(() => FlowTable.Of(rows).Numbers("Score"));

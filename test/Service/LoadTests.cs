@@ -4,6 +4,7 @@ using System.Net;
 using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
 using RealNvp.ML.Export;
+using RealNvp.ML.Serving;
 using RealNvp.ML.Serving.Models;
 
 namespace RealNvp.ML.Tests.Service;
@@ -116,6 +117,54 @@ public sealed class LoadTests
         await Until(() => !service.Host.Names.Contains("flow"));
         Assert.Equal(404, (await service.TryPost("models/flow/score", "[]")).Status);
         Assert.True((await service.Get("v2/health/ready")).GetProperty("ready").GetBoolean());
+    }
+
+    [Fact]
+    public async Task A_file_that_cannot_be_read_is_tried_again_holds_up_no_other_and_callers_are_not_told_where_it_is()
+    {
+        var store = new HidingStore(Flows.Random(features: 2));
+        await using var host = new ModelHost(store, new BatchingOptions(), TimeSpan.FromHours(1));
+        await Assert.ThrowsAsync<TimeoutException>(() => host.Look(_stop)); // of the model "a"
+        Assert.Equal("The model b cannot be loaded: its file cannot be read.", host.Failure("b"));
+        Assert.Equal(["c"], host.Names);
+        store.IsOpen = true; // by other rights: the stamp is the same
+        await host.Look(_stop);
+        Assert.Equal(["a", "b", "c"], host.Names);
+        Assert.Null(host.Failure("b"));
+    }
+
+    /// <summary>Of three models it brings the last alone until it is opened.</summary>
+    private sealed class HidingStore(FlowModel flow) : IFlowStore
+    {
+        public bool IsOpen { get; set; }
+
+        public ValueTask<IReadOnlyList<string>> ListAsync(CancellationToken cancellation) => new(["a", "b", "c"]);
+
+        public ValueTask<string?> StampAsync(string name, CancellationToken cancellation)
+            => IsOpen || name != "a" ? new("1") : throw new TimeoutException();
+
+        public ValueTask<byte[]?> ReadAsync(string name, CancellationToken cancellation)
+        {
+            if (!IsOpen && name == "b")
+                throw new UnauthorizedAccessException("Access to the path '/models/b.rnvp' is denied.");
+            using var file = new MemoryStream();
+            flow.Save(file);
+            return new(file.ToArray());
+        }
+    }
+
+    [Fact]
+    public async Task Who_reads_drawn_rows_slowly_holds_up_nobody()
+    {
+        await using RunningService service = await RunningService.Start(folder => Flows.Random(features: 2).Save(folder.File("flow.rnvp")),
+            options => (options.MaxDrawnRows, options.Batching) = (4_000_000, new BatchingOptions { Engines = 1 }));
+        using var ask = new HttpRequestMessage(HttpMethod.Post, new Uri("models/flow/sample", UriKind.Relative))
+        {
+            Content = new StringContent("""{"count": 4000000}"""), // more than all buffers on the way hold
+        };
+        using HttpResponseMessage slow = await service.Client.SendAsync(ask, HttpCompletionOption.ResponseHeadersRead, _stop);
+        JsonElement answer = await service.Post("models/flow/sample", """{"count": 3}""").WaitAsync(TimeSpan.FromSeconds(20), _stop);
+        Assert.Equal(3, answer.GetProperty("rows").GetArrayLength());
     }
 
     [Fact]

@@ -160,6 +160,29 @@ public sealed class PeopleTests(ServedFlows served) : IClassFixture<ServedFlows>
         ? row.EnumerateArray().Select(value => value.GetSingle()) : row.EnumerateObject().Select(value => value.Value.GetSingle());
 
     [Theory]
+    [InlineData("""[{"Kind": "\ud800", "Pressure": 1, "Age": 1}]""", "a text that is no Unicode")]
+    [InlineData("""[{"Kind": "fan", "Pressure": 1, "Age": 1, "\udc00": 1}]""", "a text that is no Unicode")]
+    [InlineData("""[{"Kind": "fan", "Pressure": 1, "Age": null}]""", "'Age' of row 0 is missing, expected a whole number from -2147483648")]
+    [InlineData("""[["fan", 1, 1], ["fan", 1, 1.5]]""", "'Age' of row 1 is 1.5, expected a whole number")]
+    [InlineData("""[["fan", 1, 1e10]]""", "'Age' of row 0 is 10000000000, expected a whole number")]
+    [InlineData("""[["fan", 1, 1e999]]""", "'Age' of row 0 is Infinity, expected a whole number")]
+    public async Task Values_that_a_column_cannot_hold_are_refused_rather_than_changed(string rows, string message)
+    {
+        (int status, JsonElement answer) = await Service.TryPost("models/categories/score", rows);
+        Assert.Contains(message, answer.GetProperty("error").GetString(), StringComparison.Ordinal);
+        Assert.Equal(400, status);
+    }
+
+    [Fact]
+    public async Task Fields_are_found_in_any_order_beside_others()
+    {
+        JsonElement expected = await Service.Post("models/plain/score", "[[1, 2, 3, 4]]");
+        JsonElement answer = await Service.Post("models/plain/score",
+            """[{"x": {"y": [1]}, "feature 3": 4, "feature 1": 2, "": 0, "feature 2": 3, "\u0066eature 0": 1, "feature 00": 9}]""");
+        Assert.Equal(expected.GetProperty("rows").GetRawText(), answer.GetProperty("rows").GetRawText());
+    }
+
+    [Theory]
     [InlineData("score", "3", 400, "The body has no rows. Expected: {\"rows\": [")]
     [InlineData("score", """{"rows": 3}""", 400, "The rows are no list")]
     [InlineData("score", "[3]", 400, "Row 0 is neither an object nor a list")]

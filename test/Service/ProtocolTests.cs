@@ -186,11 +186,31 @@ public sealed class ProtocolTests(ServedFlows served) : IClassFixture<ServedFlow
         """, 400, "The model has no output 'Y'. It has: Score")]
     [InlineData("categories/infer", """{"inputs": [{"name": "Kind", "datatype": "BYTES", "shape": [1], "data": ["fan"]}]}""", 400,
         "The request has no input 'Pressure'; the model reads Kind, Pressure, Age")]
+    [InlineData("plain/infer", """{"inputs": [{"name": "Features", "datatype": "FP32", "shape": [4000, 4], "data": [1, 2]}]}""", 400,
+        "The input 'Features' has 5 bytes, too few for the 16000 values of its shape")]
+    [InlineData("plain/infer", """{"inputs": [{"name": "Features", "datatype": "FP32", "shape": [1, 4], "data": "1"}]}""", 400,
+        "has no data, a list of 4 values")]
+    [InlineData("plain/infer", """{"id": "\ud83d", "inputs": []}""", 400, "a text that is no Unicode")]
+    [InlineData("categories/infer", """{"inputs": [{"name": "Age", "datatype": "FP64", "shape": [2], "data": [1, 0.5]}]}""", 400,
+        "'Age' of row 1 is 0.5, expected a whole number")]
     public async Task Wrong_requests_are_told_what_is_wrong(string path, string body, int status, string message)
     {
         (int found, JsonElement answer) = await Service.TryPost("v2/models/" + path, body);
         Assert.Contains(message, answer.GetProperty("error").GetString(), StringComparison.Ordinal);
         Assert.Equal(status, found);
+    }
+
+    [Fact]
+    public async Task A_question_for_the_head_is_answered_as_one_for_all_of_it()
+    {
+        foreach (string path in new[] { "v2/health/live", "v2/health/ready", "v2/models/plain/ready", "models/plain" })
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Head, new Uri(path, UriKind.Relative));
+            using HttpResponseMessage answer = await Service.Client.SendAsync(request, _stop);
+            Assert.Equal(200, (int)answer.StatusCode);
+            Assert.True(answer.Content.Headers.ContentLength > 0);
+            Assert.Empty(await answer.Content.ReadAsByteArrayAsync(_stop));
+        }
     }
 
     [Fact]

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.IO.Compression;
 using Parquet;
 using Parquet.Schema;
 
@@ -26,6 +28,38 @@ public sealed class BatchTests(TrainedPlant plant) : IClassFixture<TrainedPlant>
         }
 
         static int Rows(string csv) => csv.Split("\nP-").Length - 1;
+    }
+
+    [Fact]
+    public void Parts_that_cannot_be_and_files_of_one_output_are_refused()
+    {
+        ToolRun run = ToolRun.WithInput(File.ReadAllText(plant.Path("new.csv")), "score", plant.Model, "--shard", "1/2");
+        Assert.Equal(1, run.ExitCode);
+        Assert.Contains("--shard needs a file", run.Error, StringComparison.Ordinal);
+        string input = Path.GetDirectoryName(plant.Path("twice/a.csv"))!;
+        File.WriteAllText(Path.Combine(input, "a.csv"), File.ReadAllText(plant.Path("new.csv")));
+        using (var packed = new GZipStream(File.Create(Path.Combine(input, "a.csv.gz")), CompressionLevel.Fastest))
+            packed.Write(File.ReadAllBytes(plant.Path("new.csv")));
+        foreach (string[] options in new string[][] { [], ["--shard", "1/2"] })
+        {
+            Assert.Contains("would have the same output, a.csv", ToolRun.Bad(1, ["score", plant.Model, input, "-o", plant.Path("once/"),
+                .. options]), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task What_is_no_file_is_written_to_and_not_replaced()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Pipes have names on Linux.");
+        string pipe = plant.Path("pipe.csv");
+        using (Process made = Process.Start("mkfifo", [pipe]))
+            await made.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Task<ToolRun> run = Task.Run(() => ToolRun.Good("score", plant.Model, plant.Path("new.csv"), "-o", pipe));
+        // opening it waits for the writer
+        Task<string> read = Task.Run(() => File.ReadAllText(pipe));
+        Assert.Same(read, await Task.WhenAny(read, Task.Delay(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken)));
+        Assert.Equal(ToolRun.Good("score", plant.Model, plant.Path("new.csv")).Output, await read);
+        await run;
     }
 
     [Fact]
@@ -99,6 +133,27 @@ public sealed class BatchTests(TrainedPlant plant) : IClassFixture<TrainedPlant>
 
         static string Described(DataField field) => $"{field.Name} {field.ClrType.Name} {field.IsNullable}";
         static string Results(string line) => string.Join(',', line.Split(',')[^3..]);
+    }
+
+    [Fact]
+    public async Task Rows_are_counted_where_no_cell_of_the_first_column_is_looked_at()
+    {
+        string path = plant.Path("moments.parquet");
+        await WriteMoments(path);
+        string notes = ToolRun.Good(["train", path, "-o", plant.Path("moments.zip"), .. TrainedPlant.Quick]).Error;
+        Assert.Contains("column 'moment' is no feature: it holds neither numbers nor texts", notes, StringComparison.Ordinal);
+        Assert.Contains("50 rows; features: x\n", notes, StringComparison.Ordinal);
+    }
+
+    private static async Task WriteMoments(string path)
+    {
+        DataField moment = new DataField<DateTime>("moment"), x = new DataField<decimal?>("x");
+        await using FileStream file = File.Create(path);
+        await using ParquetWriter writer = await ParquetWriter.CreateAsync(new ParquetSchema(moment, x), file);
+        using ParquetRowGroupWriter columns = writer.CreateRowGroup();
+        await columns.WriteAsync<DateTime>(moment, Enumerable.Range(0, 50).Select(i => DateTime.UnixEpoch.AddHours(i)).ToArray());
+        await columns.WriteAsync<decimal>(x, (ReadOnlyMemory<decimal?>)Enumerable.Range(0, 50)
+            .Select(i => i % 9 == 0 ? null : (decimal?)(i * 37 % 11)).ToArray());
     }
 
     private static Task<ParquetReader> Open(string path)

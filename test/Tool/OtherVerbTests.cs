@@ -188,6 +188,23 @@ public sealed class OtherVerbTests(TrainedPlant plant) : IClassFixture<TrainedPl
     }
 
     [Fact]
+    public void A_category_that_is_alone_is_a_category_too()
+    {
+        string model = plant.Path("alone.zip");
+        ToolRun.Good(["train", plant.Path("train.csv"), "-o", model, "--columns", "temperature,flow", "--condition", "valve",
+            .. TrainedPlant.Quick]);
+        File.WriteAllText(plant.Path("valves.csv"), "valve,place\nopen,1\nhalf,2\n");
+        ToolRun drawn = ToolRun.Good("sample", model, "-n", "1", "--given", plant.Path("valves.csv"));
+        Assert.Equal("valve,temperature,flow", drawn.Lines[0]);
+        Assert.Equal(["open", "half"], drawn.Lines[1..].Select(line => line.Split(',')[0]));
+        File.WriteAllText(plant.Path("valves.csv"), "place\n1\n");
+        Assert.Contains("no column 'valve'", ToolRun.Bad(1, "sample", model, "--given", plant.Path("valves.csv")),
+            StringComparison.Ordinal);
+        ToolRun.Good(["train", plant.Path("train.csv"), "-o", model, "--columns", "valve", .. TrainedPlant.Quick]);
+        Assert.Equal("valve", ToolRun.Good("sample", model, "-n", "2").Lines[0]);
+    }
+
+    [Fact]
     public void Images_are_learned_scored_and_drawn()
     {
         using var folder = new TemporaryFolder();

@@ -65,7 +65,8 @@ public sealed class ServeTests : IDisposable
         File.WriteAllText(broken, "PK, but no model");
         Assert.Contains("The model broken cannot be loaded: ", ToolRun.Bad(1, "serve", broken, "--urls", "http://127.0.0.1:0"),
             StringComparison.Ordinal);
-        Assert.Contains("expected http://HOST:PORT", ToolRun.Bad(2, "serve", broken, "--urls", "localhost:80"), StringComparison.Ordinal);
+        foreach (string url in new[] { "localhost:80", "http://", "http://localhost:99999", "http://localhost:x" })
+            Assert.Contains("expected http://HOST:PORT", ToolRun.Bad(2, "serve", broken, "--urls", url), StringComparison.Ordinal);
         Assert.Contains("expected 0 to 1000", ToolRun.Bad(2, "serve", broken, "--max-wait", "-1"), StringComparison.Ordinal);
     }
 }

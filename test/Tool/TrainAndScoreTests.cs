@@ -31,10 +31,12 @@ public sealed class TrainAndScoreTests(TrainedPlant plant) : IClassFixture<Train
     public void Choices_are_told()
     {
         Assert.Contains("column 'id' is no feature: it is an identifier by its name", plant.Notes, StringComparison.Ordinal);
-        Assert.Contains("column 'comment' is no feature: it has 400 different texts", plant.Notes, StringComparison.Ordinal);
+        Plant[] learned = [.. Plant.Rows(400, seed: 1).Where(row => !row.Broken)];
+        Assert.Contains($"column 'comment' is no feature: it has {learned.Length} different texts", plant.Notes, StringComparison.Ordinal);
+        Assert.Contains($"{400 - learned.Length} of 400 rows are anomalies by 'broken', and not learned from", plant.Notes,
+            StringComparison.Ordinal);
         Assert.Contains("features: temperature, pressure, flow, unit, valve (category)", plant.Notes, StringComparison.Ordinal);
-        int missing = Plant.Rows(400, seed: 1).Count(row => float.IsNaN(row.Temperature));
-        Assert.Contains($"column 'temperature': {missing} of 400 cells are missing",
+        Assert.Contains($"column 'temperature': {learned.Count(row => float.IsNaN(row.Temperature))} of {learned.Length} cells are missing",
             plant.Notes, StringComparison.Ordinal);
     }
 
@@ -93,6 +95,23 @@ public sealed class TrainAndScoreTests(TrainedPlant plant) : IClassFixture<Train
         string error = ToolRun.Bad(1, "score", plant.Model, plant.Path("bare.csv"));
         Assert.Contains("has no columns 'temperature', 'pressure'", error, StringComparison.Ordinal);
         Assert.Contains("--header yes", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_column_is_judged_by_the_rows_that_are_learned_from_and_dates_are_no_features()
+    {
+        File.WriteAllText(plant.Path("found.csv"), "day,x,found,cost,fraud\n" + string.Concat(Enumerable.Range(0, 60).Select(i
+            => $"2026-{1 + i % 12:D2}-01,{Math.Sin(i)},{(i % 20 == 0 ? $"stolen,{i}" : ",")},{(i % 20 == 0 ? 1 : 0)}\n")));
+        string notes = ToolRun.Good(["train", plant.Path("found.csv"), "-o", plant.Path("found.zip"), "--label", "fraud",
+            .. TrainedPlant.Quick]).Error;
+        Assert.Contains("column 'day' is no feature: its cells are dates", notes, StringComparison.Ordinal);
+        Assert.Contains("column 'found' is no feature: all its cells are empty", notes, StringComparison.Ordinal);
+        Assert.Contains("column 'cost' is no feature: all its cells are empty", notes, StringComparison.Ordinal);
+        Assert.Contains("57 rows; features: x\n", notes, StringComparison.Ordinal);
+        // of one column there is no separator to find
+        Assert.StartsWith("x,Score,", ToolRun.WithInput("x\n0.5\n", "score", plant.Path("found.zip")).Output, StringComparison.Ordinal);
+        Assert.Contains("all 3 rows are anomalies by 'y'", ToolRun.WithInput("x,y\n1,1\n2,1\n3,1\n", "train", "--label", "y", "-o",
+            plant.Path("none.zip")).Error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -174,6 +193,10 @@ public sealed class TrainAndScoreTests(TrainedPlant plant) : IClassFixture<Train
         Assert.NotEqual(gaps, flags);
         ToolRun info = ToolRun.Good("info", plant.Path("flag.zip"), "--json");
         Assert.Contains("\"temperature:missing\"", info.Output, StringComparison.Ordinal);
+        // what is drawn can be scored: it has the columns of the training rows
+        ToolRun drawn = ToolRun.Good("sample", plant.Path("flag.zip"), "-n", "20");
+        Assert.Equal("temperature,pressure,flow,unit,valve", drawn.Lines[0]);
+        Assert.Equal(21, ToolRun.WithInput(drawn.Output, "score", plant.Path("flag.zip")).Lines.Length);
 
         string[] Scores(string missing)
         {

@@ -1,16 +1,21 @@
+using System.Text;
+using RealNvp.ML.Tool.Tables;
+
 namespace RealNvp.ML.Tests.Tool;
 
 /// <summary>What is wrong is said in one line that names it, with an exit code to go by.</summary>
 public sealed class WrongInputTests(TrainedPlant plant) : IClassFixture<TrainedPlant>
 {
-
     public static TheoryData<string, string, string> Tables => new()
     {
         { "", "score", "is empty" },
         { "\n\n", "train", "is empty" },
         { "a,b\n", "train", "has a header and no rows" },
         { "a,b\n1,2\n3\n", "train", "line 3: 1 cell, where the first line has 2" },
-        { "a,a\n1,2\n", "train", "names the column 'a' 2 times" },
+        { "a,a\n1,2\n", "train", "names the column 'a' 2 times: give each column a name of its own" },
+        // two rows that a quote makes one, and one that swallows the rest
+        { "a,b\n1,5\" pipe\n2,6\" pipe\n", "train", "line 2: a quote within a cell that does not begin with one" },
+        { "a,b\n1,2\n3,\"4\n5,6\n", "train", "line 3: a quote that nothing closes" },
         { "a,b\n,2\n,3\n", "train --columns a", "all cells of the column 'a' are empty" },
         { "Score,b\n1,2\n2,3\n", "train", "'Score' bears the name of a result" },
         { "a,b\n1,2\n2,3\n", "train --columns c", "has no column 'c'. It has: a, b" },
@@ -40,10 +45,72 @@ public sealed class WrongInputTests(TrainedPlant plant) : IClassFixture<TrainedP
         Assert.Empty(Directory.GetFileSystemEntries(Path.GetDirectoryName(output)!, "*wrong.out*"));
     }
 
+    [Fact]
+    public void Quotes_that_every_reader_takes_alike_are_taken()
+    {
+        foreach (string row in new[] { "1,\"a\"\"b,\n\"", "1,5\"x6\"", "1, \"a,b\"", "\"1\",\"\"", "1,a b" })
+            Assert.Null(Quotes.Fault(row, ','));
+        foreach (string row in new[] { "1,5\" a,b\"", "1,a\"\nb\"", "1,\"a" })
+            Assert.NotNull(Quotes.Fault(row, ','));
+    }
+
+    [Fact]
+    public void Letters_that_are_not_UTF8_are_named_by_an_option_and_come_out_as_they_came_in()
+    {
+        byte[] rows = Encoding.Latin1.GetBytes("größe,ort\n1.5,Köln\n2.5,Zürich\n1,Köln\n3,Zürich\n2,Köln\n2.25,Köln\n");
+        string path = plant.Path("latin.csv"), model = plant.Path("latin.zip"), scored = plant.Path("latin.out");
+        File.WriteAllBytes(path, rows);
+        Assert.Contains("latin.csv is not UTF-8: it holds the byte 0xF6 where no letter has it. --encoding latin1",
+            ToolRun.Bad(1, ["train", path, "-o", model, .. TrainedPlant.Quick]), StringComparison.Ordinal);
+        Assert.Contains("features: größe, ort (category)", ToolRun.Good(["train", path, "-o", model, "--encoding", "latin1",
+            .. TrainedPlant.Quick]).Error, StringComparison.Ordinal);
+        ToolRun run = ToolRun.Good("score", model, path, "--encoding", "windows-1252", "-o", scored);
+        Assert.Empty(run.Error);
+        Assert.Equal(Encoding.Latin1.GetString(rows).Split('\n')[1..6],
+            Encoding.Latin1.GetString(File.ReadAllBytes(scored)).Split('\n')[1..6]
+                .Select(line => string.Join(',', line.Split(',')[..2])));
+    }
+
+    [Fact]
+    public void Columns_that_are_nearly_numbers_and_labels_that_nobody_looked_for_are_told()
+    {
+        string path = plant.Path("nearly.csv");
+        File.WriteAllText(path, "a;b;c;kind\n" + string.Concat(Enumerable.Range(0, 60).Select(i
+            => $"{i / 7},{i % 7};{(i == 4 ? "-" : i % 9)};{i * 0.37};{(i % 20 == 0 ? "attack" : "normal")}\n")));
+        string[] command = ["train", path, "-o", plant.Path("nearly.zip"), "--label", "kind", .. TrainedPlant.Quick];
+        string notes = ToolRun.Good([.. command, "--quiet"]).Error;
+        Assert.Contains("warning: column 'a' is no feature, for not all its cells are numbers: '0,0' has a comma", notes,
+            StringComparison.Ordinal);
+        Assert.Contains("warning: column 'b' is a category, for not all its cells are numbers: '-' is none", notes,
+            StringComparison.Ordinal);
+        Assert.Contains("warning: no row is left out: 'kind' holds attack, normal, and anomalies are labelled 1, true", notes,
+            StringComparison.Ordinal);
+        notes = ToolRun.Good([.. command, "--anomaly", "attack", "--categories", "b", "--ignore", "a"]).Error;
+        Assert.Contains("3 of 60 rows are anomalies by 'kind', and not learned from", notes, StringComparison.Ordinal);
+        Assert.DoesNotContain("not all its cells are numbers", notes, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Cells_that_the_model_does_not_know_are_told_and_unlabelled_rows_are_no_negatives()
+    {
+        string path = plant.Path("unknown.csv");
+        File.WriteAllText(path, "temperature,pressure,flow,unit,valve,broken\n,2,4,7,open,yes\n,2,4,7,Open,no\n,2,4,7,,\n,2,4,7,ajar,no\n");
+        string[] warnings = ToolRun.Good("score", plant.Model, path).Error.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(2, warnings.Length);
+        Assert.EndsWith("all cells of the column 'temperature' are missing.", warnings[0], StringComparison.Ordinal);
+        Assert.EndsWith("2 of 4 cells of 'valve' are categories that the model does not know, the first is 'Open'.", warnings[1],
+            StringComparison.Ordinal);
+        ToolRun evaluated = ToolRun.Good("evaluate", plant.Model, path, "--label", "broken", "--json");
+        Assert.Contains("\"rowsWithoutLabel\": 1", evaluated.Output, StringComparison.Ordinal);
+        Assert.Contains("the first is 'Open'", evaluated.Error, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("", "Required command was not provided")]
     [InlineData("learn", "'learn'")]
     [InlineData("train --epochs many", "--epochs")]
+    [InlineData("train --seed many", "--seed is 'many', expected a number")]
+    [InlineData("score model.zip --threshold high", "--threshold is 'high', expected a number")]
     [InlineData("train --epochs 0", "--epochs is '0', expected a number from 1 on")]
     [InlineData("train --contamination 1.5", "--contamination is '1.5', expected a number from 0 to below 1")]
     [InlineData("train --missing gone", "gone")]
@@ -51,6 +118,7 @@ public sealed class WrongInputTests(TrainedPlant plant) : IClassFixture<TrainedP
     [InlineData("train --device tpu", "--device is 'tpu', expected cpu, cuda or cuda:N")]
     [InlineData("score", "MODEL")]
     [InlineData("score model.zip --shard 5/4", "--shard is '5/4', expected i/n")]
+    [InlineData("score model.zip --encoding klingon", "--encoding is 'klingon', expected the name of an encoding")]
     [InlineData("score model.zip --separator ;;", "--separator is ';;', expected one character")]
     public void Command_lines_that_will_not_do(string command, string message)
         => Assert.Contains(message, ToolRun.Bad(2, command.Split(' ', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);

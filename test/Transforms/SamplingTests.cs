@@ -100,13 +100,17 @@ public class SamplingTests
     public void Features_of_a_category_stand_together()
     {
         IReadOnlyList<FeatureGroup> groups = FeatureGroup.Of(
-            ["weight", "colour.red", "colour.blue", "colour.depth", "colour.tone.dark", "colour.tone.light", "other.a"],
-            texts: ["colour", "colour.tone"], numbers: ["weight", "colour.depth"]);
-        Assert.Equal(["weight 0 ", "colour 1 red blue", "colour.depth 3 ", "colour.tone 4 dark light", "other.a 6 "],
+            ["weight", "colour.red", "colour.blue", "colour.depth", "colour.tone.dark", "colour.tone.light", "other.a", "x", "x:missing"],
+            texts: ["colour", "colour.tone"], numbers: ["weight", "colour.depth", "x"]);
+        Assert.Equal(["weight 0 ", "colour 1 red blue", "colour.depth 3 ", "colour.tone 4 dark light", "other.a 6 ", "x 7 "],
             groups.Select(group => $"{group.Name} {group.First} {string.Join(' ', group.Categories)}"));
-        float[] row = [1, 0.2f, 0.9f, 3, 0.5f, 0.5f, 1];
-        Assert.Equal([null, "blue", null, "dark", null], groups.Select(group => group.CategoryOf(row)));
-        Assert.Equal([1, 1.1f, 3, 1, 1], groups.Select(group => group.Sum(row)));
+        float[] row = [1, 0.2f, 0.9f, 3, 0.5f, 0.5f, 1, 3, 0.8f];
+        Assert.Equal([null, "blue", null, "dark", null, null], groups.Select(group => group.CategoryOf(row)));
+        Assert.Equal([1, 1.1f, 3, 1, 1, 3.8f], groups.Select(group => group.Sum(row)));
+        Assert.Equal([false, false, false, false, false, true], groups.Select(group => group.IsMissing(row)));
+        row[^1] = 0.2f;
+        Assert.False(groups[^1].IsMissing(row));
+        Assert.Equal(2, FeatureGroup.Of(["x", "x:missing"], [], ["x", "x:missing"]).Count); // a column of the data's own
     }
 
     [Fact]

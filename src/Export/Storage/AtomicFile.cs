@@ -48,6 +48,7 @@ internal static class AtomicFile
     private static void Write(string path, string ending, Action<string> write)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
+        RefuseDevice(path);
         string target = Path.GetFullPath(path), stem = Stem(target, ending), beside = stem + "." + Path.GetRandomFileName() + ending;
         try
         {
@@ -60,6 +61,16 @@ internal static class AtomicFile
             File.Delete(beside);
             throw;
         }
+    }
+
+    /// <summary>Renamed over /dev/null a file would take its place, for all programs.</summary>
+    private static void RefuseDevice(string path)
+    {
+        if (OperatingSystem.IsWindows() || !File.Exists(path))
+            return;
+        string target = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? Path.GetFullPath(path);
+        if (target.StartsWith("/dev/", StringComparison.Ordinal) && !target.StartsWith("/dev/shm/", StringComparison.Ordinal))
+            throw new IOException($"'{path}' is a device, whose place a file would take: save to a stream.");
     }
 
     /// <summary>How the names of files beside begin: as the target's, or with a digest of it where that leaves no room.</summary>

@@ -27,12 +27,21 @@ internal static class Body
         {
             ReadResult read = await reader.ReadAsync(context.RequestAborted);
             if (read.Buffer.Length > most)
+            {
+                reader.AdvanceTo(read.Buffer.End); // the server passes over the rest of it
                 throw TooLarge(most);
+            }
             if (read.IsCompleted)
             {
                 try
                 {
                     return parse(read.Buffer);
+                }
+                catch (InvalidOperationException e) when (e.Source?.StartsWith("System.Text.Json", StringComparison.Ordinal) == true)
+                {
+                    // the reader looks into texts when they are asked for
+                    throw new RequestException("The body holds a text that is no Unicode: half a surrogate pair, or bytes that are not "
+                        + "UTF-8.");
                 }
                 finally
                 {

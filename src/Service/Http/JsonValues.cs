@@ -44,6 +44,14 @@ internal static class JsonValues
         }
     }
 
+    /// <summary>Requires values that a column can hold.</summary>
+    /// <exception cref="RequestException">One of them it cannot.</exception>
+    public static void Check(ModelColumn column, Array values)
+    {
+        if (column.Fault(values) is { } fault)
+            throw new RequestException(fault);
+    }
+
     /// <summary>Sets places that a caller leaves out.</summary>
     public static void Miss(ModelColumn column, Array values)
     {

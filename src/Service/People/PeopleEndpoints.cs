@@ -112,7 +112,7 @@ internal sealed class PeopleEndpoints(ModelHost host, RealNvpServiceOptions opti
     {
         SampleBody asked = await Body.Read(context, options.MaxBodyBytes,
             body => SampleBody.Read(body, model.Flow.Model, options.MaxDrawnRows));
-        await model.Draw(asked.Count, asked.Seed, asked.Temperature, asked.Conditions, async rows =>
+        await model.Draw(asked.Count, asked.Seed, asked.Temperature, asked.Conditions, async (rows, outside) =>
         {
             (JsonEncodedText, FeatureGroup)[] columns = ModelTexts.Of(model).Drawn;
             PipeWriter body = context.Response.BodyWriter;
@@ -129,13 +129,13 @@ internal sealed class PeopleEndpoints(ModelHost host, RealNvpServiceOptions opti
                 {
                     json.Flush();
                     flushed = json.BytesCommitted;
-                    await body.FlushAsync(context.RequestAborted);
+                    await outside(async () => await body.FlushAsync(context.RequestAborted));
                 }
             }
             json.WriteEndArray();
             json.WriteEndObject();
             json.Flush();
-            await body.FlushAsync(context.RequestAborted);
+            await outside(async () => await body.FlushAsync(context.RequestAborted));
         }, context.RequestAborted);
     });
 
@@ -162,7 +162,9 @@ internal sealed class PeopleEndpoints(ModelHost host, RealNvpServiceOptions opti
         foreach ((JsonEncodedText name, FeatureGroup group) in columns)
         {
             json.WritePropertyName(name);
-            if (group.CategoryOf(row) is { } category)
+            if (group.IsMissing(row))
+                json.WriteNullValue();
+            else if (group.CategoryOf(row) is { } category)
                 json.WriteStringValue(category);
             else
                 Reply.Number(json, row[group.First]);

@@ -12,7 +12,10 @@ namespace RealNvp.ML.AspNetCore.People;
 internal sealed class RowFields
 {
     private readonly IReadOnlyList<ModelColumn> _columns;
+    private const int FewValues = 1 << 20;
+
     private readonly Field[] _fields;
+    private readonly Dictionary<string, int> _places = new(StringComparer.Ordinal);
     private readonly int _values, _required;
 
     /// <summary>The fields of columns.</summary>
@@ -29,6 +32,8 @@ internal sealed class RowFields
             first += column.Size;
         }
         _fields = [.. fields];
+        foreach ((int i, Field field) in _fields.Index())
+            _places.TryAdd(Encoding.UTF8.GetString(field.Name), i);
         _values = first;
         _required = columns.Where(column => !column.IsOptional).Sum(column => column.Size);
     }
@@ -43,9 +48,13 @@ internal sealed class RowFields
         int rows = Count(ref ahead);
         if (rows > mostRows)
             throw RequestException.TooLarge($"The request has {rows} rows, at most {mostRows} are taken at once.");
+        long values = (long)rows * _required, length = ahead.BytesConsumed - json.BytesConsumed;
+        // before memory is taken for them: few rows are told which of them is too short
+        if (values > FewValues && values > length)
+            throw new RequestException($"The {rows} rows have {length} bytes, too few for the {_required} values that each needs.");
         Array[] columns = [.. _columns.Select(column => column.NewValues(rows))];
-        foreach ((ModelColumn column, Array values) in _columns.Zip(columns))
-            JsonValues.Miss(column, values);
+        foreach ((ModelColumn column, Array unknown) in _columns.Zip(columns))
+            JsonValues.Miss(column, unknown);
         bool[] seen = new bool[_values];
         for (int row = 0; row < rows; row++)
         {
@@ -58,6 +67,8 @@ internal sealed class RowFields
                 throw new RequestException($"Row {row} is neither an object nor a list of values.");
         }
         json.Read();
+        foreach ((ModelColumn column, Array given) in _columns.Zip(columns))
+            JsonValues.Check(column, given);
         return (rows, columns);
     }
 
@@ -148,13 +159,9 @@ internal sealed class RowFields
     /// <summary>The field of a name: most rows have their fields in one order, and that of the row before.</summary>
     private int Find(ref Utf8JsonReader json, int next)
     {
-        for (int i = 0; i < _fields.Length; i++)
-        {
-            int place = (next + i) % _fields.Length;
-            if (json.ValueTextEquals(_fields[place].Name))
-                return place;
-        }
-        return -1;
+        if (next == _fields.Length)
+            next = 0;
+        return json.ValueTextEquals(_fields[next].Name) ? next : _places.GetValueOrDefault(json.GetString()!, -1);
     }
 
     private (string Name, ModelColumn Column) Owner(int value)

@@ -38,6 +38,9 @@ internal static class Datatype
             throw new RequestException($"The input '{column.Name}' is of the datatype {datatype}, expected {Of(column)}.");
     }
 
+    /// <summary>The least bytes of a value: of a text those of its length.</summary>
+    public static int LeastBytes(string datatype) => s_widths.GetValueOrDefault(datatype, 4);
+
     /// <summary>Reads all values of a column from bytes.</summary>
     /// <exception cref="RequestException">There are more or fewer bytes.</exception>
     public static void Read(ModelColumn column, string datatype, ReadOnlySpan<byte> bytes, Array values)

@@ -12,18 +12,16 @@ internal sealed class GivenInputs(IReadOnlyList<ModelColumn> inputs, IReadOnlyLi
     private readonly Array?[] _values = new Array?[inputs.Count];
     private int? _rows;
 
-    /// <summary>Begins an input.</summary>
-    /// <returns>Its column, and memory for its values.</returns>
+    /// <summary>Begins an input: no memory is taken before its place is asked for it.</summary>
     /// <exception cref="RequestException">The model has no such input, or it is of another type or shape.</exception>
-    public (ModelColumn Column, Array Values) Begin(string name, string datatype, IReadOnlyList<long> shape)
+    public Place Begin(string name, string datatype, IReadOnlyList<long> shape)
     {
         int place = Find(inputs, name, "input");
         if (_values[place] is not null)
             throw new RequestException($"The input '{name}' is there twice.");
         ModelColumn column = inputs[place];
         Datatype.Check(column, datatype);
-        Array values = _values[place] = column.NewValues(RowsOf(column, shape));
-        return (column, values);
+        return new(this, place, RowsOf(column, shape));
     }
 
     /// <summary>Where an output stands among those that the model gives.</summary>
@@ -47,6 +45,8 @@ internal sealed class GivenInputs(IReadOnlyList<ModelColumn> inputs, IReadOnlyLi
         }
         return new RowsRequest(rows, _values!, outputs, [.. wanted.Distinct()]);
     }
+
+    private ModelColumn ColumnAt(int place) => inputs[place];
 
     private int RowsOf(ModelColumn column, IReadOnlyList<long> shape)
     {
@@ -79,4 +79,17 @@ internal sealed class GivenInputs(IReadOnlyList<ModelColumn> inputs, IReadOnlyLi
 
     private static string Names(IReadOnlyList<ModelColumn> columns)
         => string.Join(", ", columns.Select(column => column.IsOptional ? $"{column.Name} (may be left out)" : column.Name));
+
+    /// <summary>The place of one input.</summary>
+    internal readonly struct Place(GivenInputs given, int place, int rows)
+    {
+        /// <summary>What it is for.</summary>
+        public ModelColumn Column => given.ColumnAt(place);
+
+        /// <summary>How many values it has by its shape.</summary>
+        public long Count => (long)rows * Column.Size;
+
+        /// <summary>Memory for them.</summary>
+        public Array Take() => given._values[place] = Column.NewValues(rows);
+    }
 }

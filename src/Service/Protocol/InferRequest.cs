@@ -92,6 +92,7 @@ internal sealed record InferRequest(string? Id, RowsRequest Rows, IReadOnlyList<
             long? size = null;
             Utf8JsonReader data = default;
             bool hasData = false;
+            long length = 0; // of the data, in bytes
             while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
             {
                 if (json.ValueTextEquals("name"))
@@ -108,6 +109,7 @@ internal sealed record InferRequest(string? Id, RowsRequest Rows, IReadOnlyList<
                     data = json;
                     hasData = true;
                     json.Skip();
+                    length = json.BytesConsumed - data.BytesConsumed;
                 }
                 else
                 {
@@ -116,7 +118,15 @@ internal sealed record InferRequest(string? Id, RowsRequest Rows, IReadOnlyList<
             }
             if (name is null || datatype is null || shape is null)
                 throw new RequestException("An input has a name, a datatype and a shape.");
-            (ModelColumn column, Array values) = _given.Begin(name, datatype, shape);
+            GivenInputs.Place place = _given.Begin(name, datatype, shape);
+            ModelColumn column = place.Column;
+            if (size is { } given)
+                length = given;
+            // before memory is taken for them: a value has a byte at least, and behind the header those of its type
+            long least = place.Count * (size is null ? 1 : Datatype.LeastBytes(datatype));
+            if (least > length && length >= 0 && (size is not null || (hasData && data.TokenType == JsonTokenType.StartArray)))
+                throw new RequestException($"The input '{name}' has {length} bytes, too few for the {place.Count} values of its shape.");
+            Array values = place.Take();
             if (size is { } taken)
             {
                 if (hasData || taken < 0 || taken > bytes.Length - _used)
@@ -134,8 +144,9 @@ internal sealed record InferRequest(string? Id, RowsRequest Rows, IReadOnlyList<
             }
             else
             {
-                throw new RequestException($"The input '{name}' has no data, a list of {values.Length} values.");
+                throw new RequestException($"The input '{name}' has no data, a list of {place.Count} values.");
             }
+            JsonValues.Check(column, values);
         }
 
         /// <summary>Values row by row, in lists of lists or in one.</summary>

@@ -14,7 +14,7 @@ internal sealed class RowWatch(string name, ServingMetrics metrics, string? pVal
     Calibration calibration) : IRowObserver
 {
     private readonly Lock _lock = new();
-    private readonly DriftMonitor? _drift = pValueColumnName is null || calibration.Count == 0 ? null : new(calibration.Count);
+    private readonly DriftMonitor? _drift = pValueColumnName is null || calibration.Count == 0 ? null : new(calibration);
     private long _rows, _flagged;
     private int _windowRows, _windowFlagged;
     private double _share = double.NaN;

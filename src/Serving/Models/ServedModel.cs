@@ -162,28 +162,52 @@ internal sealed class ServedModel
     /// <param name="seed">Which.</param>
     /// <param name="temperature">Multiplies the noise.</param>
     /// <param name="conditions">What rows are drawn given, or null.</param>
-    /// <param name="take">Reads the rows, which are computed meanwhile.</param>
+    /// <param name="take">
+    /// Reads the rows, which are computed meanwhile. What it gives to the function that it gets is awaited while others draw: who reads
+    /// slowly holds up nobody.
+    /// </param>
     /// <param name="cancellation">Ends it between two rows.</param>
     /// <exception cref="InvalidOperationException">The flow needs a condition, or has none.</exception>
-    public async Task Draw(int count, int seed, float temperature, float[][]? conditions, Func<IEnumerable<float[]>, Task> take,
-        CancellationToken cancellation)
+    public async Task Draw(int count, int seed, float temperature, float[][]? conditions,
+        Func<IEnumerable<float[]>, Func<Func<Task>, Task>, Task> take, CancellationToken cancellation)
     {
         IDataView drawn = conditions is null ? Flow.Sample(count, seed, temperature)
             : Flow.Sample(ViewOf(conditions), count, seed, temperature);
-        await _drawing.WaitAsync(cancellation).ConfigureAwait(false);
+        bool isIn = false;
+        await Enter().ConfigureAwait(false);
         try
         {
             await Measured(() => take(drawn.GetColumn<float[]>(Flow.FeatureColumnName).Select(row =>
             {
                 cancellation.ThrowIfCancellationRequested();
                 return row;
-            }))).ConfigureAwait(false);
+            }), Outside)).ConfigureAwait(false);
         }
         finally
         {
-            _drawing.Release();
+            Leave();
         }
         _metrics.Drawn(Name, (long)count * (conditions?.Length ?? 1));
+
+        async Task Enter()
+        {
+            await _drawing.WaitAsync(cancellation).ConfigureAwait(false);
+            isIn = true;
+        }
+
+        void Leave()
+        {
+            if (isIn)
+                _drawing.Release();
+            isIn = false;
+        }
+
+        async Task Outside(Func<Task> work)
+        {
+            Leave();
+            await work().ConfigureAwait(false);
+            await Enter().ConfigureAwait(false);
+        }
     }
 
     private async Task Measured(Func<Task> work)

@@ -32,6 +32,9 @@ internal sealed record ModelColumn(string Name, ColumnKind Kind, IReadOnlyList<i
     /// <summary>Whether callers may leave it out, which is NaN then.</summary>
     public bool IsOptional { get; init; }
 
+    /// <summary>The least and the most of a column of whole numbers, which are brought as doubles; null of any other.</summary>
+    public (double Least, double Most)? Whole { get; init; }
+
     /// <summary>Memory for so many rows, row by row.</summary>
     public Array NewValues(int rows) => Kind switch
     {
@@ -40,6 +43,26 @@ internal sealed record ModelColumn(string Name, ColumnKind Kind, IReadOnlyList<i
         ColumnKind.Boolean => new bool[checked(rows * Size)],
         _ => new double[checked(rows * Size)],
     };
+
+    /// <summary>
+    /// What is wrong with values that callers bring; null for nothing. A whole number has no NaN: a missing one would become 0, and half a
+    /// one or one that is too large another number.
+    /// </summary>
+    public string? Fault(Array values)
+    {
+        if (Whole is not var (least, most) || IsOptional)
+            return null;
+        double[] numbers = (double[])values;
+        for (int i = 0; i < numbers.Length; i++)
+        {
+            if (!(numbers[i] >= least && numbers[i] <= most && double.IsInteger(numbers[i])))
+            {
+                return $"'{Name}' of row {i / Size} is {(double.IsNaN(numbers[i]) ? "missing" : $"{numbers[i]}")}, expected a whole number "
+                    + $"from {least} to {most}.";
+            }
+        }
+        return null;
+    }
 
     /// <summary>A column of a schema; null where its type is none that callers can bring.</summary>
     public static ModelColumn? Of(DataViewSchema.Column column)
@@ -54,8 +77,24 @@ internal sealed record ModelColumn(string Name, ColumnKind Kind, IReadOnlyList<i
             NumberDataViewType => item == NumberDataViewType.Single ? ColumnKind.Single : ColumnKind.Number,
             _ => null,
         };
-        return kind is null ? null : new(column.Name, kind.Value, (column.Type as VectorDataViewType)?.Dimensions ?? [1], SlotsOf(column));
+        return kind is null ? null : new(column.Name, kind.Value, (column.Type as VectorDataViewType)?.Dimensions ?? [1], SlotsOf(column))
+        {
+            Whole = kind == ColumnKind.Number ? WholeOf(item.RawType) : null,
+        };
     }
+
+    private static (double Least, double Most)? WholeOf(Type type) => Type.GetTypeCode(type) switch
+    {
+        TypeCode.SByte => (sbyte.MinValue, sbyte.MaxValue),
+        TypeCode.Byte => (byte.MinValue, byte.MaxValue),
+        TypeCode.Int16 => (short.MinValue, short.MaxValue),
+        TypeCode.UInt16 => (ushort.MinValue, ushort.MaxValue),
+        TypeCode.Int32 => (int.MinValue, int.MaxValue),
+        TypeCode.UInt32 => (uint.MinValue, uint.MaxValue),
+        TypeCode.Int64 => (long.MinValue, Math.BitDecrement(9223372036854775808.0)), // of doubles the largest that is a long
+        TypeCode.UInt64 => (ulong.MinValue, Math.BitDecrement(18446744073709551616.0)),
+        _ => null,
+    };
 
     private static IReadOnlyList<string> SlotsOf(DataViewSchema.Column column)
     {

@@ -35,7 +35,10 @@ public sealed class FolderStore : IFlowStore
             bool isNamed = !File.Exists(path) && equals > 0;
             string file = isNamed ? path[(equals + 1)..] : path, name = isNamed ? path[..equals] : Path.GetFileNameWithoutExtension(path);
             if (!File.Exists(file))
-                throw new FileNotFoundException($"There is no model {file}.", file);
+            {
+                throw new FileNotFoundException(Directory.Exists(file) ? $"{file} is a folder, and NAME=PATH names one file: give the "
+                    + "folder by itself." : $"There is no model {file}.", file);
+            }
             if (!_files.TryAdd(name, Path.GetFullPath(file)))
                 throw new ArgumentException($"Two models are named '{name}': name one otherwise, as NAME={file}.", nameof(paths));
         }

@@ -25,8 +25,10 @@ internal sealed record ColumnChoice(IReadOnlyList<ModelInput> Features, IReadOnl
     /// <param name="facts">Of all its columns.</param>
     /// <param name="options">What is asked for.</param>
     /// <param name="note">Receives which columns are left out, and why.</param>
+    /// <param name="warn">Receives which columns are hardly what they seem.</param>
     /// <exception cref="ToolException">A named column is missing or of no use, or no feature is left.</exception>
-    public static ColumnChoice Of(ITable table, IReadOnlyList<ColumnFacts> facts, ColumnOptions options, Action<string> note)
+    public static ColumnChoice Of(ITable table, IReadOnlyList<ColumnFacts> facts, ColumnOptions options, Action<string> note,
+        Action<string> warn)
     {
         foreach (string name in options.Named.Concat(table.Columns))
             table.Find(name);
@@ -42,6 +44,8 @@ internal sealed record ColumnChoice(IReadOnlyList<ModelInput> Features, IReadOnl
         ModelInput[] features = [.. facts.Where(column => options.Features.Count == 0
                 ? IsFeature(column, options, note) : options.Features.Contains(column.Name, StringComparer.Ordinal))
             .Select(column => InputOf(table, column, options))];
+        foreach (ColumnFacts column in facts.Where(column => column.LooksLikeNumbers && !IsNamed(column.Name, options)))
+            warn(Doubt(column, features.Any(feature => feature.Name == column.Name)));
         if (features.Length == 0)
             throw new ToolException($"{table.Name}: no column is left to learn from. It has: {Names.Listed(table.Columns)}.");
         return new(features, [.. options.Condition.Select(name => InputOf(table, fact(name), options))]);
@@ -62,10 +66,9 @@ internal sealed record ColumnChoice(IReadOnlyList<ModelInput> Features, IReadOnl
         {
             { Kind: CellKind.Other } => "it holds neither numbers nor texts",
             { Missing: var missing, Rows: var rows } when missing == rows => "all its cells are empty",
+            { HoldsDates: true } => "its cells are dates",
             { Counts: true } => "it counts the rows",
             _ when IsIdentifier(column.Name) => "it is an identifier by its name",
-            { HasDecimalCommas: true, Texts: var texts } when texts > options.MostCategories
-                => "its numbers have decimal commas; write points to have it read",
             { Kind: CellKind.Text, Texts: var texts } when texts > options.MostCategories => $"it has {Many(texts)} different texts",
             _ => null,
         };
@@ -74,6 +77,21 @@ internal sealed record ColumnChoice(IReadOnlyList<ModelInput> Features, IReadOnl
         note($"column '{column.Name}' is no feature: {why} (--columns or --categories takes it all the same)");
         return false;
     }
+
+    /// <summary>What is said of a column that nearly is one of numbers.</summary>
+    private static string Doubt(ColumnFacts column, bool isFeature)
+    {
+        string why = column.FirstText!.Contains(',', StringComparison.Ordinal)
+            ? $"'{column.FirstText}' has a comma; write numbers with a decimal point and without separators of thousands"
+            : $"'{column.FirstText}' is none; leave such a cell empty where the number is not known, or name the column with --ignore or "
+                + "--categories";
+        return $"column '{column.Name}' is {(isFeature ? "a category" : "no feature")}, for not all its cells are numbers: {why}";
+    }
+
+    /// <summary>Whether an option says what becomes of a column, so that nothing is in doubt.</summary>
+    private static bool IsNamed(string name, ColumnOptions options)
+        => options.Ignored.Concat(options.Categories).Contains(name, StringComparer.Ordinal) || name == options.Label
+        || options.Features.Count > 0 && !options.Features.Concat(options.Condition).Contains(name, StringComparer.Ordinal);
 
     private static ModelInput InputOf(ITable table, ColumnFacts column, ColumnOptions options)
     {

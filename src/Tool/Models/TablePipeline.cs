@@ -3,6 +3,7 @@ using Microsoft.ML.Data;
 using Microsoft.ML.Transforms;
 using RealNvp.ML.Tool.Tables;
 using RealNvp.ML.Trainers;
+using RealNvp.ML.Transforms;
 
 namespace RealNvp.ML.Tool.Models;
 
@@ -12,7 +13,10 @@ namespace RealNvp.ML.Tool.Models;
 /// </summary>
 internal static class TablePipeline
 {
-    private const string Given = "given:", Flag = ":missing";
+    /// <summary>Behind the name of a column: the feature that says whether its cell was missing.</summary>
+    public const string Flag = FeatureGroup.MissingSuffix;
+
+    private const string Given = "given:";
 
     /// <summary>The pipeline, to be fitted to the columns of a choice.</summary>
     public static IEstimator<ITransformer> Of(MLContext context, ColumnChoice choice, MissingCells missing, RealNvpTrainer.Options options)

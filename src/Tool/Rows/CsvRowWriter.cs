@@ -19,7 +19,7 @@ internal sealed class CsvRowWriter : IRowWriter
     public CsvRowWriter(Stream stream, CsvFormat format, IReadOnlyList<string> kept, IEnumerable<string> added)
     {
         (_format, _keepsCells) = (format, kept.Count > 0);
-        _text = new StreamWriter(stream, bufferSize: 1 << 16, leaveOpen: true);
+        _text = new StreamWriter(stream, format.Encoding, bufferSize: 1 << 16, leaveOpen: true);
         if (!format.HasHeader)
             return;
         _text.Write(format.Header(kept.Concat(added)));

@@ -52,8 +52,12 @@ internal sealed class RowWork(SavedModel model, Terminal terminal)
             throw new ToolException($"{files.Count} files need a folder for their output: -o FOLDER/.");
         bool isPart = Shard is not null && files.Count == 1;
         IReadOnlyList<string> mine = Shard is null || isPart ? files : [.. Shard.Of(files)];
-        if (mine.Select(Path.GetFileName).Distinct(StringComparer.Ordinal).Count() < mine.Count)
-            throw new ToolException("Two of the files have the same name, and would have the same output.");
+        // of all files, for another part may write what this one writes
+        if (isFolder && files.GroupBy(NameOf, StringComparer.Ordinal).FirstOrDefault(same => same.Count() > 1) is { } twice)
+        {
+            throw new ToolException($"{string.Join(" and ", twice.Take(2))} would have the same output, {twice.Key}: give them other "
+                + "names.");
+        }
         foreach (string file in mine)
         {
             if (output is null)
@@ -61,8 +65,7 @@ internal sealed class RowWork(SavedModel model, Terminal terminal)
                 WriteTo(terminal.Output, file, isParquet: false, isPart, cancellation);
                 continue;
             }
-            string name = file == Sources.Standard ? "standard-input.csv"
-                : OutputName(Path.GetFileName(Path.TrimEndingDirectorySeparator(file)));
+            string name = NameOf(file);
             string target = isFolder ? Path.Combine(output, isPart ? Shard!.Name(name) : name) : output;
             if (File.Exists(file) && Path.GetFullPath(file) == Path.GetFullPath(target))
                 throw new ToolException($"{target} is the input too; let -o name another file or folder.");
@@ -88,12 +91,15 @@ internal sealed class RowWork(SavedModel model, Terminal terminal)
             terminal.Warn($"{file} has columns named as results; the new results take their places, at the end.");
         Range blocks = isPart ? Shard!.Of(table.CountBlocks()) : Range.All;
         using IRowWriter writer = Writer(stream, table, kept, isParquet);
+        var unknown = new UnknownCells(model, found);
         foreach (Block block in table.Read(wanted, kept, blocks).Ahead(cancellation))
         {
             cancellation.ThrowIfCancellationRequested();
+            unknown.Look(block);
             IReadOnlyList<ResultColumn> results = Compute(model.View(found, () => [block]), block.Rows);
             writer.Write(block, results, Choose?.Invoke(results));
         }
+        unknown.Tell(table.Name, terminal);
     }
 
     private IRowWriter Writer(Stream stream, ITable table, Kept kept, bool isParquet)
@@ -106,6 +112,9 @@ internal sealed class RowWork(SavedModel model, Terminal terminal)
         return table is ParquetTable parquet ? new ParquetRowWriter(stream, parquet, kept, Added)
             : throw new ToolException($"{table.Name} is not Parquet, and only Parquet is written as Parquet: let -o end in .csv.");
     }
+
+    private static string NameOf(string file) => file == Sources.Standard ? "standard-input.csv"
+        : OutputName(Path.GetFileName(Path.TrimEndingDirectorySeparator(file)));
 
     private static string OutputName(string name)
         => name.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? name[..^3] : Path.HasExtension(name) ? name : name + ".csv";

@@ -43,6 +43,13 @@ internal static class Cell
     {
         if (float.TryParse(cell, NumberStyles.Float, CultureInfo.InvariantCulture, out number))
             return true;
+        // as Python and C write what .NET calls Infinity
+        ReadOnlySpan<char> word = cell.Trim();
+        if (word.TrimStart("+-").Equals("inf", StringComparison.OrdinalIgnoreCase) && word.Length <= 4)
+        {
+            number = word[0] == '-' ? float.NegativeInfinity : float.PositiveInfinity;
+            return true;
+        }
         number = float.NaN;
         return IsMissing(cell);
     }

@@ -7,14 +7,17 @@ namespace RealNvp.ML.Tool.Tables;
 /// <summary>What the options say of CSV files, where the first lines are not to tell.</summary>
 /// <param name="Separator">Between cells; null: comma, semicolon, tab or bar, whichever the first line has.</param>
 /// <param name="HasHeader">Whether the first line names the columns; null: where none of its cells is a number.</param>
-internal sealed record CsvOptions(char? Separator = null, bool? HasHeader = null);
+/// <param name="Encoding">How letters are written; null: UTF-8, or what a byte-order mark says.</param>
+internal sealed record CsvOptions(char? Separator = null, bool? HasHeader = null, Encoding? Encoding = null);
 
 /// <summary>How the rows of a CSV file are written.</summary>
 /// <param name="Separator">Between cells.</param>
 /// <param name="HasHeader">Whether the first line names the columns.</param>
 /// <param name="NewLine">Between lines.</param>
 /// <param name="Names">The columns, named by the header or else Column1, Column2, ...</param>
-internal sealed record CsvFormat(char Separator, bool HasHeader, string NewLine, IReadOnlyList<string> Names)
+/// <param name="Encoding">How letters are written; null: UTF-8.</param>
+internal sealed record CsvFormat(
+    char Separator, bool HasHeader, string NewLine, IReadOnlyList<string> Names, Encoding? Encoding = null)
 {
     /// <summary>The options of Sep: all checks that name a line are made here.</summary>
     public static SepReader Reader(char? separator, TextReader text) => Sep.Reader(options => options with
@@ -41,7 +44,10 @@ internal sealed record CsvFormat(char Separator, bool HasHeader, string NewLine,
             ?? (cells.Intersect(expected, StringComparer.Ordinal).Any() || !cells.Any(IsNumber) && cells.Any(cell => cell.Length > 0));
         string[] names = [.. cells.Select((cell, i) => hasHeader && cell.Length > 0 ? cell : $"Column{i + 1}")];
         int end = lines.IndexOf('\n', StringComparison.Ordinal);
-        return new(reader.Spec.Sep.Separator, hasHeader, end > 0 && lines[end - 1] == '\r' ? "\r\n" : "\n", names);
+        // Sep takes a semicolon where the line has no separator at all
+        char separator = options.Separator ?? (cells.Length > 1 ? reader.Spec.Sep.Separator : ',');
+        return new(separator, hasHeader, end > 0 && lines[end - 1] == '\r' ? "\r\n" : "\n", names,
+            options.Encoding);
     }
 
     /// <summary>The line that names columns.</summary>

@@ -23,6 +23,9 @@ internal sealed class CsvRows(CsvTable table, IReadOnlyList<Wanted> wanted, Kept
     /// <summary>Takes a row.</summary>
     public void Add(SepReader.Row row, int inBlock)
     {
+        // a quote that is no cell's first letter runs over rows: it is the cause where the count of cells is wrong
+        if (row.Span.Contains('"') && Quotes.Fault(row.Span, table.Format.Separator) is { } fault)
+            throw new ToolException($"{table.Name}, line {Line(row, inBlock)}: {fault}");
         if (row.ColCount != table.Columns.Count)
         {
             throw new ToolException($"{table.Name}, line {Line(row, inBlock)}: {Cells(row.ColCount)}, where the first line has "

@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using System.Text;
 using nietras.SeparatedValues;
 using RealNvp.ML.Tool.Running;
 
@@ -10,6 +11,8 @@ namespace RealNvp.ML.Tool.Tables;
 /// </summary>
 internal sealed class CsvTable : ITable
 {
+    private const string Standard = "standard input";
+
     private readonly Func<FirstLines> _open;
     private readonly int _rowsPerBlock;
     private readonly bool _isStream;
@@ -39,15 +42,16 @@ internal sealed class CsvTable : ITable
     /// <summary>Opens a file.</summary>
     public static CsvTable Open(
         string path, CsvOptions options, IReadOnlyCollection<string> expected, int rowsPerBlock = ITable.RowsPerBlock)
-        => new(path, () => new FirstLines(new StreamReader(Unpacked(path))), options, expected, rowsPerBlock, isStream: false);
+        => new(path, () => new FirstLines(Reader(Unpacked(path), path, options)), options, expected, rowsPerBlock, isStream: false);
 
     /// <summary>Reads a stream, once.</summary>
     public static CsvTable Open(Stream stream, CsvOptions options, IReadOnlyCollection<string> expected, int rowsPerBlock)
-        => new("standard input", () => new FirstLines(new StreamReader(stream)), options, expected, rowsPerBlock, isStream: true);
+        => new(Standard, () => new FirstLines(Reader(stream, Standard, options)), options, expected, rowsPerBlock, isStream: true);
 
     public CellKind? KindOf(int column) => null;
 
-    public int CountBlocks() => Read([], Kept.None, Range.All).Count();
+    public int CountBlocks() => _isStream
+        ? throw new ToolException($"{Name} is read once, and has no parts: --shard needs a file.") : Read([], Kept.None, Range.All).Count();
 
     public IEnumerable<Block> Read(IReadOnlyList<Wanted> wanted, Kept kept, Range blocks)
     {
@@ -85,6 +89,9 @@ internal sealed class CsvTable : ITable
     }
 
     public void Dispose() => _opened?.Dispose();
+
+    private static StreamReader Reader(Stream stream, string name, CsvOptions options)
+        => new(stream, options.Encoding ?? Encoding.GetEncoding("utf-8", EncoderFallback.ReplacementFallback, new NotUtf8(name)));
 
     private static Stream Unpacked(string path)
     {

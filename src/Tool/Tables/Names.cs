@@ -25,7 +25,8 @@ internal static class Names
         {
             1 => found[0],
             0 => throw new ToolException($"{table.Name} has no column '{name}'. It has: {Listed(table.Columns)}."),
-            _ => throw new ToolException($"{table.Name} names the column '{name}' {found.Length} times, and it is needed."),
+            _ => throw new ToolException($"{table.Name} names the column '{name}' {found.Length} times: give each column a name of its "
+                + "own."),
         };
     }
 

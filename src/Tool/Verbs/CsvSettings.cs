@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text;
 using RealNvp.ML.Tool.Tables;
 
 namespace RealNvp.ML.Tool.Verbs;
@@ -20,15 +21,40 @@ internal sealed class CsvSettings
         DefaultValueFactory = _ => "auto",
     }.AcceptOnlyFromAmong("yes", "no", "auto");
 
+    private readonly Option<string?> _encoding = VerbOptions.Checked(new Option<string?>("--encoding")
+    {
+        Description = "How the letters of CSV are written, as latin1 or windows-1252. Default: UTF-8, or what a byte-order mark says.",
+        HelpName = "NAME",
+    }, text => text is null || IsUtf8(text) || EncodingOf(text) is not null,
+        "expected the name of an encoding, as utf-8, latin1 or windows-1252");
+
     /// <summary>Adds them to a verb.</summary>
     public void AddTo(Command verb)
     {
         verb.Add(_separator);
         verb.Add(_header);
+        verb.Add(_encoding);
     }
 
     /// <summary>What was said.</summary>
     public CsvOptions Read(ParseResult said) => new(
         said.GetValue(_separator) is not { } text ? null : text is "tab" or "\\t" ? '\t' : text[0],
-        said.GetValue(_header) switch { "yes" => true, "no" => false, _ => null });
+        said.GetValue(_header) switch { "yes" => true, "no" => false, _ => null },
+        said.GetValue(_encoding) is { } name ? EncodingOf(name) : null);
+
+    private static Encoding? EncodingOf(string name)
+    {
+        Encoding.RegisterProvider(CodePagesEncodingProvider.Instance);
+        try
+        {
+            return IsUtf8(name) ? null : Encoding.GetEncoding(name); // what is read strictly is the default
+        }
+        catch (Exception e) when (e is ArgumentException or NotSupportedException)
+        {
+            return null;
+        }
+    }
+
+    private static bool IsUtf8(string name) => name.Equals("utf-8", StringComparison.OrdinalIgnoreCase)
+        || name.Equals("utf8", StringComparison.OrdinalIgnoreCase);
 }

@@ -81,6 +81,7 @@ internal sealed class EvaluateVerb
     private static void AddDetection(Dictionary<string, double> figures, MLContext context, Scored[] rows, string label, Labels labels)
     {
         Scored[] anomalies = [.. rows.Where(row => row.Label == 1)], others = [.. rows.Where(row => row.Label == 0)];
+        figures["rowsWithoutLabel"] = rows.Length - anomalies.Length - others.Length;
         if (anomalies.Length == 0 || others.Length == 0)
         {
             throw new ToolException($"The column '{label}' has {anomalies.Length} anomalies and {others.Length} other rows; both "
@@ -88,7 +89,7 @@ internal sealed class EvaluateVerb
         }
         figures["anomalies"] = anomalies.Length;
         figures["areaUnderRocCurve"]
-            = context.AnomalyDetection.Evaluate(context.Data.LoadFromEnumerable(rows)).AreaUnderRocCurve;
+            = context.AnomalyDetection.Evaluate(context.Data.LoadFromEnumerable([.. anomalies, .. others])).AreaUnderRocCurve;
         figures["anomaliesFlagged"] = Share(anomalies);
         figures["othersFlagged"] = Share(others);
     }
@@ -106,8 +107,10 @@ internal sealed class EvaluateVerb
             wanted.Add(new(table.Find(label), CellKind.Text));
         }
         RealNvpColumns columns = model.Flow.Columns;
+        var unknown = new UnknownCells(model, found);
         foreach (Block block in table.Read(wanted, Kept.None, Range.All).Ahead(cancellation))
         {
+            unknown.Look(block);
             IReadOnlyList<ResultColumn> results = ResultColumn.Of(
                 model.Transform(model.View(found, () => [block]), flow), [columns.Score, columns.PredictedLabel], block.Rows);
             for (int row = 0; row < block.Rows; row++)
@@ -116,11 +119,16 @@ internal sealed class EvaluateVerb
                 {
                     Score = ((float[])results[0].Values)[row],
                     PredictedLabel = ((bool[])results[1].Values)[row],
-                    Label = labels?.Contains(block.Texts(wanted.Count - 1)[row].Span) == true ? 1 : 0,
+                    Label = labels is null ? float.NaN : LabelOf(labels, block.Texts(wanted.Count - 1)[row].Span),
                 };
             }
         }
+        unknown.Tell(table.Name, terminal);
     }
+
+    /// <summary>1 for an anomaly, 0 for another row, NaN where nobody has said which it is.</summary>
+    private static float LabelOf(Labels labels, ReadOnlySpan<char> cell)
+        => labels.Contains(cell) ? 1 : Cell.IsMissing(cell) ? float.NaN : 0;
 
     private static void Write(Dictionary<string, double> figures, bool asJson, Terminal terminal)
     {
@@ -137,7 +145,8 @@ internal sealed class EvaluateVerb
         text.WriteLine($"flagged                    {figures["flagged"]:P1}");
         if (!figures.TryGetValue("areaUnderRocCurve", out double area))
             return;
-        text.WriteLine($"anomalies                  {figures["anomalies"]:N0}");
+        text.WriteLine($"anomalies                  {figures["anomalies"]:N0}"
+            + (figures["rowsWithoutLabel"] > 0 ? $" ({figures["rowsWithoutLabel"]:N0} rows have no label)" : ""));
         text.WriteLine($"area under the ROC curve   {area:F4}");
         text.WriteLine($"anomalies flagged          {figures["anomaliesFlagged"]:P1}");
         text.WriteLine($"other rows flagged         {figures["othersFlagged"]:P1}");
@@ -146,6 +155,7 @@ internal sealed class EvaluateVerb
     /// <summary>What ML.NET's evaluation reads.</summary>
     private sealed class Scored
     {
+        /// <summary>1 for an anomaly, 0 for another row, NaN where it is not known.</summary>
         public float Label { get; set; }
 
         public float Score { get; set; }

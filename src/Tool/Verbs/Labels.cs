@@ -6,6 +6,10 @@ namespace RealNvp.ML.Tool.Verbs;
 /// <summary>Which cells of a label column say that a row is an anomaly.</summary>
 internal sealed class Labels(IReadOnlyCollection<string> anomalies)
 {
+    private const int MostTold = 5;
+
+    private readonly List<string> _others = [];
+
     /// <summary>The option that names them.</summary>
     public static Option<string[]> Option() => new("--anomaly")
     {
@@ -29,6 +33,24 @@ internal sealed class Labels(IReadOnlyCollection<string> anomalies)
         }
         return false;
     }
+
+    /// <summary>How many cells were anomalies.</summary>
+    public long Found { get; private set; }
+
+    /// <summary>Whether a cell is one of them; counts it, or remembers it where it is one of the first that are not.</summary>
+    public bool Count(ReadOnlyMemory<char> cell)
+    {
+        bool isAnomaly = Contains(cell.Span);
+        if (isAnomaly)
+            Found++;
+        else if (_others.Count < MostTold && !_others.Contains(cell.ToString()))
+            _others.Add(cell.ToString());
+        return isAnomaly;
+    }
+
+    /// <summary>What a column of labels holds, and what was looked for.</summary>
+    public string Told(string column) => $"'{column}' holds {string.Join(", ", _others)}{(_others.Count == MostTold ? ", ..." : "")}, and "
+        + $"anomalies are labelled {this}; --anomaly names others";
 
     /// <summary>For messages.</summary>
     public override string ToString() => string.Join(", ", anomalies);

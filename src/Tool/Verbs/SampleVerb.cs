@@ -128,8 +128,11 @@ internal sealed class SampleVerb
     private static IReadOnlyList<FeatureGroup> Groups(IReadOnlyList<FeatureGroup> groups, int size, string otherwise)
         => groups.Count > 0 ? groups : [.. Enumerable.Range(0, size).Select(i => new FeatureGroup($"{otherwise}{i + 1}", i, []))];
 
-    /// <summary>The cell that a row's features make: a number, or the category of the largest one.</summary>
-    private static string CellOf(FeatureGroup group, float[] row) => group.CategoryOf(row) ?? Cell.Text(row[group.First]);
+    /// <summary>
+    /// The cell that a row's features make: a number, the category of the largest one, or nothing where it is likelier missing.
+    /// </summary>
+    private static string CellOf(FeatureGroup group, float[] row)
+        => group.IsMissing(row) ? "" : group.CategoryOf(row) ?? Cell.Text(row[group.First]);
 
     private static string Line(IEnumerable<string> cells)
     {

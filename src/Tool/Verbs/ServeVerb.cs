@@ -64,6 +64,18 @@ internal sealed class ServeVerb
         return verb;
     }
 
+    private static bool IsHttp(string url)
+    {
+        try
+        {
+            return url.StartsWith("http://", StringComparison.Ordinal) && BindingAddress.Parse(url).Port is >= 0 and <= 65535;
+        }
+        catch (FormatException)
+        {
+            return false;
+        }
+    }
+
     private async Task Serve(ParseResult said, Terminal terminal, CancellationToken cancellation)
     {
         // not the current folder, whose settings of another application are none of ours
@@ -120,6 +132,6 @@ internal sealed class ServeVerb
     }
 
     private static Option<string> Urls(Option<string> option) => VerbOptions.Checked(option,
-        urls => urls!.Split(';').All(url => url.StartsWith("http://", StringComparison.Ordinal)),
+        urls => urls!.Split(';').All(IsHttp),
         "expected http://HOST:PORT (for https put a proxy in front)");
 }

@@ -7,11 +7,12 @@ internal sealed class Spool : IDisposable
 
     /// <summary>Reads a stream to its end.</summary>
     /// <returns>The file that holds it until this is disposed.</returns>
-    public string Take(Stream stream)
+    /// <exception cref="OperationCanceledException">Whoever writes the stream need not be waited for any more.</exception>
+    public string Take(Stream stream, CancellationToken cancellation)
     {
         _path = Path.Combine(Path.GetTempPath(), $"realnvp-{Guid.NewGuid():N}.csv");
         using FileStream file = File.Create(_path);
-        stream.CopyTo(file);
+        Task.Run(() => stream.CopyTo(file), CancellationToken.None).Wait(cancellation);
         return _path;
     }
 

@@ -103,13 +103,14 @@ internal sealed class TrainVerb
         var meter = new TrainingMeter(terminal);
         using var spooled = new Spool();
         IReadOnlyList<string> files = [.. Sources.Files(said.GetRequiredValue(_data))
-            .Select(file => file == Sources.Standard ? spooled.Take(terminal.Input) : file)];
+            .Select(file => file == Sources.Standard ? spooled.Take(terminal.Input, cancellation) : file)];
         ITable[] tables = [.. files.Select(file => Sources.Open(file, terminal, _csv.Read(said), []))];
         using ITable table = tables.Length == 1 ? tables[0] : new JoinedTable(tables);
 
         RealNvpTrainer.Options options = Options(said, cancellation, meter);
         (IEstimator<ITransformer> pipeline, IDataView rows) = table is ImageTable images
-            ? _images.Pipeline(said, context, images, options, terminal) : TableOf(said, context, table, options, terminal);
+            ? _images.Pipeline(said, context, images, options, terminal)
+            : TableOf(said, context, table, options, terminal, cancellation);
         ITransformer model = meter.Show(() => pipeline.Fit(rows));
         using var disposed = model as IDisposable;
         context.Model.Save(model, rows.Schema, whole.Stream);
@@ -122,28 +123,49 @@ internal sealed class TrainVerb
     }
 
     private (IEstimator<ITransformer>, IDataView) TableOf(
-        ParseResult said, MLContext context, ITable table, RealNvpTrainer.Options options, Terminal terminal)
+        ParseResult said, MLContext context, ITable table, RealNvpTrainer.Options options, Terminal terminal,
+        CancellationToken cancellation)
     {
         MissingCells missing = Enum.Parse<MissingCells>(said.GetRequiredValue(_missing), ignoreCase: true);
         var asked = new ColumnOptions(said.GetRequiredValue(_columns), said.GetRequiredValue(_ignore), said.GetRequiredValue(_categories),
             said.GetRequiredValue(_condition), said.GetValue(_label), said.GetValue(_maxCategories), missing);
-        IReadOnlyList<ColumnFacts> facts = ColumnFacts.Of(table);
-        ColumnChoice choice = ColumnChoice.Of(table, facts, asked, terminal.Note);
+        if (table is CsvTable { Format.HasHeader: false })
+        {
+            terminal.Note($"{table.Name} has no header, it seems: its columns are called {Tables.Names.Listed(table.Columns)} (--header "
+                + "yes: the first line names them)");
+        }
+        int? labelColumn = asked.Label is null ? null : table.Find(asked.Label);
+        var anomalies = new Labels(said.GetRequiredValue(_anomaly));
+        IReadOnlyList<ColumnFacts> facts = ColumnFacts.Of(table, labelColumn, anomalies.Count, cancellation);
+        long rows = facts.Max(column => column.Rows); // no cell of some columns is looked at
+        if (anomalies.Found > 0 && rows == 0)
+        {
+            throw new ToolException($"{table.Name}: all {anomalies.Found:N0} rows are anomalies by '{asked.Label}'; a flow learns the "
+                + "others.");
+        }
+        ColumnChoice choice = ColumnChoice.Of(table, facts, asked, terminal.Note, terminal.Warn);
         ModelInput[] inputs = [.. choice.Inputs];
-        terminal.Note($"{facts[0].Rows:N0} rows; features: " + Tables.Names.Listed(choice.Features.Select(input
+        terminal.Note($"{rows:N0} rows; features: " + Tables.Names.Listed(choice.Features.Select(input
             => input.Kind == CellKind.Text ? $"{input.Name} (category)" : input.Name))
             + (choice.Condition.Count > 0 ? $"; given: {Tables.Names.Listed(choice.Condition.Select(input => input.Name))}" : ""));
         foreach (ColumnFacts column in facts.Where(column => column.Missing > 0 && inputs.Any(input => input.Name == column.Name)))
             terminal.Note($"column '{column.Name}': {column.Missing:N0} of {column.Rows:N0} cells are missing");
 
+        if (asked.Label is not null)
+        {
+            if (anomalies.Found == 0)
+                terminal.Warn($"no row is left out: {anomalies.Told(asked.Label)}");
+            else
+                terminal.Note($"{anomalies.Found:N0} of {rows + anomalies.Found:N0} rows are anomalies by '{asked.Label}', and not "
+                    + "learned from");
+        }
         List<Wanted> wanted = [.. inputs.Select(input => new Wanted(table.Find(input.Name), input.Kind))];
         List<(string? Name, CellKind Kind)> columns = [.. inputs.Select(input => ((string?)input.Name, input.Kind))];
         Func<Block, int, bool>? takes = null;
-        if (asked.Label is { } label)
+        if (labelColumn is { } label)
         {
-            wanted.Add(new(table.Find(label), CellKind.Text));
+            wanted.Add(new(label, CellKind.Text));
             columns.Add((null, CellKind.Text));
-            var anomalies = new Labels(said.GetRequiredValue(_anomaly));
             takes = (block, row) => !anomalies.Contains(block.Texts(wanted.Count - 1)[row].Span);
         }
         return (TablePipeline.Of(context, choice, missing, options),

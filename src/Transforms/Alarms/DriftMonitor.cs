@@ -1,4 +1,5 @@
 using Microsoft.ML;
+using RealNvp.ML.Export;
 
 namespace RealNvp.ML.Transforms;
 
@@ -21,11 +22,16 @@ public sealed class DriftMonitor
 
     private readonly long[] _counts; // of the present window: by how many calibration scores are as high or higher
     private readonly int _calibration;
+    private readonly bool[]? _seen; // where calibration scores are alike: how many may be as high as a score or higher
     private readonly double _falseAlarmRate;
     private long _windows;
     private int _inWindow;
 
     /// <summary>A monitor of p-values over this many calibration rows.</summary>
+    /// <remarks>
+    /// Scores that are alike, as of rows with few different values, are taken for a drift by who knows their number alone: of a flow
+    /// <see cref="RealNvpTransformer.CreateDriftMonitor"/> knows the scores themselves.
+    /// </remarks>
     /// <param name="calibrationRows">How many rows calibrated the p-values, at least 1.</param>
     /// <param name="falseAlarmRate">The chance that it ever speaks up without cause, above 0 and below 1.</param>
     /// <param name="window">Rows that are looked at together, at least 20: more find smaller drifts, later.</param>
@@ -42,6 +48,18 @@ public sealed class DriftMonitor
         _falseAlarmRate = falseAlarmRate;
         Window = window;
         _counts = new long[calibrationRows + 1];
+    }
+
+    /// <summary>A monitor of the p-values over a calibration, whose scores may be alike.</summary>
+    internal DriftMonitor(Calibration calibration, double falseAlarmRate = 0.01, int window = 500)
+        : this(calibration.Count, falseAlarmRate, window)
+    {
+        float[] scores = [.. calibration.Scores];
+        bool[] seen = new bool[scores.Length + 1];
+        for (int i = 0; i < scores.Length; i++)
+            seen[scores.Length - i] |= i == 0 || scores[i - 1] < scores[i];
+        seen[0] = true;
+        _seen = seen.Contains(false) ? seen : null;
     }
 
     /// <summary>Rows that are looked at together.</summary>
@@ -98,9 +116,13 @@ public sealed class DriftMonitor
         {
             // from the highest score down: j calibration scores are passed, then the rows between this one and the next
             double share = (double)j / _calibration;
-            distance = Math.Max(distance, Math.Abs(above / Window - share));
+            if (_seen is null)
+                distance = Math.Max(distance, Math.Abs(above / Window - share));
             above += _counts[j];
-            distance = Math.Max(distance, Math.Abs(above / Window - share));
+            // a p-value does not tell a row that is like some calibration rows from one a little below them: with the rows of both, what
+            // is above the next calibration score is comparable, and the true distance is no smaller
+            if (_seen is null || _seen[j])
+                distance = Math.Max(distance, Math.Abs(above / Window - share));
         }
         Distance = distance;
         _windows++;

@@ -8,6 +8,7 @@ namespace RealNvp.ML.Transforms;
 /// <param name="Name">The column.</param>
 /// <param name="First">The place of its first feature.</param>
 /// <param name="Categories">What its features stand for; empty for a number, which is one feature.</param>
+/// <param name="HasFlag">Whether the feature after the number, named "number:missing", says that the value was missing.</param>
 /// <example>
 /// <code>
 /// var groups = FeatureGroup.Of(flow.Model.Metadata.FeatureNames, texts: ["colour"], numbers: ["weight"]);
@@ -15,12 +16,15 @@ namespace RealNvp.ML.Transforms;
 ///     Console.WriteLine(groups[0].CategoryOf(row)); // "blue"
 /// </code>
 /// </example>
-public sealed record FeatureGroup(string Name, int First, IReadOnlyList<string> Categories)
+public sealed record FeatureGroup(string Name, int First, IReadOnlyList<string> Categories, bool HasFlag = false)
 {
-    /// <summary>How many features it has.</summary>
-    public int Count => Math.Max(1, Categories.Count);
+    /// <summary>How the name of a feature ends that says whether the number of the name before it was missing.</summary>
+    public const string MissingSuffix = ":missing";
 
-    /// <summary>Puts the features of one category together.</summary>
+    /// <summary>How many features it has.</summary>
+    public int Count => Math.Max(1, Categories.Count) + (HasFlag ? 1 : 0);
+
+    /// <summary>Puts the features of one category together, and a number's with its flag.</summary>
     /// <param name="features">The names of the features, in order.</param>
     /// <param name="texts">The columns that may be categories.</param>
     /// <param name="numbers">Columns that are none, though a name may look so: "colour.depth" beside "colour".</param>
@@ -36,7 +40,9 @@ public sealed record FeatureGroup(string Name, int First, IReadOnlyList<string> 
             string? column = ColumnOf(features[i]);
             string[] categories = column is null ? [] : [.. features.Skip(i).TakeWhile(feature => ColumnOf(feature) == column)
                 .Select(feature => feature[(column.Length + 1)..])];
-            groups.Add(new(column ?? features[i], i, categories));
+            string flag = features[i] + MissingSuffix;
+            bool hasFlag = column is null && i + 1 < features.Count && features[i + 1] == flag && !single.Contains(flag);
+            groups.Add(new(column ?? features[i], i, categories, hasFlag));
             i += groups[^1].Count;
         }
         return groups;
@@ -59,6 +65,10 @@ public sealed record FeatureGroup(string Name, int First, IReadOnlyList<string> 
         }
         return Categories[best];
     }
+
+    /// <summary>Whether the value is rather missing in a row than there: its flag is above a half.</summary>
+    /// <param name="row">All features of the row.</param>
+    public bool IsMissing(ReadOnlySpan<float> row) => HasFlag && row[First + 1] > 0.5f;
 
     /// <summary>The sum over its features, as of contributions.</summary>
     /// <param name="row">A value for each feature.</param>

@@ -21,6 +21,30 @@ public sealed class DriftMonitorTests
         Assert.InRange(alarms, 0, 32);
     }
 
+    /// <summary>Rows of few different values have few different scores, which calibration rows have as well.</summary>
+    [Theory, InlineData(2), InlineData(5), InlineData(40)]
+    public void Scores_that_are_alike_are_no_drift_and_drift_among_them_is_found(int kinds)
+    {
+        const double Rate = 0.1;
+        int silent = 0, found = 0;
+        for (int seed = 0; seed < Seeds; seed++)
+        {
+            var random = new Random(seed);
+            float Score(double lean) => (float)Math.Floor(kinds * Math.Pow(random.NextDouble(), lean));
+            var calibration = new Calibration(Enumerable.Range(0, 500).Select(_ => Score(1)), 0.05);
+            var monitor = new DriftMonitor(calibration, Rate);
+            for (int row = 0; row < 5_000; row++)
+                monitor.Add(calibration.PValue(Score(1)));
+            silent += monitor.HasDrifted ? 0 : 1;
+            monitor = new DriftMonitor(calibration, Rate);
+            for (int row = 0; row < 1_000; row++)
+                monitor.Add(calibration.PValue(Score(2)));
+            found += monitor.HasDrifted ? 1 : 0;
+        }
+        Assert.InRange(silent, Seeds - 32, Seeds);
+        Assert.InRange(found, Seeds * 9 / 10, Seeds);
+    }
+
     [Theory]
     [InlineData("higher", 3)]
     [InlineData("lower", 3)]

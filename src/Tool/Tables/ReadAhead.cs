@@ -1,4 +1,4 @@
-namespace RealNvp.ML.Tool.Rows;
+namespace RealNvp.ML.Tool.Tables;
 
 /// <summary>Reads the next block while the present one is worked on.</summary>
 internal static class ReadAhead
