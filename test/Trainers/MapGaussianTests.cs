@@ -28,7 +28,7 @@ public sealed class MapGaussianTests
         double Told(string name) => double.Parse(told[name], CultureInfo.InvariantCulture);
         Assert.Equal(1, flow.Model.Steps.Count(step => step is PositionStandardization));
         Assert.InRange(Told("position_mean_maps"), 0, 3); // means differ by far more than 60 maps can err
-        Assert.InRange(Told("position_variance_maps"), 10, 100);
+        Assert.InRange(Told("position_variance_maps"), 1, 30);
         double[] expected = Gaussian(rows, others, Told("whitening_shrinkage"), Told("whitening_power"), Told("position_mean_maps"),
             Told("position_variance_maps"));
         float[] found = [.. flow.Transform(Load(others)).GetColumn<float>("LogLikelihood")];
@@ -56,7 +56,7 @@ public sealed class MapGaussianTests
         float[][] rows = [.. Maps(60, seed: 2, ofPositions: true)];
         RealNvpTrainer.Options options = Options(new());
         options.ValidationFraction = 0.15;
-        (options.Steps, options.Noise, options.LearningRate) = (40, 5, 1e-2); // the noise teaches another density
+        (options.Steps, options.LearningRate) = (40, 0.3); // which goes astray
         using RealNvpTransformer flow = _ml.AnomalyDetection.Trainers.RealNvp(options).Fit(Load(rows));
         Assert.Equal("0", flow.Model.Metadata.Training["kept_step"]);
         Assert.True(long.Parse(flow.Model.Metadata.Training["steps"]) < 40); // and training does not go on for nothing

@@ -48,7 +48,7 @@ internal static class MapGaussianFit
         using var drawn = new Generator((ulong)(uint)seed, CPU);
         long[] unseen = [.. Enumerable.Range(0, count).Where(i => i % HeldOut == HeldOut - 1).Select(i => (long)i).Take(MostHeldOut)];
         Candidate best = unseen.Length == 0 ? new(false, s_shares[^2], 1) : Choose();
-        Sample all = Sample.Of(x, weights, noise, best.ByPosition, random);
+        MapMoments all = MapMoments.Of(x, weights, noise, best.ByPosition, random);
         (Tensor whitening, Tensor _) = Whitening(all, best);
         if (!best.ByPosition)
             return new(Floats(whitening), [], []) { Shrinkage = best.Share, Power = best.Power };
@@ -70,17 +70,17 @@ internal static class MapGaussianFit
             return (ofPositions ? new[] { false, true } : [false]).Select(byPosition =>
             {
                 using DisposeScope inner = NewDisposeScope();
-                Sample sample = Sample.Of(known, knownWeights, noise, byPosition, random);
-                (Tensor held, Tensor heldWeights) = Sample.Rows(asked - sample.Mean, askedWeights, MostHeldOutPositions, random);
+                MapMoments sample = MapMoments.Of(known, knownWeights, noise, byPosition, random);
+                (Tensor held, Tensor heldWeights) = MapMoments.AtRandom(asked - sample.Mean, askedWeights, MostHeldOutPositions, random);
                 held = held.Plus(randn(held.shape, ScalarType.Float64, generator: drawn) * noise.t());
-                ShrunkCovariance.Choice choice = ShrunkCovariance.Choose(zeros(channels, ScalarType.Float64), sample.Covariance, held,
-                    heldWeights, s_shares, deviations, facts.Unvaried);
+                ShrunkCovariance.ShareAndPower choice = ShrunkCovariance.Choose(zeros(channels, ScalarType.Float64), sample.Covariance,
+                    held, heldWeights, s_shares, deviations, facts.Unvaried);
                 var candidate = new Candidate(byPosition, choice.Share, choice.Power) { LogLikelihood = choice.LogLikelihood };
                 return byPosition ? OfPositions(candidate, sample, asked, askedWeights) : candidate;
             }).MaxBy(candidate => candidate.LogLikelihood)!;
         }
 
-        Candidate OfPositions(Candidate candidate, Sample sample, Tensor asked, Tensor askedWeights)
+        Candidate OfPositions(Candidate candidate, MapMoments sample, Tensor asked, Tensor askedWeights)
         {
             (Tensor whitening, Tensor logDet) = Whitening(sample, candidate);
             (Tensor mean, Tensor variance) = sample.Whitened(whitening);
@@ -105,7 +105,7 @@ internal static class MapGaussianFit
             };
         }
 
-        (Tensor Whitening, Tensor LogDet) Whitening(Sample sample, Candidate candidate)
+        (Tensor Whitening, Tensor LogDet) Whitening(MapMoments sample, Candidate candidate)
         {
             (Tensor axes, Tensor variances) = ShrunkCovariance.Axes(sample.Covariance, candidate.Share,
                 ShrunkCovariance.Target(deviations, facts.Unvaried, candidate.Power, ScalarType.Float64));
@@ -125,16 +125,16 @@ internal static class MapGaussianFit
     }
 
     /// <summary>What maps say: means [C, P] of each position, or [C, 1] of all, and the covariance about them.</summary>
-    private sealed record Sample(Tensor X, Tensor Weights, Tensor Noise, Tensor Mean, Tensor Covariance, double Maps)
+    private sealed record MapMoments(Tensor X, Tensor Weights, Tensor Noise, Tensor Mean, Tensor Covariance, double Maps)
     {
         /// <summary>Of maps [n, C, P] with weights [n], to which noise of deviations [C, 1] is added.</summary>
-        public static Sample Of(Tensor x, Tensor weights, Tensor noise, bool byPosition, Random random)
+        public static MapMoments Of(Tensor x, Tensor weights, Tensor noise, bool byPosition, Random random)
         {
             Tensor share = (weights / weights.sum()).reshape(-1, 1, 1), mean = (x * share).sum([0]);
             if (!byPosition)
                 mean = mean.mean([1], keepdim: true);
             double maps = 1 / (share * share).sum().item<float>(); // as many of equal weight tell as much
-            (Tensor rows, Tensor rowWeights) = Rows(x - mean, weights, MostPositions, random);
+            (Tensor rows, Tensor rowWeights) = AtRandom(x - mean, weights, MostPositions, random);
             Tensor covariance = ShrunkCovariance.Moments(rows, rowWeights).Covariance;
             covariance = (byPosition ? Unbiased(covariance, maps) : covariance)
                 .Plus((noise * noise).squeeze(1).to(ScalarType.Float64).diag());
@@ -144,7 +144,7 @@ internal static class MapGaussianFit
         }
 
         /// <summary>Channels at random positions of all maps, [m, C], and their weights [m].</summary>
-        public static (Tensor Rows, Tensor Weights) Rows(Tensor x, Tensor weights, int most, Random random)
+        public static (Tensor Values, Tensor Weights) AtRandom(Tensor x, Tensor weights, int most, Random random)
         {
             (long count, long channels, long positions) = (x.shape[0], x.shape[1], x.shape[2]);
             long each = Math.Clamp(most / count, 1, positions);

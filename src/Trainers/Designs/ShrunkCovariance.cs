@@ -18,7 +18,7 @@ internal static class ShrunkCovariance
     /// <param name="Share">a.</param>
     /// <param name="Power">That of T: 1 for variances as they are, 0 for all the same.</param>
     /// <param name="LogLikelihood">Of a held-out row, without what does not depend on a and T.</param>
-    public readonly record struct Choice(double Share, double Power, double LogLikelihood);
+    public readonly record struct ShareAndPower(double Share, double Power, double LogLikelihood);
 
     /// <summary>Weighted mean [D] and covariance [D, D] of rows [n, D].</summary>
     public static (Tensor Mean, Tensor Covariance) Moments(Tensor x, Tensor weights)
@@ -64,7 +64,7 @@ internal static class ShrunkCovariance
     /// <param name="shares">Those to choose from, ascending.</param>
     /// <param name="deviations">Of the features, in the column's units.</param>
     /// <param name="unvaried">Features that have none.</param>
-    public static Choice Choose(Tensor mean, Tensor covariance, Tensor unseen, Tensor weights, double[] shares, float[] deviations,
+    public static ShareAndPower Choose(Tensor mean, Tensor covariance, Tensor unseen, Tensor weights, double[] shares, float[] deviations,
         IReadOnlyList<int> unvaried)
     {
         using DisposeScope scope = NewDisposeScope();

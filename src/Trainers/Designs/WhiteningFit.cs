@@ -59,7 +59,7 @@ internal static class WhiteningFit
         Tensor seen = tensor(Enumerable.Range(0, (int)rows).Where(i => i % HeldOut != HeldOut - 1).Select(i => (long)i).ToArray());
         Tensor chosen = tensor(heldOut.Length <= MostHeldOut ? heldOut : heldOut[..MostHeldOut]);
         (Tensor mean, Tensor covariance) = ShrunkCovariance.Moments(x.index_select(0, seen), weights.index_select(0, seen));
-        ShrunkCovariance.Choice best = ShrunkCovariance.Choose(mean, covariance, x.index_select(0, chosen),
+        ShrunkCovariance.ShareAndPower best = ShrunkCovariance.Choose(mean, covariance, x.index_select(0, chosen),
             weights.index_select(0, chosen), s_shares, facts.StandardDeviation, facts.Unvaried);
         return (best.Share, best.Power);
     }
