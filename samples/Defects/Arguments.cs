@@ -8,15 +8,17 @@ namespace RealNvp.ML.Samples;
 /// <param name="Steps">Training steps: fewer than the trainer's own choice, so that it takes minutes on two cores.</param>
 /// <param name="Train">Good pictures to train on.</param>
 /// <param name="Test">Pictures to judge.</param>
-internal sealed record Arguments(string Folder, Texture Texture, int Steps, int Train, int Test)
+/// <param name="Seed">Which pictures.</param>
+internal sealed record Arguments(string Folder, Texture Texture, int Steps, int Train, int Test, int Seed)
 {
     private const int LeastTrain = 8, LeastTest = 8;
 
-    /// <summary>Reads <c>[OUTPUT_FOLDER] [--texture weave|grain] [--steps N] [--train N] [--test N]</c>.</summary>
+    /// <summary>Reads <c>[OUTPUT_FOLDER] [--texture weave|grain] [--steps N] [--train N] [--test N] [--seed N]</c>.</summary>
     /// <returns>Null where there is anything else.</returns>
     public static Arguments? Read(string[] args)
     {
-        var arguments = new Arguments(Path.Combine("artifacts", "samples", "Defects"), Texture.Weave, Steps: 100, Train: 60, Test: 40);
+        var arguments = new Arguments(Path.Combine("artifacts", "samples", "Defects"), Texture.Weave, Steps: 100, Train: 100, Test: 40,
+            Seed: 1);
         for (int i = 0; i < args.Length; i++)
         {
             string? value = args[i].StartsWith('-') && i + 1 < args.Length ? args[i + 1] : null;
@@ -34,6 +36,9 @@ internal sealed record Arguments(string Folder, Texture Texture, int Steps, int 
                     break;
                 case "--test" when count >= LeastTest:
                     arguments = arguments with { Test = count.Value };
+                    break;
+                case "--seed" when count > 0:
+                    arguments = arguments with { Seed = count.Value };
                     break;
                 case { } folder when !folder.StartsWith('-'):
                     arguments = arguments with { Folder = folder };

@@ -1,6 +1,6 @@
 // Finds small defects in pictures of a texture and shows where they are: maps of a pretrained net, a flow that learns them from good
 // pictures, an exact map of the score. Beside it, in the same run, two published methods on maps of the same net.
-// Usage: dotnet run --project samples/Defects -c Release [-- OUTPUT_FOLDER --texture weave|grain --steps N --train N --test N]
+// Usage: dotnet run --project samples/Defects -c Release [-- OUTPUT_FOLDER --texture weave|grain --steps N --train N --test N --seed N]
 
 using System.Diagnostics;
 using System.Globalization;
@@ -13,8 +13,8 @@ using RealNvp.ML.Trainers;
 using RealNvp.ML.Transforms;
 
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
-const string Usage = "Usage: Defects [OUTPUT_FOLDER] [--texture weave|grain] [--steps N] [--train N] [--test N], with steps from 1 on and "
-    + "8 pictures or more.";
+const string Usage = "Usage: Defects [OUTPUT_FOLDER] [--texture weave|grain] [--steps N] [--train N] [--test N] [--seed N], with steps and "
+    + "seeds from 1 on and 8 pictures or more.";
 if (args is ["--help" or "-h" or "-?"])
 {
     Console.WriteLine(Usage);
@@ -34,16 +34,17 @@ mlContext.Log += (_, message) =>
         Console.Error.WriteLine(message.Message);
 };
 
-(TexturePicture[] good, TexturePicture[] tested) = Textures.Load(arguments.Texture, arguments.Train, arguments.Test);
+(TexturePicture[] good, TexturePicture[] tested) = Textures.Load(arguments.Texture, arguments.Train, arguments.Test,
+    arguments.Seed);
 Console.WriteLine($"training on {good.Length} good pictures of a {arguments.Texture.ToString().ToLowerInvariant()}");
 
 var bar = new TrainingBar();
 RealNvpTrainer.Options options = RealNvpTrainer.Options.ForMaps();
 options.Columns = new() { ScoreMap = "ScoreMap", MapMaximum = "MapMaximum" };
-options.CalibrationFraction = 0.35; // 21 of 60 pictures: fewer say nothing of one in twenty
+options.CalibrationFraction = 0.2; // 20 of 100 pictures: fewer say nothing of one in twenty
 options.Steps = arguments.Steps;
 options.Progress = bar;
-var pipeline = mlContext.Transforms.PretrainedFeatures(maps: ["layer2", "layer3"]) // 384 channels x 28 x 28
+var pipeline = mlContext.Transforms.PretrainedFeatures(maps: ["layer1", "layer2"], grid: (28, 28)) // of 192 channels
     .Append(mlContext.AnomalyDetection.Trainers.RealNvp(options))
     .Append(mlContext.Transforms.ScoreMapImage());
 long start = Stopwatch.GetTimestamp();

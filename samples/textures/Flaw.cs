@@ -18,9 +18,9 @@ internal sealed class Flaw
         (_sin, _cos) = Math.SinCos(angle);
         (_length, _width, _strength) = kind switch
         {
-            Defect.Stain => (Between(7, 14), Between(6, 10), Between(0.25, 0.4)),
+            Defect.Stain => (Between(10, 18), Between(8, 14), Between(0.35, 0.55)),
             Defect.Cut => (Between(9, 18), Between(1.2, 1.8), Between(0.5, 0.7)),
-            Defect.Knot => (Between(5, 8), 0, Between(0.3, 0.45)),
+            Defect.Knot => (Between(9, 13), 0, Between(0.6, 0.85)),
             _ => (Between(14, 26), 0, Between(0.6, 0.8)),
         };
         if (kind is Defect.Knot)
@@ -53,7 +53,7 @@ internal sealed class Flaw
         switch (_kind)
         {
             case Defect.Stain:
-                double soft = _strength * Math.Min(1, 2 * (1 - distance));
+                double soft = _strength * Math.Min(1, 3 * (1 - distance));
                 Scale(colour, 1 - 0.7 * soft, 1 - soft, 1 - 1.2 * soft);
                 break;
             case Defect.Cut:

@@ -180,8 +180,10 @@ public sealed class FlowModel
             throw new FlowModelException(
                 $"Images of {channels}x{height}x{width} have more values than a row may have, {FlowShape.MostValues}.");
         }
-        return new(FlowShape.Image(channels, height, width), MemberSteps, metadata: new FlowMetadata { Training = Metadata.Training },
-            condition: Condition);
+        double down = (double)height / InputShape.Dimensions[1], across = (double)width / InputShape.Dimensions[2];
+        return new(FlowShape.Image(channels, height, width),
+            [.. Members.Select(steps => steps.Select(step => step.Resized(down, across)))],
+            metadata: new FlowMetadata { Training = Metadata.Training }, condition: Condition);
     }
 
     /// <summary>What the height and the width of an image must be multiples of, for the flow's squeezes; 1 for vectors.</summary>

@@ -43,14 +43,15 @@ public sealed record FeatureMapOptions
     public FeatureMixing Mixing { get; init; } = FeatureMixing.Permutation;
 
     /// <summary>
-    /// Whether a fixed linear map after the standardisation makes the channels uncorrelated, with a variance of 1 each. Training then
-    /// begins at the normal distribution of the channels with all their correlations. True by default.
+    /// Whether training begins at a Gaussian: a fixed linear map makes the channels uncorrelated, and then each position has a mean and a
+    /// variance of each, drawn towards those of all positions. How far, and whether at all, is what makes held-out training maps most
+    /// likely; couplings that do not make validation maps more likely than that are left out. True by default.
     /// </summary>
     public bool Whitening { get; init; } = true;
 
     /// <summary>
     /// Frequencies of sines and cosines down and across the map that tell the nets the position; 0 for none, which takes all positions for
-    /// alike. Null chooses as many as tell neighbours apart.
+    /// alike, also where training begins. Null chooses as many as tell neighbours apart.
     /// </summary>
     public int? PositionFrequencies { get; init; }
 
@@ -66,12 +67,19 @@ public sealed record FeatureMapOptions
     /// </summary>
     public int PositionsPerMap { get; init; } = 64;
 
+    /// <summary>
+    /// Whether the channels are of one kind and unit, as those of a net's layers are: <see cref="RealNvpTrainer.Options.Noise"/> then is in
+    /// standard deviations of all channels together, so that a channel that hardly ever varies does not decide everything when it does.
+    /// Otherwise it is in those of each channel. True by default.
+    /// </summary>
+    public bool SameUnits { get; init; } = true;
+
     /// <summary>Where the learned bound of each log-scale starts, above 0; 1 by default.</summary>
     public double LogScaleGain { get; init; } = 1;
 
     /// <summary>The flow of maps of a shape.</summary>
     /// <param name="maps">The shape.</param>
-    /// <param name="noise">The noise of training, in standard deviations of each channel.</param>
+    /// <param name="noise">The noise of training, in standard deviations of channels.</param>
     /// <exception cref="ArgumentException">There is no flow of these options over such maps.</exception>
     internal FeatureMapDesign For(FlowShape maps, double noise)
     {
@@ -102,6 +110,7 @@ public sealed record FeatureMapOptions
             PositionsPerMap = Kernel > 1 || Checkerboards > 0 || PositionsPerMap == 0 ? null : PositionsPerMap,
             LogScaleGain = LogScaleGain,
             GaussianNoise = noise,
+            SameUnits = SameUnits,
         };
     }
 

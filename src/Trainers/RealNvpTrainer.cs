@@ -134,6 +134,13 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
             Tell($"The flow starts as a Gaussian of all {shape} features, whose correlations are shrunk by {whitening.Shrinkage}, as "
                 + $"held-out training rows are most likely; {table.CouplingsFor(data.Facts)} couplings may improve on it.");
         }
+        if (data.Facts.Gaussian is { } gaussian)
+        {
+            Tell($"The flow starts as a Gaussian of the channels, whose correlations are shrunk by {gaussian.Shrinkage}, "
+                + (gaussian.KnowsPositions ? "with means and variances of each position, in which those of all count for "
+                    + $"{gaussian.MeanMaps} and {gaussian.VarianceMaps} maps" : "the same at all positions")
+                + ", as held-out training maps are most likely; couplings may improve on it.");
+        }
         FlowMetadata about = TrainingSummary.Before(column, data, settings, plan);
         using var run = new TrainingRun(settings, plan, data, about, folder, channel);
         run.Run(threads);

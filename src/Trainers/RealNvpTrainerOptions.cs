@@ -127,9 +127,10 @@ public sealed partial class RealNvpTrainer
         public double? Dropout;
 
         /// <summary>
-        /// Gaussian noise added to the rows of a table, or to continuous maps, in training, in standard deviations of each feature, or
-        /// channel, or in scales by quartiles where a feature is scaled by those: keeps the density of duplicated and rounded rows finite.
-        /// 0.05 by default; 0 turns it off.
+        /// Gaussian noise added to the rows of a table, or to continuous maps, in training, in standard deviations of each feature, or in
+        /// scales by quartiles where a feature is scaled by those; of maps in standard deviations of all channels, or of each
+        /// (<see cref="FeatureMapOptions.SameUnits"/>). Keeps the density of duplicated and rounded rows finite. 0.05 by default; 0 turns
+        /// it off.
         /// </summary>
         public double Noise = 0.05;
 

@@ -57,7 +57,7 @@ public sealed class FeatureMapGraphTests
         FlowModel model = s_flows["1x1"];
         using var stream = new MemoryStream();
         model.Save(stream);
-        Assert.Equal(3u, BitConverter.ToUInt32(stream.ToArray(), 8)); // a version that older libraries refuse by its number
+        Assert.Equal(4u, BitConverter.ToUInt32(stream.ToArray(), 8)); // a version that older libraries refuse by its number
         stream.Position = 0;
         FlowModel loaded = FlowModel.Load(stream);
         Assert.Equal(model.BuildDensityGraph(scoreMap: true), loaded.BuildDensityGraph(scoreMap: true));

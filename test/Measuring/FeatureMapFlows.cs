@@ -19,7 +19,7 @@ internal sealed class FeatureMapFlows(int seed)
     public static FlowModel Random(int kernel = 1, int members = 1, int channels = 5, int height = 4, int width = 3)
     {
         FlowShape shape = FlowShape.Image(channels, height, width);
-        IEnumerable<FlowStep>[] steps = [.. Enumerable.Range(1, members).Select(seed => new FeatureMapFlows(seed).Steps(channels, kernel))];
+        IEnumerable<FlowStep>[] steps = [.. Enumerable.Range(1, members).Select(seed => new FeatureMapFlows(seed).Steps(shape, kernel))];
         var bare = new FlowModel(shape, steps);
         float[][] rows = Rows(bare, ProbeSet.StandardCount, seed: 4), calibration = Rows(bare, 39, seed: 5);
         float[][] maps = [.. calibration.Select(row => ReferenceFlow.ScoreMap(bare, row).Select(value => (float)value).ToArray())];
@@ -47,11 +47,14 @@ internal sealed class FeatureMapFlows(int seed)
             [Conv(Width, Width + 1, kernel)], Conv(Width + 1, 2 * (channels - conditioning), 1)), Draw(channels - conditioning, 0.3, 0.8));
     }
 
-    private FlowStep[] Steps(int channels, int kernel) =>
+    private FlowStep[] Steps(FlowShape shape, int kernel) => Steps(shape, kernel, shape.Dimensions[0]);
+
+    private FlowStep[] Steps(FlowShape shape, int kernel, int channels) =>
     [
         new ChannelStandardization(Draw(channels, -0.5, 0.5), Draw(channels, 0.5, 1.5)),
         new ChannelLinear(channels, [.. Enumerable.Range(0, channels * channels)
             .Select(i => (float)((i % (channels + 1) == 0 ? 1 : 0) + 0.5 * (_random.NextDouble() - 0.5)))]),
+        new PositionStandardization(shape, Draw(shape.Size, -0.5, 0.5), Draw(shape.Size, 0.5, 1.5)),
         Coupling(ImageMask.FirstChannels, channels, kernel),
         new ChannelPermutation([.. Enumerable.Range(0, channels).Select(i => (i + 2) % channels)]),
         Coupling(ImageMask.SecondChannels, channels, kernel, frequencies: 0),

@@ -137,6 +137,15 @@ internal static class ReferenceImageFlow
                     return (v - mean[c]) / deviation[c];
                 });
                 break;
+            case PositionStandardization at:
+                x = Map(x, (c, h, w, v) =>
+                {
+                    int i = (c * before.GetLength(1) + h) * before.GetLength(2) + w;
+                    if (c == 0) // the same for every row: evenly at all positions
+                        Add(-at.StandardDeviation.Average(value => Math.Log(value)) * before.GetLength(0), h, w);
+                    return (v - at.Mean[i]) / at.StandardDeviation[i];
+                });
+                break;
             case ChannelPermutation { Order: var channels }:
                 x = Map(x, (c, h, w, _) => before[channels[c], h, w]);
                 break;
@@ -204,6 +213,12 @@ internal static class ReferenceImageFlow
                     : value);
             case ChannelStandardization { Mean: var mean, StandardDeviation: var deviation }:
                 return Map(y, (c, _, _, value) => value * deviation[c] + mean[c]);
+            case PositionStandardization at:
+                return Map(y, (c, h, w, value) =>
+                {
+                    int i = (c * y.GetLength(1) + h) * y.GetLength(2) + w;
+                    return value * at.StandardDeviation[i] + at.Mean[i];
+                });
             case ChannelPermutation { Order: var channels }:
                 return Map(y, (c, h, w, _) => y[channels.IndexOf(c), h, w]);
             case ChannelLinear linear:

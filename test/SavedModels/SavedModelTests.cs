@@ -74,6 +74,7 @@ public sealed class SavedModelTests
         WriteGroups("groups-2.zip");
         Write("maps-3.rnvp", RealNvpTrainer.Options.ForMaps(
             new() { Shape = FlowShape.Image(4, 4, 4), Couplings = 2, HiddenUnits = 6, Mixing = FeatureMixing.Permutation }));
+        Write("maps-4.rnvp", RealNvpTrainer.Options.ForMaps(new() { Shape = FlowShape.Image(4, 4, 4), Couplings = 2, HiddenUnits = 6 }));
         RealNvpTrainer.Options pixels = RealNvpTrainer.Options.ForImages(
             new() { Shape = FlowShape.Image(1, 8, 8), Scales = 2, BaseWidth = 3, Blocks = 1, Levels = 17 });
         pixels.Columns = new() { ScoreMap = "ScoreMap", MapMaximumPValue = "MapPValue" };
@@ -96,6 +97,8 @@ public sealed class SavedModelTests
         (options.Seed, options.Epochs, options.Table) = (5, 10, options.Table with { HiddenUnits = 8 });
         float[][] rows = [.. options.Maps is not null ? Tables.Gaussian(200, 64, seed: 2)
             : options.Image is null ? Measurements(300) : Pictures(200)];
+        if (file == "maps-4.rnvp") // positions with means of their own
+            rows = [.. rows.Select(row => row.Select((value, i) => value + 0.3f * (i % 16)).ToArray())];
         if (file.StartsWith("single"))
             rows = [.. rows.Select(row => row[..1])];
         IDataView data = View(file, rows);

@@ -55,6 +55,8 @@ public sealed class ImageStepTests
         ["ChannelCoupling, original"]
             = Channels(s_squeezed, ImageMask.SecondChannels, s_original),
         ["ChannelStandardization"] = (s_colour, () => new ChannelStandardizationModule([1, -2, 3], [0.3f, 2, 1.2f])),
+        ["PositionStandardization"] = (s_odd, () => new PositionStandardizationModule(s_odd, new float[45],
+            [.. Enumerable.Repeat(1f, 45)])),
         ["ChannelPermutation"] = (s_squeezed, () => new ChannelPermutationModule([2, 0, 3, 1])),
         ["ChannelLinear, learned"] = (s_colour, () => new ChannelLinearModule(3)),
         ["ChannelLinear, fixed"] = (s_colour, () => new ChannelLinearModule(randn(9, generator: new Generator(4)))),
@@ -332,7 +334,7 @@ public sealed class ImageStepTests
         (FlowShape shape, Func<FlowStepModule> create) = s_steps[name];
         return create().Freeze() is PositionedCoupling { Net.Position: { } position }
             ? new MapReader(shape.Dimensions[1], shape.Dimensions[2], position.Inputs / 4, new float[shape.Dimensions[0]], null, null)
-                .Planes!.to(ScalarType.Float64)
+                .Planes.to(ScalarType.Float64)
             : null;
     }
 

@@ -16,7 +16,7 @@ internal sealed class DefectRun(PictureFolder folder, Progress progress)
 {
     private readonly MLContext _ml = new(seed: 1);
 
-    /// <summary>A flow of layers 2 and 3 at 28 x 28, judged by its map of the score.</summary>
+    /// <summary>A flow of layers 1 and 2 at 28 x 28, judged by its map of the score.</summary>
     public (double Image, double? Pixel) Flow(Experiment experiment)
     {
         RealNvpTrainer.Options options = experiment.Options();
@@ -24,7 +24,7 @@ internal sealed class DefectRun(PictureFolder folder, Progress progress)
         options.Columns = new() { ScoreMap = "ScoreMap" };
         progress.Show($"{folder.Name}: flow", 0, 1);
         var pipeline = _ml.Transforms.LoadImages("Image", null, nameof(File.ImagePath))
-            .Append(_ml.Transforms.PretrainedFeatures(maps: ["layer2", "layer3"]))
+            .Append(_ml.Transforms.PretrainedFeatures(maps: ["layer1", "layer2"], grid: (28, 28)))
             .Append(_ml.AnomalyDetection.Trainers.RealNvp(options));
         using var model = pipeline.Fit(View(folder.Train));
         return Judge([.. model.Transform(View(folder.Test.Select(picture => picture.Path))).GetColumn<VBuffer<float>>("ScoreMap")

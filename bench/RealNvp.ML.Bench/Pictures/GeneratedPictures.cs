@@ -12,7 +12,7 @@ internal sealed class GeneratedPictures : IDisposable
     /// <summary>Writes them.</summary>
     public GeneratedPictures(Texture texture)
     {
-        (TexturePicture[] train, TexturePicture[] test) = Textures.Load(texture);
+        (TexturePicture[] train, TexturePicture[] test) = Textures.Load(texture, train: 100);
         Category = Path.Combine(_folder, texture.ToString().ToLowerInvariant());
         foreach (TexturePicture picture in train.Concat(test))
         {

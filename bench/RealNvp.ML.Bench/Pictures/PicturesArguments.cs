@@ -15,6 +15,9 @@ internal sealed class PicturesArguments
     /// <summary>Generated pictures of a weave, which need no folder.</summary>
     public const string Weave = "weave";
 
+    /// <summary>The same of planed wood.</summary>
+    public const string Grain = "grain";
+
     /// <summary>The classes that results are given for; the others chose the defaults.</summary>
     public static readonly string[] Judged = ["automobile", "cat", "ship"];
 
@@ -29,7 +32,7 @@ internal sealed class PicturesArguments
     {
         ["--sets"] = $"{OneClass}: one class of CIFAR-10 against nine, on pooled features of a pretrained net; reads DIR/images. "
             + $"{Folder}: the categories of DIR in the layout of MVTec AD; the default where DIR has such. "
-            + $"{Weave}: generated pictures with small defects, the default without --data",
+            + $"{Weave}, {Grain}: generated pictures with small defects; the first is the default without --data",
         ["--classes"] = $"some of CIFAR-10's; {string.Join(',', Judged)} by default, and figures for no others",
         ["--seeds"] = "flows of a class, of seeds 1 to N; 3 by default",
         ["--train"] = $"the first N training pictures of a class; {DefaultTrain} by default, and figures for no fewer",
@@ -43,9 +46,9 @@ internal sealed class PicturesArguments
     {
         Data = arguments.Data;
         Set = arguments["--sets"] ?? (Data is null ? Weave : Directory.Exists(Path.Combine(Data, "images")) ? OneClass : Folder);
-        if (Set is not (OneClass or Folder or Weave))
-            throw new BenchmarkFailedException($"--sets is '{Set}', expected {OneClass}, {Folder} or {Weave}.");
-        if (Data is null && Set != Weave)
+        if (Set is not (OneClass or Folder or Weave or Grain))
+            throw new BenchmarkFailedException($"--sets is '{Set}', expected {OneClass}, {Folder}, {Weave} or {Grain}.");
+        if (Data is null && Set is not (Weave or Grain))
             throw new BenchmarkFailedException("--data is missing: the folder with images/cifar10-*, or with categories of MVTec AD.");
         Named = arguments["--classes"]?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? Judged;
         if (Named.Length == 0 || Named.Except(Classes).FirstOrDefault() is not null)

@@ -32,8 +32,8 @@ internal sealed class PicturesBenchmark : Benchmark
         var arguments = new PicturesArguments(context.Arguments);
         switch (arguments.Set)
         {
-            case PicturesArguments.Weave:
-                using (var pictures = new GeneratedPictures(Texture.Weave))
+            case PicturesArguments.Weave or PicturesArguments.Grain:
+                using (var pictures = new GeneratedPictures(arguments.Set == PicturesArguments.Weave ? Texture.Weave : Texture.Grain))
                     RunFolder(context, arguments, PictureFolder.Of(pictures.Category));
                 break;
             case PicturesArguments.Folder:
@@ -53,7 +53,7 @@ internal sealed class PicturesBenchmark : Benchmark
         context.Report.Add("""
             AUROC in percent of pictures with defects, and of their pixels where masks are there, on maps of the ResNet18 in ML.NET's
             package.
-            Real NVP: the map of the score, layers 2 and 3 at 28 x 28. PaDiM: a Gaussian at each position of 56 x 56, 100 of the 448
+            Real NVP: the map of the score, layers 1 and 2 at 28 x 28. PaDiM: a Gaussian at each position of 56 x 56, 100 of the 448
             channels of layers 1 to 3, 0.01 of the identity added. PatchCore's core: the nearest of a tenth of the patches (at most 5,000),
             layers 2 and 3 at 28 x 28. Maps are smoothed by 4 pixels.
             """);

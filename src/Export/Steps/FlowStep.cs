@@ -36,6 +36,9 @@ public abstract class FlowStep
     /// <summary>This step and the next as one, or null where they do not merge: graphs then have fewer nodes and the same result.</summary>
     internal virtual FlowStep? TryFuse(FlowStep next) => null;
 
+    /// <summary>The step for images whose sides are other by these factors; itself where it knows no sides.</summary>
+    internal virtual FlowStep Resized(double down, double across) => this;
+
     /// <summary>Requires a vector input of <paramref name="features"/> values.</summary>
     private protected static FlowShape RequireVector(FlowShape input, int features) => !input.IsImage && input.Size == features
         ? input

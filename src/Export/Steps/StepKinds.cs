@@ -24,6 +24,7 @@ internal static class StepKinds
         ("Logit", typeof(Logit), Logit.Load),
         ("Permutation", typeof(Permutation), Permutation.Load),
         ("PositionedCoupling", typeof(PositionedCoupling), PositionedCoupling.Load),
+        ("PositionStandardization", typeof(PositionStandardization), PositionStandardization.Load),
         ("RationalQuadraticSpline", typeof(RationalQuadraticSpline), RationalQuadraticSpline.Load),
         ("Rotation", typeof(Rotation), Rotation.Load),
         ("SinhArcsinh", typeof(SinhArcsinh), SinhArcsinh.Load),

@@ -60,8 +60,11 @@ internal sealed record FeatureMapDesign : FlowDesign
     /// <summary>Where the bound of each log-scale starts.</summary>
     public required double LogScaleGain { get; init; }
 
-    /// <summary>The noise of training, in standard deviations of each channel.</summary>
+    /// <summary>The noise of training, in standard deviations of each channel, or of all together.</summary>
     public required double GaussianNoise { get; init; }
+
+    /// <summary>Whether in those of all together.</summary>
+    public required bool SameUnits { get; init; }
 
     private int Channels => Shape.Dimensions[0];
 
@@ -82,7 +85,8 @@ internal sealed record FeatureMapDesign : FlowDesign
         GainPenalty = 0,
         GradientClip = 5 * Math.Sqrt(Channels) * Height * Width, // positions are alike, and their gradients add up
         Evaluations = 20,
-        LooksEarly = false,
+        LooksEarly = true,
+        StartPatience = Whitening && Channels > 1 ? GaussianPatience : 0,
         EvaluationBatch = Math.Max(1, EvaluationValues / Shape.Size),
         StatisticsRows = SampleMaps,
     };
@@ -90,15 +94,15 @@ internal sealed record FeatureMapDesign : FlowDesign
     /// <inheritdoc/>
     public override ColumnFacts Facts(WeightedRows training, ColumnStatistics? statistics, ColumnNames column, Action<string> warn)
     {
-        ColumnFacts facts = ColumnFacts.OfMaps(training, Channels, statistics);
-        if (facts.Unvaried.Count > 0)
+        ColumnFacts facts = ColumnFacts.OfMaps(training, Channels, statistics, GaussianNoise, SameUnits);
+        if (facts.Unvaried.Count > 0 && facts.MapNoise[facts.Unvaried[0]] == 0) // noise of all channels is usual in one that has none
         {
             warn($"{facts.Unvaried.Count} of the {Channels} channels of column '{column.Name}' have one value in all training rows, or "
                 + "vary by less than float32 resolves: they keep their units, and any other value in them is an anomaly. Leave them out "
                 + "where that is not meant.");
         }
         return Whitening && Channels > 1
-            ? facts with { MapWhitening = ChannelWhitening.Of(training, facts, Channels, GaussianNoise, seed: 0) }
+            ? facts with { Gaussian = MapGaussianFit.Of(training, facts, Channels, ofPositions: PositionFrequencies > 0, seed: 0) }
             : facts;
     }
 
@@ -111,9 +115,13 @@ internal sealed record FeatureMapDesign : FlowDesign
         float[] PerChannel(float[] values) => [.. Enumerable.Range(0, Channels).Select(channel => values[channel * positions])];
         float[] deviations = PerChannel(facts.StandardDeviation);
         var steps = new List<FlowStepModule> { new ChannelStandardizationModule(PerChannel(facts.Mean), deviations) };
-        using Tensor whitening = tensor(facts.MapWhitening, device: CPU);
-        if (facts.MapWhitening.Length > 0)
+        if (facts.Gaussian is { } gaussian)
+        {
+            using Tensor whitening = tensor(gaussian.Whitening, device: CPU);
             steps.Add(new ChannelLinearModule(whitening));
+            if (gaussian.KnowsPositions)
+                steps.Add(new PositionStandardizationModule(Shape, gaussian.Mean, gaussian.Deviation));
+        }
         for (int i = 0; i < Checkerboards; i++)
         {
             steps.Add(new CheckerboardCouplingModule(i % 2 == 0 ? ImageMask.EvenPixels : ImageMask.OddPixels, Channels, Height, Width,
@@ -131,8 +139,7 @@ internal sealed record FeatureMapDesign : FlowDesign
             ImageMask mask = i % 2 == 0 ? ImageMask.FirstChannels : ImageMask.SecondChannels;
             steps.Add(new PositionedCouplingModule(mask, Channels, net, weights, noise));
         }
-        var reader = new MapReader(Height, Width, PositionFrequencies,
-            Array.ConvertAll(deviations, value => (float)(GaussianNoise * value)), PositionsPerMap, noise);
+        var reader = new MapReader(Height, Width, PositionFrequencies, facts.MapNoise, PositionsPerMap, noise);
         return new Flow(steps, Shape, maps: reader);
     }
 

@@ -17,6 +17,9 @@ namespace RealNvp.ML.Trainers.Designs;
 /// </summary>
 internal abstract record FlowDesign
 {
+    /// <summary>Evaluations after which a flow that started as a Gaussian stays one, where none was better.</summary>
+    private protected const int GaussianPatience = 4;
+
     /// <summary>The shape of a row.</summary>
     public required FlowShape Shape { get; init; }
 

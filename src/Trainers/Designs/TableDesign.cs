@@ -23,9 +23,6 @@ internal sealed record TableDesign : FlowDesign
     /// <summary>From so many features on the flow starts as a Gaussian, unless the options say otherwise.</summary>
     public const int ManyFeatures = 128;
 
-    /// <summary>Evaluations after which a flow that started as a Gaussian stays one, where none was better.</summary>
-    private const int GaussianPatience = 4;
-
     /// <summary>The number of couplings.</summary>
     public required int Couplings { get; init; }
 

@@ -35,6 +35,12 @@ internal static class TrainingSummary
                  KeyValuePair.Create("whitening_power", whitening.Power.ToString(CultureInfo.InvariantCulture)),
                  KeyValuePair.Create("couplings", ((TableDesign)settings.Design).CouplingsFor(data.Facts)
                      .ToString(CultureInfo.InvariantCulture))])
+             .AddRange(data.Facts.Gaussian is not { } gaussian ? [] : [
+                 KeyValuePair.Create("whitening_shrinkage", gaussian.Shrinkage.ToString(CultureInfo.InvariantCulture)),
+                 KeyValuePair.Create("whitening_power", gaussian.Power.ToString(CultureInfo.InvariantCulture)),
+                 .. gaussian.KnowsPositions ? new[] {
+                     KeyValuePair.Create("position_mean_maps", gaussian.MeanMaps.ToString(CultureInfo.InvariantCulture)),
+                     KeyValuePair.Create("position_variance_maps", gaussian.VarianceMaps.ToString(CultureInfo.InvariantCulture)) } : []])
              .AddRange(settings.Design.Condition is not { } condition ? [] : [KeyValuePair.Create("condition_dropout",
                  condition.Dropout.ToString(CultureInfo.InvariantCulture))]),
         };
@@ -60,7 +66,9 @@ internal static class TrainingSummary
         {
             FeatureNames = before.FeatureNames,
             FeatureMedians = before.FeatureMedians,
-            Training = before.Training.SetItems(facts.Select(pair => KeyValuePair.Create(pair.Key, InText(pair.Value)))),
+            Training = before.Training.SetItems(facts.Select(pair => KeyValuePair.Create(pair.Key, InText(pair.Value))))
+                .SetItems(outcomes.Count == 0 ? [] : [KeyValuePair.Create("kept_step", string.Join(' ', outcomes.Select(outcome
+                    => InText(outcome.Kept))))]),
         };
     }
 

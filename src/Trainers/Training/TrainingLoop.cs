@@ -73,7 +73,7 @@ internal sealed class TrainingLoop : IDisposable
     private double _bestNll = double.PositiveInfinity, _bestTypical = double.PositiveInfinity;
     private double _earlyNll = double.PositiveInfinity; // of the best among the start and the early looks
     private double _sum; // of the NLL over _since steps
-    private long _step, _since, _earlyStep;
+    private long _step, _since, _earlyStep, _bestStep;
     private int _rollbacks, _evaluationsSinceBest;
     private bool _stopped, _warnedOfDivergence;
 
@@ -116,6 +116,9 @@ internal sealed class TrainingLoop : IDisposable
 
     /// <summary>Receives what went wrong.</summary>
     public Action<string> Warn { get; init; } = _ => { };
+
+    /// <summary>Receives what was chosen.</summary>
+    public Action<string> Tell { get; init; } = _ => { };
 
     /// <summary>Steps so far.</summary>
     public long Step => _step;
@@ -208,7 +211,7 @@ internal sealed class TrainingLoop : IDisposable
             throw new InvalidOperationException($"Training failed: the NLL of the training rows is {trainingNll} after {_step} steps. "
                 + "Look for extreme values in the data, or lower LearningRate.");
         _flow.eval();
-        return new TrainingOutcome(_step, -trainingNll, -_bestNll, _rollbacks, _stopped);
+        return new TrainingOutcome(_step, -trainingNll, -_bestNll, _rollbacks, _stopped, _bestStep);
     }
 
     /// <summary>Records all that the rest of the run depends on.</summary>
@@ -217,6 +220,7 @@ internal sealed class TrainingLoop : IDisposable
         Settle();
         checkpoint.Add("loop", _bestNll, _bestTypical, _sum, _step, _since, _rollbacks, _evaluationsSinceBest, _stopped ? 1 : 0,
             _warnedOfDivergence ? 1 : 0, _earlyNll, _earlyStep);
+        checkpoint.Add("kept", _bestStep);
         checkpoint.Add("typical", _typical.Values);
         _random.Save(checkpoint);
         checkpoint.Add("flow", _flow.state_dict().Values);
@@ -252,7 +256,8 @@ internal sealed class TrainingLoop : IDisposable
         checkpoint.CopyTo(latest ? "flow" : "best", flow.state_dict().Values);
         if (latest && checkpoint.Has("average.0"))
             checkpoint.CopyTo("average", flow.parameters());
-        return new TrainingOutcome((long)state[3], double.NaN, evaluated ? -state[0] : double.NaN, (int)state[5], state[7] != 0);
+        return new TrainingOutcome((long)state[3], double.NaN, evaluated ? -state[0] : double.NaN, (int)state[5], state[7] != 0,
+            checkpoint.Has("kept") ? checkpoint.Integer("kept", 0, (long)state[3]) : (long)state[3]);
     }
 
     /// <summary>Goes to where a run of the same plan and rows was.</summary>
@@ -268,6 +273,8 @@ internal sealed class TrainingLoop : IDisposable
         (_bestNll, _bestTypical, _sum) = (state[0], state[1], state[2]);
         (_step, _since, _rollbacks, _evaluationsSinceBest) = ((long)state[3], (long)state[4], (int)state[5], (int)state[6]);
         (_stopped, _warnedOfDivergence, _earlyNll, _earlyStep) = (state[7] != 0, state[8] != 0, state[9], (long)state[10]);
+        if (checkpoint.Has("kept")) // checkpoints of before it was told have none
+            _bestStep = checkpoint.Integer("kept", 0, _step);
         _typical.Clear();
         foreach (double value in checkpoint.NumbersUpTo("typical", TypicalSteps))
             _typical.Add(value);
@@ -457,9 +464,14 @@ internal sealed class TrainingLoop : IDisposable
         if (_early is null || !(MeanNll(_earlyValidation!) > _earlyNll))
             return;
         _early.Restore();
-        _bestNll = MeanNll(_validation!);
+        (_bestNll, _bestStep) = (MeanNll(_validation!), _earlyStep);
         if (!tells)
             return;
+        if (_earlyStep == 0 && _plan.StartPatience > 0)
+        {
+            Tell($"The flow remains the Gaussian that it started as: in {_step} steps nothing made the validation rows more likely.");
+            return;
+        }
         Warn($"Training did not make the validation rows more likely: of {_step} steps {_earlyStep} are kept"
             + (_earlyStep == 0 ? ", that is the flow from before the first step, which for a table is a Gaussian. " : ". ")
             + "Give more rows, raise Dropout or Noise, lower LearningRate, or take fewer Couplings and HiddenUnits.");
@@ -471,7 +483,7 @@ internal sealed class TrainingLoop : IDisposable
         nll = _validation is null ? double.NaN : MeanNll(_validation);
         if (!IsWorthKeeping() || !(_validation is null || nll < _bestNll)) // without validation rows the last model counts as the best
             return false;
-        _bestNll = nll;
+        (_bestNll, _bestStep) = (nll, _step);
         _best.Take();
         return true;
     }

@@ -2,15 +2,21 @@ using RealNvp.ML.Trainers.Checkpoints;
 
 namespace RealNvp.ML.Trainers.Training;
 
-/// <summary>What a training run came to. Log-likelihoods are means in nats, in the units of the feature column.</summary>
+/// <summary>
+/// What a training run came to. Log-likelihoods are means in nats, in the units of the feature column. <paramref name="Kept"/> is the step
+/// of the model that remains: 0 is the flow from before the first.
+/// </summary>
 internal sealed record TrainingOutcome(long Steps, double TrainingLogLikelihood, double ValidationLogLikelihood, int Rollbacks,
-    bool StoppedEarly)
+    bool StoppedEarly, long Kept)
 {
-    private const string Name = "outcome";
+    private const string Name = "outcome", KeptName = "outcome_kept";
 
     /// <summary>Records it.</summary>
     public void Save(Checkpoint checkpoint)
-        => checkpoint.Add(Name, Steps, TrainingLogLikelihood, ValidationLogLikelihood, Rollbacks, StoppedEarly ? 1 : 0);
+    {
+        checkpoint.Add(Name, Steps, TrainingLogLikelihood, ValidationLogLikelihood, Rollbacks, StoppedEarly ? 1 : 0);
+        checkpoint.Add(KeptName, Kept);
+    }
 
     /// <summary>What a checkpoint has recorded.</summary>
     /// <exception cref="DamagedCheckpointException">Nothing, or what no run writes.</exception>
@@ -18,6 +24,8 @@ internal sealed record TrainingOutcome(long Steps, double TrainingLogLikelihood,
     {
         double[] numbers = checkpoint.Numbers(Name, 5);
         Checkpoint.Require(numbers[0] >= 0, "outcome: steps", numbers[0]);
-        return new((long)numbers[0], numbers[1], numbers[2], (int)numbers[3], numbers[4] != 0);
+        long steps = (long)numbers[0];
+        return new(steps, numbers[1], numbers[2], (int)numbers[3], numbers[4] != 0,
+            checkpoint.Has(KeptName) ? checkpoint.Integer(KeptName, 0, steps) : steps); // older ones do not tell
     }
 }

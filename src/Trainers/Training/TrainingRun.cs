@@ -192,6 +192,7 @@ internal sealed class TrainingRun : IDisposable
             MustAgree = [("options or rows", _identity.Number), ("the flow", member)],
             Progress = _progress.Of(member),
             Warn = _progress.Warn,
+            Tell = _progress.Tell,
             CancelGivesBest = _settings.CancelGivesBest,
             Stepped = loop =>
             {

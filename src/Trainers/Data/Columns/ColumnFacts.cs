@@ -123,8 +123,11 @@ internal sealed record ColumnFacts(float[] Mean, float[] StandardDeviation, floa
         };
     }
 
-    /// <summary>What whitens the channels of continuous maps once they are standardised, [C, C]; empty elsewhere.</summary>
-    public float[] MapWhitening { get; init; } = [];
+    /// <summary>The standard deviation of the noise of training in each channel of continuous maps; empty elsewhere.</summary>
+    public float[] MapNoise { get; init; } = [];
+
+    /// <summary>What a flow of continuous maps starts as once its channels are standardised; null elsewhere.</summary>
+    public MapGaussian? Gaussian { get; init; }
 
     /// <summary>
     /// The facts of continuous maps: mean and standard deviation of each channel over all positions, the same for each of its values.
@@ -132,26 +135,37 @@ internal sealed record ColumnFacts(float[] Mean, float[] StandardDeviation, floa
     /// <param name="rows">Training rows, or a sample of them, planar.</param>
     /// <param name="channels">C.</param>
     /// <param name="statistics">Of all training rows, where they are more.</param>
-    public static ColumnFacts OfMaps(WeightedRows rows, int channels, ColumnStatistics? statistics)
+    /// <param name="noise">The standard deviation of the noise that training adds, which the deviations then include: in those of each
+    /// channel, or of all together.</param>
+    /// <param name="sameUnits">Whether in those of all together.</param>
+    public static ColumnFacts OfMaps(WeightedRows rows, int channels, ColumnStatistics? statistics, double noise = 0,
+        bool sameUnits = false)
     {
         (double[] centers, double[] scales) = (statistics ?? ColumnStatistics.Of(rows)).Result();
         int positions = rows.Features / channels;
-        (float[] mean, float[] deviation) = (new float[rows.Features], new float[rows.Features]);
+        (double[] means, double[] variances) = (new double[channels], new double[channels]);
         var unvaried = new List<int>();
         for (int channel = 0; channel < channels; channel++)
         {
             Range values = (channel * positions)..((channel + 1) * positions);
-            double center = centers[values].Average();
-            double variance = 0; // within positions and between them
-            foreach ((double at, double scale) in centers[values].Zip(scales[values]))
-                variance += (scale * scale + (at - center) * (at - center)) / positions;
-            bool varies = ColumnStatistics.Varies(center, Math.Sqrt(variance));
-            if (!varies)
+            double center = means[channel] = centers[values].Average();
+            foreach ((double at, double scale) in centers[values].Zip(scales[values])) // within positions and between them
+                variances[channel] += (scale * scale + (at - center) * (at - center)) / positions;
+            if (!ColumnStatistics.Varies(center, Math.Sqrt(variances[channel])))
+            {
                 unvaried.Add(channel);
-            Array.Fill(mean, (float)center, channel * positions, positions);
-            Array.Fill(deviation, varies ? (float)Math.Sqrt(variance) : 1, channel * positions, positions);
+                variances[channel] = 0;
+            }
         }
-        return new(mean, deviation, [], new float[rows.Features]) { Unvaried = unvaried };
+        double all = sameUnits ? variances.Average() : 0;
+        double[] noises = [.. variances.Select(variance => noise * noise * (sameUnits ? all : variance))];
+        double[] deviations = [.. variances.Zip(noises, (variance, added) => variance + added > 0 ? Math.Sqrt(variance + added) : 1)];
+        float[] Each(double[] ofChannels) => [.. ofChannels.SelectMany(value => Enumerable.Repeat((float)value, positions))];
+        return new(Each(means), Each(deviations), [], new float[rows.Features])
+        {
+            Unvaried = unvaried,
+            MapNoise = Array.ConvertAll(noises, variance => (float)Math.Sqrt(variance)),
+        };
     }
 
     /// <summary>The facts of images whose every value has levels of one width.</summary>

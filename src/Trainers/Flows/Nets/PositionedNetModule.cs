@@ -17,6 +17,7 @@ internal sealed class PositionedNetModule : nn.Module
     private readonly ModuleList<PlainConvModule> hidden = new();
     private readonly PlainConvModule output;
     private readonly DropoutMask? _dropout;
+    private readonly int _planes;
     private readonly bool _bfloat16;
 
     /// <summary>A fresh net, which yields zeros.</summary>
@@ -32,19 +33,19 @@ internal sealed class PositionedNetModule : nn.Module
         output = new PlainConvModule(width, 2 * outputs, 1, zero: true, bias: true, weights);
         if (options.Dropout > 0)
             _dropout = new DropoutMask(options.Dropout, noise ?? throw new ArgumentNullException(nameof(noise)));
-        _bfloat16 = options.BFloat16;
+        (_planes, _bfloat16) = (options.Planes, options.BFloat16);
         RegisterComponents();
     }
 
     /// <summary>The maps r of the log-scale and t of the shift.</summary>
     /// <param name="x">The conditioning channels.</param>
-    /// <param name="planes">The planes of the position, [1 or N, P, H, W], where the net reads them.</param>
+    /// <param name="planes">The planes of the position, [1 or N, P or more, H, W], of which the net reads the first.</param>
     public (Tensor R, Tensor T) Heads(Tensor x, Tensor? planes)
     {
         Tensor Read(Tensor values) => _bfloat16 && training ? values.to(ScalarType.BFloat16) : values;
         Tensor y = first.forward(Read(x));
         if (position is not null)
-            y = y.Plus(position.forward(Read(planes!)));
+            y = y.Plus(position.forward(Read(planes!.narrow(1, 0, _planes))));
         foreach (PlainConvModule layer in hidden)
             y = layer.forward(Activated(y));
         Tensor[] heads = output.forward(Activated(y)).to(x.dtype).chunk(2, 1);
