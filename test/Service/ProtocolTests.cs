@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Net.Http.Headers;
 using System.Runtime.InteropServices;
@@ -5,7 +6,11 @@ using System.Text;
 using System.Text.Json;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
+using RealNvp.ML.AspNetCore.Http;
+using RealNvp.ML.AspNetCore.People;
+using RealNvp.ML.AspNetCore.Protocol;
 using RealNvp.ML.Serving.Models;
+using RealNvp.ML.Serving.Rows;
 
 namespace RealNvp.ML.Tests.Service;
 
@@ -198,6 +203,30 @@ public sealed class ProtocolTests(ServedFlows served) : IClassFixture<ServedFlow
         (int found, JsonElement answer) = await Service.TryPost("v2/models/" + path, body);
         Assert.Contains(message, answer.GetProperty("error").GetString(), StringComparison.Ordinal);
         Assert.Equal(status, found);
+    }
+
+    /// <summary>A picture column of 3 million values and a thousand rows of it are quickly asked for.</summary>
+    [Theory]
+    [InlineData("\"data\": []", "too few for the 3000000000 values")]
+    [InlineData("\"parameters\": {\"binary_data_size\": 12000000000}", "and there are 0 behind the header")]
+    [InlineData("\"parameters\": {}", "has no data")]
+    public void No_memory_is_taken_for_values_that_are_not_there(string data, string message)
+    {
+        ModelColumn[] pictures = [new("Pixels", ColumnKind.Single, [3, 1000, 1000], [])];
+        byte[] body = Encoding.UTF8.GetBytes(
+            $$"""{"inputs": [{"name": "Pixels", "datatype": "FP32", "shape": [1000, 3, 1000, 1000], {{data}}}]}""");
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.Contains(message, Assert.Throws<RequestException>(() => InferRequest.Read(new ReadOnlySequence<byte>(body), body.Length,
+            pictures, pictures, [0], mostRows: 16_384)).Message, StringComparison.Ordinal);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
+        var fields = new RowFields(pictures);
+        Assert.Contains("too few for the 3000000 values that each needs", Assert.Throws<RequestException>(() =>
+        {
+            var rows = new Utf8JsonReader(Encoding.UTF8.GetBytes($"[{string.Join(',', Enumerable.Repeat("[]", 1000))}]"));
+            rows.Read();
+            fields.Read(ref rows, 16_384);
+        }).Message, StringComparison.Ordinal);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
     }
 
     [Fact]

@@ -120,13 +120,7 @@ internal sealed record InferRequest(string? Id, RowsRequest Rows, IReadOnlyList<
                 throw new RequestException("An input has a name, a datatype and a shape.");
             GivenInputs.Place place = _given.Begin(name, datatype, shape);
             ModelColumn column = place.Column;
-            if (size is { } given)
-                length = given;
-            // before memory is taken for them: a value has a byte at least, and behind the header those of its type
-            long least = place.Count * (size is null ? 1 : Datatype.LeastBytes(datatype));
-            if (least > length && length >= 0 && (size is not null || (hasData && data.TokenType == JsonTokenType.StartArray)))
-                throw new RequestException($"The input '{name}' has {length} bytes, too few for the {place.Count} values of its shape.");
-            Array values = place.Take();
+            // all of it before memory is taken: a shape is written quickly
             if (size is { } taken)
             {
                 if (hasData || taken < 0 || taken > bytes.Length - _used)
@@ -134,17 +128,25 @@ internal sealed record InferRequest(string? Id, RowsRequest Rows, IReadOnlyList<
                     throw new RequestException(hasData ? $"The input '{name}' has data and bytes; give one of them."
                         : $"The input '{name}' is to have {taken} bytes, and there are {bytes.Length - _used} behind the header.");
                 }
-                ReadOnlySequence<byte> own = bytes.Slice(_used, taken);
-                _used += taken;
-                Datatype.Read(column, datatype, own.IsSingleSegment ? own.FirstSpan : own.ToArray(), values);
+                length = taken;
             }
-            else if (hasData && data.TokenType == JsonTokenType.StartArray)
+            else if (!hasData || data.TokenType != JsonTokenType.StartArray)
+            {
+                throw new RequestException($"The input '{name}' has no data, a list of {place.Count} values.");
+            }
+            // a value has a byte at least, and behind the header those of its type
+            if (place.Count * (size is null ? 1 : Datatype.LeastBytes(datatype)) > length)
+                throw new RequestException($"The input '{name}' has {length} bytes, too few for the {place.Count} values of its shape.");
+            Array values = place.Take();
+            if (size is null)
             {
                 ReadData(ref data, column, values);
             }
             else
             {
-                throw new RequestException($"The input '{name}' has no data, a list of {place.Count} values.");
+                ReadOnlySequence<byte> own = bytes.Slice(_used, length);
+                _used += length;
+                Datatype.Read(column, datatype, own.IsSingleSegment ? own.FirstSpan : own.ToArray(), values);
             }
             JsonValues.Check(column, values);
         }

@@ -1,6 +1,7 @@
 using RealNvp.ML.Tool.Models;
 using RealNvp.ML.Tool.Running;
 using RealNvp.ML.Tool.Tables;
+using RealNvp.ML.Transforms;
 
 namespace RealNvp.ML.Tool.Rows;
 

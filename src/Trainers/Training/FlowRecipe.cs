@@ -74,18 +74,25 @@ internal sealed record FlowRecipe
         checkpoint.Add(Name, JsonSerializer.Serialize(new SavedRecipe(design.Kind, design.Values, Members, Seed, Dropout, Contamination,
             CalibratesScoreMap, [.. About.FeatureNames], About.Training.ToDictionary(),
             Facts.Whitening is { } found ? new(found.Shrinkage, found.Power, found.Rows) : null,
+            Facts.Gaussian is { } of ? new(of.Shrinkage, of.Power, of.MeanMaps, of.VarianceMaps) : null,
             Facts.Condition is { } given ? new(given.MayBeUnknown, [.. given.Names]) : null), SavedJson.Default.SavedRecipe));
         Add("medians", About.FeatureMedians.AsSpan());
         Add("calibration", Calibration);
         Add("mean", Facts.Mean);
         Add("deviation", Facts.StandardDeviation);
         Add("widths", Facts.BinWidths);
-        Add("map_whitening", Facts.MapWhitening);
+        Add("map_noise", Facts.MapNoise);
         if (Facts.Whitening is { } whitening)
         {
             Add("axes", whitening.Axes);
             Add("axis_means", whitening.Mean);
             Add("axis_scales", whitening.Scales);
+        }
+        if (Facts.Gaussian is { } gaussian)
+        {
+            Add("map_whitening", gaussian.Whitening);
+            Add("map_means", gaussian.Mean);
+            Add("map_deviations", gaussian.Deviation);
         }
         if (Facts.Condition is { } condition)
         {
@@ -111,12 +118,23 @@ internal sealed record FlowRecipe
                 ?? throw new JsonException("it is null");
             FlowDesign design = new SavedDesign(saved.Kind, saved.Design).Read();
             int size = design.Shape.Size, conditions = design.Condition?.Size ?? 0;
+            int positions = checkpoint.Has($"{Name}.map_means") && checkpoint.Floats($"{Name}.map_means").Length > 0 ? size : 0;
             return new()
             {
                 Design = design,
                 Facts = new(Floats("mean", size), Floats("deviation", size), [], Floats("widths", size))
                 {
-                    MapWhitening = checkpoint.Floats($"{Name}.map_whitening"),
+                    MapNoise = checkpoint.Floats($"{Name}.map_noise"),
+                    Gaussian = saved.Gaussian is { } gaussian
+                        ? new(Floats("map_whitening", (long)design.Shape.Dimensions[0] * design.Shape.Dimensions[0]),
+                            Floats("map_means", positions), Floats("map_deviations", positions))
+                        {
+                            Shrinkage = gaussian.Shrinkage,
+                            Power = gaussian.Power,
+                            MeanMaps = gaussian.MeanMaps,
+                            VarianceMaps = gaussian.VarianceMaps,
+                        }
+                        : null,
                     Whitening = saved.Whitening is { } whitening
                         ? new(Floats("axes", (long)size * size), Floats("axis_means", size), Floats("axis_scales", size),
                             whitening.Shrinkage, whitening.Power, whitening.Rows)

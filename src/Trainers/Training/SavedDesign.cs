@@ -36,10 +36,13 @@ internal sealed record SavedDesign(string Kind, JsonNode Values)
 /// <summary>What a recipe has beside its columns of numbers.</summary>
 internal sealed record SavedRecipe(string Kind, JsonNode Design, int Members, int Seed, double Dropout, double Contamination,
     bool CalibratesScoreMap, string[] Names, Dictionary<string, string> Training, SavedRecipe.WhiteningFacts? Whitening,
-    SavedRecipe.ConditionFacts? Condition)
+    SavedRecipe.GaussianFacts? Gaussian, SavedRecipe.ConditionFacts? Condition)
 {
     /// <summary>What there is to say of a whitening.</summary>
     internal sealed record WhiteningFacts(double Shrinkage, double Power, int Rows);
+
+    /// <summary>What there is to say of the Gaussian that a flow of maps starts as.</summary>
+    internal sealed record GaussianFacts(double Shrinkage, double Power, double MeanMaps, double VarianceMaps);
 
     /// <summary>What there is to say of a condition.</summary>
     internal sealed record ConditionFacts(bool MayBeUnknown, string[] Names);

@@ -257,7 +257,7 @@ internal sealed class TrainingLoop : IDisposable
         if (latest && checkpoint.Has("average.0"))
             checkpoint.CopyTo("average", flow.parameters());
         return new TrainingOutcome((long)state[3], double.NaN, evaluated ? -state[0] : double.NaN, (int)state[5], state[7] != 0,
-            checkpoint.Has("kept") ? checkpoint.Integer("kept", 0, (long)state[3]) : (long)state[3]);
+            !latest && checkpoint.Has("kept") ? checkpoint.Integer("kept", 0, (long)state[3]) : (long)state[3]);
     }
 
     /// <summary>Goes to where a run of the same plan and rows was.</summary>
