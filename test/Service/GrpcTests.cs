@@ -153,7 +153,7 @@ public sealed class GrpcTests : IClassFixture<ServedFlows>, IDisposable
         wrong = Plain(1, 4, 4);
         wrong.Inputs[0].Contents = null;
         wrong.RawInputContents.Add(Bytes(new float[3]));
-        await Refused(StatusCode.InvalidArgument, "has 12 bytes, expected 4 values of 4 bytes", wrong);
+        await Refused(StatusCode.InvalidArgument, "has 12 bytes, too few for the 4 values of its shape", wrong);
         // a message beyond the limit of bodies, 1 MiB in this service, is not read
         await Refused(StatusCode.ResourceExhausted, "exceeds", Plain(4000, 4, 1 << 19));
         RpcException unknown = await Assert.ThrowsAsync<RpcException>(() => _client.ModelMetadataAsync(new() { Name = "none" },

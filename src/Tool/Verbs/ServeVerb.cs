@@ -68,7 +68,10 @@ internal sealed class ServeVerb
     {
         try
         {
-            return url.StartsWith("http://", StringComparison.Ordinal) && BindingAddress.Parse(url).Port is >= 0 and <= 65535;
+            var address = BindingAddress.Parse(url);
+            // a port that is no number becomes part of the host, and only an address in brackets has colons
+            return url.StartsWith("http://", StringComparison.Ordinal) && address.Port is >= 0 and <= 65535
+                && (address.Host.EndsWith(']') || !address.Host.Contains(':', StringComparison.Ordinal));
         }
         catch (FormatException)
         {
