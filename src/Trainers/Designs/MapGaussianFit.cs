@@ -139,7 +139,8 @@ internal static class MapGaussianFit
             covariance = (byPosition ? Unbiased(covariance, maps) : covariance)
                 .Plus((noise * noise).squeeze(1).to(ScalarType.Float64).diag());
             // a channel without any variance stays in its units
-            covariance = covariance.Plus(covariance.diagonal().eq(0).to(ScalarType.Float64).diag());
+            using Scalar none = 0.0.ToScalar();
+            covariance = covariance.Plus(covariance.diagonal().eq(none).to(ScalarType.Float64).diag());
             return new(x, weights, noise, mean, covariance, maps);
         }
 
@@ -163,11 +164,12 @@ internal static class MapGaussianFit
         public (Tensor Mean, Tensor Variance) Whitened(Tensor whitening)
         {
             Tensor mean = whitening.matmul(Mean), variance = zeros_like(mean), share = Weights / Weights.sum();
+            using Scalar one = 1.0.ToScalar();
             for (long i = 0; i < X.shape[0]; i++)
             {
                 using DisposeScope inner = NewDisposeScope();
                 Tensor off = whitening.matmul(X[i]) - mean;
-                variance.add_(off * off * share[i]);
+                variance.add_(off * off * share[i], one);
             }
             return (mean, Unbiased(variance, Maps).Plus((whitening * whitening).matmul(Noise * Noise)));
         }
