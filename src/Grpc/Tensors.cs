@@ -54,12 +54,7 @@ internal static class Tensors
 
     private static Array ReadRaw(ReadOnlySpan<byte> bytes, GivenInputs.Place place, string datatype)
     {
-        if (bytes.Length < place.Count * Datatype.LeastBytes(datatype))
-        {
-            throw new RequestException($"The input '{place.Column.Name}' has {bytes.Length} bytes, too few for the {place.Count} values of "
-                + "its shape.");
-        }
-        Array values = place.Take();
+        Array values = place.Take(bytes.Length, Datatype.LeastBytes(datatype));
         Datatype.Read(place.Column, datatype, bytes, values);
         return values;
     }
@@ -72,7 +67,7 @@ internal static class Tensors
             throw new RequestException($"The input '{place.Column.Name}' has {count} values in the contents of {datatype}, expected "
                 + $"{place.Count} by its shape.");
         }
-        Array values = place.Take();
+        Array values = place.Take(count, least: 1); // there are as many
         for (int i = 0; i < values.Length; i++)
         {
             if (values is ReadOnlyMemory<char>[] texts)

@@ -18,8 +18,8 @@ public sealed record CheckpointOptions(string Folder)
     /// Only how long it trains may be another: with more <see cref="RealNvpTrainer.Options.Steps"/> (or
     /// <see cref="RealNvpTrainer.Options.Epochs"/>) than are done, a run goes on that was stopped, had stopped early or was finished, from
     /// its last weights and the state of the optimizer, its patience anew (<see cref="RealNvpTrainer.Options.Patience"/> may be another
-    /// too). Its learning rate is from there on what a run of as many steps
-    /// has at that step: after a cosine that had come to 0 it rises again.
+    /// too). Its learning rate is from there on what a run of as many steps has at that step: after a cosine that had come to 0 it rises
+    /// again.
     /// </remarks>
     public bool Resume { get; init; }
 

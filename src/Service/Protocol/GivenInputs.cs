@@ -89,7 +89,12 @@ internal sealed class GivenInputs(IReadOnlyList<ModelColumn> inputs, IReadOnlyLi
         /// <summary>How many values it has by its shape.</summary>
         public long Count => (long)rows * Column.Size;
 
-        /// <summary>Memory for them.</summary>
-        public Array Take() => given._values[place] = Column.NewValues(rows);
+        /// <summary>Memory for them, where there can be as many.</summary>
+        /// <param name="bytes">What they have in the request.</param>
+        /// <param name="least">The least bytes of one.</param>
+        /// <exception cref="RequestException">They are too few.</exception>
+        public Array Take(long bytes, int least) => Count * least > bytes
+            ? throw new RequestException($"The input '{Column.Name}' has {bytes} bytes, too few for the {Count} values of its shape.")
+            : given._values[place] = Column.NewValues(rows);
     }
 }

@@ -135,9 +135,7 @@ internal sealed record InferRequest(string? Id, RowsRequest Rows, IReadOnlyList<
                 throw new RequestException($"The input '{name}' has no data, a list of {place.Count} values.");
             }
             // a value has a byte at least, and behind the header those of its type
-            if (place.Count * (size is null ? 1 : Datatype.LeastBytes(datatype)) > length)
-                throw new RequestException($"The input '{name}' has {length} bytes, too few for the {place.Count} values of its shape.");
-            Array values = place.Take();
+            Array values = place.Take(length, size is null ? 1 : Datatype.LeastBytes(datatype));
             if (size is null)
             {
                 ReadData(ref data, column, values);

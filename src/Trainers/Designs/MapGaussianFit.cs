@@ -51,10 +51,10 @@ internal static class MapGaussianFit
         MapMoments all = MapMoments.Of(x, weights, noise, best.ByPosition, random);
         (Tensor whitening, Tensor _) = Whitening(all, best);
         if (!best.ByPosition)
-            return new(Floats(whitening), [], []) { Shrinkage = best.Share, Power = best.Power };
+            return new(FloatTensors.Array(whitening), [], []) { Shrinkage = best.Share, Power = best.Power };
         (Tensor mean, Tensor variance) = all.Whitened(whitening);
-        return new(Floats(whitening), Floats(Drawn(mean, all.Maps, best.MeanMaps)),
-            Floats(Drawn(variance, all.Maps, best.VarianceMaps, towards: 1).sqrt()))
+        return new(FloatTensors.Array(whitening), FloatTensors.Array(Drawn(mean, all.Maps, best.MeanMaps)),
+            FloatTensors.Array(Drawn(variance, all.Maps, best.VarianceMaps, towards: 1).sqrt()))
         {
             Shrinkage = best.Share,
             Power = best.Power,
@@ -195,6 +195,4 @@ internal static class MapGaussianFit
         Tensor x = tensor(rows.Values, [rows.Count, rows.Features], dtype: ScalarType.Float32, device: CPU).narrow(0, 0, count);
         return ((x - FloatTensors.Of(facts.Mean)) / FloatTensors.Of(facts.StandardDeviation)).reshape(count, channels, -1);
     }
-
-    private static float[] Floats(Tensor values) => values.to(ScalarType.Float32).contiguous().data<float>().ToArray();
 }

@@ -46,7 +46,8 @@ internal static class WhiteningFit
         (Tensor mean, Tensor covariance) = ShrunkCovariance.Moments(x, weights);
         (Tensor axes, Tensor variances) = ShrunkCovariance.Axes(covariance, share,
             ShrunkCovariance.Target(facts.StandardDeviation, facts.Unvaried, power, type));
-        return new(Floats(axes), Floats(axes.matmul(mean)), Floats(variances.sqrt()), share, power, training.Count);
+        return new(FloatTensors.Array(axes), FloatTensors.Array(axes.matmul(mean)), FloatTensors.Array(variances.sqrt()), share, power,
+            training.Count);
     }
 
     private static (double Share, double Power) Choose(Tensor x, Tensor weights, ColumnFacts facts)
@@ -63,6 +64,4 @@ internal static class WhiteningFit
             weights.index_select(0, chosen), s_shares, facts.StandardDeviation, facts.Unvaried);
         return (best.Share, best.Power);
     }
-
-    private static float[] Floats(Tensor values) => values.to(ScalarType.Float32).contiguous().data<float>().ToArray();
 }

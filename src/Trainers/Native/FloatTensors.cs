@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Runtime.InteropServices;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -17,11 +18,14 @@ internal static class FloatTensors
         return LastingTensor.Of(() => ones(shape, dtype: ScalarType.Float32, device: CPU).mul_(held));
     }
 
+    /// <summary>A tensor's values, flat, for good.</summary>
+    public static ImmutableArray<float> Values(Tensor tensor) => ImmutableCollectionsMarshal.AsImmutableArray(Array(tensor));
+
     /// <summary>A tensor's values as a flat array.</summary>
-    public static ImmutableArray<float> Values(Tensor tensor)
+    public static float[] Array(Tensor tensor)
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor flat = tensor.detach().to(ScalarType.Float32).cpu().flatten().contiguous();
-        return [.. flat.data<float>().ToArray()];
+        return flat.data<float>().ToArray();
     }
 }
