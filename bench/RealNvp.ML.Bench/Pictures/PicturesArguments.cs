@@ -9,6 +9,9 @@ internal sealed class PicturesArguments
     /// <summary>The set of one class against nine.</summary>
     public const string OneClass = "cifar10-oneclass";
 
+    /// <summary>One class of MNIST against nine, its pixels as a table of 784 features.</summary>
+    public const string Pixels = "mnist-oneclass";
+
     /// <summary>Every category of a folder in the layout of MVTec AD.</summary>
     public const string Folder = "mvtec";
 
@@ -25,15 +28,20 @@ internal sealed class PicturesArguments
     public static readonly string[] Classes
         = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 
+    /// <summary>MNIST's classes, and those that results are given for: one that is easy to tell and one that is not.</summary>
+    public static readonly string[] Digits = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"], JudgedDigits = ["4", "8"];
+
     private const int DefaultTrain = 1000, DefaultTest = 150;
 
     /// <summary>The options beside the common ones, for the usage text.</summary>
     public static readonly IReadOnlyDictionary<string, string> Help = new Dictionary<string, string>
     {
         ["--sets"] = $"{OneClass}: one class of CIFAR-10 against nine, on pooled features of a pretrained net; reads DIR/images. "
+            + $"{Pixels}: one class of MNIST against nine, pixels as a table; reads DIR/images. "
             + $"{Folder}: the categories of DIR in the layout of MVTec AD; the default where DIR has such. "
             + $"{Weave}, {Grain}: generated pictures with small defects; the first is the default without --data",
-        ["--classes"] = $"some of CIFAR-10's; {string.Join(',', Judged)} by default, and figures for no others",
+        ["--classes"] = $"some of the set's; {string.Join(',', Judged)} or {string.Join(',', JudgedDigits)} by default, and figures for no "
+            + "others",
         ["--seeds"] = "flows of a class, of seeds 1 to N; 3 by default",
         ["--train"] = $"the first N training pictures of a class; {DefaultTrain} by default, and figures for no fewer",
         ["--test"] = $"the first N test pictures of each class; {DefaultTest} by default, and figures for no fewer",
@@ -46,13 +54,20 @@ internal sealed class PicturesArguments
     {
         Data = arguments.Data;
         Set = arguments["--sets"] ?? (Data is null ? Weave : Directory.Exists(Path.Combine(Data, "images")) ? OneClass : Folder);
-        if (Set is not (OneClass or Folder or Weave or Grain))
-            throw new BenchmarkFailedException($"--sets is '{Set}', expected {OneClass}, {Folder}, {Weave} or {Grain}.");
+        if (Set is not (OneClass or Pixels or Folder or Weave or Grain))
+            throw new BenchmarkFailedException($"--sets is '{Set}', expected {OneClass}, {Pixels}, {Folder}, {Weave} or {Grain}.");
         if (Data is null && Set is not (Weave or Grain))
-            throw new BenchmarkFailedException("--data is missing: the folder with images/cifar10-*, or with categories of MVTec AD.");
-        Named = arguments["--classes"]?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? Judged;
-        if (Named.Length == 0 || Named.Except(Classes).FirstOrDefault() is not null)
-            throw new BenchmarkFailedException($"--classes is '{arguments["--classes"]}', expected some of {string.Join(',', Classes)}.");
+        {
+            throw new BenchmarkFailedException("--data is missing: the folder with images/cifar10-* or images/mnist-*, or with categories "
+                + "of MVTec AD.");
+        }
+        Named = arguments["--classes"]?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+            ?? JudgedOfSet;
+        if (Named.Length == 0 || Named.Except(ClassesOfSet).FirstOrDefault() is not null)
+        {
+            throw new BenchmarkFailedException(
+                $"--classes is '{arguments["--classes"]}', expected some of {string.Join(',', ClassesOfSet)}.");
+        }
         Seeds = arguments.Count("--seeds") ?? 3;
         Train = arguments.Count("--train", least: 50) ?? DefaultTrain;
         Test = arguments.Count("--test", least: 2) ?? DefaultTest;
@@ -64,6 +79,9 @@ internal sealed class PicturesArguments
 
     /// <summary>Which set.</summary>
     public string Set { get; }
+
+    /// <summary>The classes of the set.</summary>
+    public string[] ClassesOfSet => Set == Pixels ? Digits : Classes;
 
     /// <summary>Names of classes.</summary>
     public string[] Named { get; }
@@ -90,11 +108,13 @@ internal sealed class PicturesArguments
             string[] changes =
             [
                 .. Experiment.IsDefault ? Array.Empty<string>() : [$"{Experiment}"],
-                .. Named.SequenceEqual(Judged) ? Array.Empty<string>() : ["other classes"],
+                .. Named.SequenceEqual(JudgedOfSet) ? Array.Empty<string>() : ["other classes"],
                 .. Train < DefaultTrain ? [$"{Train} training pictures"] : Array.Empty<string>(),
                 .. Test < DefaultTest ? [$"{Test} test pictures of each class"] : Array.Empty<string>(),
             ];
             return changes.Length == 0 ? null : string.Join(", ", changes);
         }
     }
+
+    private string[] JudgedOfSet => Set == Pixels ? JudgedDigits : Judged;
 }

@@ -109,8 +109,10 @@ internal sealed class PicturesBenchmark : Benchmark
         (double ours, double shrunk, double near) = (results.Average(result => result.Flow), results.Average(result => result.Gaussian),
             results.Average(result => result.Neighbours));
         table.Add("mean", Three(ours), "", Three(shrunk), Three(near), "", "");
+        string what = arguments.Set == PicturesArguments.Pixels ? "of MNIST against the nine others: pixels (784) as a table"
+            : "of CIFAR-10 against the nine others: pooled features (512, of length 1) of the ResNet18 in ML.NET's package";
         context.Report.Add($"""
-            AUROC of one class of CIFAR-10 against the nine others: pooled features (512, of length 1) of the ResNet18 in ML.NET's package,
+            AUROC of one class {what};
             the first {arguments.Train} training pictures of the class, the first {arguments.Test} test pictures of each class. All training
             options are the defaults{(arguments.Experiment.IsDefault ? "" : $" but {arguments.Experiment}")}; the flow takes its validation
             and calibration pictures from those of training, the others fit all.
@@ -122,7 +124,7 @@ internal sealed class PicturesBenchmark : Benchmark
             return;
         }
         (double best, string bestName) = shrunk > near ? (shrunk, ShrunkGaussian.Name) : (near, neighbours);
-        context.Report.Add(new Figure($"pictures.{PicturesArguments.OneClass}.image_auroc", 100 * ours, "%", 100 * best,
+        context.Report.Add(new Figure($"pictures.{arguments.Set}.image_auroc", 100 * ours, "%", 100 * best,
             $"{bestName}, same run", ours / best));
     }
 
