@@ -178,6 +178,17 @@ internal static class ReferenceFlow
                 break;
             case Dequantization:
                 break; // training only
+            case LatentMixture mixture:
+                double[] z = x;
+                double density = 1 - mixture.Weights.Sum(weight => (double)weight); // both, over that of the standard normal
+                for (int k = 0; k < mixture.Weights.Length; k++)
+                {
+                    density += mixture.Weights[k] * Enumerable.Range(k * z.Length, z.Length).Select(i => Math.Exp(0.5 * (Math.Pow(
+                        z[i % z.Length], 2) - Math.Pow((z[i % z.Length] - mixture.Means[i]) / mixture.Deviations[i], 2)))
+                            / mixture.Deviations[i]).Aggregate((a, b) => a * b);
+                }
+                logDet += Math.Log(density);
+                break;
             case AffineCoupling coupling:
                 (double[] s, double[] t) = Net(coupling, x, given);
                 for (int i = 0; i < s.Length; i++)
@@ -244,6 +255,7 @@ internal static class ReferenceFlow
                 for (int i = 0; i < y.Length; i++)
                     y[i] = Math.Sinh((Math.Asinh(y[i]) - marginals.Skew[i]) / marginals.Tail[i]);
                 break;
+            case LatentMixture:
             case Dequantization:
                 break;
             case AffineCoupling coupling:

@@ -83,6 +83,15 @@ internal abstract record FlowDesign
     /// <param name="seed">Of the noise of discrete features.</param>
     public abstract EvaluationRows Evaluation(DeviceRows sample, DeviceRows? validation, ColumnFacts facts, int seed);
 
+    /// <summary>
+    /// Gives a trained flow the distribution of its latents, where that is not to be the standard normal; by how many nats training and
+    /// validation rows are more likely for it.
+    /// </summary>
+    /// <param name="flow">In evaluation mode.</param>
+    /// <param name="rows">What it was trained with.</param>
+    /// <param name="seed">Of all that is drawn.</param>
+    public virtual (int Components, double Training, double Validation) FitLatents(Flow flow, EvaluationRows rows, int seed) => default;
+
     /// <summary>Bits per dimension from nats; null where they have no meaning.</summary>
     public virtual BitsPerDimension? Bits(ColumnFacts facts) => null;
 

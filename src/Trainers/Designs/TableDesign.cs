@@ -64,6 +64,13 @@ internal sealed record TableDesign : FlowDesign
     /// <summary>The same of the latent.</summary>
     public required double LatentTailBound { get; init; }
 
+    /// <summary>
+    /// The most that a component of the latent's mixture may add to the log-density, in nats; 0 for a standard normal. Training does not
+    /// depend on it, so that no run is another for it.
+    /// </summary>
+    [JsonIgnore]
+    public double MixtureBound { get; init; }
+
     /// <summary>Whether discrete features have bins.</summary>
     public required bool Dequantize { get; init; }
 
@@ -197,6 +204,31 @@ internal sealed record TableDesign : FlowDesign
             return new(sample, validation, validation);
         DeviceRows noisy = Dequantized(validation, facts, seed);
         return new(sample, validation, noisy) { Own = [noisy] };
+    }
+
+    /// <inheritdoc/>
+    public override (int Components, double Training, double Validation) FitLatents(Flow flow, EvaluationRows rows, int seed)
+    {
+        if (MixtureBound == 0 || Shape.Size == 1 || Whitens || IsOfLabels || Condition is not null || BitsPerDimensionColumn is not null
+            || rows.Validation is not { } validation
+            || LatentMixtureFit.Of(Latents(flow, rows.Sample), Latents(flow, validation), MixtureBound, seed) is not { } fit)
+        {
+            return default;
+        }
+        flow.Append(new LatentMixtureModule(fit.Mixture));
+        return (fit.Mixture.Weights.Length, fit.TrainingGain, fit.ValidationGain);
+    }
+
+    /// <summary>The latents of rows, as many as are looked at.</summary>
+    private static WeightedRows Latents(Flow flow, DeviceRows rows)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable guard = inference_mode();
+        long count = Math.Min(rows.Count, LatentMixtureFit.MostRows);
+        Tensor latents = flow.forward(rows.Rows.narrow(0, 0, count)).Latent;
+        float[] weights = rows.Weights is null ? [.. Enumerable.Repeat(1f, (int)count)]
+            : FloatTensors.Array(rows.Weights.narrow(0, 0, count));
+        return new(FloatTensors.Array(latents), weights, (int)latents.shape[1]);
     }
 
     private FlowStepModule? Mixer(int coupling, Random orders, Generator weights)

@@ -54,6 +54,9 @@ internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
     /// <summary>What the steps read beside the features; null for nothing.</summary>
     public FlowCondition? Condition => condition?.Frozen;
 
+    /// <summary>Puts a step after the others.</summary>
+    public void Append(FlowStepModule step) => steps.Add(step);
+
     /// <summary>Whether any step has parameters to train.</summary>
     public bool Learns => parameters().Any();
 

@@ -60,6 +60,8 @@ internal static class TrainingSummary
             ["validation_log_likelihood"] = Mean(outcomes, outcome => outcome.ValidationLogLikelihood),
             ["threads"] = threads,
         };
+        if (outcomes.Sum(outcome => outcome.Components) is > 0 and var components)
+            facts["latent_components"] = components;
         if (elapsed is { } time)
             facts["seconds"] = Math.Round(time.TotalSeconds, 1);
         return new()

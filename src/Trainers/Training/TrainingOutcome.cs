@@ -9,6 +9,9 @@ namespace RealNvp.ML.Trainers.Training;
 internal sealed record TrainingOutcome(long Steps, double TrainingLogLikelihood, double ValidationLogLikelihood, int Rollbacks,
     bool StoppedEarly, long Kept)
 {
+    /// <summary>Gaussians in the latent's mixture, which are fitted after what checkpoints keep.</summary>
+    public int Components { get; init; }
+
     private const string Name = "outcome", KeptName = "outcome_kept";
 
     /// <summary>Records it.</summary>

@@ -163,6 +163,7 @@ internal sealed class TrainingRun : IDisposable
             Restore(member, from, flow);
         else
             Train(member, seed, flow, random, from, otherSteps, cancellation);
+        FitLatents(member, flow, seed);
         _progress.End(member);
     }
 
@@ -276,6 +277,22 @@ internal sealed class TrainingRun : IDisposable
             lock (_saved)
                 receiver.Report(step);
         }
+    }
+
+    /// <summary>What is fitted to the trained flow: checkpoints have the flow alone, from which it comes out the same.</summary>
+    private void FitLatents(int member, Flow flow, int seed)
+    {
+        (int components, double training, double validation) = _settings.Design.FitLatents(flow, _rows, seed);
+        if (components == 0 || _outcomes[member] is not { } outcome)
+            return;
+        _outcomes[member] = outcome with
+        {
+            TrainingLogLikelihood = outcome.TrainingLogLikelihood + training,
+            ValidationLogLikelihood = outcome.ValidationLogLikelihood + validation,
+            Components = components,
+        };
+        _progress.Tell($"The latent{OfMixture(member)} is a mixture of a standard normal and {components} Gaussians, which makes "
+            + $"validation rows more likely by {validation:G3} nats.");
     }
 
     /// <summary>A member that had come to its end.</summary>

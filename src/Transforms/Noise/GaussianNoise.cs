@@ -47,6 +47,14 @@ internal readonly struct GaussianNoise
         return (int)((ulong)words[0] * (uint)count >> 32);
     }
 
+    /// <summary>A uniform value from (0, 1), by the row's number and independent of its noise and its choice.</summary>
+    public double Chance(long row)
+    {
+        Span<uint> words = stackalloc uint[4];
+        Philox.Block(0, 1, unchecked((uint)row), unchecked((uint)(row >> 32)), _key, 0, words); // Pick takes the first word
+        return (words[1] + 0.5) * (1.0 / 4294967296.0);
+    }
+
     /// <summary>
     /// The x at which the standard normal distribution function is <paramref name="p"/>, to about 1 part in 10^16. 0 &lt; p &lt; 1.
     /// </summary>

@@ -40,15 +40,15 @@ internal sealed class DrawingMap(FlowRuntime runtime, FlowModel model, string ou
 
     private sealed class DrawingWorker : Worker
     {
-        private readonly GaussianNoise _noise;
+        private readonly LatentNoise _noise;
         private readonly long[] _numbers;
-        private readonly int _members, _size;
+        private readonly int _size;
 
         public DrawingWorker(DrawingMap map, int capacity, int seed) : base(map, capacity)
         {
-            _noise = new(seed);
+            _noise = new(map.Model, seed);
             _numbers = new long[capacity];
-            (_members, _size) = (map.Model.Members.Length, map.Model.InputShape.Size);
+            _size = map.Model.InputShape.Size;
             Array.Fill(Conditions, float.NaN); // where no column gives them
             Inputs = Inputs[1..]; // latents are drawn
         }
@@ -62,9 +62,11 @@ internal sealed class DrawingMap(FlowRuntime runtime, FlowModel model, string ou
         public override void Run(int count)
         {
             for (int row = 0; row < count; row++)
-                _noise.Fill(_numbers[row], Latents.AsSpan(row * _size, _size));
-            for (int row = 0; row < Members.Length && row < count; row++)
-                Members[row] = _noise.Pick(_numbers[row], _members);
+            {
+                int member = _noise.Fill(_numbers[row], Latents.AsSpan(row * _size, _size));
+                if (Members.Length > 0)
+                    Members[row] = member;
+            }
             base.Run(count);
         }
     }

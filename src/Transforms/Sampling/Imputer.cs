@@ -69,12 +69,13 @@ internal sealed class Imputer
     private void Begin(IncompleteRow row)
     {
         float[] latents = new float[Pool * _size], members = new float[_model.IsMixture ? Pool : 0];
+        var noise = new LatentNoise(_model, _noise);
         for (int i = 0; i < Pool; i++)
         {
             long number = (long)row.Number * Pool + i;
-            _noise.Fill(number, latents.AsSpan(i * _size, _size));
+            int member = noise.Fill(number, latents.AsSpan(i * _size, _size));
             if (members.Length > 0)
-                members[i] = _noise.Pick(number, _model.Members.Length);
+                members[i] = member;
         }
         float[] conditions = Repeated(row.Condition, Pool);
         float[] drawn = _runtime.Features(latents, members, conditions);

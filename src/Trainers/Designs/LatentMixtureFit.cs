@@ -1,0 +1,198 @@
+using System.Collections.Immutable;
+using RealNvp.ML.Export.Steps;
+using RealNvp.ML.Trainers.Data.Rows;
+
+namespace RealNvp.ML.Trainers.Designs;
+
+/// <summary>
+/// Fits the mixture of latents of a trained flow: a smooth flow spreads a standard normal over what in rows are clusters, grids and
+/// lines, and leaves holes between them too likely. Components by expectation maximisation over training latents, each of several rows;
+/// their common weight, and whether there are to be any, by the likelihood of validation rows.
+/// </summary>
+/// <remarks>
+/// A component is held to a bound of what it may add to the log-density anywhere. Without, a cluster of anomalies among the training rows
+/// that the flow finds unlikely would become as likely as its rows are close together: docs/anomaly-ranking.md has the figures.
+/// </remarks>
+internal static class LatentMixtureFit
+{
+    /// <summary>Rows that are looked at; more would make hardly more components.</summary>
+    public const int MostRows = 4096;
+
+    /// <summary>Rows for each component, and the most of these.</summary>
+    private const int RowsEach = 8, MostComponents = 512;
+
+    /// <summary>A component of less weight than this many rows is dropped: none is to be a copy of a row.</summary>
+    private const double LeastRows = 3;
+
+    /// <summary>Deviations of a component, in those of the latent: float32 follows no narrower ones, and wider ones add nothing.</summary>
+    private const double Narrowest = 0.1, Widest = 0.9;
+
+    /// <summary>The most of the weight that components have together; the rest is the standard normal's.</summary>
+    private const double MostShare = 0.99;
+
+    /// <summary>A component of less weight than e to this would leave float32.</summary>
+    private const double LeastLogWeight = -69;
+
+    private const int Rounds = 25, WeightRounds = 60;
+
+    /// <summary>Fewer validation rows choose by chance, and less gain is not worth a graph that is larger.</summary>
+    private const int LeastValidationRows = 10;
+    private const double LeastGain = 0.02;
+
+    /// <summary>A row has no part in a component that is so much less likely than its best one, in nats.</summary>
+    private const double OutOfReach = 20;
+
+    /// <summary>The mixture, and by how many nats it makes training and validation rows more likely; null where it is to be none.</summary>
+    /// <param name="training">Latents of training rows, and their weights.</param>
+    /// <param name="validation">Latents of validation rows.</param>
+    /// <param name="bound">The most that a component may add to the log-density, in nats.</param>
+    /// <param name="seed">Chooses where components begin.</param>
+    public static (LatentMixture Mixture, double TrainingGain, double ValidationGain)? Of(WeightedRows training, WeightedRows validation,
+        double bound, int seed)
+    {
+        if (validation.Count < LeastValidationRows || training.Count < 2 * RowsEach)
+            return null;
+        Component[] components = Fit(training, seed);
+        double total = components.Sum(component => component.Weight);
+        ImmutableArray<float>.Builder weights = ImmutableArray.CreateBuilder<float>(), means = ImmutableArray.CreateBuilder<float>(),
+            deviations = ImmutableArray.CreateBuilder<float>();
+        foreach (Component component in components)
+        {
+            float[] mean = Array.ConvertAll(component.Mean, value => (float)value);
+            float[] deviation = Array.ConvertAll(component.Variance, value => (float)Math.Clamp(Math.Sqrt(value), Narrowest, Widest));
+            double logWeight = Math.Min(Math.Log(component.Weight / total), bound - LatentMixture.GainOf(mean, deviation));
+            if (logWeight < LeastLogWeight)
+                continue;
+            weights.Add((float)Math.Exp(logWeight));
+            means.AddRange(mean);
+            deviations.AddRange(deviation);
+        }
+        if (weights.Count == 0)
+            return null;
+        // as if all the weight were the components', to learn how much it should be
+        double mass = weights.Sum(weight => (double)weight);
+        var whole = new LatentMixture([.. weights.Select(weight => (float)(weight * MostShare / Math.Max(mass, 1)))], means.ToImmutable(),
+            deviations.ToImmutable());
+        double share = Share(whole, validation) * MostShare / Math.Max(mass, 1);
+        var mixture = new LatentMixture([.. weights.Select(weight => (float)(weight * share))], whole.Means, whole.Deviations);
+        double gain = Gain(mixture, validation);
+        return gain < LeastGain ? null : (mixture, Gain(mixture, training), gain);
+    }
+
+    /// <summary>The weighted mean of what a mixture adds to the log-density of rows.</summary>
+    private static double Gain(LatentMixture mixture, WeightedRows latents)
+    {
+        double sum = 0, weight = 0;
+        for (int i = 0; i < latents.Count; i++)
+        {
+            sum += latents.Weights[i] * mixture.LogRatio(latents.Row(i));
+            weight += latents.Weights[i];
+        }
+        return sum / weight;
+    }
+
+    /// <summary>The share of a mixture's components, from 0 to 1, that makes rows most likely; the normal has what is left.</summary>
+    private static double Share(LatentMixture mixture, WeightedRows latents)
+    {
+        double mass = 1 - mixture.NormalWeight, share = 0.5;
+        double[] ratios = [.. Enumerable.Range(0, latents.Count).Select(i => Math.Exp(mixture.LogRatio(latents.Row(i)))
+            - mixture.NormalWeight)]; // of the components alone to the normal
+        double total = latents.Weights.Sum(weight => (double)weight);
+        for (int round = 0; round < WeightRounds; round++)
+        {
+            double sum = 0;
+            for (int i = 0; i < ratios.Length; i++)
+                sum += latents.Weights[i] * share * ratios[i] / (share * ratios[i] + 1 - share * mass);
+            share = Math.Clamp(sum / total / mass, 1e-6, 1);
+        }
+        return share;
+    }
+
+    /// <summary>Diagonal Gaussians by expectation maximisation, from randomly chosen rows on.</summary>
+    private static Component[] Fit(WeightedRows rows, int seed)
+    {
+        int features = rows.Features;
+        int[] order = [.. Enumerable.Range(0, rows.Count)];
+        new Random(seed).Shuffle(order);
+        order = order[..Math.Min(order.Length, MostRows)];
+        double weight = order.Sum(row => (double)rows.Weights[row]) / order.Length; // of a row, on the mean
+        Component[] components = [.. order.Take(Math.Clamp(order.Length / RowsEach, 1, MostComponents)).Select(row
+            => new Component([.. rows.Row(row).ToArray().Select(value => (double)value)],
+                [.. Enumerable.Repeat(Narrowest, features)], RowsEach * weight))];
+        var likely = new double[components.Length];
+        for (int round = 0; round < Rounds; round++)
+        {
+            Component[] next = [.. components.Select(_ => new Component(new double[features], new double[features], 0))];
+            foreach (int row in order)
+            {
+                ReadOnlySpan<float> z = rows.Row(row);
+                double best = double.NegativeInfinity, sum = 0;
+                for (int k = 0; k < components.Length; k++)
+                {
+                    likely[k] = components[k].LogDensity(z, best - OutOfReach);
+                    best = Math.Max(best, likely[k]);
+                }
+                for (int k = 0; k < components.Length; k++)
+                    sum += likely[k] = likely[k] < best - OutOfReach ? 0 : Math.Exp(likely[k] - best);
+                for (int k = 0; k < components.Length; k++)
+                {
+                    if (likely[k] > 0)
+                        next[k].Add(z, rows.Weights[row] * likely[k] / sum);
+                }
+            }
+            Component[] kept = [.. next.Where(component => component.Weight >= LeastRows * weight)];
+            components = kept.Length > 0 ? kept : [next.MaxBy(component => component.Weight)!];
+            foreach (Component component in components)
+                component.Settle(Narrowest * Narrowest);
+        }
+        return components;
+    }
+
+    /// <summary>A Gaussian with a weight in rows; while one is summed up, mean and variance are sums.</summary>
+    private sealed class Component(double[] mean, double[] variance, double weight)
+    {
+        private double _constant = Constant(variance, weight);
+
+        public double[] Mean => mean;
+
+        public double[] Variance => variance;
+
+        public double Weight => weight;
+
+        /// <summary>The logarithm of the weight times the density, without 2 pi; anything below a limit where it is below that.</summary>
+        public double LogDensity(ReadOnlySpan<float> z, double limit)
+        {
+            double value = _constant;
+            for (int j = 0; j < mean.Length && value >= limit; j++)
+            {
+                double away = z[j] - mean[j];
+                value -= 0.5 * away * away / variance[j];
+            }
+            return value;
+        }
+
+        public void Add(ReadOnlySpan<float> z, double part)
+        {
+            weight += part;
+            for (int j = 0; j < mean.Length; j++)
+            {
+                mean[j] += part * z[j];
+                variance[j] += part * z[j] * z[j];
+            }
+        }
+
+        /// <summary>Makes mean and variance of the sums, with so much variance more.</summary>
+        public void Settle(double floor)
+        {
+            for (int j = 0; j < mean.Length; j++)
+            {
+                mean[j] /= weight;
+                variance[j] = Math.Max(0, variance[j] / weight - mean[j] * mean[j]) + floor;
+            }
+            _constant = Constant(variance, weight);
+        }
+
+        private static double Constant(double[] variance, double weight)
+            => Math.Log(weight) - 0.5 * variance.Sum(value => Math.Log(value));
+    }
+}

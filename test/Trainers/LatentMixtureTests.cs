@@ -1,0 +1,176 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using RealNvp.ML.Export;
+using RealNvp.ML.Export.Steps;
+using RealNvp.ML.Trainers;
+using RealNvp.ML.Trainers.Data.Rows;
+using RealNvp.ML.Trainers.Designs;
+using RealNvp.ML.Trainers.Flows.Steps;
+using RealNvp.ML.Transforms;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace RealNvp.ML.Tests.Trainers;
+
+/// <summary>Latents that are distributed as a mixture: the one step that is no map, so that no Jacobian tells its term.</summary>
+public sealed class LatentMixtureTests
+{
+    public const string Name = "LatentMixture";
+
+    private static readonly LatentMixture s_mixture = new([0.2f, 0.3f, 0.1f], [1, -1, -0.5f, 0.25f, 0, 2], [0.1f, 0.2f, 0.5f, 0.3f, 0.9f, 0.15f]);
+
+    private static readonly FlowModel s_model = new(FlowShape.Vector(2), [new Standardization([1, 2], [0.5f, 3]), s_mixture]);
+
+    private readonly MLContext _ml = new(seed: 1);
+
+    [Fact]
+    public void Its_density_is_that_of_the_mixture_in_the_graph_and_in_torch_and_integrates_to_one()
+    {
+        const int Side = 400;
+        const double Reach = 6, Step = 2 * Reach / Side;
+        float[] rows = [.. from i in Enumerable.Range(0, Side)
+                           from j in Enumerable.Range(0, Side)
+                           from value in new[] { 1 + 0.5 * (-Reach + (i + 0.5) * Step), 2 + 3 * (-Reach + (j + 0.5) * Step) }
+                           select (float)value];
+        float[] found = Graphs.Run(s_model.BuildDensityGraph(), "Features", rows, 2, "LogLikelihood")[0];
+        Assert.Equal(1, found.Sum(value => Math.Exp(value)) * 0.5 * 3 * Step * Step, 1e-3);
+
+        double[] expected = [.. rows.Chunk(2).Select(row => Math.Log(Density((row[0] - 1) / 0.5, (row[1] - 2.0) / 3) / (0.5 * 3)))];
+        Tolerance.LogLikelihoods(expected, found, 2);
+
+        using DisposeScope scope = NewDisposeScope();
+        var module = new LatentMixtureModule(s_mixture);
+        module.to(ScalarType.Float64);
+        float[] latents = [0, 0, 1, -1, -0.4f, 0.3f, 3, 2];
+        (Tensor same, Tensor ratio) = module.forward(tensor(latents, [4, 2]).to(ScalarType.Float64));
+        Assert.Equal(latents.Select(value => (double)value), same.data<double>().ToArray());
+        double[] ratios = ratio.data<double>().ToArray();
+        for (int i = 0; i < ratios.Length; i++)
+        {
+            (double x, double y) = (latents[2 * i], latents[2 * i + 1]);
+            Assert.Equal(Math.Log(Density(x, y)) + 0.5 * (x * x + y * y) + Math.Log(2 * Math.PI), ratios[i], 1e-9);
+            Assert.Equal(ratios[i], s_mixture.LogRatio(latents.AsSpan(2 * i, 2)), 1e-9);
+        }
+        Assert.Equal(s_mixture.Weights, ((LatentMixture)module.Freeze()).Weights);
+    }
+
+    [Fact]
+    public void Far_rows_have_finite_scores_and_the_file_keeps_the_mixture()
+    {
+        float[] rows = [float.MaxValue, 0, 1e20f, -1e20f, -1e6f, 1e6f];
+        float[] found = Graphs.Run(s_model.BuildDensityGraph(), "Features", rows, 2, "LogLikelihood")[0];
+        Assert.All(found, value => Assert.True(float.IsFinite(value)));
+        using var file = new MemoryStream();
+        s_model.Save(file);
+        Assert.Equal(5, file.ToArray()[8]); // older versions of the library say that they do not know it
+        file.Position = 0;
+        var loaded = (LatentMixture)FlowModel.Load(file).Steps[^1];
+        Assert.Equal((s_mixture.Weights.ToArray(), s_mixture.Means.ToArray(), s_mixture.Deviations.ToArray()),
+            (loaded.Weights.ToArray(), loaded.Means.ToArray(), loaded.Deviations.ToArray()));
+    }
+
+    [Theory]
+    [InlineData(new float[] { }, new float[] { }, new float[] { }, "found 0, 0 and 0")]
+    [InlineData(new[] { 0.5f }, new float[] { 0, 0 }, new[] { 0.5f }, "found 1, 2 and 1")]
+    [InlineData(new[] { 0.5f, 0.5f }, new float[] { 0, 0 }, new[] { 0.5f, 0.5f }, "below 1")]
+    [InlineData(new[] { 0f }, new float[] { 0 }, new[] { 0.5f }, "positive")]
+    [InlineData(new[] { float.NaN }, new float[] { 0 }, new[] { 0.5f }, "positive")]
+    [InlineData(new[] { 0.5f }, new[] { float.NaN }, new[] { 0.5f }, "finite means")]
+    [InlineData(new[] { 0.5f }, new float[] { 0 }, new[] { 1f }, "below 1")]
+    [InlineData(new[] { 0.5f }, new float[] { 0 }, new[] { 1e-30f }, "at most 40")]
+    public void Other_numbers_are_refused(float[] weights, float[] means, float[] deviations, string reason)
+        => Assert.Contains(reason, Assert.Throws<FlowModelException>(() => new LatentMixture([.. weights], [.. means], [.. deviations]))
+            .Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void Rows_are_drawn_from_the_mixture()
+    {
+        const int Count = 40_000;
+        using var transformer = new RealNvpTransformer(_ml, s_model);
+        float[][] rows = [.. transformer.Sample(Count, seed: 3).GetColumn<float[]>("Features")];
+        double[][] latents = [.. rows.Select(row => new[] { (row[0] - 1) / 0.5, (row[1] - 2.0) / 3 })];
+        // the first component is alone where it is: within two of its deviations lie 0.9545 squared of it
+        bool IsNear(double[] z) => Math.Abs(z[0] - 1) < 0.2 && Math.Abs(z[1] + 1) < 0.4;
+        double share = latents.Count(IsNear) / (double)Count, expected = 0;
+        for (int i = 0; i < 100; i++)
+        {
+            for (int j = 0; j < 100; j++)
+                expected += Density(0.8 + 0.004 * (i + 0.5), -1.4 + 0.008 * (j + 0.5)) * 0.004 * 0.008;
+        }
+        Assert.Equal(expected, share, 4 * Math.Sqrt(expected / Count));
+        // means of the mixture: 0.2 * (1, -1) + 0.3 * (-0.5, 0.25) + 0.1 * (0, 2)
+        Assert.Equal(0.05, latents.Average(z => z[0]), 0.02);
+        Assert.Equal(0.075, latents.Average(z => z[1]), 0.02);
+    }
+
+    [Fact]
+    public void A_fit_finds_clusters_and_makes_none_of_single_rows()
+    {
+        WeightedRows training = Clusters(800, seed: 1), validation = Clusters(200, seed: 2);
+        (LatentMixture mixture, double ofTraining, double ofValidation) = LatentMixtureFit.Of(training, validation, bound: 40, seed: 1)!.Value;
+        Assert.InRange(ofValidation, 0.5, ofTraining + 0.3);
+        float[] hole = [0, 0], cluster = [1, 1], alone = [training.Values[0], training.Values[1]];
+        Assert.True(mixture.LogRatio(cluster) > 1, "A cluster is more likely than a normal has it.");
+        Assert.True(mixture.LogRatio(hole) < -1, "The hole between clusters is less likely.");
+        Assert.True(mixture.LogRatio(alone) < 0, "One row makes no component.");
+
+        LatentMixture held = LatentMixtureFit.Of(training, validation, bound: 1, seed: 1)!.Value.Mixture;
+        for (int k = 0; k < held.Weights.Length; k++)
+            Assert.True(Math.Log(held.Weights[k]) + LatentMixture.GainOf(held.ComponentMeans(k), held.ComponentDeviations(k)) <= 1.001);
+    }
+
+    [Fact]
+    public void Latents_that_are_normal_stay_so_and_few_validation_rows_choose_nothing()
+    {
+        WeightedRows Normal(int count, int seed) => new([.. Tables.Gaussian(count, 3, seed).SelectMany(row => row)],
+            [.. Enumerable.Repeat(1f, count)], 3);
+        Assert.Null(LatentMixtureFit.Of(Normal(1000, 1), Normal(300, 2), bound: 3, seed: 1));
+        Assert.Null(LatentMixtureFit.Of(Clusters(800, 1), Clusters(9, 2), bound: 3, seed: 1));
+    }
+
+    [Fact]
+    public void A_table_of_clusters_is_told_better_and_the_summary_says_so()
+    {
+        float[][] rows = Grid(700, seed: 1), fresh = Grid(300, seed: 2);
+        RealNvpTransformer Fit(double bound) => _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options
+        {
+            Seed = 1, Steps = 300, Table = new() { MixtureBound = bound },
+        }).Fit(Tables.Load(_ml, rows));
+        using RealNvpTransformer mixed = Fit(3), plain = Fit(0);
+        Assert.IsType<LatentMixture>(mixed.Model.Steps[^1]);
+        Assert.DoesNotContain(plain.Model.Steps, step => step is LatentMixture);
+        Assert.True(int.Parse(mixed.Model.Metadata.Training["latent_components"]) > 1);
+        double gain = mixed.LogLikelihoods(fresh).Average() - plain.LogLikelihoods(fresh).Average();
+        Assert.InRange(gain, 0.1, 10);
+        Assert.Equal(mixed.LogLikelihoods(rows).Average(), double.Parse(mixed.Model.Metadata.Training["training_log_likelihood"],
+            System.Globalization.CultureInfo.InvariantCulture), 0.3); // which is of eight tenths of them
+    }
+
+    /// <summary>The mixture's density by its formula.</summary>
+    private static double Density(double x, double y)
+    {
+        static double Gaussian(double value, double mean, double deviation)
+            => Math.Exp(-0.5 * Math.Pow((value - mean) / deviation, 2)) / (deviation * Math.Sqrt(2 * Math.PI));
+        return 0.4 * Gaussian(x, 0, 1) * Gaussian(y, 0, 1)
+            + 0.2 * Gaussian(x, 1, 0.1) * Gaussian(y, -1, 0.2)
+            + 0.3 * Gaussian(x, -0.5, 0.5) * Gaussian(y, 0.25, 0.3)
+            + 0.1 * Gaussian(x, 0, 0.9) * Gaussian(y, 2, 0.15);
+    }
+
+    /// <summary>Four clusters at (+-1, +-1), after a first row that is alone at (3, -3).</summary>
+    private static WeightedRows Clusters(int count, int seed)
+    {
+        var random = new Random(seed);
+        float[] values = [.. Enumerable.Range(0, count).SelectMany(i => i == 0 ? new float[] { 3, -3 } : [
+            (float)(i % 2 * 2 - 1 + 0.1 * Tables.Normal(random)), (float)(i / 2 % 2 * 2 - 1 + 0.1 * Tables.Normal(random))])];
+        return new(values, [.. Enumerable.Repeat(1f, count)], 2);
+    }
+
+    /// <summary>Rows near the points of a grid of three by three.</summary>
+    private static float[][] Grid(int count, int seed)
+    {
+        var random = new Random(seed);
+        return [.. Enumerable.Range(0, count).Select(_ => new[] {
+            (float)(random.Next(3) + 0.03 * Tables.Normal(random)), (float)(random.Next(3) + 0.03 * Tables.Normal(random)) })];
+    }
+}
