@@ -221,6 +221,10 @@ public sealed class FlowModel
             ? DensityGraph.Build(this, outputs, threshold ?? Calibration.Threshold, opset)
             : throw new InvalidOperationException($"There is no score map: {WhyNoScoreMap}");
 
+    /// <summary>What the model lacks to have contributions, as a sentence; null where it has them.</summary>
+    internal string? WhyNoContributions => !Metadata.FeatureMedians.IsEmpty ? null : "contributions compare a row with the medians of the "
+        + $"training rows, and the flow has none.{(InputShape.IsImage ? " ScoreMap tells what each position adds." : "")}";
+
     /// <summary>What the model lacks to have a score map, as a sentence; null where it has one.</summary>
     internal string? WhyNoScoreMap => InputShape.IsImage ? null : $"a map is of pictures or maps (channels x height x width), and the flow "
         + $"is over {InputShape} values; Contributions tell what each of them adds.";

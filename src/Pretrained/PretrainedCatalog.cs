@@ -32,22 +32,25 @@ public static class PretrainedCatalog
     /// The part of a picture that the net sees, scaled to its size; null takes the whole picture, stretched where its sides differ.
     /// </param>
     /// <param name="batchSize">Pictures that are computed at once; null takes 16.</param>
+    /// <param name="pathColumnName">
+    /// A text column that names the picture in error messages, if there is one: ML.NET's LoadImages names no file that it cannot read.
+    /// </param>
     /// <exception cref="ArgumentException">
     /// A name is empty, no map is named, the net has no pooled vector, or the grid has a side below 1.
     /// </exception>
     /// <example>
     /// <code>
     /// var pipeline = mlContext.Transforms.LoadImages("Image", "pictures", "Path")
-    ///     .Append(mlContext.Transforms.PretrainedFeatures("Features", "Image"))
+    ///     .Append(mlContext.Transforms.PretrainedFeatures("Features", "Image", pathColumnName: "Path"))
     ///     .Append(mlContext.AnomalyDetection.Trainers.RealNvp());
     /// </code>
     /// </example>
     public static PretrainedFeaturesEstimator PretrainedFeatures(this TransformsCatalog catalog, string outputColumnName = "Features",
         string inputColumnName = "Image", IReadOnlyList<string>? maps = null, (int Height, int Width)? grid = null, bool? normalize = null,
-        Backbone? backbone = null, ImageCrop? crop = null, int? batchSize = null)
+        Backbone? backbone = null, ImageCrop? crop = null, int? batchSize = null, string? pathColumnName = null)
     {
         ArgumentNullException.ThrowIfNull(catalog);
         return new(MlNetInternals.EnvironmentOf(catalog), backbone ?? Backbone.ResNet18, outputColumnName, inputColumnName, maps, grid,
-            normalize, crop ?? ImageCrop.Whole, batchSize);
+            normalize, crop ?? ImageCrop.Whole, batchSize, pathColumnName);
     }
 }

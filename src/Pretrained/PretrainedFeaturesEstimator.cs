@@ -21,7 +21,8 @@ public sealed class PretrainedFeaturesEstimator : IEstimator<PretrainedFeaturesT
     private readonly Lazy<FeatureSettings> _settings;
 
     internal PretrainedFeaturesEstimator(IHostEnvironment environment, Backbone backbone, string output, string input,
-        IReadOnlyList<string>? maps, (int Height, int Width)? grid, bool? normalize, ImageCrop crop, int? batchSize)
+        IReadOnlyList<string>? maps, (int Height, int Width)? grid, bool? normalize, ImageCrop crop, int? batchSize,
+        string? path)
     {
         ArgumentException.ThrowIfNullOrEmpty(output, "outputColumnName");
         ArgumentException.ThrowIfNullOrEmpty(input, "inputColumnName");
@@ -45,7 +46,7 @@ public sealed class PretrainedFeaturesEstimator : IEstimator<PretrainedFeaturesT
                 + "Backbone.FromOnnx, or name maps.", nameof(backbone));
         }
         _host = environment.Register(nameof(PretrainedFeaturesEstimator));
-        _cropping = new ImageCropping(output, input, null, new(backbone.Height, backbone.Width), crop).Checked();
+        _cropping = new ImageCropping(output, input, path, new(backbone.Height, backbone.Width), crop).Checked();
         _batchSize = batchSize ?? FeatureMap.DefaultBatchSize;
         _recipe = new FeatureRecipe(backbone.Path, backbone.MeanImagePath, backbone.Input, backbone.Height, backbone.Width,
             backbone.Pixels.IsBgr, backbone.Pixels.Scale, backbone.Pixels.Mean, backbone.Pixels.StandardDeviation,
@@ -69,7 +70,7 @@ public sealed class PretrainedFeaturesEstimator : IEstimator<PretrainedFeaturesT
     /// <inheritdoc/>
     public SchemaShape GetOutputSchema(SchemaShape inputSchema)
     {
-        FeatureMap.FindInputs(inputSchema, _cropping.Input);
+        FeatureMap.FindInputs(inputSchema, _cropping);
         return MlNetInternals.ShapeWith(inputSchema, new FeatureMap(null!, _settings.Value, _batchSize).Added);
     }
 }

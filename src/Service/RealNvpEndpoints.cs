@@ -55,14 +55,20 @@ public static class RealNvpEndpoints
         foreach (string root in new[] { "v2/{**rest}", "models/{**rest}" })
         {
             all.Map(root, Handling.Of(logger, context => throw RequestException.NotFound(
-                $"There is no {context.Request.Method} {context.Request.Path} here.")));
+                $"There is no {context.Request.Path} here.")));
         }
         return all;
 
         // a HEAD is answered as GET, without the body: balancers ask so whether a service is there
-        void Get(string pattern, Func<HttpContext, Task> handle)
-            => all.MapMethods(pattern, [HttpMethods.Get, HttpMethods.Head], Handling.Of(logger, handle));
+        void Get(string pattern, Func<HttpContext, Task> handle) => Map(pattern, handle, HttpMethods.Get, HttpMethods.Head);
 
-        void Post(string pattern, Func<HttpContext, Task> handle) => all.MapPost(pattern, Handling.Of(logger, handle));
+        void Post(string pattern, Func<HttpContext, Task> handle) => Map(pattern, handle, HttpMethods.Post);
+
+        void Map(string pattern, Func<HttpContext, Task> handle, params string[] methods)
+        {
+            all.MapMethods(pattern, methods, Handling.Of(logger, handle));
+            // routing comes here with any other method, and not to what stands for addresses that there are not
+            all.Map(pattern, Handling.Of(logger, OtherMethod.Of(methods)));
+        }
     }
 }

@@ -438,6 +438,13 @@ public sealed partial class RealNvpTrainer
 
         private FlowDesign Design(ColumnShape column, int conditions)
         {
+            FlowDesign design = DesignOf(column, conditions);
+            Columns.Require(design.WhyNot, hasLatent: Members == 1); // a training later they would be refused too
+            return design;
+        }
+
+        private FlowDesign DesignOf(ColumnShape column, int conditions)
+        {
             FlowShape shape = column.Shape;
             ConditionDesign? condition = conditions > 0 ? new(conditions, ConditionDropout) : null;
             bool bfloat16 = Precision == TrainingPrecision.BFloat16;
@@ -449,16 +456,6 @@ public sealed partial class RealNvpTrainer
                     : throw new ArgumentException($"The condition column '{ConditionColumnName}' is named, but '{FeatureColumnName}' is a "
                         + "column of continuous maps, whose flows take no condition yet. Leave ConditionColumnName out.");
             }
-            if (Columns.NamesMap)
-            {
-                throw new ArgumentException($"A column of the score map is named, and '{FeatureColumnName}' is taken for a table, which "
-                    + "has no positions: leave the name out, or say by FeatureKind, Image or Maps that the column has pixels or maps.");
-            }
-            if (Columns.BitsPerDimension is { } bits && !Table.Dequantize)
-            {
-                throw new ArgumentException($"The column '{bits}' of bits per dimension needs discrete features: set Table.Dequantize, or "
-                    + "give an image column.");
-            }
             RequireTimeToInvert(shape.Size);
             return Table.For(shape) with { BFloat16 = bfloat16,
                 BitsPerDimensionColumn = Columns.BitsPerDimension,
@@ -469,11 +466,6 @@ public sealed partial class RealNvpTrainer
 
         private FeatureMapDesign MapDesign(FlowShape shape)
         {
-            if (Columns.BitsPerDimension is { } bits)
-            {
-                throw new ArgumentException($"The column '{bits}' of bits per dimension needs discrete features, and continuous maps have "
-                    + "a density: leave the column out.");
-            }
             FeatureMapDesign design = (Maps ?? new()).For(shape, Noise);
             int inverted = (design.Whitening ? 1 : 0) + (design.Mixing == FeatureMixing.Permutation ? 0 : design.Couplings);
             if (Members * inverted * Math.Pow(shape.Dimensions[0], 3) > FlowLimits.MostInversion)

@@ -1,6 +1,7 @@
 using RealNvp.ML.Export;
 using RealNvp.ML.Transforms;
 using RealNvp.ML.Transforms.MlNet;
+using RealNvp.ML.Transforms.Sampling;
 using RealNvp.ML.Transforms.Series;
 
 namespace Microsoft.ML;
@@ -68,6 +69,49 @@ public static class RealNvpCatalog
         return found.Length == 1
             ? (found[0] as RealNvpTransformer)?.Borrowed() ?? ((RealNvpRegressionTransformer)found[0]).Flow
             : throw new ArgumentException($"The model holds {found.Length} flows, expected one.", nameof(model));
+    }
+
+    /// <summary>
+    /// The columns that a model reads, as the flow in it sees them: those by which a drawn row becomes numbers and texts again, and
+    /// contributions those of columns.
+    /// </summary>
+    /// <param name="model">A model with exactly one flow in it, as of <see cref="FindRealNvp"/>.</param>
+    /// <param name="inputSchema">The columns that it reads, as <c>mlContext.Model.Load</c> gives them.</param>
+    /// <returns>
+    /// The groups of the features, in their order: a text that became one category is one group of the text's name, whatever the encoding
+    /// is called. Empty where features have no names.
+    /// </returns>
+    /// <exception cref="ArgumentException">There is no flow in the model, or more than one.</exception>
+    /// <example>
+    /// <code>
+    /// ITransformer model = mlContext.Model.Load("model.zip", out DataViewSchema inputSchema);
+    /// IReadOnlyList&lt;FeatureGroup&gt; groups = model.FindFeatureGroups(inputSchema);
+    /// float[] row = model.FindRealNvp().SampleRows(count: 1, seed: 1)[0];
+    /// Console.WriteLine(string.Join(", ", groups.Select(group => $"{group.Name} = {group.CategoryOf(row) ?? $"{row[group.First]}"}")));
+    /// </code>
+    /// </example>
+    public static IReadOnlyList<FeatureGroup> FindFeatureGroups(this ITransformer model, DataViewSchema inputSchema)
+    {
+        RealNvpTransformer flow = model.FindRealNvp();
+        return ColumnsBefore(model, inputSchema).GroupsOf(flow.Model.Metadata.FeatureNames, flow.FeatureColumnName);
+    }
+
+    /// <summary>As <see cref="FindFeatureGroups"/>, of the condition; empty where there is none.</summary>
+    /// <param name="model">A model with exactly one flow in it.</param>
+    /// <param name="inputSchema">The columns that it reads.</param>
+    /// <exception cref="ArgumentException">There is no flow in the model, or more than one.</exception>
+    public static IReadOnlyList<FeatureGroup> FindConditionGroups(this ITransformer model, DataViewSchema inputSchema)
+    {
+        RealNvpTransformer flow = model.FindRealNvp();
+        return flow.Model.Condition is { } condition
+            ? ColumnsBefore(model, inputSchema).GroupsOf(condition.Names, flow.ConditionColumnName!) : [];
+    }
+
+    private static PipelineColumns ColumnsBefore(ITransformer model, DataViewSchema inputSchema)
+    {
+        ArgumentNullException.ThrowIfNull(inputSchema);
+        return new([.. RowChain.PartsOf(model).TakeWhile(step => step is not (RealNvpTransformer or RealNvpRegressionTransformer))],
+            inputSchema);
     }
 
     /// <summary>

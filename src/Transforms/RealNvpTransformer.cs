@@ -556,6 +556,8 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
         FlowModel model = FlowStream.Load(context);
         if (model.Condition is not null)
             columns = columns with { Condition = reader.ReadString() };
+        if (model.WhyNoContributions is not null)
+            columns = columns with { Contributions = null }; // once a name could be saved that no row could be read of
         return new(environment.Register(LoaderSignature), model, null, columns, threshold,
             batchSize == FlowRuntime.DefaultBatchSize ? null : batchSize);
     }

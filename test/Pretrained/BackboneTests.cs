@@ -122,6 +122,51 @@ public sealed class BackboneTests : IDisposable
             StringComparison.Ordinal);
     }
 
+    /// <summary>The map too, computed by ONNX Runtime alone from pixels.</summary>
+    [Theory]
+    [InlineData(1), InlineData(2)]
+    public void Net_and_flow_of_maps_are_one_graph_from_pixels_to_score_and_map(int members)
+    {
+        Backbone backbone = Tiny(PixelScaling.Levels with { Scale = 0.01f });
+        IDataView pictures = Pictures.Load(_ml, 40, TinyNet.Side, TinyNet.Side);
+        RealNvpTrainer.Options options = RealNvpTrainer.Options.ForMaps(new() { Couplings = 2, HiddenUnits = 4 });
+        (options.Steps, options.Threads, options.Seed, options.Contamination, options.Members) = (20, 1, 1, 0.3, members);
+        options.Columns = new()
+        {
+            ScoreMap = "Map", MapMaximum = "Maximum", MapMaximumPValue = "MaximumPValue", MapMaximumLabel = "MaximumLabel",
+        };
+        using var pipeline = _ml.Transforms.PretrainedFeatures(maps: ["inner"], backbone: backbone)
+            .Append(_ml.AnomalyDetection.Trainers.RealNvp(options)).Fit(pictures);
+        string path = _folder.File("maps.onnx");
+        ((PretrainedFeaturesTransformer)pipeline.First()).ExportDensity(path, pipeline.LastTransformer);
+
+        IDataView scored = pipeline.Transform(pictures);
+        double[] scores = [.. scored.GetColumn<float>("Score").Select(score => (double)score)];
+        float[][] maps = [.. scored.GetColumn<float[]>("Map")];
+        float[] maxima = [.. scored.GetColumn<float>("Maximum")], pValues = [.. scored.GetColumn<float>("MaximumPValue")];
+        bool[] labels = [.. scored.GetColumn<bool>("MaximumLabel")];
+        using var session = new InferenceSession(path);
+        Assert.Equal(["Pixels", "Threshold"], session.InputNames.Concat(session.OverridableInitializerMetadata.Keys).Distinct().Order());
+        int size = maps[0].Length * TinyNet.Channels;
+        foreach (int batch in new[] { 40, 1 })
+        {
+            float[] pixels = [.. Enumerable.Range(0, batch).SelectMany(i => Pictures.Planar(i, TinyNet.Side, TinyNet.Side))];
+            using OrtValue input = OrtValue.CreateTensorValueFromMemory(pixels, [batch, pixels.Length / batch]);
+            using var run = new RunOptions();
+            using var results = session.Run(run, ["Pixels"], [input],
+                ["Score", "ScoreMap", "MapMaximum", "MapMaximumPValue", "MapMaximumLabel"]);
+            float[] Found(int output) => results[output].GetTensorDataAsSpan<float>().ToArray();
+            Tolerance.LogLikelihoods(scores[..batch], Found(0), size);
+            Tolerance.LogLikelihoods([.. maps.Take(batch).SelectMany(map => map).Select(value => (double)value)], Found(1), size);
+            Tolerance.LogLikelihoods([.. maxima.Take(batch).Select(value => (double)value)], Found(2), size);
+            Assert.Equal(pValues[..batch], Found(3), (a, b) => Math.Abs(a - b) < 0.26);
+            Assert.True(labels.Take(batch).Zip(results[4].GetTensorDataAsSpan<bool>().ToArray(), (a, b) => a == b ? 0 : 1).Sum() <= 1);
+        }
+        Assert.All(maps.Zip(scores), picture => Assert.Equal(picture.Second, picture.First.Sum(value => (double)value), 1e-2));
+        Assert.True(maps.SelectMany(map => map).Distinct().Count() > 100);
+        Assert.Contains(true, labels);
+    }
+
     [Fact]
     public void Wrong_input_is_told()
     {

@@ -282,7 +282,7 @@ public sealed class ReadmeFileSnippets : IDisposable
 
         // docs/pretrained-features.md
         var oddPictures = mlContext.Transforms.LoadImages("Image", imageFolder: null, "ImagePath")
-            .Append(mlContext.Transforms.PretrainedFeatures("Features", "Image")) // 512 values, of length 1
+            .Append(mlContext.Transforms.PretrainedFeatures("Features", "Image", pathColumnName: "ImagePath")) // 512 values, of length 1
             .Append(mlContext.AnomalyDetection.Trainers.RealNvp(pictureOptions));
         using var pictureModel = oddPictures.Fit(goodPictures);
 
@@ -293,6 +293,16 @@ public sealed class ReadmeFileSnippets : IDisposable
         using var session = new InferenceSession("odd-pictures.onnx");
         Assert.Equal(["Pixels", "Threshold"], session.InputNames.Concat(session.OverridableInitializerMetadata.Keys).Distinct().Order());
         Assert.Contains("Score", session.OutputNames);
+
+        File.WriteAllText("broken.png", "no picture");
+        byte[] whole = File.ReadAllBytes("good1.png");
+        File.WriteAllBytes("half.png", whole[..(whole.Length / 2)]);
+        foreach (string name in new[] { "broken.png", "half.png", "missing.png" })
+        {
+            IDataView broken = mlContext.Data.LoadFromEnumerable([new Picture { ImagePath = Path.Combine(_folder, name) }]);
+            Exception error = Assert.ThrowsAny<Exception>(() => pictureModel.Transform(broken).GetColumn<float>("Score").ToArray());
+            Assert.Contains(name, error.GetBaseException().Message + error.Message, StringComparison.Ordinal);
+        }
     }
 
     [Fact]

@@ -137,10 +137,27 @@ public sealed class PeopleTests(ServedFlows served) : IClassFixture<ServedFlows>
     }
 
     [Fact]
+    public async Task A_category_that_is_the_only_feature_column_is_a_text_too()
+    {
+        var ml = new MLContext();
+        ITransformer model = ml.Model.Load(Service.File("alone.zip"), out _);
+        using var owned = (IDisposable)model;
+        string[] kinds = ["press", "fan", "pump"];
+        float[][] expected = model.FindRealNvp().SampleRows(60, seed: 2, temperature: 8);
+        JsonElement answer = await Service.Post("models/alone/sample", new { count = 60, seed = 2, temperature = 8 });
+        JsonElement[] drawn = [.. answer.GetProperty("rows").EnumerateArray()];
+        Assert.All(drawn, row => Assert.Equal("Kind", Assert.Single(row.EnumerateObject()).Name));
+        string?[] texts = [.. drawn.Select(row => row.GetProperty("Kind").GetString())];
+        Assert.Equal(expected.Select(row => kinds[row.Index().MaxBy(value => value.Item).Index]), texts);
+        Assert.True(texts.Distinct().Count() > 1);
+        await Service.Post("models/alone/score", new { rows = texts.Select(kind => new { Kind = kind }) }); // what is drawn can be scored
+    }
+
+    [Fact]
     public async Task Models_are_described_and_their_rows_are_counted()
     {
         JsonElement list = (await Service.Get("models")).GetProperty("models");
-        Assert.Equal(["categories", "condition-3", "mixture-1", "pipeline-2", "plain", "regression-1"],
+        Assert.Equal(["alone", "categories", "condition-3", "mixture-1", "pipeline-2", "plain", "regression-1"],
             list.EnumerateArray().Select(model => model.GetProperty("name").GetString()));
         long before = (await Service.Get("models/mixture-1")).GetProperty("rows").GetInt64();
         float[][] rows = [.. Tables.Gaussian(1_000, 4, seed: 3).Select(row => row.Select(value => 100 * value).ToArray())];
@@ -198,7 +215,7 @@ public sealed class PeopleTests(ServedFlows served) : IClassFixture<ServedFlows>
     [InlineData("sample", """{"number": 1}""", 400, "There is no 'number' to ask for")]
     [InlineData("sample", """{"count": 5001}""", 413, "5001 rows are asked for, at most 5000")]
     [InlineData("sample", """{"conditions": [[1]]}""", 400, "The flow has no condition")]
-    [InlineData("nothing", "[]", 404, "There is no POST /models/plain/nothing here")]
+    [InlineData("nothing", "[]", 404, "There is no /models/plain/nothing here")]
     public async Task Wrong_requests_are_told_what_is_wrong(string what, string body, int status, string message)
     {
         (int found, JsonElement answer) = await Service.TryPost("models/plain/" + what, body);

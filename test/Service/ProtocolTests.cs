@@ -160,7 +160,7 @@ public sealed class ProtocolTests(ServedFlows served) : IClassFixture<ServedFlow
     }
 
     [Theory]
-    [InlineData("none/infer", "{}", 404, "There is no model 'none'. There are: categories, condition-3")]
+    [InlineData("none/infer", "{}", 404, "There is no model 'none'. There are: alone, categories, condition-3")]
     [InlineData("broken/infer", "{}", 404, "The model broken cannot be loaded")]
     [InlineData("plain/versions/0/infer", "{}", 404, "'0' is not served")]
     [InlineData("plain/infer", "{", 400, "The body is not JSON as expected")]

@@ -22,6 +22,7 @@ public sealed class ServedFlows : IAsyncLifetime
         foreach (string name in new[] { "pipeline-2.zip", "regression-1.zip", "condition-3.zip", "mixture-1.rnvp" })
             File.Copy(Path.Combine(Repository.Root, "test", "SavedModels", name), folder.File(name));
         Categories(folder.File("categories.zip"));
+        OneCategory(folder.File("alone.zip"));
         File.WriteAllText(folder.File("broken.zip"), "PK, but no model");
     }, options => (options.MaxRows, options.MaxBodyBytes, options.MaxDrawnRows) = (4_000, 1 << 20, 5_000));
 
@@ -40,6 +41,18 @@ public sealed class ServedFlows : IAsyncLifetime
             .Append(ml.Transforms.Concatenate("Features", "Pressure", "Age", "Kind"))
             .Append(ml.Transforms.ApplyRealNvp(flow))
             .Append(ml.AnomalyDetection.CalibrateByGroup("Machine", contamination: 0.2));
+        using var model = pipeline.Fit(rows);
+        ml.Model.Save(model, rows.Schema, path);
+    }
+
+    /// <summary>A pipeline whose only feature column is one category, encoded under a name of its own.</summary>
+    private static void OneCategory(string path)
+    {
+        var ml = new MLContext(seed: 1);
+        IDataView rows = ml.Data.LoadFromEnumerable(Machine.Rows(50, seed: 1));
+        var pipeline = ml.Transforms.Categorical.OneHotEncoding("KindEncoded", "Kind")
+            .Append(ml.Transforms.Concatenate("Features", "KindEncoded"))
+            .Append(ml.Transforms.ApplyRealNvp(Flows.Random(features: 3, seed: 3, names: ["press", "fan", "pump"])));
         using var model = pipeline.Fit(rows);
         ml.Model.Save(model, rows.Schema, path);
     }

@@ -201,7 +201,13 @@ public sealed class OtherVerbTests(TrainedPlant plant) : IClassFixture<TrainedPl
         Assert.Contains("no column 'valve'", ToolRun.Bad(1, "sample", model, "--given", plant.Path("valves.csv")),
             StringComparison.Ordinal);
         ToolRun.Good(["train", plant.Path("train.csv"), "-o", model, "--columns", "valve", .. TrainedPlant.Quick]);
-        Assert.Equal("valve", ToolRun.Good("sample", model, "-n", "2").Lines[0]);
+        drawn = ToolRun.Good("sample", model, "-n", "20");
+        Assert.Equal("valve", drawn.Lines[0]);
+        Assert.All(drawn.Lines[1..], valve => Assert.Contains(valve, new[] { "closed", "half", "open" }));
+        File.WriteAllText(plant.Path("valves.csv"), string.Join('\n', drawn.Lines));
+        ToolRun reasons = ToolRun.Good("explain", model, plant.Path("valves.csv"), "--keep", "none");
+        Assert.Equal("Score,PValue,PredictedLabel,Reason1,Nats1", reasons.Lines[0]); // there is one column to give reasons
+        Assert.All(reasons.Lines[1..], line => Assert.Equal("valve", line.Split(',')[3]));
     }
 
     [Fact]

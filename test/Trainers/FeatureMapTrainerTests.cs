@@ -121,10 +121,6 @@ public sealed class FeatureMapTrainerTests(FeatureMapTrainerTests.Fitted fitted)
         RealNvpTrainer.Options both = Tiny(new());
         both.Image = new();
         Refused("Image is given", maps, both);
-        RealNvpTrainer.Options bits = Tiny(new());
-        bits.Columns = new() { BitsPerDimension = "Bits" };
-        Refused("'Bits' of bits per dimension needs discrete features", maps, bits);
-        Refused("no positions", flat, new() { Columns = new() { ScoreMap = "Map" } });
 
         foreach (RealNvpTrainer.Options options in new[] { unasked, Tiny(new() { Shape = FlowShape.Image(3, 4, 5) }) })
         {

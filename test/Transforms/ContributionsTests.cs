@@ -92,8 +92,10 @@ public sealed class ContributionsTests
     {
         FlowModel bare = Flows.Random(FeatureRow.Size);
         IDataView data = _ml.Data.LoadFromEnumerable(FeatureRow.Many(bare, 3));
-        using RealNvpTransformer transformer = _ml.Transforms.ApplyRealNvp(bare, columns: s_columns).Fit(data);
-        Assert.Throws<InvalidOperationException>(() => transformer.Transform(data).GetColumn<float[]>("Contributions").Count());
+        Assert.Contains("'Contributions' cannot be added: contributions compare a row with the medians", Assert.Throws<ArgumentException>(
+            () => _ml.Transforms.ApplyRealNvp(bare, columns: s_columns)).Message, StringComparison.Ordinal);
+        using RealNvpTransformer plain = _ml.Transforms.ApplyRealNvp(bare).Fit(data);
+        Assert.Throws<ArgumentException>(() => plain.WithColumns(s_columns));
     }
 
     private double Score(float[] row) => -Flows.Evaluate(_model, row).LogLikelihood;

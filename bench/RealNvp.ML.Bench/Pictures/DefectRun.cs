@@ -24,7 +24,8 @@ internal sealed class DefectRun(PictureFolder folder, Progress progress)
         options.Columns = new() { ScoreMap = "ScoreMap" };
         progress.Show($"{folder.Name}: flow", 0, 1);
         var pipeline = _ml.Transforms.LoadImages("Image", null, nameof(File.ImagePath))
-            .Append(_ml.Transforms.PretrainedFeatures(maps: ["layer1", "layer2"], grid: (28, 28)))
+            .Append(_ml.Transforms.PretrainedFeatures(maps: ["layer1", "layer2"], grid: (28, 28),
+                pathColumnName: nameof(File.ImagePath)))
             .Append(_ml.AnomalyDetection.Trainers.RealNvp(options));
         using var model = pipeline.Fit(View(folder.Train));
         return Judge([.. model.Transform(View(folder.Test.Select(picture => picture.Path))).GetColumn<VBuffer<float>>("ScoreMap")
@@ -53,7 +54,8 @@ internal sealed class DefectRun(PictureFolder folder, Progress progress)
         string[] files = [.. paths];
         IDataView view = View(files);
         var pipeline = _ml.Transforms.LoadImages("Image", null, nameof(File.ImagePath))
-            .Append(_ml.Transforms.PretrainedFeatures("Maps", maps: layers, grid: (grid, grid)));
+            .Append(_ml.Transforms.PretrainedFeatures("Maps", maps: layers, grid: (grid, grid),
+                pathColumnName: nameof(File.ImagePath)));
         using TransformerChain<PretrainedFeaturesTransformer> model = pipeline.Fit(view);
         int size = grid * grid;
         var values = new float[(long)files.Length * channels.Length * size];

@@ -32,18 +32,27 @@ internal sealed record PictureFolder(string Name, string[] Train, PictureFolder.
     private static PictureFolder Read(string folder)
     {
         string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
+        string[] train = Pictures(Path.Combine(folder, "train", "good"));
         Judged[] test = [.. Pictures(Path.Combine(folder, "test")).Select(path =>
         {
             string kind = Path.GetFileName(Path.GetDirectoryName(path)!);
-            string mask = Path.Combine(folder, "ground_truth", kind, Path.GetFileNameWithoutExtension(path) + "_mask.png");
-            return new Judged(path, kind != "good", File.Exists(mask) ? mask : null);
+            return new Judged(path, kind != "good", kind == "good" ? null : Mask(folder, kind, Path.GetFileNameWithoutExtension(path)));
         })];
+        if (train.Length < 2)
+            throw new BenchmarkFailedException($"{folder} has {train.Length} pictures in train/good, expected some to train on.");
         if (!test.Any(picture => picture.IsDefect) || test.All(picture => picture.IsDefect))
-            throw new BenchmarkFailedException($"{folder} has test pictures of one kind, expected test/good and others.");
-        return new(name, Pictures(Path.Combine(folder, "train", "good")), test);
+            throw new BenchmarkFailedException($"{folder} has test pictures of one kind or none, expected test/good and others.");
+        return new(name, train, test);
     }
 
-    private static string[] Pictures(string folder) => [.. Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories)
-        .Where(path => Path.GetExtension(path).ToLowerInvariant() is ".png" or ".jpg" or ".jpeg" or ".webp" or ".bmp" or ".gif")
-        .Order(StringComparer.Ordinal)];
+    /// <summary>The mask of a picture; sets that were brought into the layout may lack the ending.</summary>
+    private static string? Mask(string folder, string kind, string picture) => new[] { "_mask.png", ".png" }
+        .Select(ending => Path.Combine(folder, "ground_truth", kind, picture + ending)).FirstOrDefault(File.Exists);
+
+    /// <summary>The pictures of a folder; what else lies there, as license.txt or what a Mac has left, is passed over.</summary>
+    private static string[] Pictures(string folder) => !Directory.Exists(folder) ? []
+        : [.. Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories)
+            .Where(path => Path.GetExtension(path).ToLowerInvariant() is ".png" or ".jpg" or ".jpeg" or ".webp" or ".bmp" or ".gif"
+                && !Path.GetFileName(path).StartsWith('.'))
+            .Order(StringComparer.Ordinal)];
 }

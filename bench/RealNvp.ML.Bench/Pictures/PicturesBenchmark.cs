@@ -60,20 +60,40 @@ internal sealed class PicturesBenchmark : Benchmark
         context.Report.Add(table);
         if (!arguments.Experiment.IsDefault)
             context.Report.Add($"**An experiment, not a result:** {arguments.Experiment}. No figures.");
+        var results = new List<(double Image, double? Pixel)[]>();
         foreach (PictureFolder category in categories)
         {
-            var run = new DefectRun(category, context.Progress);
-            (double image, double? pixel) flow = run.Flow(arguments.Experiment), gaussians = run.PositionGaussians(),
-                patches = run.PatchMemory();
-            table.Add(category.Name, $"{category.Train.Length}", $"{category.Test.Length}", Percent(flow.image), Percent(flow.pixel),
-                Percent(gaussians.image), Percent(gaussians.pixel), Percent(patches.image), Percent(patches.pixel));
+            (double Image, double? Pixel)[] result = Measure(new DefectRun(category, context.Progress), arguments.Experiment);
+            results.Add(result);
+            table.Add([category.Name, $"{category.Train.Length}", $"{category.Test.Length}",
+                .. result.SelectMany(method => new[] { Percent(method.Image), Percent(method.Pixel) })]);
             if (arguments.Experiment.IsDefault)
             {
-                AddFigure(context, $"{category.Name}.image_auroc", flow.image, gaussians.image, patches.image);
-                if (flow.pixel is { } pixel && gaussians.pixel is { } gaussianPixel && patches.pixel is { } patchPixel)
+                AddFigure(context, $"{category.Name}.image_auroc", result[0].Image, result[1].Image, result[2].Image);
+                if (result[0].Pixel is { } pixel && result[1].Pixel is { } gaussianPixel && result[2].Pixel is { } patchPixel)
                     AddFigure(context, $"{category.Name}.pixel_auroc", pixel, gaussianPixel, patchPixel);
             }
             context.Save();
+        }
+        if (results.Count > 1)
+        {
+            table.Add(["mean", "", "", .. Enumerable.Range(0, 3).SelectMany(i => new[]
+            {
+                Percent(results.Average(result => result[i].Image)), Percent(results.Average(result => result[i].Pixel)),
+            })]);
+        }
+    }
+
+    /// <summary>The flow, PaDiM and PatchCore's core.</summary>
+    private static (double Image, double? Pixel)[] Measure(DefectRun run, Experiment experiment)
+    {
+        try
+        {
+            return [run.Flow(experiment), run.PositionGaussians(), run.PatchMemory()];
+        }
+        catch (Exception e) when (e.GetBaseException() is InvalidDataException or IOException)
+        {
+            throw new BenchmarkFailedException($"A picture cannot be read: {e.GetBaseException().Message}");
         }
     }
 

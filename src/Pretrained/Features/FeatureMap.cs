@@ -24,12 +24,19 @@ internal sealed class FeatureMap(FeatureNet net, FeatureSettings settings, int b
 
     /// <inheritdoc/>
     public override DataViewSchema.Column[] FindInputs(DataViewSchema schema)
-        => [InputColumn.Find(schema, settings.Cropping.Input, Expected, NotAnImage)];
+    {
+        DataViewSchema.Column image = InputColumn.Find(schema, settings.Cropping.Input, Expected, NotAnImage);
+        return settings.Cropping.Path is { } path ? [image, InputColumn.Find(schema, path, "text", NotText)] : [image];
+    }
 
     /// <summary>The same as far as a schema shape can tell.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The column is missing or of another type.</exception>
-    public static void FindInputs(SchemaShape shape, string input)
-        => InputColumn.Find(shape, input, Expected, column => NotAnImage(column.ItemType));
+    public static void FindInputs(SchemaShape shape, ImageCropping cropping)
+    {
+        InputColumn.Find(shape, cropping.Input, Expected, column => NotAnImage(column.ItemType));
+        if (cropping.Path is { } path)
+            InputColumn.Find(shape, path, "text", column => NotText(column.ItemType));
+    }
 
     /// <inheritdoc/>
     public override DataViewSchema.DetachedColumn[] AddedColumns(DataViewSchema input) => [Added];
@@ -42,6 +49,8 @@ internal sealed class FeatureMap(FeatureNet net, FeatureSettings settings, int b
     private static string? NotAnImage(DataViewType type) => type is ImageDataViewType ? null
         : $"is {type}{(type is VectorDataViewType ? " (ConvertToImage makes images of pixels)" : "")}";
 
+    private static string? NotText(DataViewType type) => type is TextDataViewType ? null : $"is {type}";
+
     private sealed class Worker : BatchWorker
     {
         private const int Samples = 4; // bytes of a pixel
@@ -53,6 +62,8 @@ internal sealed class FeatureMap(FeatureNet net, FeatureSettings settings, int b
         private readonly int _capacity;
         private ImageSource? _images;
         private HeldImage[]? _held;
+        private ValueGetter<ReadOnlyMemory<char>>? _path;
+        private ReadOnlyMemory<char>[]? _heldPaths;
 
         public Worker(FeatureNet net, FeatureSettings settings, int capacity)
         {
@@ -62,14 +73,26 @@ internal sealed class FeatureMap(FeatureNet net, FeatureSettings settings, int b
             _batch = new OnnxBatch(net.Session, [_pixels], [_features]);
         }
 
-        public override void Open(DataViewRow source, DataViewSchema.Column[] inputs) => _images = new(source, inputs[0], null);
+        public override void Open(DataViewRow source, DataViewSchema.Column[] inputs)
+        {
+            _images = new(source, inputs[0], inputs.Length > 1 ? inputs[1] : null);
+            _path = inputs.Length > 1 ? source.GetGetter<ReadOnlyMemory<char>>(inputs[1]) : null;
+        }
 
-        public override void Keep(int input) => _held = new HeldImage[_capacity];
+        public override void Keep(int input)
+        {
+            if (input == 0)
+                _held = new HeldImage[_capacity];
+            else
+                _heldPaths = new ReadOnlyMemory<char>[_capacity];
+        }
 
         public override void Take(int row, in DataViewRowId id)
         {
             MLImage image = _images!.Read(id);
             _held?[row].Take(image);
+            if (_heldPaths is not null)
+                _path!(ref _heldPaths[row]);
             byte[] bytes = ImageResampler.Resample(image, _cropping.Window(image, id, _images.Name), _cropping.Target);
             int size = _cropping.Target.Height * _cropping.Target.Width, red = image.PixelFormat == MLPixelFormat.Bgra32 ? 2 : 0;
             Span<float> pixels = _pixels.Values.AsSpan(row * _pixels.Width, _pixels.Width);
@@ -88,11 +111,13 @@ internal sealed class FeatureMap(FeatureNet net, FeatureSettings settings, int b
             => (ValueGetter<VBuffer<float>>)((ref VBuffer<float> value)
                 => FeatureReader.CopyRow(_features.Values, position.Computed(), _features.Width, ref value));
 
-        public override Delegate CreateInputGetter(int input, IBatchPosition position) => (ValueGetter<MLImage>)((ref MLImage value) =>
-        {
-            value?.Dispose();
-            value = _held![position.Row].ToImage()!;
-        });
+        public override Delegate CreateInputGetter(int input, IBatchPosition position) => input == 0
+            ? (ValueGetter<MLImage>)((ref MLImage value) =>
+            {
+                value?.Dispose();
+                value = _held![position.Row].ToImage()!;
+            })
+            : (ValueGetter<ReadOnlyMemory<char>>)((ref ReadOnlyMemory<char> value) => value = _heldPaths![position.Row]);
 
         public override void Dispose() => _batch.Dispose();
     }

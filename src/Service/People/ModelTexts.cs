@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using RealNvp.ML.Serving.Models;
-using RealNvp.ML.Serving.Rows;
 using RealNvp.ML.Transforms;
 
 namespace RealNvp.ML.AspNetCore.People;
@@ -15,11 +14,7 @@ internal sealed class ModelTexts
     {
         Fields = new RowFields(model.Inputs);
         Outputs = [.. model.Outputs.Select(output => JsonEncodedText.Encode(output.Name))];
-        Drawn = [.. FeatureGroup.Of(model.Flow.Model.Metadata.FeatureNames, NamesOf(ColumnKind.Text), NamesOf(ColumnKind.Single)
-            .Concat(NamesOf(ColumnKind.Number)).Concat(NamesOf(ColumnKind.Boolean)))
-            .Select(group => (JsonEncodedText.Encode(group.Name), group))];
-
-        IEnumerable<string> NamesOf(ColumnKind kind) => model.Inputs.Where(input => input.Kind == kind).Select(input => input.Name);
+        Drawn = [.. model.FeatureGroups.Select(group => (JsonEncodedText.Encode(group.Name), group))];
     }
 
     /// <summary>How rows become columns.</summary>

@@ -67,6 +67,9 @@ internal sealed class ServedModel
     /// <summary>The flow.</summary>
     public RealNvpTransformer Flow => _pipeline.Flow;
 
+    /// <summary>The columns of drawn rows; empty where features have no names.</summary>
+    public IReadOnlyList<FeatureGroup> FeatureGroups => _pipeline.Groups;
+
     /// <summary>The columns that callers bring to have rows scored.</summary>
     public IReadOnlyList<ModelColumn> Inputs => _pipeline.Plan.Inputs;
 

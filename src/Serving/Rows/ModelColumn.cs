@@ -1,5 +1,6 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using RealNvp.ML.Transforms.MlNet;
 
 namespace RealNvp.ML.Serving.Rows;
 
@@ -77,7 +78,8 @@ internal sealed record ModelColumn(string Name, ColumnKind Kind, IReadOnlyList<i
             NumberDataViewType => item == NumberDataViewType.Single ? ColumnKind.Single : ColumnKind.Number,
             _ => null,
         };
-        return kind is null ? null : new(column.Name, kind.Value, (column.Type as VectorDataViewType)?.Dimensions ?? [1], SlotsOf(column))
+        return kind is null ? null : new(column.Name, kind.Value, (column.Type as VectorDataViewType)?.Dimensions ?? [1],
+            SlotNames.Read(column))
         {
             Whole = kind == ColumnKind.Number ? WholeOf(item.RawType) : null,
         };
@@ -95,13 +97,4 @@ internal sealed record ModelColumn(string Name, ColumnKind Kind, IReadOnlyList<i
         TypeCode.UInt64 => (ulong.MinValue, Math.BitDecrement(18446744073709551616.0)),
         _ => null,
     };
-
-    private static IReadOnlyList<string> SlotsOf(DataViewSchema.Column column)
-    {
-        if (!column.HasSlotNames())
-            return [];
-        VBuffer<ReadOnlyMemory<char>> names = default;
-        column.GetSlotNames(ref names);
-        return [.. names.DenseValues().Select(name => name.ToString())];
-    }
 }

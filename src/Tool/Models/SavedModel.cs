@@ -22,10 +22,8 @@ internal sealed class SavedModel : IDisposable
         Inputs = [.. inputs.Where(column => !column.IsHidden
             && (column.Type is TextDataViewType || column.Type == NumberDataViewType.Single))
             .Select(column => (column.Name, column.Type is TextDataViewType ? CellKind.Text : CellKind.Number))];
-        DataViewSchema beforeFlow = _steps.TakeWhile(step => step is not RealNvpTransformer)
-            .Aggregate(inputs, (schema, step) => step.GetOutputSchema(schema));
-        Groups = GroupsOf(Full(Flow.Model.Metadata.FeatureNames, beforeFlow));
-        ConditionGroups = Flow.Model.Condition is { } condition ? GroupsOf(Full(condition.Names, beforeFlow)) : [];
+        Groups = model.FindFeatureGroups(inputs);
+        ConditionGroups = model.FindConditionGroups(inputs);
     }
 
     /// <summary>The context that it runs in.</summary>
@@ -138,26 +136,6 @@ internal sealed class SavedModel : IDisposable
     }
 
     public void Dispose() => (_model as IDisposable)?.Dispose();
-
-    private IReadOnlyList<FeatureGroup> GroupsOf(IReadOnlyList<string> features) => FeatureGroup.Of(features,
-        NamesOf(CellKind.Text), NamesOf(CellKind.Number));
-
-    private IEnumerable<string> NamesOf(CellKind kind) => Inputs.Where(input => input.Kind == kind).Select(input => input.Name);
-
-    /// <summary>The names of a vector's values: a category that is alone in it gives them without its own.</summary>
-    private IReadOnlyList<string> Full(IReadOnlyList<string> names, DataViewSchema beforeFlow)
-    {
-        string? alone = Inputs.Where(input => input.Kind == CellKind.Text).Select(input => input.Name).FirstOrDefault(name
-            => beforeFlow.GetColumnOrNull(name) is { } column && column.HasSlotNames() && Slots(column).SequenceEqual(names));
-        return alone is null ? names : [.. names.Select(name => $"{alone}.{name}")];
-    }
-
-    private static IEnumerable<string> Slots(DataViewSchema.Column column)
-    {
-        VBuffer<ReadOnlyMemory<char>> names = default;
-        column.GetSlotNames(ref names);
-        return names.DenseValues().Select(name => name.ToString());
-    }
 
     private bool DoesWithout(string[] missing)
     {

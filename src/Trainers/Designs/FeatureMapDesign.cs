@@ -10,6 +10,7 @@ using RealNvp.ML.Trainers.Flows.Steps;
 using RealNvp.ML.Trainers.Flows.Steps.Images;
 using RealNvp.ML.Trainers.Flows.Steps.Maps;
 using RealNvp.ML.Trainers.Native;
+using RealNvp.ML.Transforms.Scoring;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -74,6 +75,16 @@ internal sealed record FeatureMapDesign : FlowDesign
 
     /// <inheritdoc/>
     public override bool LooksForCopies => false;
+
+    /// <inheritdoc/>
+    public override string? WhyNot(DensityOutput output) => output switch
+    {
+        DensityOutput.BitsPerDimension => "bits per dimension need discrete features, and continuous maps have a density: leave the name "
+            + "out.",
+        DensityOutput.Contributions => "contributions are of single features beside their medians, of which flows of maps keep none: "
+            + "name a ScoreMap, which tells what each position adds.",
+        _ => null,
+    };
 
     /// <inheritdoc/>
     public override TrainingDefaults DefaultsOf(long rows) => new()

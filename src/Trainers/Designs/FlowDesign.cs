@@ -6,6 +6,7 @@ using RealNvp.ML.Trainers.Data.Rows;
 using RealNvp.ML.Trainers.Flows;
 using RealNvp.ML.Trainers.Native;
 using RealNvp.ML.Transforms.Columns;
+using RealNvp.ML.Transforms.Scoring;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -54,6 +55,9 @@ internal abstract record FlowDesign
 
     /// <summary>Numbers that a flow holds, where they are many and known before there is one; 0 elsewhere.</summary>
     public virtual long CountNumbers() => 0;
+
+    /// <summary>Why its flows have no values of a kind, as a sentence that says what to do; null where they have them.</summary>
+    public abstract string? WhyNot(DensityOutput output);
 
     /// <summary>A fresh flow, on the CPU.</summary>
     /// <param name="facts">What is known of the columns.</param>

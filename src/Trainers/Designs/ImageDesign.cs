@@ -10,6 +10,7 @@ using RealNvp.ML.Trainers.Flows.Steps;
 using RealNvp.ML.Trainers.Flows.Steps.Images;
 using RealNvp.ML.Trainers.Native;
 using RealNvp.ML.Transforms.Images.Pictures;
+using RealNvp.ML.Transforms.Scoring;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -82,6 +83,9 @@ internal sealed record ImageDesign : FlowDesign
 
     /// <inheritdoc/>
     public override bool LooksForCopies => false;
+
+    /// <inheritdoc/>
+    public override string? WhyNot(DensityOutput output) => null;
 
     /// <inheritdoc/>
     public override TrainingDefaults DefaultsOf(long rows)

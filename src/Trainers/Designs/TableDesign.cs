@@ -9,6 +9,7 @@ using RealNvp.ML.Trainers.Flows.Nets;
 using RealNvp.ML.Trainers.Flows.Steps;
 using RealNvp.ML.Trainers.Native;
 using RealNvp.ML.Transforms.Columns;
+using RealNvp.ML.Transforms.Scoring;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -87,6 +88,16 @@ internal sealed record TableDesign : FlowDesign
 
     /// <inheritdoc/>
     public override bool LooksForCopies => true;
+
+    /// <inheritdoc/>
+    public override string? WhyNot(DensityOutput output) => output switch
+    {
+        DensityOutput.BitsPerDimension when !Dequantize => "bits per dimension need discrete features: set Table.Dequantize, or give an "
+            + "image column.",
+        _ when DensityColumn.NeedsMap(output) => "a map is of positions, and the feature column is taken for a table, which has none: "
+            + "leave the name out, or say by FeatureKind, Image or Maps that the column has pixels or maps.",
+        _ => null,
+    };
 
     /// <inheritdoc/>
     public override TrainingDefaults DefaultsOf(long rows) => new()

@@ -21,4 +21,14 @@ internal static class SlotNames
             (ref VBuffer<ReadOnlyMemory<char>> value) => new VBuffer<ReadOnlyMemory<char>>(names.Length, names).CopyTo(ref value));
         return annotations.ToAnnotations();
     }
+
+    /// <summary>The names of a column's values; none where it has none.</summary>
+    public static ImmutableArray<string> Read(DataViewSchema.Column column)
+    {
+        if (!column.HasSlotNames())
+            return [];
+        VBuffer<ReadOnlyMemory<char>> names = default;
+        column.GetSlotNames(ref names);
+        return [.. names.DenseValues().Select(name => name.ToString())];
+    }
 }

@@ -24,15 +24,9 @@ internal sealed class Contributions : IDisposable
     private readonly int _conditionSize;
     private float _medianScore;
 
-    /// <summary>Contributions for batches of up to <paramref name="capacity"/> rows.</summary>
-    /// <exception cref="InvalidOperationException">The model has no medians.</exception>
+    /// <summary>Contributions for batches of up to <paramref name="capacity"/> rows, of a model that has medians.</summary>
     public Contributions(FlowRuntime runtime, FlowModel model, int capacity)
     {
-        if (model.Metadata.FeatureMedians.IsEmpty)
-        {
-            throw new InvalidOperationException(
-                "Contributions compare a row with the medians of the training rows, and this model has none.");
-        }
         _medians = [.. model.Metadata.FeatureMedians];
         _size = _medians.Length;
         Values = new float[capacity * _size];

@@ -58,6 +58,15 @@ internal sealed record DensityColumn(DensityOutput Output, string Name)
     public static bool NeedsMap(DensityOutput output)
         => output is DensityOutput.ScoreMap or DensityOutput.MapMaximum or DensityOutput.MapMaximumPValue or DensityOutput.MapMaximumLabel;
 
+    /// <summary>What a model lacks to give a column, as a sentence; null where it gives it.</summary>
+    public static string? WhyNot(FlowModel model, DensityOutput output) => output switch
+    {
+        DensityOutput.BitsPerDimension => model.WhyNotDiscrete,
+        DensityOutput.Contributions => model.WhyNoContributions,
+        _ when NeedsMap(output) => model.WhyNoScoreMap,
+        _ => null,
+    };
+
     /// <summary>The column for a schema.</summary>
     /// <param name="shape">That of a row.</param>
     /// <param name="setId">The score set; from <see cref="ScoreAnnotations.NextSetId"/>.</param>

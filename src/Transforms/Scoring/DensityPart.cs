@@ -41,7 +41,7 @@ internal sealed class DensityPart : FlowPart
             => new PipelineOutput(column.Name, column.Output.ToString(), column.Detach(model.InputShape, 0, []).Type))];
         ValuesPerRow = columns.Contributions is null ? size : (2 * size - 1) * (long)size;
         if (columns.Contributions is { } contributions)
-            Refusal = WhyNoContributions(contributions);
+            Refusal = WhyTooManyContributions(contributions);
     }
 
     /// <inheritdoc/>
@@ -120,16 +120,11 @@ internal sealed class DensityPart : FlowPart
 
     private int Index(DensityOutput output) => _added.Select(column => column.Output).ToList().IndexOf(output);
 
-    private string? WhyNoContributions(string column)
+    private string? WhyTooManyContributions(string column)
     {
-        string? problem = _model.Metadata.FeatureMedians.IsEmpty
-            ? "contributions compare a row with the medians of the training rows, and this model has none"
-            : ValuesPerRow > MostVariantValues
-                ? $"a row of {_model.InputShape.Size} features has {2L * _model.InputShape.Size - 1} scores in "
-                + "them, which a graph would compute as one batch: too many for its memory"
-            : null;
-        return problem is null ? null : $"An ONNX graph cannot have the column '{column}' of {Name}: {problem}. Leave it out: "
-            + "transformer.WithColumns(transformer.Columns with { Contributions = null }).";
+        return ValuesPerRow <= MostVariantValues ? null : $"An ONNX graph cannot have the column '{column}' of {Name}: a row of "
+            + $"{_model.InputShape.Size} features has {2L * _model.InputShape.Size - 1} scores in them, which a graph would compute as one "
+            + "batch: too many for its memory. Leave it out: transformer.WithColumns(transformer.Columns with { Contributions = null }).";
     }
 
     /// <summary>Their own computation, in C#, on the probe rows.</summary>

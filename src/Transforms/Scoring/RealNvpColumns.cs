@@ -43,7 +43,7 @@ public sealed record RealNvpColumns
     /// <summary>
     /// What each feature adds to the score beside the medians of the training rows, vector of <see cref="float"/> in nats with the
     /// features' slot names; sums to Score(x) - Score(medians). Null, the default, adds no such column: a row then takes one score, with it
-    /// 2 D - 1.
+    /// 2 D - 1. A name is refused for a flow of continuous maps, and for one that does not know the medians.
     /// </summary>
     public string? Contributions { get; init; }
 
@@ -109,19 +109,26 @@ public sealed record RealNvpColumns
     /// where it has no name.
     /// </summary>
     /// <exception cref="ArgumentException">
-    /// A name is missing or there twice, or one is there of bits per dimension, a map or a condition that the model does not have.
+    /// A name is missing or there twice, or one is there of a column or a condition that the model does not have.
     /// </exception>
     internal RealNvpColumns CheckedFor(FlowModel model)
     {
         if (Condition is not null && model.Condition is null)
             throw new ArgumentException($"The condition column '{Condition}' is named, and the flow has no condition. Leave the name out.");
-        if (BitsPerDimension is not null && !model.IsDiscrete)
-            throw new ArgumentException($"The column '{BitsPerDimension}' cannot be added: {model.WhyNotDiscrete}");
-        if (NamesMap && model.WhyNoScoreMap is { } why)
-        {
-            throw new ArgumentException(
-                $"The column '{ScoreMap ?? MapMaximum ?? MapMaximumPValue ?? MapMaximumLabel}' cannot be added: {why}");
-        }
+        Require(output => DensityColumn.WhyNot(model, output), hasLatent: !model.IsMixture);
         return (model.Condition is null ? this : this with { Condition = Condition ?? "Condition" }).Checked();
+    }
+
+    /// <summary>Requires that a flow gives what is named.</summary>
+    /// <param name="whyNot">Why it has no values of a kind, as a sentence; null where it has them.</param>
+    /// <param name="hasLatent">Whether the flow has a latent: a mixture has none.</param>
+    /// <exception cref="ArgumentException">A column is named that it does not give.</exception>
+    internal void Require(Func<DensityOutput, string?> whyNot, bool hasLatent)
+    {
+        foreach (DensityColumn column in DensityColumn.Of(this, hasLatent))
+        {
+            if (whyNot(column.Output) is { } why)
+                throw new ArgumentException($"The column '{column.Name}' cannot be added: {why}");
+        }
     }
 }

@@ -132,11 +132,9 @@ internal sealed record LagSettings(
     {
         if (column.Type is not VectorDataViewType { Size: var size })
             return [column.Name];
-        VBuffer<ReadOnlyMemory<char>> slots = default;
-        if (column.HasSlotNames())
-            column.GetSlotNames(ref slots);
-        return [.. Enumerable.Range(0, size).Select(i => slots.Length == size && slots.GetItemOrDefault(i) is { Length: > 0 } name
-            ? name.ToString()
+        ImmutableArray<string> slots = SlotNames.Read(column);
+        return [.. Enumerable.Range(0, size).Select(i => slots.Length == size && slots[i].Length > 0
+            ? slots[i]
             : $"{column.Name}[{i}]")];
     }
 

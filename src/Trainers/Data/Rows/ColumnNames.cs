@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
 using Microsoft.ML;
-using Microsoft.ML.Data;
+using RealNvp.ML.Transforms.MlNet;
 
 namespace RealNvp.ML.Trainers.Data.Rows;
 
@@ -15,11 +15,8 @@ internal sealed record ColumnNames(string Name, ImmutableArray<string> Features)
     /// <summary>The names of a column of this many values.</summary>
     public static ColumnNames Of(DataViewSchema.Column column, int features)
     {
-        if (!column.HasSlotNames())
-            return new(column.Name, []);
-        VBuffer<ReadOnlyMemory<char>> names = default;
-        column.GetSlotNames(ref names);
-        return new(column.Name, names.Length == features ? [.. names.DenseValues().Select(name => name.ToString())] : []);
+        ImmutableArray<string> names = SlotNames.Read(column);
+        return new(column.Name, names.Length == features ? names : []);
     }
 
     /// <summary>What a message calls a value: by its name where it has one.</summary>
