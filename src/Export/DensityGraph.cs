@@ -6,6 +6,9 @@ namespace RealNvp.ML.Export;
 /// <summary>Assembles the density direction: features to log-likelihood and latent, and the decision where it is asked for.</summary>
 internal sealed class DensityGraph : FlowGraph
 {
+    /// <summary>Divides what is nothing.</summary>
+    public const float SmallestSum = 1e-30f;
+
     private DensityGraph(FlowModel model, int opset) : base(model, "density", "Features", opset) { }
 
     public static byte[] Build(FlowModel model, DensityOutputs outputs, float threshold, int opset)
@@ -85,14 +88,15 @@ internal sealed class DensityGraph : FlowGraph
     }
 
     /// <summary>
-    /// Features are replaced by their medians one by one, from the first to the last and from the last to the first, and the drops in score
+    /// Columns are replaced by their medians one by one, from the first to the last and from the last to the first, and the drops in score
     /// of the two orders averaged. The 2 D - 1 variants of a row are rows of one more, larger batch, the row of medians among them.
     /// </summary>
     private void AddContributions(string logLikelihood, string nanUnlessFinite)
     {
-        int size = Model.InputShape.Size, variants = 2 * size - 1;
-        // variant i has its first i + 1 features replaced; from i = D on its last i + 1 - D
-        string position = Nodes.Constant([.. Numbers(0, size)], size);
+        ExplainedColumns columns = ExplainedColumns.Of(Model.Metadata, Model.InputShape.Size);
+        int size = columns.Count, features = Model.InputShape.Size, variants = 2 * size - 1;
+        // variant i has its first i + 1 columns replaced; from i = D on its last i + 1 - D
+        string position = Nodes.Constant([.. columns.ColumnOf.Select(column => (double)column)], features);
         string isReplaced = Nodes.Node("Less", position, Nodes.Constant([.. Numbers(1, size)], size, 1));
         if (size > 1)
         {
@@ -100,18 +104,21 @@ internal sealed class DensityGraph : FlowGraph
             isReplaced = Nodes.Node("Concat", [isReplaced, atEnd], [("axis", 0L)]);
         }
         string medians = Nodes.Constant(Model.Metadata.FeatureMedians.AsSpan());
-        string rows = Nodes.Node("Where", isReplaced, medians, Nodes.Node("Reshape", "Features", Nodes.Constant([-1L, 1, size])));
+        string rows = Nodes.Node("Where", isReplaced, medians, Nodes.Node("Reshape", "Features", Nodes.Constant([-1L, 1, features])));
         string? condition = ConditionInputs is null ? null : PerVariant(ConditionInputs, Model.Condition!.Inputs, variants);
 
-        string density = Mean(LogLikelihoods(Nodes.Node("Reshape", rows, Nodes.Constant([-1L, size])), condition).Members);
+        string density = Mean(LogLikelihoods(Nodes.Node("Reshape", rows, Nodes.Constant([-1L, features])), condition).Members);
         string scores = Nodes.Node("Neg", Nodes.Node("Reshape", density, Nodes.Constant([-1L, variants])));
         string score = Nodes.Node("Neg", logLikelihood);
         string[] parts = size == 1 ? [scores] : Nodes.Split(scores, size - 1, 1, size - 1); // [.., the medians, ..]
         string[] forward = size == 1 ? [score, scores] : [score, parts[0], parts[1]];
         string[] backward = size == 1 ? forward : [score, parts[2], parts[1]];
         string sum = Nodes.Node("Add", Drops(forward, Enumerable.Range(0, size)), Drops(backward, Enumerable.Range(0, size).Reverse()));
-        Nodes.Name("Contributions", Nodes.Node("Add", Nodes.Node("Mul", sum, Nodes.Scalar(0.5)), nanUnlessFinite));
-        Nodes.Output("Contributions", false, Batch, size);
+        string added = Nodes.Node("Mul", sum, Nodes.Scalar(0.5));
+        if (!columns.IsPlain)
+            added = PerFeature(added, columns, medians);
+        Nodes.Name("Contributions", Nodes.Node("Add", added, nanUnlessFinite));
+        Nodes.Output("Contributions", false, Batch, features);
 
         static IEnumerable<double> Numbers(int first, int count) => Enumerable.Range(first, count).Select(i => (double)i);
 
@@ -119,11 +126,36 @@ internal sealed class DensityGraph : FlowGraph
         string Drops(string[] along, IEnumerable<int> places)
         {
             string all = Nodes.Node("Concat", along, [("axis", 1L)]);
-            string before = Nodes.Node("Gather", [all, Nodes.Constant([.. places.Select(i => (long)i)])], [("axis", 1L)]);
-            string after = Nodes.Node("Gather", [all, Nodes.Constant([.. places.Select(i => i + 1L)])], [("axis", 1L)]);
-            return Nodes.Node("Sub", before, after);
+            return Nodes.Node("Sub", Gather(all, places), Gather(all, places.Select(i => i + 1)));
         }
     }
+
+    /// <summary>
+    /// [N, columns] as [N, features]: what a category adds stands at those of its features that are above their medians, or where none is,
+    /// at those below.
+    /// </summary>
+    private string PerFeature(string added, ExplainedColumns columns, string medians)
+    {
+        int size = columns.ColumnOf.Length;
+        string above = Nodes.Node("Sub", "Features", medians), rise = Nodes.Node("Relu", above);
+        string isAny = Nodes.Node("Greater", SumOfColumn(rise), Nodes.Scalar(0));
+        string shares = Nodes.Node("Where", isAny, rise, Nodes.Node("Neg", above));
+        string share = Nodes.Node("Div", shares, Nodes.Node("Max", SumOfColumn(shares), Nodes.Scalar(SmallestSum)));
+        double[] alone = [.. columns.ColumnOf.Select(column => columns.Starts[column + 1] - columns.Starts[column] == 1 ? 1.0 : 0)];
+        string isAlone = Nodes.Node("Greater", Nodes.Constant(alone, size), Nodes.Scalar(0));
+        return Nodes.Node("Mul", Gather(added, columns.ColumnOf), Nodes.Node("Where", isAlone, Nodes.Scalar(1), share));
+
+        string SumOfColumn(string x)
+        {
+            var isOf = new double[size * columns.Count];
+            for (int feature = 0; feature < size; feature++)
+                isOf[feature * columns.Count + columns.ColumnOf[feature]] = 1;
+            return Gather(Nodes.Node("MatMul", x, Nodes.Constant(isOf, size, columns.Count)), columns.ColumnOf);
+        }
+    }
+
+    private string Gather(string x, IEnumerable<int> places)
+        => Nodes.Node("Gather", [x, Nodes.Constant([.. places.Select(i => (long)i)])], [("axis", 1L)]);
 
     /// <summary>
     /// Each position's share of the score. In a mixture the score is not a sum over positions: with r the members' shares of a row's

@@ -12,7 +12,8 @@ public sealed class FlowMetadata
     public ImmutableArray<string> FeatureNames { get; init; } = [];
 
     /// <summary>
-    /// The median of each feature over the training rows, in its units: the row that explanations compare with. Empty where unknown.
+    /// The median of each feature over the training rows, in its units, and of a category's features, "colour.red" and so on, a 1 for the
+    /// most frequent: the row that explanations compare with. Empty where unknown.
     /// </summary>
     public ImmutableArray<float> FeatureMedians { get; init; } = [];
 

@@ -1,7 +1,9 @@
 using System.Text.Json;
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using RealNvp.ML.AspNetCore.People;
 using RealNvp.ML.Serving.Models;
+using RealNvp.ML.Serving.Rows;
 using RealNvp.ML.Tests.Conditions;
 using RealNvp.ML.Tests.Eng;
 using RealNvp.ML.Transforms;
@@ -116,6 +118,19 @@ public sealed class PeopleTests(ServedFlows served) : IClassFixture<ServedFlows>
             new() { Features = [0, 0], Condition = [3, float.NaN] }]), perRow: 2, seed: 1).GetColumn<float[]>("Features")];
         model.Release();
         Assert.Equal(expected.SelectMany(row => row), given.GetProperty("rows").EnumerateArray().SelectMany(row => Numbers(row)));
+    }
+
+    /// <summary>As rows are: by the names of their values, a condition of one value too.</summary>
+    [Fact]
+    public void A_value_of_a_vector_of_one_is_found_by_its_name()
+    {
+        foreach (string[] names in new[] { new[] { "hour" }, ["hour", "load"] })
+        {
+            var fields = new RowFields([new ModelColumn("Condition", ColumnKind.Single, [names.Length], names)]);
+            var json = new Utf8JsonReader("""[{"hour": 3, "load": 2}, {"load": 4, "hour": null}]"""u8);
+            json.Read();
+            Assert.Equal(names.Length == 1 ? [3, float.NaN] : [3, 2, float.NaN, 4], (float[])fields.Read(ref json, 10).Columns[0]);
+        }
     }
 
     [Fact]

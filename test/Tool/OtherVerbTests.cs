@@ -57,6 +57,10 @@ public sealed class OtherVerbTests(TrainedPlant plant) : IClassFixture<TrainedPl
         Assert.Equal(pairs, figure("areaUnderRocCurve"), 6);
         Assert.Equal(rows.Where(row => row.Broken).Average(row => row.Flagged ? 1.0 : 0), figure("anomaliesFlagged"), 9);
         Assert.Equal(rows.Where(row => !row.Broken).Average(row => row.Flagged ? 1.0 : 0), figure("othersFlagged"), 9);
+        Assert.Equal(rows.Where(row => row.Flagged).Average(row => row.Broken ? 1.0 : 0), figure("precision"), 9);
+        // the precision that a threshold at each broken row's score has
+        Assert.Equal((from broken in rows where broken.Broken let above = rows.Where(row => row.Score >= broken.Score)
+            select above.Average(row => row.Broken ? 1.0 : 0)).Average(), figure("averagePrecision"), 9);
         Assert.Contains("area under the ROC curve", ToolRun.Good("evaluate", plant.Model, data, "--label", "broken").Output,
             StringComparison.Ordinal);
         Assert.Contains("--anomaly names others", ToolRun.Bad(1, "evaluate", plant.Model, data, "--label", "broken", "--anomaly", "kaput"),
@@ -80,6 +84,16 @@ public sealed class OtherVerbTests(TrainedPlant plant) : IClassFixture<TrainedPl
         ToolRun top = ToolRun.Good("explain", plant.Model, data, "--keep", "id", "--top", "1");
         Assert.Equal("id,Score,PValue,PredictedLabel,Reason1,Nats1", top.Lines[0]);
         Assert.Equal(nats.Select(row => names[Array.IndexOf(row, row.Max())]), top.Lines[1..].Select(line => line.Split(',')[4]));
+        // what adds nothing is no reason
+        Assert.Equal(nats.Select(row => Math.Max(1, row.Count(value => value > 1e-3f))), ToolRun.Good("explain", plant.Model, data,
+            "--keep", "none", "--top", "5").Lines[1..].Select(line
+                => line.Split(',')[3..].Where((_, i) => i % 2 == 0).Count(name => name.Length > 0)));
+        // no valve position has half of the rows: the row to compare with has the most frequent one, not none
+        ITransformer model = new MLContext().Model.Load(plant.Model, out _);
+        using RealNvpTransformer flow = model.FindRealNvp();
+        float[] valves = [.. flow.Model.Metadata.FeatureNames.Zip(flow.Model.Metadata.FeatureMedians)
+            .Where(feature => feature.First.StartsWith("valve.", StringComparison.Ordinal)).Select(feature => feature.Second)];
+        Assert.Equal([0, 0, 1], valves.Order());
 
         ToolRun flagged = ToolRun.Good("explain", plant.Model, data, "--keep", "id", "--top", "1", "--flagged");
         Assert.Equal(top.Lines.Where(line => line.Split(',')[3] != "false"), flagged.Lines);

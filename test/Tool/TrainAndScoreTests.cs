@@ -114,6 +114,31 @@ public sealed class TrainAndScoreTests(TrainedPlant plant) : IClassFixture<Train
             plant.Path("none.zip")).Error, StringComparison.Ordinal);
     }
 
+    /// <summary>As spreadsheets of half the world write them, with a dash where nothing was measured.</summary>
+    [Fact]
+    public void Decimal_commas_and_words_for_missing_cells_score_as_points_and_empty_cells()
+    {
+        string model = plant.Path("comma.zip"), there = plant.Path("comma.csv"), here = plant.Path("point.csv");
+        string[] rows = Plant.Csv(Plant.Rows(300, seed: 5), separator: ';', columns: ["temperature", "pressure", "flow", "valve"])
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        File.WriteAllLines(here, rows);
+        File.WriteAllLines(there, rows.Select(row => string.Join(';', row.Split(';').Select((cell, i)
+            => i == 3 ? cell : cell.Length == 0 ? " -" : cell.Replace('.', ',')))));
+        string[] written = ["--decimal", "comma", "--na", "-,n.a."];
+        string notes = ToolRun.Good(["train", there, "-o", model, .. written, .. TrainedPlant.Quick]).Error;
+        Assert.DoesNotContain("warning: column", notes, StringComparison.Ordinal);
+        Assert.Contains("features: temperature, pressure, flow, valve (category)", notes, StringComparison.Ordinal);
+        string scores = ToolRun.Good("score", model, here, "--keep", "none").Output;
+        Assert.Equal(scores, ToolRun.Good(["score", model, there, "--keep", "none", .. written]).Output);
+        Assert.Contains("--decimal comma reads decimal commas", ToolRun.Bad(1, "score", model, there), StringComparison.Ordinal);
+        Assert.Contains("'1.234,5' is not a number", ToolRun.WithInput("temperature;pressure;flow;valve\n1.234,5;2;3;half\n", "score",
+            model, "--decimal", "comma").Error, StringComparison.Ordinal);
+        Assert.Contains("'-' is not a number; --na '-' says that it is missing", ToolRun.WithInput(
+            "temperature;pressure;flow;valve\n-;2;3;half\n", "score", model).Error, StringComparison.Ordinal);
+        Assert.Contains("expected words that are no numbers", ToolRun.Bad(2, "score", model, here, "--na", "-999"),
+            StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_filter_reads_standard_input()
     {

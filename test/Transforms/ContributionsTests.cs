@@ -45,19 +45,10 @@ public sealed class ContributionsTests
         FeatureRow[] rows = [.. FeatureRow.Many(_model, 20)];
         using RealNvpTransformer transformer = _ml.Transforms.ApplyRealNvp(_model, columns: s_columns)
             .Fit(_ml.Data.LoadFromEnumerable(rows));
-        string path = Path.GetTempFileName();
-        try
-        {
-            transformer.ExportDensity(path);
-            float[] there = GraphResults.Of(File.ReadAllBytes(path), "Features", [.. rows.Select(row => row.Features)])["Contributions"];
-            IDataView scored = transformer.Transform(_ml.Data.LoadFromEnumerable(rows));
-            float[] here = [.. scored.GetColumn<float[]>("Contributions").SelectMany(row => row)];
-            Assert.All(here.Zip(there), pair => Assert.Equal(pair.First, pair.Second, 1e-3f * Math.Max(1, Math.Abs(pair.First))));
-        }
-        finally
-        {
-            File.Delete(path);
-        }
+        float[] there = GraphResults.Of(Written(transformer), "Features", [.. rows.Select(row => row.Features)])["Contributions"];
+        IDataView scored = transformer.Transform(_ml.Data.LoadFromEnumerable(rows));
+        float[] here = [.. scored.GetColumn<float[]>("Contributions").SelectMany(row => row)];
+        Assert.All(here.Zip(there), pair => Assert.Equal(pair.First, pair.Second, 1e-3f * Math.Max(1, Math.Abs(pair.First))));
     }
 
     [Fact]
@@ -96,6 +87,62 @@ public sealed class ContributionsTests
             () => _ml.Transforms.ApplyRealNvp(bare, columns: s_columns)).Message, StringComparison.Ordinal);
         using RealNvpTransformer plain = _ml.Transforms.ApplyRealNvp(bare).Fit(data);
         Assert.Throws<ArgumentException>(() => plain.WithColumns(s_columns));
+    }
+
+    /// <summary>
+    /// One by one, the features of a category would pass through rows of two categories or none, which no row is like: their scores are
+    /// hundreds of nats, and every reason of a usual row was one of those.
+    /// </summary>
+    [Fact]
+    public void A_category_is_replaced_as_one_in_rows_and_graph()
+    {
+        string[] names = ["weight", "kind.red", "kind.blue", "kind.green", "size"];
+        float[] typical = [0.3f, 0, 1, 0, -0.2f];
+        FlowModel flow = Flows.Random(FeatureRow.Size, named: true);
+        var model = new FlowModel(flow.InputShape, flow.Steps, flow.Calibration,
+            new FlowMetadata { FeatureNames = [.. names], FeatureMedians = [.. typical] }, flow.Probes);
+        float[][] rows = [[1, 1, 0, 0, 2], [1, 0, 1, 0, 2], [-1, 0, 0, 0, 0.1f], [0.3f, 0, 0, 1, -0.2f]];
+        int[][] columns = [[0], [1, 2, 3], [4]];
+        int[] shown = [1, 2, 2, 3]; // where the category's part stands; the second row has that of the typical one
+        using RealNvpTransformer transformer = _ml.Transforms.ApplyRealNvp(model, columns: s_columns)
+            .Fit(_ml.Data.LoadFromEnumerable(rows.Select(row => new FeatureRow { Features = row })));
+        float[][] found = [.. transformer.Transform(_ml.Data.LoadFromEnumerable(rows.Select(row => new FeatureRow { Features = row })))
+            .GetColumn<float[]>("Contributions")];
+        float[] graph = GraphResults.Of(Written(transformer), "Features", rows)["Contributions"];
+        for (int i = 0; i < rows.Length; i++)
+        {
+            double[] scores = [.. Enumerable.Range(0, 1 << columns.Length)
+                .Select(set => -Flows.Evaluate(model, Replaced(rows[i], set)).LogLikelihood)];
+            for (int j = 0; j < columns.Length; j++)
+            {
+                int before = (1 << j) - 1, after = (1 << columns.Length) - (1 << (j + 1)), one = 1 << j;
+                double expected = (scores[before] - scores[before | one] + scores[after] - scores[after | one]) / 2;
+                foreach (int feature in columns[j])
+                {
+                    double here = j != 1 || feature == shown[i] ? expected : 0;
+                    Assert.Equal(here, found[i][feature], 2e-3 * Math.Max(1, scores.Max(Math.Abs)));
+                    Assert.Equal(here, graph[i * names.Length + feature], 2e-3 * Math.Max(1, scores.Max(Math.Abs)));
+                }
+            }
+        }
+
+        float[] Replaced(float[] row, int set)
+            => [.. row.Select((value, feature) => (set >> Array.FindIndex(columns, column => column.Contains(feature)) & 1) == 1
+                ? typical[feature] : value)];
+    }
+
+    private static byte[] Written(RealNvpTransformer transformer)
+    {
+        string path = Path.GetTempFileName();
+        try
+        {
+            transformer.ExportDensity(path);
+            return File.ReadAllBytes(path);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
     }
 
     private double Score(float[] row) => -Flows.Evaluate(_model, row).LogLikelihood;

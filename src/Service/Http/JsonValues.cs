@@ -38,7 +38,7 @@ internal static class JsonValues
                 {
                     JsonTokenType.String => json.GetString().AsMemory(),
                     JsonTokenType.Null => default, // missing, as ML.NET has it
-                    _ => throw Wrong(ref json, column, row, "text"),
+                    _ => throw Wrong(ref json, column, row, "text, in quotes"),
                 };
                 break;
         }

@@ -27,7 +27,7 @@ internal sealed class RowFields
         foreach ((int place, ModelColumn column) in columns.Index())
         {
             fields.Add(new(Encoding.UTF8.GetBytes(column.Name), place, 0, column.Size, first));
-            fields.AddRange(column.Slots.Where(_ => column.Size > 1)
+            fields.AddRange(column.Slots
                 .Select((slot, i) => new Field(Encoding.UTF8.GetBytes(slot), place, i, 1, first + i)));
             first += column.Size;
         }
@@ -169,7 +169,7 @@ internal sealed class RowFields
         foreach (ModelColumn column in _columns)
         {
             if (value < column.Size)
-                return (column.Size > 1 && column.Slots.Count > 0 ? column.Slots[value] : column.Name, column);
+                return (column.Slots.Count > 0 ? column.Slots[value] : column.Name, column);
             value -= column.Size;
         }
         throw new ArgumentOutOfRangeException(nameof(value));

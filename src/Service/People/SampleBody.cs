@@ -37,8 +37,9 @@ internal sealed record SampleBody(int Count, int Seed, float Temperature, float[
             throw RequestException.TooLarge($"{rows} rows are asked for, at most {mostRows} are drawn at once.");
         if (flow.Condition is { MayBeUnknown: false } condition && asked.Conditions is null)
         {
-            throw new RequestException($"The flow draws rows given a condition of {condition.Size} values"
-                + $"{(condition.Names.IsEmpty ? "" : $" ({string.Join(", ", condition.Names)})")}: \"conditions\": [[...]].");
+            string form = condition.Names.IsEmpty ? "[[...]]"
+                : $"[{{{string.Join(", ", condition.Names.Select(name => $"\"{name}\": ..."))}}}]";
+            throw new RequestException($"The flow draws rows given a condition of {condition.Size} values: \"conditions\": {form}.");
         }
         return asked;
     }

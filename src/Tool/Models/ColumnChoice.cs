@@ -82,9 +82,9 @@ internal sealed record ColumnChoice(IReadOnlyList<ModelInput> Features, IReadOnl
     private static string Doubt(ColumnFacts column, bool isFeature)
     {
         string why = column.FirstText!.Contains(',', StringComparison.Ordinal)
-            ? $"'{column.FirstText}' has a comma; write numbers with a decimal point and without separators of thousands"
-            : $"'{column.FirstText}' is none; leave such a cell empty where the number is not known, or name the column with --ignore or "
-                + "--categories";
+            ? $"'{column.FirstText}' has a comma; --decimal comma reads decimal commas; between thousands there must be nothing"
+            : $"'{column.FirstText}' is none; --na '{column.FirstText.Trim()}' says that such a cell is missing, --ignore or --categories "
+                + "what else becomes of the column";
         return $"column '{column.Name}' is {(isFeature ? "a category" : "no feature")}, for not all its cells are numbers: {why}";
     }
 

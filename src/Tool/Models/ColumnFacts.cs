@@ -15,7 +15,9 @@ internal sealed partial class ColumnFacts
     private long _numbers, _commas, _dates; // cells that are numbers, that would be without their commas, and that are dates
     private bool _counts = true;
 
-    private ColumnFacts(string name, CellKind? declared) => (Name, _declared) = (name, declared);
+    private readonly CellNumbers _written;
+
+    private ColumnFacts(string name, CellKind? declared, CellNumbers written) => (Name, _declared, _written) = (name, declared, written);
 
     /// <summary>Its name.</summary>
     public string Name { get; }
@@ -57,7 +59,7 @@ internal sealed partial class ColumnFacts
     public static IReadOnlyList<ColumnFacts> Of(ITable table, int? label, Predicate<ReadOnlyMemory<char>> isLeftOut,
         CancellationToken cancellation)
     {
-        ColumnFacts[] facts = [.. table.Columns.Select((name, i) => new ColumnFacts(name, table.KindOf(i)))];
+        ColumnFacts[] facts = [.. table.Columns.Select((name, i) => new ColumnFacts(name, table.KindOf(i), table.Numbers))];
         Wanted[] wanted = [.. facts.Select((column, i) => new Wanted(i, column._declared ?? CellKind.Text))
             .Where(column => column.Kind != CellKind.Other)];
         Wanted[] read = label is { } place ? [.. wanted, new Wanted(place, CellKind.Text)] : wanted;
@@ -93,7 +95,7 @@ internal sealed partial class ColumnFacts
                 continue;
             ReadOnlySpan<char> cell = text.Span;
             // a column of texts may hold the word "NA": there only an empty cell is missing
-            bool isNumber = Cell.TryNumber(cell, out float number) && (_declared is null || cell.IsEmpty);
+            bool isNumber = _written.TryRead(cell, out float number) && (_declared is null || cell.IsEmpty);
             if (isNumber)
                 Add(number);
             else

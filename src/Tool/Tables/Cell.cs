@@ -37,6 +37,17 @@ internal static class Cell
         return false;
     }
 
+    /// <summary>Whether a cell holds no letter and no digit, as a dash: hardly a text that someone meant.</summary>
+    public static bool SaysNothing(ReadOnlySpan<char> cell)
+    {
+        foreach (char letter in cell)
+        {
+            if (char.IsLetterOrDigit(letter))
+                return false;
+        }
+        return !cell.IsWhiteSpace();
+    }
+
     /// <summary>Reads a number as all the world's programs write it: a decimal point, no separators of thousands.</summary>
     /// <returns>False where the cell is neither a number nor missing; NaN for a missing one.</returns>
     public static bool TryNumber(ReadOnlySpan<char> cell, out float number)

@@ -8,7 +8,8 @@ namespace RealNvp.ML.Tool.Tables;
 /// <param name="Separator">Between cells; null: comma, semicolon, tab or bar, whichever the first line has.</param>
 /// <param name="HasHeader">Whether the first line names the columns; null: where none of its cells is a number.</param>
 /// <param name="Encoding">How letters are written; null: UTF-8, or what a byte-order mark says.</param>
-internal sealed record CsvOptions(char? Separator = null, bool? HasHeader = null, Encoding? Encoding = null);
+/// <param name="Numbers">How numbers are written; null: with a decimal point.</param>
+internal sealed record CsvOptions(char? Separator = null, bool? HasHeader = null, Encoding? Encoding = null, CellNumbers? Numbers = null);
 
 /// <summary>How the rows of a CSV file are written.</summary>
 /// <param name="Separator">Between cells.</param>
@@ -19,6 +20,9 @@ internal sealed record CsvOptions(char? Separator = null, bool? HasHeader = null
 internal sealed record CsvFormat(
     char Separator, bool HasHeader, string NewLine, IReadOnlyList<string> Names, Encoding? Encoding = null)
 {
+    /// <summary>How numbers are written.</summary>
+    public CellNumbers Numbers { get; init; } = CellNumbers.Plain;
+
     /// <summary>The options of Sep: all checks that name a line are made here.</summary>
     public static SepReader Reader(char? separator, TextReader text) => Sep.Reader(options => options with
     {
@@ -39,6 +43,7 @@ internal sealed record CsvFormat(
         if (!reader.MoveNext())
             throw new ToolException($"{name} is empty.");
         SepReader.Row row = reader.Current;
+        CellNumbers numbers = options.Numbers ?? CellNumbers.Plain;
         string[] cells = [.. Enumerable.Range(0, row.ColCount).Select(i => reader.Current[i].ToString().Trim())];
         bool hasHeader = options.HasHeader
             ?? (cells.Intersect(expected, StringComparer.Ordinal).Any() || !cells.Any(IsNumber) && cells.Any(cell => cell.Length > 0));
@@ -47,7 +52,9 @@ internal sealed record CsvFormat(
         // Sep takes a semicolon where the line has no separator at all
         char separator = options.Separator ?? (cells.Length > 1 ? reader.Spec.Sep.Separator : ',');
         return new(separator, hasHeader, end > 0 && lines[end - 1] == '\r' ? "\r\n" : "\n", names,
-            options.Encoding);
+            options.Encoding) { Numbers = numbers };
+
+        bool IsNumber(string cell) => numbers.TryRead(cell, out float number) && !float.IsNaN(number);
     }
 
     /// <summary>The line that names columns.</summary>
@@ -62,6 +69,4 @@ internal sealed record CsvFormat(
         }
         return line.ToString();
     }
-
-    private static bool IsNumber(string cell) => Cell.TryNumber(cell, out float number) && !float.IsNaN(number);
 }

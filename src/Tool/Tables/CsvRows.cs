@@ -39,12 +39,12 @@ internal sealed class CsvRows(CsvTable table, IReadOnlyList<Wanted> wanted, Kept
             ReadOnlySpan<char> cell = row[wanted[i].Column].Span;
             if (_texts[i] is { } texts)
                 texts.Add((_cellText.Append(cell), cell.Length));
-            else if (Cell.TryNumber(cell, out float number))
+            else if (table.Numbers.TryRead(cell, out float number))
                 _numbers[i]!.Add(number);
             else
             {
                 throw new ToolException($"{table.Name}, line {Line(row, inBlock)}, column '{table.Columns[wanted[i].Column]}': "
-                    + $"'{cell}' is not a number.");
+                    + $"'{cell}' is not a number{Hint(cell)}.");
             }
         }
         if (!kept.WholeRow && kept.Columns.Count > 0)
@@ -66,6 +66,14 @@ internal sealed class CsvRows(CsvTable table, IReadOnlyList<Wanted> wanted, Kept
         foreach (List<(int, int)>? texts in _texts)
             texts?.Clear();
         return block;
+    }
+
+    /// <summary>Which option reads it, where one may.</summary>
+    private string Hint(ReadOnlySpan<char> cell)
+    {
+        CellNumbers withComma = table.Numbers with { Point = ',' };
+        return cell.Contains(',') && withComma.TryRead(cell, out _) ? "; --decimal comma reads decimal commas"
+            : Cell.SaysNothing(cell) ? $"; --na '{cell.Trim()}' says that it is missing" : "";
     }
 
     private static string Cells(int count) => count == 1 ? "1 cell" : $"{count} cells";

@@ -48,6 +48,8 @@ internal sealed class CsvTable : ITable
     public static CsvTable Open(Stream stream, CsvOptions options, IReadOnlyCollection<string> expected, int rowsPerBlock)
         => new(Standard, () => new FirstLines(Reader(stream, Standard, options)), options, expected, rowsPerBlock, isStream: true);
 
+    public CellNumbers Numbers => Format.Numbers;
+
     public CellKind? KindOf(int column) => null;
 
     public int CountBlocks() => _isStream

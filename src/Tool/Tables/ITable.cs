@@ -15,6 +15,9 @@ internal interface ITable : IDisposable
     /// <summary>What a column holds; null where only the cells tell.</summary>
     CellKind? KindOf(int column);
 
+    /// <summary>How cells of text write numbers.</summary>
+    CellNumbers Numbers => CellNumbers.Plain;
+
     /// <summary>How many blocks there are; reads the table through where nothing tells.</summary>
     int CountBlocks();
 

@@ -24,6 +24,8 @@ internal sealed class JoinedTable : ITable
 
     public CellKind? KindOf(int column) => _tables[0].KindOf(column);
 
+    public CellNumbers Numbers => _tables[0].Numbers;
+
     public int CountBlocks() => _tables.Sum(table => table.CountBlocks());
 
     public IEnumerable<Block> Read(IReadOnlyList<Wanted> wanted, Kept kept, Range blocks)

@@ -9,9 +9,10 @@ internal sealed class CsvSettings
 {
     private readonly Option<string?> _separator = VerbOptions.Checked(new Option<string?>("--separator")
     {
-        Description = "Between the cells of CSV: a character, or tab. Default: comma, semicolon, tab or bar, whichever the first line has.",
+        Description = "Between the cells of CSV: a character, tab or space. Default: comma, semicolon, tab or bar, whichever the first "
+            + "line has.",
         HelpName = "CHAR",
-    }, text => text is null or "tab" or "\\t" or { Length: 1 }, "expected one character, or tab");
+    }, text => text is null or "tab" or "\\t" or "space" or { Length: 1 }, "expected one character, tab or space");
 
     private readonly Option<string> _header = new Option<string>("--header")
     {
@@ -20,6 +21,17 @@ internal sealed class CsvSettings
         HelpName = "yes|no|auto",
         DefaultValueFactory = _ => "auto",
     }.AcceptOnlyFromAmong("yes", "no", "auto");
+
+    private readonly Option<string> _decimal = new Option<string>("--decimal")
+    {
+        Description = "What stands before the decimals of a number in CSV.",
+        HelpName = "point|comma",
+        DefaultValueFactory = _ => "point",
+    }.AcceptOnlyFromAmong("point", "comma");
+
+    private readonly Option<string[]> _missing = VerbOptions.Checked(VerbOptions.Names("--na",
+        "What cells without a number hold in CSV, beside nothing, NA, N/A, NaN, null, None and ?: as -, or n.a.", "WORDS"),
+        words => words?.Any(IsNumber) != true, "expected words that are no numbers: empty such cells instead");
 
     private readonly Option<string?> _encoding = VerbOptions.Checked(new Option<string?>("--encoding")
     {
@@ -33,14 +45,19 @@ internal sealed class CsvSettings
     {
         verb.Add(_separator);
         verb.Add(_header);
+        verb.Add(_decimal);
+        verb.Add(_missing);
         verb.Add(_encoding);
     }
 
     /// <summary>What was said.</summary>
     public CsvOptions Read(ParseResult said) => new(
-        said.GetValue(_separator) is not { } text ? null : text is "tab" or "\\t" ? '\t' : text[0],
+        said.GetValue(_separator) is not { } text ? null : text is "tab" or "\\t" ? '\t' : text == "space" ? ' ' : text[0],
         said.GetValue(_header) switch { "yes" => true, "no" => false, _ => null },
-        said.GetValue(_encoding) is { } name ? EncodingOf(name) : null);
+        said.GetValue(_encoding) is { } name ? EncodingOf(name) : null,
+        new CellNumbers(said.GetValue(_decimal) == "comma" ? ',' : '.', said.GetValue(_missing) ?? []));
+
+    private static bool IsNumber(string word) => Cell.TryNumber(word, out float number) && !float.IsNaN(number);
 
     private static Encoding? EncodingOf(string name)
     {

@@ -39,7 +39,8 @@ internal sealed class EvaluateVerb
             Say how likely rows are, and how well scores tell anomalies.
 
             Of rows that were not learned from: the mean log-likelihood in nats with its standard error, and how many are flagged; with a
-            label also the area under the ROC curve, and how many anomalies and how many other rows are flagged.
+            label also the area under the ROC curve, the average precision, how many anomalies (recall) and how many other rows are flagged,
+            and how many of the flagged rows are anomalies (precision).
 
             realnvp evaluate model.zip test.csv --label fraud
             """) { _model, _data };
@@ -90,8 +91,28 @@ internal sealed class EvaluateVerb
         figures["anomalies"] = anomalies.Length;
         figures["areaUnderRocCurve"]
             = context.AnomalyDetection.Evaluate(context.Data.LoadFromEnumerable([.. anomalies, .. others])).AreaUnderRocCurve;
+        figures["averagePrecision"] = AveragePrecision(anomalies, others);
         figures["anomaliesFlagged"] = Share(anomalies);
         figures["othersFlagged"] = Share(others);
+        int found = anomalies.Count(row => row.PredictedLabel), flagged = found + others.Count(row => row.PredictedLabel);
+        if (flagged > 0)
+            figures["precision"] = found / (double)flagged;
+    }
+
+    /// <summary>
+    /// The mean over the anomalies of the precision that a threshold at their score has: scikit-learn's average_precision_score.
+    /// </summary>
+    private static double AveragePrecision(Scored[] anomalies, Scored[] others)
+    {
+        double sum = 0;
+        (long found, long flagged) = (0, 0);
+        foreach (IGrouping<float, Scored> equal in anomalies.Concat(others).GroupBy(row => row.Score).OrderByDescending(rows => rows.Key))
+        {
+            int here = equal.Count(row => row.Label == 1);
+            (found, flagged) = (found + here, flagged + equal.Count());
+            sum += here * (found / (double)flagged);
+        }
+        return sum / anomalies.Length;
     }
 
     private IEnumerable<Scored> Rows(
@@ -148,8 +169,11 @@ internal sealed class EvaluateVerb
         text.WriteLine($"anomalies                  {figures["anomalies"]:N0}"
             + (figures["rowsWithoutLabel"] > 0 ? $" ({figures["rowsWithoutLabel"]:N0} rows have no label)" : ""));
         text.WriteLine($"area under the ROC curve   {area:F4}");
-        text.WriteLine($"anomalies flagged          {figures["anomaliesFlagged"]:P1}");
+        text.WriteLine($"average precision          {figures["averagePrecision"]:F4}");
+        text.WriteLine($"anomalies flagged          {figures["anomaliesFlagged"]:P1} (recall)");
         text.WriteLine($"other rows flagged         {figures["othersFlagged"]:P1}");
+        if (figures.TryGetValue("precision", out double precision))
+            text.WriteLine($"flagged that are anomalies {precision:P1} (precision)");
     }
 
     /// <summary>What ML.NET's evaluation reads.</summary>

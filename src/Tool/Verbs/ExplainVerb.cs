@@ -13,6 +13,9 @@ internal sealed class ExplainVerb
 {
     private const string Contributions = "Contributions";
 
+    /// <summary>Less is rounding, and no second reason.</summary>
+    private const float LeastNats = 1e-3f;
+
     private readonly Argument<string> _model = VerbOptions.Model();
     private readonly RowSettings _rows = new();
     private readonly Option<int> _top = VerbOptions.Checked(new Option<int>("--top")
@@ -34,8 +37,9 @@ internal sealed class ExplainVerb
         var verb = new Command("explain", """
             Say why rows score as they do.
 
-            Each row gets the columns that add most to its score, in nats, beside a row of the training medians. What all columns add is
-            Score - Score(medians). A row of D features takes 2 D - 1 scores for it.
+            Each row gets the columns that add most to its score, in nats, beside a row of the training medians and most frequent
+            categories; fewer where fewer add anything. What all columns add is the difference of the two scores. A row of D columns
+            takes 2 D - 1 scores for it.
 
             realnvp explain model.zip new.csv --flagged --keep id
             """) { _model };
@@ -87,8 +91,11 @@ internal sealed class ExplainVerb
         for (int i = 0; i < top; i++)
         {
             int place = i;
-            yield return new(columns[2 * i].Name, Array.ConvertAll(order, row => groups[row[place]].Name));
-            yield return new(columns[2 * i + 1].Name, shares.Select((row, at) => row[order[at][place]]).ToArray());
+            bool isReason(float nats) => place == 0 || nats > LeastNats;
+            yield return new(columns[2 * i].Name, order.Select((row, at)
+                => isReason(shares[at][row[place]]) ? groups[row[place]].Name : "").ToArray());
+            yield return new(columns[2 * i + 1].Name, shares.Select((row, at)
+                => row[order[at][place]] is var nats && isReason(nats) ? nats : 0).ToArray());
         }
     }
 }

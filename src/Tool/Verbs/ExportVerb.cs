@@ -11,7 +11,7 @@ internal sealed class ExportVerb
     private const string PipelineFile = "pipeline.onnx";
 
     /// <summary>As many as the library takes of a view.</summary>
-    private const int RowsToCheck = 64;
+    private const int RowsToCheck = 4096; // of which the library takes the first 64, and those with something new
 
     private readonly Argument<string> _model = VerbOptions.Model();
     private readonly Option<string> _output = new("--output", "-o")
@@ -24,7 +24,8 @@ internal sealed class ExportVerb
     };
     private readonly Option<string?> _check = new("--check")
     {
-        Description = $"A file of rows: before {PipelineFile} is written, it must score the first 64 of them as the model does.",
+        Description = $"A file of rows: before {PipelineFile} is written, it must score the first 64 of them, and those of the "
+            + "first 4,096 that hold something new, as the model does.",
         HelpName = "FILE",
     };
     private readonly CsvSettings _csv = new();

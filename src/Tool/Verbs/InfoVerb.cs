@@ -47,8 +47,8 @@ internal static class InfoVerb
             text.WriteLine($"given: {string.Join(", ", model.ConditionGroups.Select(group => group.Name))}");
         text.WriteLine($"features: {model.Flow.Model.InputShape}");
         text.WriteLine(calibration.Count == 0 ? "threshold: none, for no rows were held out"
-            : $"threshold: {model.Flow.Threshold:G6} nats at a contamination of {calibration.Contamination:G4}, from "
-                + $"{calibration.Count} held-out rows");
+            : $"threshold: rows with a score above {model.Flow.Threshold:G6} nats are flagged, at a contamination of "
+                + $"{calibration.Contamination:G4}, from {calibration.Count} held-out rows");
         foreach ((string name, string value) in model.Flow.Model.Metadata.Training)
             text.WriteLine($"training {name}: {value}");
         text.WriteLine();

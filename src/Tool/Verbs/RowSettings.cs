@@ -22,7 +22,8 @@ internal sealed class RowSettings
     };
     private readonly Option<string?> _shard = VerbOptions.Checked(new Option<string?>("--shard")
     {
-        Description = "Work on part i of n alone: of several files every n-th, of one file its i-th part.", HelpName = "i/n",
+        Description = "Work on part i of n alone: of several files every n-th, of one file its i-th part (of blocks of 16,384 rows).",
+        HelpName = "i/n",
     }, text => text is null || Shard.Read(text) is not null, "expected i/n with i from 1 to n");
     private readonly Option<bool> _force = new("--force") { Description = "Make outputs again that are there and up to date." };
     private readonly Option<int?> _block = VerbOptions.Count("--block",

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Globalization;
 using RealNvp.ML.Export;
 using RealNvp.ML.Trainers.Data;
+using RealNvp.ML.Trainers.Data.Columns;
 using RealNvp.ML.Trainers.Data.Rows;
 using RealNvp.ML.Trainers.Designs;
 using RealNvp.ML.Trainers.Training;
@@ -16,7 +17,7 @@ internal static class TrainingSummary
         TrainingPlan plan) => new()
         {
             FeatureNames = ColumnNames.Of(column, data.Facts.Mean.Length).Features,
-            FeatureMedians = [.. data.Facts.Median],
+            FeatureMedians = [.. TypicalRow.Of(data.Facts, ColumnNames.Of(column, data.Facts.Mean.Length).Features)],
             Training = new Dictionary<string, IFormattable>
             {
                 ["rows"] = data.TrainingCount,

@@ -1,10 +1,25 @@
+using System.Globalization;
+using System.Text;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.OnnxRuntime;
 
 namespace RealNvp.ML.Transforms.Pipelines;
 
-/// <summary>The first rows of a column, of any type that a graph of ML.NET's has for an input.</summary>
+/// <summary>What a row holds that no row before has held.</summary>
+internal enum News
+{
+    /// <summary>Nothing.</summary>
+    None,
+
+    /// <summary>Another text or whole number.</summary>
+    Value,
+
+    /// <summary>The first missing value, the first text beyond ASCII, the first number below zero, and so on.</summary>
+    Kind,
+}
+
+/// <summary>Rows of a column, of any type that a graph of ML.NET's has for an input.</summary>
 internal abstract class InputBlock
 {
     /// <summary>A block for a column; null where graphs have no such inputs, or rows differ in length.</summary>
@@ -30,6 +45,9 @@ internal abstract class InputBlock
     /// <summary>Opens the column of the rows that will be taken.</summary>
     public abstract void Open(DataViewRow source);
 
+    /// <summary>Looks at the source's current row, and remembers what it is like.</summary>
+    public abstract News Look();
+
     /// <summary>Takes the source's current row.</summary>
     public abstract void Take();
 
@@ -41,6 +59,11 @@ internal abstract class InputBlock
 
     private abstract class ColumnBlock<T>(DataViewSchema.Column column) : InputBlock
     {
+        /// <summary>Columns of more different values are no categories.</summary>
+        private const int FewValues = 64;
+
+        private HashSet<T>? _seen;
+        private Kinds _kinds;
         private ValueGetter<T>? _scalar;
         private ValueGetter<VBuffer<T>>? _vector;
         private VBuffer<T> _values;
@@ -56,17 +79,40 @@ internal abstract class InputBlock
             else _scalar = source.GetGetter<T>(source.Schema[column.Index]);
         }
 
-        public override void Take()
+        public override void Take() => Taken.AddRange(Current().Select(Copied));
+
+        public override News Look()
+        {
+            News news = News.None;
+            foreach (T value in Current())
+            {
+                Kinds kinds = KindsOf(value);
+                if ((kinds & ~_kinds) != 0)
+                    (_kinds, news) = (_kinds | kinds, News.Kind);
+                if (IsCategory && (_seen ??= new(Comparer)).Count < FewValues && Sees(value, _seen) && news == News.None)
+                    news = News.Value;
+            }
+            return news;
+        }
+
+        /// <summary>Whether different values are different things.</summary>
+        private static bool IsCategory => typeof(T) != typeof(float) && typeof(T) != typeof(double);
+
+        /// <summary>What a value is like.</summary>
+        protected abstract Kinds KindsOf(T value);
+
+        private bool Sees(T value, HashSet<T> seen) => !seen.Contains(value) && seen.Add(Copied(value));
+
+        private IEnumerable<T> Current()
         {
             if (_vector is not null)
             {
                 _vector(ref _values);
-                Taken.AddRange(_values.DenseValues().Select(Copied));
-                return;
+                return _values.DenseValues();
             }
             T value = default!;
             _scalar!(ref value);
-            Taken.Add(Copied(value));
+            return [value];
         }
 
         public override bool Equals(InputBlock other)
@@ -78,8 +124,26 @@ internal abstract class InputBlock
         protected virtual T Copied(T value) => value;
     }
 
+    [Flags]
+    private enum Kinds
+    {
+        Usual = 1,
+        Missing = 2,
+        Zero = 4,      // in a column of keys the missing one
+        Negative = 8,
+        Infinite = 16,
+        BeyondAscii = 32,
+    }
+
     private sealed class NumberBlock<T>(DataViewSchema.Column column) : ColumnBlock<T>(column) where T : unmanaged
     {
+        protected override Kinds KindsOf(T value)
+        {
+            double number = Convert.ToDouble(value, CultureInfo.InvariantCulture);
+            return double.IsNaN(number) ? Kinds.Missing : double.IsInfinity(number) ? Kinds.Infinite
+                : number == 0 ? Kinds.Zero : number < 0 ? Kinds.Negative : Kinds.Usual;
+        }
+
         public override OrtValue ToValue()
         {
             long width = Dimensions[1..].Aggregate(1L, (product, length) => product * length);
@@ -91,6 +155,9 @@ internal abstract class InputBlock
         : ColumnBlock<ReadOnlyMemory<char>>(column), IEqualityComparer<ReadOnlyMemory<char>>
     {
         protected override IEqualityComparer<ReadOnlyMemory<char>> Comparer => this;
+
+        protected override Kinds KindsOf(ReadOnlyMemory<char> value) => value.IsEmpty ? Kinds.Missing
+            : Ascii.IsValid(value.Span) ? Kinds.Usual : Kinds.BeyondAscii;
 
         public override OrtValue ToValue()
         {

@@ -12,8 +12,9 @@ using RealNvp.ML.Transforms.Onnx;
 namespace RealNvp.ML.Transforms.Pipelines;
 
 /// <summary>
-/// Runs the first rows of the data through a graph of a whole pipeline, up to one of its flows, and compares with what the pipeline makes
-/// of them: where a step of ML.NET's became something else in the graph, before it came to the flow, is found here.
+/// Runs rows of the data through a graph of a whole pipeline, up to one of its flows, and compares with what the pipeline makes of them:
+/// where a step of ML.NET's became something else in the graph, before it came to the flow, is found here. The rows are the first ones, and
+/// of those that follow the ones that hold what none before held: another category, a first missing value, a text beyond ASCII.
 /// </summary>
 /// <param name="part">The flow.</param>
 /// <param name="view">The flow's view, with its results.</param>
@@ -22,6 +23,9 @@ namespace RealNvp.ML.Transforms.Pipelines;
 internal sealed class RowCheck(FlowPart part, IDataView view, IDataView source, IDataView start)
 {
     private const double Relative = 1e-4;
+
+    /// <summary>Rows that are looked at for what is new, for each that is compared anyway.</summary>
+    private const int Looked = 64;
 
     /// <summary>Compares, and says what was done.</summary>
     /// <param name="model">The graph, which gives out what the flow reads and adds; null where there is none to be had.</param>
@@ -39,26 +43,27 @@ internal sealed class RowCheck(FlowPart part, IDataView view, IDataView source, 
             return $"not by rows of the data, {why}";
         SortedDictionary<string, InputBlock> inputs, again;
         float[][] expected;
-        int rows;
+        int[] rows;
         try
         {
-            inputs = ReadInputs(declared, most);
-            expected = ReadColumns(most, out rows);
-            again = ReadInputs(declared, most);
+            rows = Choose(declared, most);
+            inputs = ReadInputs(declared, rows);
+            expected = ReadColumns(rows);
+            again = ReadInputs(declared, rows);
         }
         catch (Exception e)
         {
             throw new InvalidOperationException("ConvertToOnnx runs rows of the data through pipeline and graph, and they cannot be read: "
                 + $"{e.Message} Convert with a view of rows that the pipeline can score, or of none.", e);
         }
-        if (rows == 0)
+        if (rows.Length == 0)
             return "not by rows of the data, which has none";
         if (!inputs.All(input => input.Value.Equals(again[input.Key])))
             return "not by rows of the data, which are others each time they are read";
-        float[][] found = Compute(session, declared, inputs, tensors, rows);
+        float[][] found = Compute(session, declared, inputs, tensors, rows.Length);
         for (int i = 0; i < tensors.Length; i++)
             Compare(i, expected, found, rows);
-        return $"and the pipeline up to it by {rows} rows of the data";
+        return $"and the pipeline up to it by {rows.Length} rows of the data";
     }
 
     private ImmutableArray<PipelineInput> Inputs => part.Inputs;
@@ -80,18 +85,31 @@ internal sealed class RowCheck(FlowPart part, IDataView view, IDataView source, 
         return null;
     }
 
-    /// <summary>The first rows of the columns that are inputs of the graph, by their names.</summary>
-    private SortedDictionary<string, InputBlock> ReadInputs(RepeatedField<ValueInfoProto> declared, int most)
+    /// <summary>The numbers of the rows to compare, ascending: the first ones, and later ones with something new.</summary>
+    private int[] Choose(RepeatedField<ValueInfoProto> declared, int most)
     {
-        var blocks = new SortedDictionary<string, InputBlock>(StringComparer.Ordinal);
-        foreach (DataViewSchema.Column column in
-            declared.Select(input => start.Schema.GetColumnOrNull(input.Name)).OfType<DataViewSchema.Column>())
-            blocks.Add(column.Name, InputBlock.For(column)!);
-        using DataViewRowCursor cursor = start.GetRowCursor(
-            start.Schema.Where(column => blocks.ContainsKey(column.Name) && !column.IsHidden));
-        foreach (InputBlock block in blocks.Values)
-            block.Open(cursor);
-        for (int row = 0; row < most && cursor.MoveNext(); row++)
+        using DataViewRowCursor cursor = Open(declared, out SortedDictionary<string, InputBlock> blocks);
+        var chosen = new List<int>();
+        int others = 0;
+        for (int row = 0; row < most * Looked && cursor.MoveNext(); row++)
+        {
+            News news = News.None;
+            foreach (InputBlock block in blocks.Values)
+            {
+                if (block.Look() is var found && found > news)
+                    news = found;
+            }
+            if (row < most || news == News.Kind || news == News.Value && others++ < most)
+                chosen.Add(row);
+        }
+        return [.. chosen];
+    }
+
+    /// <summary>Rows of the columns that are inputs of the graph, by their names.</summary>
+    private SortedDictionary<string, InputBlock> ReadInputs(RepeatedField<ValueInfoProto> declared, int[] rows)
+    {
+        using DataViewRowCursor cursor = Open(declared, out SortedDictionary<string, InputBlock> blocks);
+        foreach (int _ in Each(cursor, rows))
         {
             foreach (InputBlock block in blocks.Values)
                 block.Take();
@@ -99,21 +117,46 @@ internal sealed class RowCheck(FlowPart part, IDataView view, IDataView source, 
         return blocks;
     }
 
-    /// <summary>The first rows of what the flow reads and adds, as the pipeline has them: [rows, width] each.</summary>
-    private float[][] ReadColumns(int most, out int rows)
+    /// <summary>Moves to these rows, one after the other, and gives their places.</summary>
+    private static IEnumerable<int> Each(DataViewRowCursor cursor, int[] rows)
+    {
+        int at = 0;
+        for (int row = 0; at < rows.Length && cursor.MoveNext(); row++)
+        {
+            if (row == rows[at])
+                yield return at++;
+        }
+    }
+
+    private DataViewRowCursor Open(RepeatedField<ValueInfoProto> declared, out SortedDictionary<string, InputBlock> opened)
+    {
+        var blocks = new SortedDictionary<string, InputBlock>(StringComparer.Ordinal);
+        foreach (DataViewSchema.Column column in
+            declared.Select(input => start.Schema.GetColumnOrNull(input.Name)).OfType<DataViewSchema.Column>())
+            blocks.Add(column.Name, InputBlock.For(column)!);
+        DataViewRowCursor cursor = start.GetRowCursor(
+            start.Schema.Where(column => blocks.ContainsKey(column.Name) && !column.IsHidden));
+        foreach (InputBlock block in blocks.Values)
+            block.Open(cursor);
+        opened = blocks;
+        return cursor;
+    }
+
+    /// <summary>Rows of what the flow reads and adds, as the pipeline has them: [rows, width] each.</summary>
+    private float[][] ReadColumns(int[] rows)
     {
         DataViewSchema.Column[] columns =
         [
             .. Inputs.Select(input => view.Schema[source.Schema[input.Column].Index]),
             .. part.Outputs.Select((_, i) => view.Schema[source.Schema.Count + i]),
         ];
-        float[][] values = [.. Enumerable.Range(0, columns.Length).Select(i => new float[most * Width(i)])];
+        float[][] values = [.. Enumerable.Range(0, columns.Length).Select(i => new float[rows.Length * Width(i)])];
         using DataViewRowCursor cursor = view.GetRowCursor(columns);
         Action<int>[] takes = [.. columns.Select((column, i) => Take(cursor, column, values[i], Width(i)))];
-        for (rows = 0; rows < most && cursor.MoveNext(); rows++)
+        foreach (int place in Each(cursor, rows))
         {
             foreach (Action<int> take in takes)
-                take(rows);
+                take(place);
         }
         return values;
     }
@@ -182,17 +225,17 @@ internal sealed class RowCheck(FlowPart part, IDataView view, IDataView source, 
         + $"the ONNX form that ML.NET has given the steps before ({reason.Message.TrimEnd('.', ' ')}). "
         + $"{PipelineGraph.LeftOutside(Inputs[0].Column)}", reason);
 
-    private void Compare(int tensor, float[][] expected, float[][] found, int rows)
+    private void Compare(int tensor, float[][] expected, float[][] found, int[] rows)
     {
         int width = Width(tensor);
         bool isInput = tensor < Inputs.Length;
         string column = isInput ? Inputs[tensor].Column : part.Outputs[tensor - Inputs.Length].Column;
         (float[] values, float[] results) = (expected[tensor], found[tensor]);
-        if (results.Length != rows * width)
+        if (results.Length != rows.Length * width)
         {
             throw new InvalidOperationException($"ConvertToOnnx cannot convert the column '{Inputs[0].Column}', which "
-                + $"{part.Name} reads: for {rows} rows the graph has {results.Length} values of '{column}' in place of {rows} x {width}, "
-                + "so the ONNX form that ML.NET has given the steps before takes one row per call. "
+                + $"{part.Name} reads: for {rows.Length} rows the graph has {results.Length} values of '{column}' in place of "
+                + $"{rows.Length} x {width}, so the ONNX form that ML.NET has given the steps before takes one row per call. "
                 + $"{PipelineGraph.LeftOutside(Inputs[0].Column)}");
         }
         int worst = -1;
@@ -213,7 +256,7 @@ internal sealed class RowCheck(FlowPart part, IDataView view, IDataView source, 
             ? $"{(isInput ? $"{part.Name} reads it" : $"What {part.Name} reads differs already")}: the ONNX "
                 + $"form that ML.NET has given the steps before does not give their values. {PipelineGraph.LeftOutside(Inputs[0].Column)}"
             : "No graph is written.";
-        throw new FlowParityException(column, worst / width, worst % width, results[worst], values[worst], allowedThere, cause);
+        throw new FlowParityException(column, rows[worst / width], worst % width, results[worst], values[worst], allowedThere, cause);
     }
 
     private bool InputsDiffer(float[][] expected, float[][] found, int row) => Inputs.Select((input, i) => (input.Width, i))

@@ -19,6 +19,7 @@ internal sealed class DensityPart : FlowPart
 
     private readonly FlowRuntime _runtime;
     private readonly FlowModel _model;
+    private readonly int _explained; // columns that contributions replace one by one
     private readonly float _threshold;
     private readonly ImmutableArray<DensityColumn> _added;
 
@@ -39,7 +40,8 @@ internal sealed class DensityPart : FlowPart
         Inputs = columns.Condition is null ? [features] : [features, new(columns.Condition, "Condition", model.Condition!.Size)];
         Outputs = [.. _added.Select(column
             => new PipelineOutput(column.Name, column.Output.ToString(), column.Detach(model.InputShape, 0, []).Type))];
-        ValuesPerRow = columns.Contributions is null ? size : (2 * size - 1) * (long)size;
+        _explained = ExplainedColumns.Of(model.Metadata, size).Count;
+        ValuesPerRow = columns.Contributions is null ? size : (2 * _explained - 1) * (long)size;
         if (columns.Contributions is { } contributions)
             Refusal = WhyTooManyContributions(contributions);
     }
@@ -123,7 +125,7 @@ internal sealed class DensityPart : FlowPart
     private string? WhyTooManyContributions(string column)
     {
         return ValuesPerRow <= MostVariantValues ? null : $"An ONNX graph cannot have the column '{column}' of {Name}: a row of "
-            + $"{_model.InputShape.Size} features has {2L * _model.InputShape.Size - 1} scores in them, which a graph would compute as one "
+            + $"{_model.InputShape.Size} features has {2L * _explained - 1} scores in them, which a graph would compute as one "
             + "batch: too many for its memory. Leave it out: transformer.WithColumns(transformer.Columns with { Contributions = null }).";
     }
 

@@ -42,8 +42,9 @@ public sealed record RealNvpColumns
 
     /// <summary>
     /// What each feature adds to the score beside the medians of the training rows, vector of <see cref="float"/> in nats with the
-    /// features' slot names; sums to Score(x) - Score(medians). Null, the default, adds no such column: a row then takes one score, with it
-    /// 2 D - 1. A name is refused for a flow of continuous maps, and for one that does not know the medians.
+    /// features' slot names; sums to Score(x) - Score(medians). A category, "colour.red" and "colour.blue", counts as one: what it adds
+    /// stands at the feature of the row's category. Null, the default, adds no such column: a row then takes one score, with it 2 D - 1. A
+    /// name is refused for a flow of continuous maps, and for one that does not know the medians.
     /// </summary>
     public string? Contributions { get; init; }
 

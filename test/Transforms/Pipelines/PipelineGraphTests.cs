@@ -101,13 +101,14 @@ public sealed class PipelineGraphTests
         var messages = new List<string>();
         _ml.Log += (_, log) => messages.Add(log.Message);
         int reads = 0;
+        const string First = @"by (6[4-9]|[7-9]\d|1[0-2]\d) rows"; // and later ones that hold something new
         (IDataView View, string Said)[] views =
         [
-            (data, "by 64 rows"),
-            (_ml.Data.Cache(data), "by 64 rows"),
+            (data, First),
+            (_ml.Data.Cache(data), First),
             (_ml.Data.TakeRows(data, 10), "by 10 rows"),
-            (_ml.Data.FilterRowsByMissingValues(data, "Pressure"), "by 64 rows"),
-            (_ml.Data.ShuffleRows(data, seed: 1), "by 64 rows"),
+            (_ml.Data.FilterRowsByMissingValues(data, "Pressure"), First),
+            (_ml.Data.ShuffleRows(data, seed: 1), First),
             (_ml.Data.LoadFromEnumerable(Array.Empty<Machine>()), "which has none"),
             (_ml.Data.LoadFromEnumerable(Others()), "others each time"),
         ];
@@ -115,8 +116,7 @@ public sealed class PipelineGraphTests
         {
             messages.Clear();
             Assert.Equal(bytes, ConvertedPipeline.Convert(_ml, model, view));
-            Assert.Contains(said, Assert.Single(messages, message => message.Contains("certified", StringComparison.Ordinal)),
-                StringComparison.Ordinal);
+            Assert.Matches(said, Assert.Single(messages, message => message.Contains("certified", StringComparison.Ordinal)));
         }
         using var split = new ConvertedPipeline(_ml, model, _ml.Data.TrainTestSplit(data, 0.3).TrainSet);
         AssertExact(split.AssertSame(data));
