@@ -21,6 +21,7 @@ internal static class StepKinds
         ("FactorOut", typeof(FactorOut), FactorOut.Load),
         ("ImageBatchNorm", typeof(ImageBatchNorm), ImageBatchNorm.Load),
         ("InvertibleLinear", typeof(InvertibleLinear), InvertibleLinear.Load),
+        ("LearnedDequantization", typeof(LearnedDequantization), LearnedDequantization.Load),
         ("Logit", typeof(Logit), Logit.Load),
         ("Permutation", typeof(Permutation), Permutation.Load),
         ("PositionedCoupling", typeof(PositionedCoupling), PositionedCoupling.Load),
