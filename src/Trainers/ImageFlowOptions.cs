@@ -150,8 +150,8 @@ public sealed record ImageFlowOptions
     };
 
     /// <summary>
-    /// The same flow with noise within the bins that a net of 16 maps shapes (<see cref="DequantizationMaps"/>): of what later flows brought,
-    /// the part that paid at equal time. What belongs to the training is in <see cref="RealNvpTrainer.Options.AsModern"/>.
+    /// The same flow with noise within the bins that a net of 16 maps shapes (<see cref="DequantizationMaps"/>): of what later flows
+    /// brought, the part that paid at equal time. What belongs to the training is in <see cref="RealNvpTrainer.Options.AsModern"/>.
     /// </summary>
     public ImageFlowOptions AsModern() => this with { DequantizationMaps = 16 };
 
