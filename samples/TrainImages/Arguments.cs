@@ -29,6 +29,7 @@ internal sealed class Arguments
         ["--average D"] = "validates and keeps an average of the weights, of decay D a step: 0.999 is over about a thousand steps",
         ["--dropout P"] = "the share of maps that is dropped in training; 0.2 below 5,000 images and none from there on by default",
         [OriginalFlag] = "every choice of the original code, in the flow and in its training",
+        [ModernFlag] = "learned dequantisation and averaged weights: fewer bits in the same time",
         ["--hold-out S"] = "the share of the training images that choose the best flow, 0.04 by default; 0 keeps the last one. Where it is "
             + "not said, the first 2,000 of the data's own validation images do, if there are any",
         ["--sample-every N"] = "a grid of samples each N steps or so, from the best flow so far, as samples-STEP.png",
@@ -43,7 +44,8 @@ internal sealed class Arguments
             + "TrainImages.dll ...",
     };
 
-    private const string DistributedFlag = "--distributed", ByClassFlag = "--by-class", OriginalFlag = "--original";
+    private const string DistributedFlag = "--distributed", ByClassFlag = "--by-class", OriginalFlag = "--original",
+        ModernFlag = "--modern";
     private const int MostMinutes = 35_000; // 24 days: timers count milliseconds in 32 bits
 
     private readonly Dictionary<string, string> _values = new(StringComparer.Ordinal);
@@ -52,9 +54,11 @@ internal sealed class Arguments
     /// <exception cref="ArgumentException">An option is unknown, missing or has no usable value.</exception>
     public Arguments(string[] args)
     {
-        (IsDistributed, IsByClass, IsOriginal)
-            = (args.Contains(DistributedFlag), args.Contains(ByClassFlag), args.Contains(OriginalFlag));
-        args = [.. args.Where(argument => argument is not (DistributedFlag or ByClassFlag or OriginalFlag))];
+        (IsDistributed, IsByClass, IsOriginal, IsModern) = (args.Contains(DistributedFlag), args.Contains(ByClassFlag),
+            args.Contains(OriginalFlag), args.Contains(ModernFlag));
+        if (IsOriginal && IsModern)
+            throw new ArgumentException($"{OriginalFlag} and {ModernFlag} exclude each other.");
+        args = [.. args.Where(argument => argument is not (DistributedFlag or ByClassFlag or OriginalFlag or ModernFlag))];
         for (int i = 0; i < args.Length; i += 2)
         {
             if (!s_help.Keys.Any(option => option.Split(' ')[0] == args[i]))
@@ -130,6 +134,9 @@ internal sealed class Arguments
 
     /// <summary>Whether all is as in the original code.</summary>
     public bool IsOriginal { get; }
+
+    /// <summary>Whether the flow and its training are of the modern preset.</summary>
+    public bool IsModern { get; }
 
     /// <summary>The share of the training images that choose the best flow, or null for the data's own or the usual share.</summary>
     public double? HoldOut { get; }

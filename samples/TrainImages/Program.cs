@@ -53,6 +53,8 @@ try
     RealNvpTrainer.Options options = RealNvpTrainer.Options.ForImages(arguments.Flow);
     if (arguments.IsOriginal)
         options = options.AsOriginal();
+    else if (arguments.IsModern)
+        options = options.AsModern();
     (options.Epochs, options.Steps, options.BatchSize) = (arguments.Epochs, arguments.Steps, arguments.BatchSize);
     (options.Precision, options.Device, options.Threads, options.Seed) =
         (arguments.Precision, arguments.Device, arguments.Threads, arguments.Seed);

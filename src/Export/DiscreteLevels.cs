@@ -40,12 +40,19 @@ internal sealed class DiscreteLevels
         ? (_logWidths, _shape.Size * Math.Log(2))
         : throw new InvalidOperationException($"There are no bits per dimension: {WhyNot}");
 
-    private static int? Levels(ImmutableArray<FlowStep> steps) => (steps.FirstOrDefault() as Logit)?.Levels;
+    /// <summary>
+    /// The logit that an image flow begins with, a learned dequantisation of the same levels before it or not; null where there is none.
+    /// </summary>
+    public static Logit? LogitOf(ImmutableArray<FlowStep> steps) => steps is [LearnedDequantization learned, Logit behind, ..]
+        ? behind.Levels == learned.Levels && behind.LevelWidth == learned.LevelWidth ? behind : null
+        : steps.FirstOrDefault() as Logit;
+
+    private static int? Levels(ImmutableArray<FlowStep> steps) => LogitOf(steps)?.Levels;
 
     private ImmutableArray<float> Of(ImmutableArray<FlowStep> steps)
     {
         if (_shape.IsImage)
-            return steps.FirstOrDefault() is Logit logit ? [logit.LevelWidth] : [];
+            return LogitOf(steps) is { } logit ? [logit.LevelWidth] : [];
         // after a step that changes the values, widths would be in other units than the column's
         return steps.FirstOrDefault() is Dequantization { Widths: var widths } && widths.All(width => width > 0) ? widths : [];
     }

@@ -35,6 +35,25 @@ public sealed record ImageFlowOptions
     /// <summary>The residual blocks of each net. Null chooses by the sides.</summary>
     public int? Blocks { get; init; }
 
+    /// <summary>
+    /// The couplings over checkerboards, and those over channels, of each scale; the last scale has one more of checkerboards. Null, the
+    /// default, has the paper's 3.
+    /// </summary>
+    public int? Couplings { get; init; }
+
+    /// <summary>
+    /// Whether a learned linear map of the channels (Kingma and Dhariwal 2018, "Glow": an invertible 1x1 convolution) stands before each
+    /// coupling over channels. False by default, as in the paper.
+    /// </summary>
+    public bool ChannelMixing { get; init; }
+
+    /// <summary>
+    /// The maps of a net that shapes the noise within the bins of the levels (Ho et al. 2019, "Flow++": learned dequantisation), from 0 to
+    /// 4096; 0, the default, leaves the noise uniform, as in the paper. Rows, scores and samples keep their meaning; with it bits per
+    /// dimension are a tighter bound, above all where many pixels are certain, as those of a plain ground.
+    /// </summary>
+    public int DequantizationMaps { get; init; }
+
     /// <summary>The number of levels of a pixel; 256, those of 8 bits, by default.</summary>
     public int Levels { get; init; } = 256;
 
@@ -130,6 +149,12 @@ public sealed record ImageFlowOptions
         SparesChannelGains = true,
     };
 
+    /// <summary>
+    /// The same flow with noise within the bins that a net of 16 maps shapes (<see cref="DequantizationMaps"/>): of what later flows
+    /// brought, the part that paid at equal time. What belongs to the training is in <see cref="RealNvpTrainer.Options.AsModern"/>.
+    /// </summary>
+    public ImageFlowOptions AsModern() => this with { DequantizationMaps = 16 };
+
     /// <summary>The flow of images of a shape.</summary>
     /// <exception cref="ArgumentException">Their sides do not allow this many scales.</exception>
     internal ImageDesign For(FlowShape image)
@@ -156,6 +181,9 @@ public sealed record ImageFlowOptions
             MaskedZerosInStatistics = MaskedZerosInStatistics,
             UniformStart = UniformStart,
             SparesChannelGains = SparesChannelGains,
+            Couplings = Couplings,
+            ChannelMixing = ChannelMixing,
+            DequantizationMaps = DequantizationMaps,
         };
     }
 
@@ -165,6 +193,9 @@ public sealed record ImageFlowOptions
         OptionRange.Require(Scales is null or >= 1, Group, nameof(Scales), Scales, "null, or 1 or more");
         OptionRange.Require(BaseWidth is null or >= 1 and <= 4096, Group, nameof(BaseWidth), BaseWidth, "null, or from 1 to 4096");
         OptionRange.Require(Blocks is null or >= 1 and <= 1000, Group, nameof(Blocks), Blocks, "null, or from 1 to 1000");
+        OptionRange.Require(Couplings is null or >= 1 and <= 100, Group, nameof(Couplings), Couplings, "null, or from 1 to 100");
+        OptionRange.Require(DequantizationMaps is >= 0 and <= 4096, Group, nameof(DequantizationMaps), DequantizationMaps,
+            "from 0 to 4096");
         OptionRange.Require(Levels is >= 2 and <= 1 << 16, Group, nameof(Levels), Levels, "from 2 to 65536");
         OptionRange.Require(LevelWidth is null or > 0 and <= float.MaxValue, Group, nameof(LevelWidth), LevelWidth, "null, or above 0");
         OptionRange.Require(Alpha is >= 0 and < 0.5f, Group, nameof(Alpha), Alpha, "from 0 to below 0.5");

@@ -252,6 +252,25 @@ public sealed partial class RealNvpTrainer
             return copy;
         }
 
+        /// <summary>
+        /// These options for an image flow of <see cref="ImageFlowOptions.AsModern"/>, whose training keeps an average of the weights over
+        /// about a hundred steps. A training takes a few per cent longer than without, and comes to fewer bits per dimension
+        /// (docs/pictures.md).
+        /// </summary>
+        /// <returns>Other options; these are as they were.</returns>
+        /// <example>
+        /// <code>
+        /// var options = RealNvpTrainer.Options.ForImages(ImageFlowOptions.Small).AsModern();
+        /// </code>
+        /// </example>
+        public Options AsModern()
+        {
+            var copy = (Options)MemberwiseClone();
+            copy.Image = (Image ?? new()).AsModern();
+            copy.Optimizer = Optimizer with { AveragedWeights = 0.99 };
+            return copy;
+        }
+
         /// <summary>Options for a flow of continuous maps; the same as setting <see cref="Maps"/>.</summary>
         /// <param name="maps">The flow's size; by default chosen by the maps.</param>
         public static Options ForMaps(FeatureMapOptions? maps = null) => new() { Maps = maps ?? new() };

@@ -14,6 +14,9 @@ public sealed class ImagesArgumentsTests
             (arguments.Data, arguments.Seeds("digits"), arguments.Seeds("mnist"), arguments.Train, arguments.Test, arguments.Steps));
         Assert.Equal(["digits", "mnist"], arguments.Sets);
         Assert.Null(arguments.Experiment);
+        Assert.False(arguments.IsModern);
+        Assert.False(Read("--data", "here", "--preset", "faithful").IsModern);
+        Assert.True(Read("--data", "here", "--preset", "modern").IsModern);
         Assert.Null(Read("--data", "here", "--sets", "cifar10, digits,digits", "--seeds", "5", "--train", "60000", "--test",
             "10000").Experiment); // more is no experiment
         Assert.Equal(["cifar10", "digits"], Read("--data", "here", "--sets", "cifar10, digits,digits").Sets);
@@ -34,6 +37,7 @@ public sealed class ImagesArgumentsTests
     [InlineData("--train is '1e3', expected", "--data", "here", "--train", "1e3")]
     [InlineData("--test is '-5', expected", "--data", "here", "--test", "-5")]
     [InlineData("--steps is 'all', expected", "--data", "here", "--steps", "all")]
+    [InlineData("--preset is 'new', expected faithful or modern", "--data", "here", "--preset", "new")]
     public void What_cannot_be_is_refused(string reason, params string[] arguments)
         => Assert.Contains(reason, Assert.Throws<BenchmarkFailedException>(() => Read(arguments)).Message, StringComparison.Ordinal);
 

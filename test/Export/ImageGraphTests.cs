@@ -26,6 +26,8 @@ public sealed class ImageGraphTests
         ["colour"] = ImageFlows.Random(3, 4, 6, 256, 1 / 255f),
         ["three scales"] = Flow(1, 8, 4, [.. s_steps.Scale(1), .. s_steps.Scale(2), .. s_steps.Both(ImageMask.EvenPixels, 4)]),
         ["mixture"] = ImageFlows.Mixture(),
+        ["learned dequantisation, grey"] = Dequantized(1, 17, 1),
+        ["learned dequantisation, colour"] = Dequantized(3, 256, 1 / 255f),
     };
 
     /// <summary>The names of the flows.</summary>
@@ -54,7 +56,7 @@ public sealed class ImageGraphTests
         if (model.IsMixture)
             others.Add(("Member", [.. latents.Select((_, i) => (float)(i % model.Members.Length))]));
         float[] found = GraphResults.Of(model.BuildSamplingGraph(), "Latent", latents, [.. others])["Features"];
-        double range = ((Logit)model.Steps[0]).Levels * (double)((Logit)model.Steps[0]).LevelWidth; // the unit of the column
+        double range = ImageFlows.LogitOf(model).Levels * (double)ImageFlows.LogitOf(model).LevelWidth; // the unit of the column
         Tolerance.Values(
             [.. latents.SelectMany((latent, i) => ReferenceFlow.Sample(model, latent, 0.8f, i % model.Members.Length))
                 .Select(value => value / range)],
@@ -70,8 +72,16 @@ public sealed class ImageGraphTests
             double[] latent = ReferenceFlow.Latent(model, row);
             double[] back = ReferenceFlow.Sample(model, Array.ConvertAll(latent, value => (float)value));
             for (int i = 0; i < row.Length; i++)
-                Assert.Equal(row[i], back[i], 1e-4 * ((Logit)model.Steps[0]).Levels);
+                Assert.Equal(row[i], back[i], 1e-4 * ImageFlows.LogitOf(model).Levels);
         }
+    }
+
+    /// <summary>Noise shaped by a net, then a coupling and its norm.</summary>
+    private static FlowModel Dequantized(int channels, int levels, float levelWidth)
+    {
+        var steps = new RandomImageSteps(5);
+        return new(FlowShape.Image(channels, 3, 4), [steps.Dequantization(channels, levels, levelWidth), new Logit(levels, levelWidth),
+            .. steps.Both(ImageMask.EvenPixels, channels)]);
     }
 
     /// <summary>Steps after a logit; the latents of their inputs are then spread as in a real flow.</summary>

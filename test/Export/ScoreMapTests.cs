@@ -18,6 +18,8 @@ public sealed class ScoreMapTests
         ["factor out"] = Flow(4, 2, 2, new FactorOut(), new Squeeze(SqueezeOrder.Ordered), new FactorOut()),
         ["grey"] = ImageFlows.Random(),
         ["three scales"] = Flow(1, 8, 4, [.. s_steps.Scale(1), .. s_steps.Scale(2), .. s_steps.Both(ImageMask.EvenPixels, 4)]),
+        ["learned dequantisation"] = new(FlowShape.Image(1, 4, 4),
+            [new RandomImageSteps(5).Dequantization(1, 17, 1), new Logit(17, 1), s_steps.Coupling(ImageMask.EvenPixels, 1)]),
         ["mixture"] = ImageFlows.Mixture(),
         ["maps"] = FeatureMapFlows.Random(kernel: 3),
         ["mixture of maps"] = FeatureMapFlows.Random(members: 3),

@@ -35,10 +35,13 @@ internal static class ImageFlows
     public static FlowModel LogitAlone(int channels, int height, int width, int levels, float levelWidth)
         => new(FlowShape.Image(channels, height, width), [new Logit(levels, levelWidth)]);
 
+    /// <summary>A flow's logit.</summary>
+    public static Logit LogitOf(FlowModel model) => model.Steps.OfType<Logit>().First();
+
     /// <summary>Images of random levels; the first is of level 0 throughout, the second of the highest.</summary>
     public static float[][] Rows(FlowModel model, int count, int seed = 3)
     {
-        var logit = (Logit)model.Steps[0];
+        Logit logit = LogitOf(model);
         var random = new Random(seed);
         return [.. Enumerable.Range(0, count).Select(row => Enumerable.Range(0, model.InputShape.Size)
             .Select(_ => logit.LevelWidth * (row == 0 ? 0 : row == 1 ? logit.Levels - 1 : random.Next(logit.Levels))).ToArray())];

@@ -28,6 +28,10 @@ internal sealed class RandomImageSteps(int seed, int conditionInputs = 0)
         return new(mask, Draw(normed, 0.6, 1.5), Draw(normed, -0.5, 0.5));
     }
 
+    /// <summary>Noise within the bins of levels, shaped by a net.</summary>
+    public LearnedDequantization Dequantization(int channels, int levels, float levelWidth)
+        => new(levels, levelWidth, Net(channels, readsMask: false, blocks: 1, inputScale: 5.0 / levels));
+
     /// <summary>A coupling and its batch norm.</summary>
     public FlowStep[] Both(ImageMask mask, int channels, int blocks = 1, bool shiftFirst = false)
         => [Coupling(mask, channels, blocks, shiftFirst), Norm(mask, channels)];
@@ -43,17 +47,18 @@ internal sealed class RandomImageSteps(int seed, int conditionInputs = 0)
         new Squeeze(SqueezeOrder.Ordered), new FactorOut(),
     ];
 
-    private ResidualConditioner Net(int channels, bool readsMask, int blocks)
+    private ResidualConditioner Net(int channels, bool readsMask, int blocks, double inputScale = 1)
     {
         const int Width = 4;
-        return new(Affine(channels), readsMask, Conv(2 * channels + (readsMask ? 1 : 0), Width, 3), Conv(Width, Width, 1),
+        return new(Affine(channels, inputScale), readsMask, Conv(2 * channels + (readsMask ? 1 : 0), Width, 3), Conv(Width, Width, 1),
             [.. Enumerable.Range(0, blocks).Select(_
                 => new ResidualBlock(Affine(Width), Conv(Width, Width + 1, 3), Conv(Width + 1, Width, 3), Conv(Width, Width, 1),
                     conditionInputs > 0 ? Dense(Width + 1) : null))],
             Conv(Width, 2 * channels, 1));
     }
 
-    private ConditionerNorm Affine(int channels) => new(Draw(channels, 0.4, 1.2), Draw(channels, -0.5, 0.5));
+    private ConditionerNorm Affine(int channels, double scale = 1)
+        => new(Draw(channels, 0.4 * scale, 1.2 * scale), Draw(channels, -0.5, 0.5));
 
     private ConvLayer Conv(int inputs, int outputs, int kernel)
     {

@@ -108,6 +108,20 @@ internal static class ReferenceImageFlow
                     return Math.Log(inside / (1 - inside)) + slope * (p - inside);
                 });
                 break;
+            case LearnedDequantization bins:
+                (double[,,] scales, double[,,] leans) = Bells(bins, x, given);
+                x = Map(x, (c, h, w, v) =>
+                {
+                    (double level, double u) = Bin(bins, v);
+                    if (u is < 0 or > 1)
+                        return v;
+                    (double a, double b, double low, double range) = Bell(scales[c, h, w], leans[c, h, w]);
+                    double p = Tail + (1 - 2 * Tail) * u, z = Quantile(p), bell = Logistic(a * z + b);
+                    // d bell / dz, dz / dp by the slope of F, dp / du
+                    Add(Math.Log(bell * (1 - bell) * a / range / Slope(z) * (1 - 2 * Tail)), h, w);
+                    return bins.LevelWidth * (level + (bell - low) / range - 0.5);
+                });
+                break;
             case ImageCoupling coupling:
                 (double[,,] s, double[,,] t) = Net(coupling, x, given);
                 x = Map(x, (c, h, w, v) =>
@@ -197,6 +211,17 @@ internal static class ReferenceImageFlow
                     double p = 1 / (1 + Math.Exp(-inside)) + (value - inside) * Logit.Edge * (1 - Logit.Edge);
                     return logit.LevelWidth * ((p - logit.Alpha) / (1 - 2.0 * logit.Alpha) * logit.Levels - 0.5);
                 });
+            case LearnedDequantization bins:
+                (double[,,] scales, double[,,] leans) = Bells(bins, y, given);
+                return Map(y, (c, h, w, value) =>
+                {
+                    (double level, double share) = Bin(bins, value);
+                    if (share is < 0 or > 1)
+                        return value;
+                    (double a, double b, double low, double range) = Bell(scales[c, h, w], leans[c, h, w]);
+                    double bell = low + share * range, p = Normal((Math.Log(bell / (1 - bell)) - b) / a);
+                    return bins.LevelWidth * (level + (p - Tail) / (1 - 2 * Tail) - 0.5);
+                });
             case ImageCoupling coupling:
                 (double[,,] s, double[,,] t) = Net(coupling, y, given);
                 return Map(y, (c, h, w, value) =>
@@ -243,6 +268,51 @@ internal static class ReferenceImageFlow
 
     // v is the centre of its level's bin: x in [0, 1) is (v / width + 1/2) / k
     private static double P(Logit logit, double v) => logit.Alpha + (1 - 2.0 * logit.Alpha) * (v / logit.LevelWidth + 0.5) / logit.Levels;
+
+    /// <summary>What learned dequantisation cuts off its bells.</summary>
+    private const double Tail = 1e-3;
+
+    /// <summary>The level of a value, and where in its bin it is; below 0 or above 1 beyond all levels.</summary>
+    private static (double Level, double Share) Bin(LearnedDequantization bins, double v)
+    {
+        double at = v / bins.LevelWidth + 0.5, level = Math.Clamp(Math.Floor(at), 0, bins.Levels - 1);
+        return (level, at - level);
+    }
+
+    private static (double[,,] R, double[,,] T) Bells(LearnedDequantization bins, double[,,] x, double[] given)
+    {
+        double[,,] levels = Map(x, (_, _, _, v) => Bin(bins, v).Level);
+        double[,,] u = Affine(bins.Net.Input, levels);
+        int channels = x.GetLength(0);
+        double[,,] heads = Heads(bins.Net, Map(new double[2 * channels, x.GetLength(1), x.GetLength(2)], (c, h, w, _)
+            => c < channels ? u[c, h, w] : -u[c - channels, h, w]), given);
+        return (Channels(heads, 0, channels), Channels(heads, channels, channels));
+    }
+
+    private static (double A, double B, double Low, double Range) Bell(double r, double t)
+    {
+        double a = 1 + 0.9 * Math.Tanh(r), b = 3 * Math.Tanh(t), end = Quantile(1 - Tail), low = Logistic(b - a * end);
+        return (a, b, low, Logistic(b + a * end) - low);
+    }
+
+    private static double Logistic(double x) => 1 / (1 + Math.Exp(-x));
+
+    /// <summary>The normal distribution function as Bowling et al. (2009) have it.</summary>
+    private static double Normal(double z) => Logistic(1.5976 * z + 0.07056 * z * z * z);
+
+    private static double Slope(double z) => Normal(z) * (1 - Normal(z)) * (1.5976 + 3 * 0.07056 * z * z);
+
+    /// <summary>Its inverse, by halving.</summary>
+    private static double Quantile(double p)
+    {
+        (double low, double high) = (-10, 10);
+        for (int i = 0; i < 60; i++)
+        {
+            double middle = (low + high) / 2;
+            (low, high) = Normal(middle) < p ? (middle, high) : (low, middle);
+        }
+        return (low + high) / 2;
+    }
 
     private static bool IsTransformed(ImageMask mask, double[,,] x, int c, int h, int w) => mask switch
     {
@@ -302,6 +372,14 @@ internal static class ReferenceImageFlow
         double[,,] u = Affine(net.Input, read);
         double[,,] both = Map(new double[net.First.Inputs, x.GetLength(1), x.GetLength(2)], (c, h, w, _)
             => c < channels ? u[c, h, w] : c < 2 * channels ? -u[c - channels, h, w] : IsTransformed(coupling.Mask, x, 0, h, w) ? 0 : 1);
+        double[,,] heads = Heads(net, both, given);
+        int width = coupling.Gain.Length;
+        return (Map(Channels(heads, 0, width), (c, _, _, r) => coupling.Gain[c] * Math.Tanh(r)), Channels(heads, width, width));
+    }
+
+    /// <summary>What the net makes of u, -u and the mask.</summary>
+    private static double[,,] Heads(ResidualConditioner net, double[,,] both, double[] given)
+    {
         double[,,] hidden = Conv(net.First, Relu(both));
         double[,,] skips = Conv(net.FirstSkip, hidden);
         foreach (ResidualBlock block in net.Blocks)
@@ -313,9 +391,7 @@ internal static class ReferenceImageFlow
             hidden = Sum(hidden, residual);
             skips = Sum(skips, Conv(block.Skip, hidden));
         }
-        double[,,] heads = Conv(net.Output, Relu(skips));
-        int width = coupling.Gain.Length;
-        return (Map(Channels(heads, 0, width), (c, _, _, r) => coupling.Gain[c] * Math.Tanh(r)), Channels(heads, width, width));
+        return Conv(net.Output, Relu(skips));
     }
 
     private static double[,,] Conv(ConvLayer layer, double[,,] x)

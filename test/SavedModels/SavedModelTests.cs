@@ -83,6 +83,9 @@ public sealed class SavedModelTests
         WriteHeat("heat-1.zip");
         Write("images-1.rnvp", RealNvpTrainer.Options.ForImages(
             new() { Shape = FlowShape.Image(1, 8, 8), Scales = 2, BaseWidth = 3, Blocks = 1, Levels = 17 }));
+        Write("images-5.rnvp", RealNvpTrainer.Options.ForImages(
+            new() { Shape = FlowShape.Image(1, 8, 8), Scales = 2, BaseWidth = 3, Blocks = 1, Levels = 17, ChannelMixing = true })
+            .AsModern());
         Write("condition-images-1.rnvp", new()
         {
             Image = new() { Shape = FlowShape.Image(1, 8, 8), Scales = 2, BaseWidth = 3, Blocks = 1, Levels = 17 },

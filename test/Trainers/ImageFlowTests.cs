@@ -23,6 +23,8 @@ public sealed class ImageFlowTests
         ["colour"] = (FlowShape.Image(3, 4, 4), s_small with { LevelWidth = 1 / 255f }),
         ["one scale"] = (FlowShape.Image(1, 4, 3), s_small with { Scales = 1 }),
         ["no batch norm"] = (FlowShape.Image(1, 4, 4), s_small with { BatchNorm = false }),
+        ["shaped noise, linear maps"] = (FlowShape.Image(3, 4, 4),
+            s_small with { Levels = 17, DequantizationMaps = 3, ChannelMixing = true, Couplings = 2 }),
         ["original"] = (FlowShape.Image(3, 4, 4), s_small.AsOriginal()),
     };
 

@@ -37,6 +37,10 @@ public sealed class ImageStepTests
         ["Logit, 8 bits"] = (s_colour, () => new LogitModule(256, 1)),
         ["Logit, 17 levels"] = (s_grey, () => new LogitModule(17, 1)),
         ["Logit, from 0 to 1"] = (s_grey, () => new LogitModule(256, 1 / 255f)),
+        ["LearnedDequantization, 8 bits"] = (s_colour, () => new LearnedDequantizationModule(256, 1, 3, s_net, new Generator(1))),
+        ["LearnedDequantization, 17 levels"] = (s_odd, () => new LearnedDequantizationModule(17, 1, 3, s_net, new Generator(1))),
+        ["LearnedDequantization, from 0 to 1"]
+            = (s_grey, () => new LearnedDequantizationModule(17, 1 / 16f, 1, s_net with { Blocks = 1 }, new Generator(1))),
         ["Squeeze, plain, grey"] = (s_grey, () => new SqueezeModule(SqueezeOrder.Plain, 1)),
         ["Squeeze, plain, colour"] = (s_colour, () => new SqueezeModule(SqueezeOrder.Plain, 3)),
         ["Squeeze, ordered, grey"] = (s_grey, () => new SqueezeModule(SqueezeOrder.Ordered, 1)),
@@ -316,8 +320,14 @@ public sealed class ImageStepTests
     {
         FlowShape shape = s_steps[name].Shape;
         long[] dimensions = [Rows, .. shape.Dimensions.Select(dimension => (long)dimension)];
-        if (s_steps[name].Create().Freeze() is Logit logit) // levels, from the first to the last and a little beyond
-            return (rand(dimensions, dtype: ScalarType.Float64, generator: new Generator(3)) * 1.2 - 0.1) * logit.Levels * logit.LevelWidth;
+        double? range = s_steps[name].Create().Freeze() switch
+        {
+            Logit logit => logit.Levels * (double)logit.LevelWidth,
+            LearnedDequantization bins => bins.Levels * (double)bins.LevelWidth,
+            _ => null,
+        };
+        if (range is { } levels) // from the first to the last and a little beyond
+            return (rand(dimensions, dtype: ScalarType.Float64, generator: new Generator(3)) * 1.2 - 0.1) * levels;
         return randn(dimensions, dtype: ScalarType.Float64, generator: new Generator(3)) * 1.5;
     }
 

@@ -8,12 +8,15 @@ internal sealed class ImagesArguments
     /// <summary>The sets that can be named.</summary>
     public static readonly string[] Known = ["digits", "mnist", "cifar10"];
 
+    private const string PresetOption = "--preset", Faithful = "faithful", Modern = "modern";
+
     private const int DefaultTrain = 10_000, DefaultTest = 2000;
 
     /// <summary>The options beside the common ones, for the usage text.</summary>
     public static readonly IReadOnlyDictionary<string, string> Help = new Dictionary<string, string>
     {
         ["--sets"] = $"some of {string.Join(',', Known)}; the first two by default",
+        [PresetOption] = $"the flow and its training: {Faithful}, the default, as the paper has it, or {Modern} (AsModern)",
         ["--seeds"] = "flows per set, of seeds 1 to N; by default 3 of the small digits and 1 of the others, which take a hundred times "
             + "as long",
         ["--train"] = $"at most the first N training images; {DefaultTrain} by default, and figures for no fewer",
@@ -33,6 +36,12 @@ internal sealed class ImagesArguments
             ?? Known[..2];
         if (Sets.Length == 0 || Sets.Except(Known).Any())
             throw new BenchmarkFailedException($"--sets is '{arguments["--sets"]}', expected some of {string.Join(',', Known)}.");
+        IsModern = arguments[PresetOption] switch
+        {
+            null or Faithful => false,
+            Modern => true,
+            { } other => throw new BenchmarkFailedException($"{PresetOption} is '{other}', expected {Faithful} or {Modern}."),
+        };
         _seeds = arguments.Count("--seeds");
         Train = arguments.Count("--train") ?? DefaultTrain;
         Test = arguments.Count("--test") ?? DefaultTest;
@@ -44,6 +53,9 @@ internal sealed class ImagesArguments
 
     /// <summary>Names of sets.</summary>
     public string[] Sets { get; }
+
+    /// <summary>Whether the flows are of the modern preset.</summary>
+    public bool IsModern { get; }
 
     /// <summary>How many flows of a set.</summary>
     public int Seeds(string set) => _seeds ?? (set == Known[0] ? 3 : 1);

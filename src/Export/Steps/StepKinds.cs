@@ -22,6 +22,7 @@ internal static class StepKinds
         ("ImageBatchNorm", typeof(ImageBatchNorm), ImageBatchNorm.Load),
         ("InvertibleLinear", typeof(InvertibleLinear), InvertibleLinear.Load),
         ("LatentMixture", typeof(LatentMixture), LatentMixture.Load),
+        ("LearnedDequantization", typeof(LearnedDequantization), LearnedDequantization.Load),
         ("Logit", typeof(Logit), Logit.Load),
         ("Permutation", typeof(Permutation), Permutation.Load),
         ("PositionedCoupling", typeof(PositionedCoupling), PositionedCoupling.Load),

@@ -8,6 +8,7 @@ using RealNvp.ML.Trainers.Flows;
 using RealNvp.ML.Trainers.Flows.Nets;
 using RealNvp.ML.Trainers.Flows.Steps;
 using RealNvp.ML.Trainers.Flows.Steps.Images;
+using RealNvp.ML.Trainers.Flows.Steps.Maps;
 using RealNvp.ML.Trainers.Native;
 using RealNvp.ML.Transforms.Images.Pictures;
 using RealNvp.ML.Transforms.Scoring;
@@ -25,9 +26,8 @@ internal sealed record ImageDesign : FlowDesign
     /// <summary>Up to the sides of MNIST, a flow trains on a CPU.</summary>
     public const int SmallSide = 28;
 
-    private static readonly ImageMask[] s_checkerboards = [ImageMask.EvenPixels, ImageMask.OddPixels, ImageMask.EvenPixels,
-        ImageMask.OddPixels];
-    private static readonly ImageMask[] s_channels = [ImageMask.FirstChannels, ImageMask.SecondChannels, ImageMask.FirstChannels];
+    /// <summary>Couplings of a kind in a row, as in the paper.</summary>
+    private const int OriginalCouplings = 3;
 
     /// <summary>What to do about a column whose kind cannot be told.</summary>
     public const string OtherKinds = "set FeatureKind to Maps for continuous maps, as a layer of a net gives them, to Pixels for pixels on "
@@ -81,6 +81,18 @@ internal sealed record ImageDesign : FlowDesign
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool SparesChannelGains { get; init; }
 
+    /// <summary>Couplings over checkerboards, and over channels, of each scale; the last scale has one more over checkerboards.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Couplings { get; init; }
+
+    /// <summary>Whether a learned linear map of the channels stands before each coupling over them.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool ChannelMixing { get; init; }
+
+    /// <summary>The maps of the net that shapes the noise within the bins; 0 for uniform noise.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public int DequantizationMaps { get; init; }
+
     /// <inheritdoc/>
     public override bool LooksForCopies => false;
 
@@ -131,20 +143,31 @@ internal sealed record ImageDesign : FlowDesign
     public override Flow Build(ColumnFacts facts, double dropout, int seed, DeviceRandom noise)
     {
         using var weights = new torch.Generator((ulong)(uint)seed, torch.CPU);
-        var steps = new List<FlowStepModule> { new LogitModule(Levels, facts.BinWidths[0], Alpha) };
+        var steps = new List<FlowStepModule>();
         FlowShape at = Shape;
+        int conditionInputs = facts.Condition?.Inputs ?? 0, couplings = Couplings ?? OriginalCouplings;
+        if (DequantizationMaps > 0)
+        {
+            ImageCouplingOptions net = Coupling(DequantizationMaps, 0) with { Blocks = 1, ConditionInputs = conditionInputs };
+            steps.Add(new LearnedDequantizationModule(Levels, facts.BinWidths[0], Shape.Dimensions[0], net, weights, noise));
+        }
+        steps.Add(new LogitModule(Levels, facts.BinWidths[0], Alpha));
         for (int scale = 0; scale < Scales; scale++)
         {
             bool last = scale == Scales - 1;
             int width = BaseWidth << scale;
-            foreach (ImageMask mask in s_checkerboards.Take(last ? 4 : 3))
-                AddCoupling(mask, width);
+            for (int i = 0; i < (last ? couplings + 1 : couplings); i++)
+                AddCoupling(i % 2 == 0 ? ImageMask.EvenPixels : ImageMask.OddPixels, width);
             if (last)
                 break;
             int channels = at.Dimensions[0];
             Add(new SqueezeModule(SqueezeOrder.Plain, channels));
-            foreach (ImageMask mask in s_channels)
-                AddCoupling(mask, 2 * width);
+            for (int i = 0; i < couplings; i++)
+            {
+                if (ChannelMixing)
+                    Add(new ChannelLinearModule(at.Dimensions[0]));
+                AddCoupling(i % 2 == 0 ? ImageMask.FirstChannels : ImageMask.SecondChannels, 2 * width);
+            }
             Add(new UnsqueezeModule(SqueezeOrder.Plain, channels));
             Add(new SqueezeModule(SqueezeOrder.Ordered, channels));
             Add(new FactorOutModule());
@@ -160,7 +183,7 @@ internal sealed record ImageDesign : FlowDesign
         void AddCoupling(ImageMask mask, int width)
         {
             (int channels, int height, int columns) = (at.Dimensions[0], at.Dimensions[1], at.Dimensions[2]);
-            ImageCouplingOptions coupling = Coupling(width, dropout) with { ConditionInputs = facts.Condition?.Inputs ?? 0 };
+            ImageCouplingOptions coupling = Coupling(width, dropout) with { ConditionInputs = conditionInputs };
             Add(mask.IsCheckerboard()
                 ? new CheckerboardCouplingModule(mask, channels, height, columns, coupling, weights, noise)
                 : new ChannelCouplingModule(mask, channels, coupling, weights, noise));

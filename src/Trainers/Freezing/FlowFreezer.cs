@@ -64,7 +64,7 @@ internal static class FlowFreezer
         using DisposeScope scope = NewDisposeScope();
         using var generator = new Generator((ulong)(uint)seed, CPU);
         int count = shape.IsImage && shape.Size > LargeImage ? LargeImageProbes : ProbeSet.StandardCount;
-        LogitModule? logit = flows[0].Steps.First() as LogitModule;
+        LogitModule? logit = flows[0].Steps.OfType<LogitModule>().FirstOrDefault();
         var chosen = new ProbeChoice(count);
         for (int round = 0; round < ProbeChoice.Rounds && !chosen.IsSettled; round++)
         {

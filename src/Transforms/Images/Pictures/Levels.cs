@@ -1,5 +1,4 @@
 using RealNvp.ML.Export;
-using RealNvp.ML.Export.Steps;
 
 namespace RealNvp.ML.Transforms.Images.Pictures;
 
@@ -16,7 +15,7 @@ internal readonly record struct Levels(int Count, float Width)
 
     /// <summary>The levels of an image flow's pixels; null where a flow is over something else.</summary>
     public static Levels? Of(FlowModel model)
-        => model.InputShape.IsImage && model.Steps.FirstOrDefault() is Logit logit ? new(logit.Levels, logit.LevelWidth) : null;
+        => model.InputShape.IsImage && DiscreteLevels.LogitOf(model.Steps) is { } logit ? new(logit.Levels, logit.LevelWidth) : null;
 
     /// <summary>
     /// The level whose bin a value lies in, floor(v / w + 1/2), at least 0 and at most k - 1, with these spread over 0 to 255.
