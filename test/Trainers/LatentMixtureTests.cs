@@ -48,7 +48,7 @@ public sealed class LatentMixtureTests
         for (int i = 0; i < ratios.Length; i++)
         {
             (double x, double y) = (latents[2 * i], latents[2 * i + 1]);
-            Assert.Equal(Math.Log(Density(x, y)) + 0.5 * (x * x + y * y) + Math.Log(2 * Math.PI), ratios[i], 1e-9);
+            Assert.Equal(Math.Log(Density(x, y)) + 0.5 * (x * x + y * y) + Math.Log(2 * Math.PI), ratios[i], 1e-6);
             Assert.Equal(ratios[i], s_mixture.LogRatio(latents.AsSpan(2 * i, 2)), 1e-9);
         }
         Assert.Equal(s_mixture.Weights, ((LatentMixture)module.Freeze()).Weights);
@@ -65,8 +65,9 @@ public sealed class LatentMixtureTests
         Assert.Equal(5, file.ToArray()[8]); // older versions of the library say that they do not know it
         file.Position = 0;
         var loaded = (LatentMixture)FlowModel.Load(file).Steps[^1];
-        Assert.Equal((s_mixture.Weights.ToArray(), s_mixture.Means.ToArray(), s_mixture.Deviations.ToArray()),
-            (loaded.Weights.ToArray(), loaded.Means.ToArray(), loaded.Deviations.ToArray()));
+        Assert.Equal(s_mixture.Weights, loaded.Weights);
+        Assert.Equal(s_mixture.Means, loaded.Means);
+        Assert.Equal(s_mixture.Deviations, loaded.Deviations);
     }
 
     [Theory]
@@ -122,8 +123,11 @@ public sealed class LatentMixtureTests
     [Fact]
     public void Latents_that_are_normal_stay_so_and_few_validation_rows_choose_nothing()
     {
-        WeightedRows Normal(int count, int seed) => new([.. Tables.Gaussian(count, 3, seed).SelectMany(row => row)],
-            [.. Enumerable.Repeat(1f, count)], 3);
+        static WeightedRows Normal(int count, int seed)
+        {
+            var random = new Random(seed);
+            return new([.. Enumerable.Range(0, 3 * count).Select(_ => (float)Tables.Normal(random))], [.. Enumerable.Repeat(1f, count)], 3);
+        }
         Assert.Null(LatentMixtureFit.Of(Normal(1000, 1), Normal(300, 2), bound: 3, seed: 1));
         Assert.Null(LatentMixtureFit.Of(Clusters(800, 1), Clusters(9, 2), bound: 3, seed: 1));
     }

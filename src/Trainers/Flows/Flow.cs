@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using RealNvp.ML.Export;
 using RealNvp.ML.Export.Steps;
 using RealNvp.ML.Trainers.Flows.Nets;
@@ -55,7 +56,11 @@ internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
     public FlowCondition? Condition => condition?.Frozen;
 
     /// <summary>Puts a step after the others.</summary>
-    public void Append(FlowStepModule step) => steps.Add(step);
+    public void Append(FlowStepModule step)
+    {
+        steps.Add(step);
+        steps.register_module(string.Create(CultureInfo.InvariantCulture, $"{steps.Count - 1}"), step); // a list registers what it began with
+    }
 
     /// <summary>Whether any step has parameters to train.</summary>
     public bool Learns => parameters().Any();
