@@ -127,7 +127,7 @@ public sealed class GrpcTests : IClassFixture<ServedFlows>, IDisposable
     [Fact]
     public async Task Wrong_requests_get_a_status_and_what_is_wrong()
     {
-        await Refused(StatusCode.NotFound, "There is no model 'none'. There are: categories, condition-3", Plain(1, 4, 4, "none"));
+        await Refused(StatusCode.NotFound, "There is no model 'none'. There are: alone, categories, condition-3", Plain(1, 4, 4, "none"));
         await Refused(StatusCode.NotFound, "The model broken cannot be loaded", Plain(1, 4, 4, "broken"));
         ModelInferRequest wrong = Plain(1, 4, 4);
         wrong.ModelVersion = "0";
