@@ -16,8 +16,8 @@ internal static class FlowModelFile
 {
     /// <summary>
     /// The newest version that is read. Flows with a mixture of latents or a learned dequantisation are of version 5, those of continuous
-    /// maps that standardise each position of version 4, with a calibrated score map, with other steps of continuous maps or of images with a
-    /// condition of version 3, of vectors with a condition of version 2, all others of version 1.
+    /// maps that standardise each position of version 4, with a calibrated score map, with other steps of continuous maps or of images with
+    /// a condition of version 3, of vectors with a condition of version 2, all others of version 1.
     /// </summary>
     private const uint Version = 5;
 

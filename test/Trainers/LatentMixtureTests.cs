@@ -17,7 +17,8 @@ public sealed class LatentMixtureTests
 {
     public const string Name = "LatentMixture";
 
-    private static readonly LatentMixture s_mixture = new([0.2f, 0.3f, 0.1f], [1, -1, -0.5f, 0.25f, 0, 2], [0.1f, 0.2f, 0.5f, 0.3f, 0.9f, 0.15f]);
+    private static readonly LatentMixture s_mixture = new([0.2f, 0.3f, 0.1f], [1, -1, -0.5f, 0.25f, 0, 2],
+        [0.1f, 0.2f, 0.5f, 0.3f, 0.9f, 0.15f]);
 
     private static readonly FlowModel s_model = new(FlowShape.Vector(2), [new Standardization([1, 2], [0.5f, 3]), s_mixture]);
 
@@ -108,7 +109,8 @@ public sealed class LatentMixtureTests
     public void A_fit_finds_clusters_and_makes_none_of_single_rows()
     {
         WeightedRows training = Clusters(800, seed: 1), validation = Clusters(200, seed: 2);
-        (LatentMixture mixture, double ofTraining, double ofValidation) = LatentMixtureFit.Of(training, validation, bound: 40, seed: 1)!.Value;
+        (LatentMixture mixture, double ofTraining, double ofValidation)
+            = LatentMixtureFit.Of(training, validation, bound: 40, seed: 1)!.Value;
         Assert.InRange(ofValidation, 0.5, ofTraining + 0.3);
         float[] hole = [0, 0], cluster = [1, 1], alone = [training.Values[0], training.Values[1]];
         Assert.True(mixture.LogRatio(cluster) > 1, "A cluster is more likely than a normal has it.");

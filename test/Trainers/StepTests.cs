@@ -59,7 +59,8 @@ public sealed class StepTests
         Type[] frozen = [.. typeof(FlowStep).Assembly.GetTypes().Where(type => type.IsSubclassOf(typeof(FlowStep)) && !type.IsAbstract)];
         Assert.Equal(frozen.Select(type => type.Name + "Module").Order(), modules.Select(type => type.Name).Order());
         Assert.All(modules,
-            type => Assert.Contains(s_steps.Keys.Concat(ImageStepTests.Names).Append(LatentMixtureTests.Name), name => name.Split(',')[0] + "Module" == type.Name));
+            type => Assert.Contains([.. s_steps.Keys, .. ImageStepTests.Names, LatentMixtureTests.Name],
+                name => name.Split(',')[0] + "Module" == type.Name));
     }
 
     [Theory, MemberData(nameof(Steps))]

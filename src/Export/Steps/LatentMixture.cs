@@ -15,7 +15,9 @@ namespace RealNvp.ML.Export.Steps;
 /// </remarks>
 public sealed class LatentMixture : FlowStep
 {
-    /// <summary>The most by which a component may raise the log-density anywhere, nats: its exponential is far from float32's end.</summary>
+    /// <summary>
+    /// The most by which a component may raise the log-density anywhere, in nats: its exponential is far from float32's end.
+    /// </summary>
     public const double MostGain = 40;
 
     private readonly double[] _constants; // of each component: log w - sum log deviation - sum (mean / deviation)^2 / 2

@@ -93,8 +93,10 @@ internal abstract record FlowDesign
     /// </summary>
     /// <param name="flow">In evaluation mode.</param>
     /// <param name="rows">What it was trained with.</param>
+    /// <param name="facts">What is known of the columns.</param>
     /// <param name="seed">Of all that is drawn.</param>
-    public virtual (int Components, double Training, double Validation) FitLatents(Flow flow, EvaluationRows rows, int seed) => default;
+    public virtual (int Components, double Training, double Validation) FitLatents(Flow flow, EvaluationRows rows, ColumnFacts facts,
+        int seed) => default;
 
     /// <summary>Bits per dimension from nats; null where they have no meaning.</summary>
     public virtual BitsPerDimension? Bits(ColumnFacts facts) => null;

@@ -218,14 +218,18 @@ internal sealed record TableDesign : FlowDesign
     }
 
     /// <inheritdoc/>
-    public override (int Components, double Training, double Validation) FitLatents(Flow flow, EvaluationRows rows, int seed)
+    public override (int Components, double Training, double Validation) FitLatents(Flow flow, EvaluationRows rows, ColumnFacts facts,
+        int seed)
     {
         if (MixtureBound == 0 || Shape.Size == 1 || Whitens || IsOfLabels || Condition is not null || BitsPerDimensionColumn is not null
-            || rows.Validation is not { } validation
-            || LatentMixtureFit.Of(Latents(flow, rows.Sample), Latents(flow, validation), MixtureBound, seed) is not { } fit)
+            || rows.EarlyValidation is not { } validation)
         {
             return default;
         }
+        // with the noise of discrete features: of the bins' centres alone the density would be that of no bin
+        using DeviceRows training = Dequantized(rows.Sample, facts, seed);
+        if (LatentMixtureFit.Of(Latents(flow, training), Latents(flow, validation), MixtureBound, seed) is not { } fit)
+            return default;
         flow.Append(new LatentMixtureModule(fit.Mixture));
         return (fit.Mixture.Weights.Length, fit.TrainingGain, fit.ValidationGain);
     }

@@ -59,7 +59,8 @@ internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
     public void Append(FlowStepModule step)
     {
         steps.Add(step);
-        steps.register_module(string.Create(CultureInfo.InvariantCulture, $"{steps.Count - 1}"), step); // a list registers what it began with
+        // a list registers what it began with alone
+        steps.register_module(string.Create(CultureInfo.InvariantCulture, $"{steps.Count - 1}"), step);
     }
 
     /// <summary>Whether any step has parameters to train.</summary>

@@ -282,8 +282,10 @@ internal sealed class TrainingRun : IDisposable
     /// <summary>What is fitted to the trained flow: checkpoints have the flow alone, from which it comes out the same.</summary>
     private void FitLatents(int member, Flow flow, int seed)
     {
-        (int components, double training, double validation) = _settings.Design.FitLatents(flow, _rows, seed);
-        if (components == 0 || _outcomes[member] is not { } outcome)
+        if (_plan.Trim > 0 || _outcomes[member] is not { } outcome) // what is to be trimmed would be clusters like others
+            return;
+        (int components, double training, double validation) = _settings.Design.FitLatents(flow, _rows, _data.Facts, seed);
+        if (components == 0)
             return;
         _outcomes[member] = outcome with
         {

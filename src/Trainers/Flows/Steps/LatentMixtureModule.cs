@@ -29,9 +29,9 @@ internal sealed class LatentMixtureModule : FlowStepModule
 
     public override (Tensor Output, Tensor LogDet) forward(Tensor x, Tensor? condition = null)
     {
-        Tensor precisions = deviations.square().reciprocal(), scaled = means * precisions;
+        Tensor precisions = (deviations * deviations).reciprocal(), scaled = means * precisions;
         Tensor constants = weights.log() - deviations.log().sum(1) - (scaled * means).sum(1) * s_half;
-        Tensor exponents = (x.square().matmul((precisions - ones_like(precisions)).t()) * s_minusHalf)
+        Tensor exponents = ((x * x).matmul((precisions - ones_like(precisions)).t()) * s_minusHalf)
             .Plus(x.matmul(scaled.t())).Plus(constants);
         Tensor normal = ones_like(weights.sum()) - weights.sum();
         return (x, exponents.exp().sum(1).Plus(normal).log());
