@@ -227,8 +227,8 @@ internal sealed record TableDesign : FlowDesign
             return default;
         }
         // with the noise of discrete features: of the bins' centres alone the density would be that of no bin
-        using DeviceRows training = Dequantized(rows.Sample, facts, seed);
-        if (LatentMixtureFit.Of(Latents(flow, training), Latents(flow, validation), MixtureBound, seed) is not { } fit)
+        using DeviceRows? noisy = facts.NoiseWidths.All(width => width == 0) ? null : Dequantized(rows.Sample, facts, seed);
+        if (LatentMixtureFit.Of(Latents(flow, noisy ?? rows.Sample), Latents(flow, validation), MixtureBound, seed) is not { } fit)
             return default;
         flow.Append(new LatentMixtureModule(fit.Mixture));
         return (fit.Mixture.Weights.Length, fit.TrainingGain, fit.ValidationGain);
