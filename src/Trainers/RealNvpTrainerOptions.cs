@@ -290,7 +290,6 @@ public sealed partial class RealNvpTrainer
                 Couplings = 12,
                 Activation = Activation.Tanh,
                 LatentTailBound = 1.5,
-                MixtureBound = 0,
             },
             Dropout = 0.2,
             Noise = 0.02,

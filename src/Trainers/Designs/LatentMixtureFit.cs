@@ -70,11 +70,10 @@ internal static class LatentMixtureFit
         if (weights.Count == 0)
             return null;
         // as if all the weight were the components', to learn how much it should be
-        double mass = weights.Sum(weight => (double)weight);
-        var whole = new LatentMixture([.. weights.Select(weight => (float)(weight * MostShare / Math.Max(mass, 1)))], means.ToImmutable(),
-            deviations.ToImmutable());
-        double share = Share(whole, validation) * MostShare / Math.Max(mass, 1);
-        var mixture = new LatentMixture([.. weights.Select(weight => (float)(weight * share))], whole.Means, whole.Deviations);
+        double most = MostShare / Math.Max(weights.Sum(weight => (double)weight), 1);
+        LatentMixture Scaled(double by)
+            => new([.. weights.Select(weight => (float)(weight * by))], means.ToImmutable(), deviations.ToImmutable());
+        LatentMixture mixture = Scaled(most * Share(Scaled(most), validation));
         double gain = Gain(mixture, validation);
         return gain < LeastGain ? null : (mixture, Gain(mixture, training), gain);
     }
