@@ -62,8 +62,9 @@ internal sealed class DensityGraph : FlowGraph
     {
         string all = Nodes.Node("Concat", members, [("axis", 1L)]);
         string largest = Nodes.Node("ReduceMax", [all], [("axes", new[] { 1L }), ("keepdims", 1L)]);
-        string sum = Nodes.RowSum(Nodes.Node("Exp", Nodes.Node("Sub", all, largest)));
-        return Nodes.Node("Add", largest, Nodes.Node("Log", Nodes.Node("Mul", sum, Nodes.Scalar(1.0 / members.Length))));
+        string sum = Nodes.DoubleRowSum(Nodes.Node("Exp", Nodes.Node("Sub", all, largest)));
+        string mean = Nodes.Node("Mul", sum, Nodes.DoubleScalar(1.0 / members.Length));
+        return Nodes.Node("Add", largest, Nodes.ToFloat(Nodes.Node("Log", mean)));
     }
 
     private void AddDecision(string logLikelihood, string nanUnlessFinite, float threshold)

@@ -51,6 +51,8 @@ internal static class FlowCases
                 [steps.Marginals(), .. Alternating(steps, 2), steps.Marginals(), .. Alternating(steps, 1), steps.Marginals()]),
         ["splines"] = () => Trained(5, steps => [steps.Spline(), .. Alternating(steps, 2), steps.Spline(9), .. Alternating(steps, 1)]),
         ["spline of one feature"] = () => Trained(1, steps => [steps.Marginals(), steps.Spline(32)]),
+        ["mixture of latents"] = () => Trained(3, steps => [.. Alternating(steps, 3), new LatentMixture([0.2f, 0.3f, 0.1f],
+            [1, -1, 0.5f, -0.5f, 0.25f, 0, 0, 2, -1], [0.3f, 0.2f, 0.5f, 0.9f, 0.3f, 0.4f, 0.5f, 0.6f, 0.2f])]),
         ["mixture"] = () => Mixture(6, 3),
         ["mixture of one feature"] = () => Mixture(1, 2),
     };

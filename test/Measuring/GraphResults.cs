@@ -12,6 +12,13 @@ internal static class GraphResults
     {
         using var options = new SessionOptions { LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR, IntraOpNumThreads = 1 };
         using var session = new InferenceSession(graph, options);
+        return Of(session, input, rows, others);
+    }
+
+    /// <summary>The same of a session that is there.</summary>
+    public static Dictionary<string, float[]> Of(InferenceSession session, string input, float[][] rows,
+        params ReadOnlySpan<(string Name, float[] Values)> others)
+    {
         List<NamedOnnxValue> inputs =
         [
             NamedOnnxValue.CreateFromTensor(input,

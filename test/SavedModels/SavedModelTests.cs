@@ -62,7 +62,7 @@ public sealed class SavedModelTests
         Write("sampler-1.zip", new());
         WriteCropping("cropping-1.zip");
         Write("single-1.rnvp", new());
-        Write("latents-5.rnvp", new() { Table = new() { MixtureBound = 3 } });
+        Write("latents-5.rnvp", new());
         Write("pipeline-2.zip", new());
         Write("lags-2.zip", new());
         Write("condition-3.zip", new() { ConditionColumnName = "Condition", ConditionDropout = 0.2 });

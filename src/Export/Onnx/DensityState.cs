@@ -12,11 +12,15 @@ internal sealed class DensityState(GraphNodes nodes, string rows, ReadOnlySpan<i
 
     // Log-determinants per element are summed as [N, k] by their width first: additions are cheaper than row sums.
     private readonly Dictionary<int, string> _logDets = [];
+    private readonly List<string> _rowLogDets = [];
     private double _constantLogDet;
 
     /// <summary>Adds log-determinants per element, [N, width].</summary>
     public void AddLogDet(string tensor, int width)
         => _logDets[width] = _logDets.TryGetValue(width, out string? sum) ? Nodes.Node("Add", sum, tensor) : tensor;
+
+    /// <summary>Adds log-determinants per row, [N, 1] in double.</summary>
+    public void AddRowLogDet(string tensor) => _rowLogDets.Add(tensor);
 
     /// <summary>Adds log-determinants per element of an image, [N, channels, H, W].</summary>
     public void AddImageLogDet(string tensor, int channels)
@@ -55,8 +59,9 @@ internal sealed class DensityState(GraphNodes nodes, string rows, ReadOnlySpan<i
             AddLogDet(Nodes.Node("Mul", square, Nodes.Scalar(-0.5)), width);
             size += width;
         }
-        string sum = _logDets.Values.Select(Nodes.RowSum).Aggregate((a, b) => Nodes.Node("Add", a, b));
-        string logLikelihood = Nodes.Node("Add", sum, Nodes.Scalar(_constantLogDet - 0.5 * size * Math.Log(2 * Math.PI)));
+        string sum = _logDets.Values.Select(Nodes.DoubleRowSum).Concat(_rowLogDets).Aggregate((a, b) => Nodes.Node("Add", a, b));
+        double constant = _constantLogDet - 0.5 * size * Math.Log(2 * Math.PI);
+        string logLikelihood = Nodes.ToFloat(Nodes.Node("Add", sum, Nodes.DoubleScalar(constant)));
         string lowest = Nodes.Scalar(float.MinValue); // a NaN from infinity - infinity is a density of zero
         return Nodes.Node("Max", Nodes.Node("Where", Nodes.Node("IsNaN", logLikelihood), lowest, logLikelihood), lowest);
     }

@@ -66,6 +66,16 @@ internal sealed class GraphNodes
     /// <summary>Gives a tensor a name of its own, for a graph output.</summary>
     public void Name(string output, string tensor) => Add(Create("Identity", [tensor], []), [output]);
 
+    /// <summary>The natural logarithm of floats, by way of double.</summary>
+    /// <remarks>ONNX Runtime takes logarithms several at a time and what is left over one by one, which rounds otherwise: in float a row
+    /// would get other numbers by its place in a batch. See <see cref="DoubleRowSum"/> for sums.</remarks>
+    public string Log(string x) => ToFloat(Node("Log", ToDouble(x)));
+
+    /// <summary>The sum over the last axis of floats [N, k] in double, as [N, 1].</summary>
+    /// <remarks>What is summed in float depends on where in memory a row begins, and so on the rows before it; in double what is left of
+    /// that is far below float's precision.</remarks>
+    public string DoubleRowSum(string x) => RowSum(ToDouble(x));
+
     /// <summary>The sum over the last axis of [N, k], as [N, 1].</summary>
     public string RowSum(string x) => Sum(x, axis: 1, keep: true);
 

@@ -136,8 +136,8 @@ public sealed class LatentMixture : FlowStep
         string ofSquares = nodes.Node("MatMul", nodes.Node("Mul", z, z), nodes.Constant(squares, features, components));
         string ofValues = nodes.Node("MatMul", z, nodes.Constant(linear, features, components));
         string exponents = nodes.Node("Add", nodes.Node("Add", ofSquares, nodes.Constant(_constants)), ofValues);
-        string ratio = nodes.Node("Add", nodes.RowSum(nodes.Node("Exp", exponents)), nodes.Scalar(NormalWeight));
-        state.AddLogDet(nodes.Node("Log", ratio), 1);
+        string ratio = nodes.Node("Add", nodes.DoubleRowSum(nodes.Node("Exp", exponents)), nodes.DoubleScalar(NormalWeight));
+        state.AddRowLogDet(nodes.Node("Log", ratio));
     }
 
     internal override void EmitSampling(FlowState state) { }

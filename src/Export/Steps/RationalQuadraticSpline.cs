@@ -75,7 +75,7 @@ public sealed class RationalQuadraticSpline : FlowStep
         var bin = new Bin(this, nodes, part, x, _x);
         string u = nodes.Node("Div", nodes.Node("Sub", bin.Held, bin.Of(_x, Bins + 1)), bin.Of(Widths));
         (string y, string slope) = Evaluate(nodes, bin, u);
-        state.AddLogDet(nodes.Node("Log", slope), part.Width);
+        state.AddLogDet(nodes.Log(slope), part.Width);
         return part with { Tensor = nodes.Node("Add", y, nodes.Node("Mul", bin.Beyond, slope)), Scale = null };
     });
 

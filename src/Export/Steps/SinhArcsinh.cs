@@ -70,5 +70,5 @@ public sealed class SinhArcsinh : FlowStep
     internal static SinhArcsinh Load(StepReader reader) => new(reader.Tensor("tail"), reader.Tensor("skew"));
 
     private static string LogOnePlusSquare(GraphNodes nodes, string x)
-        => nodes.Node("Log", nodes.Node("Add", nodes.Node("Mul", x, x), nodes.Scalar(1)));
+        => nodes.Log(nodes.Node("Add", nodes.Node("Mul", x, x), nodes.Scalar(1)));
 }

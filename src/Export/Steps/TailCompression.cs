@@ -40,7 +40,7 @@ public sealed class TailCompression : FlowStep
         {
             string x = state.Vector.Scaled(part);
             string beyond = nodes.Node("Clip", nodes.Node("Abs", x), high, most); // 1 <= beyond / c, also for an infinity
-            string excess = nodes.Node("Log", nodes.Node("Mul", beyond, nodes.Scalar(1 / Bound)));
+            string excess = nodes.Log(nodes.Node("Mul", beyond, nodes.Scalar(1 / Bound)));
             state.AddLogDet(nodes.Node("Neg", excess), part.Width);
             string tail = nodes.Node("Mul", nodes.Node("Mul", excess, high), nodes.Node("Sign", x));
             return part with { Tensor = nodes.Node("Add", nodes.Node("Clip", x, low, high), tail), Scale = null };
