@@ -73,11 +73,12 @@ public sealed record TableFlowOptions
     /// How many nats a component of the latent's mixture may add to the log-density at most, from 0 to 40. Once trained, a flow of 2 to
     /// 127 features without a condition gets a mixture of Gaussians in the place of its standard normal, fitted to the latents of training
     /// rows, where that makes validation rows more likely: clusters, grids and lines in the rows, and the holes between them, are then told
-    /// better. At 3, the default, anomalies among the training rows do little harm; 8 is for rows that are known to be clean. 0 leaves the
-    /// latent standard normal, as <see cref="RealNvpTrainer.Options.Trim"/> and a column of bits per dimension do.
+    /// better. 12 by default; components whose rows are among the least likely 15% of the training rows add at most 3, since anomalies
+    /// would be there. 0 leaves the latent standard normal, as <see cref="RealNvpTrainer.Options.Trim"/> and a column of bits per dimension
+    /// do.
     /// <c>RealNvpTransformer.Sample</c> draws from the mixture.
     /// </summary>
-    public double MixtureBound { get; init; } = 3;
+    public double MixtureBound { get; init; } = 12;
 
     /// <summary>
     /// Whether features with few different values (3 to 20, or 5% of the rows) get uniform noise of their smallest gap in training, so that

@@ -110,17 +110,39 @@ public sealed class LatentMixtureTests
     {
         WeightedRows training = Clusters(800, seed: 1), validation = Clusters(200, seed: 2);
         (LatentMixture mixture, double ofTraining, double ofValidation)
-            = LatentMixtureFit.Of(training, validation, bound: 40, seed: 1)!.Value;
+            = LatentMixtureFit.Of(training, new float[800], validation, bound: 40, seed: 1)!.Value;
         Assert.InRange(ofValidation, 0.5, ofTraining + 0.3);
         float[] hole = [0, 0], cluster = [1, 1], alone = [training.Values[0], training.Values[1]];
         Assert.True(mixture.LogRatio(cluster) > 1, "A cluster is more likely than a normal has it.");
         Assert.True(mixture.LogRatio(hole) < -1, "The hole between clusters is less likely.");
         Assert.True(mixture.LogRatio(alone) < 0, "One row makes no component.");
 
-        LatentMixture held = LatentMixtureFit.Of(training, validation, bound: 1, seed: 1)!.Value.Mixture;
+        LatentMixture held = LatentMixtureFit.Of(training, new float[800], validation, bound: 1, seed: 1)!.Value.Mixture;
         for (int k = 0; k < held.Weights.Length; k++)
-            Assert.True(Math.Log(held.Weights[k]) + LatentMixture.GainOf(held.ComponentMeans(k), held.ComponentDeviations(k)) <= 1.001);
+            Assert.True(Gain(held, k) <= 1.001);
     }
+
+    [Fact]
+    public void A_cluster_of_unlikely_rows_is_held_to_less()
+    {
+        static WeightedRows Apart(WeightedRows rows)
+            => rows with { Values = Array.ConvertAll(rows.Values, value => value + 2 * Math.Sign(value)) };
+        WeightedRows training = Apart(Clusters(800, seed: 1)), validation = Apart(Clusters(200, seed: 2));
+        static bool IsStrange(ReadOnlySpan<float> z) => z[0] > 0 && z[1] > 0;
+        float[] logLikelihoods = [.. Enumerable.Range(0, 800).Select(row => IsStrange(training.Row(row)) ? -9f : -2f)];
+        double share = logLikelihoods.Count(value => value < -5) / 800.0;
+        for (int row = 0; row < 800; row++) // one in ten, however many they are
+            training.Weights[row] = (float)(logLikelihoods[row] < -5 ? 0.1 / share : 0.9 / (1 - share));
+        LatentMixture mixture = LatentMixtureFit.Of(training, logLikelihoods, validation, bound: 40, seed: 1)!.Value.Mixture;
+        int[] strange = [.. Enumerable.Range(0, mixture.Weights.Length).Where(k => IsStrange(mixture.ComponentMeans(k)))];
+        Assert.NotEmpty(strange);
+        Assert.All(strange, k => Assert.True(Gain(mixture, k) <= 3.001));
+        Assert.Contains(Enumerable.Range(0, mixture.Weights.Length).Except(strange), k => Gain(mixture, k) > 3.5);
+    }
+
+    /// <summary>The most that a component adds to the log-density.</summary>
+    private static double Gain(LatentMixture mixture, int k)
+        => Math.Log(mixture.Weights[k]) + LatentMixture.GainOf(mixture.ComponentMeans(k), mixture.ComponentDeviations(k));
 
     [Fact]
     public void Latents_that_are_normal_stay_so_and_few_validation_rows_choose_nothing()
@@ -130,8 +152,8 @@ public sealed class LatentMixtureTests
             var random = new Random(seed);
             return new([.. Enumerable.Range(0, 3 * count).Select(_ => (float)Tables.Normal(random))], [.. Enumerable.Repeat(1f, count)], 3);
         }
-        Assert.Null(LatentMixtureFit.Of(Normal(1000, 1), Normal(300, 2), bound: 3, seed: 1));
-        Assert.Null(LatentMixtureFit.Of(Clusters(800, 1), Clusters(9, 2), bound: 3, seed: 1));
+        Assert.Null(LatentMixtureFit.Of(Normal(1000, 1), new float[1000], Normal(300, 2), bound: 3, seed: 1));
+        Assert.Null(LatentMixtureFit.Of(Clusters(800, 1), new float[800], Clusters(9, 2), bound: 3, seed: 1));
     }
 
     [Fact]

@@ -10,8 +10,9 @@ namespace RealNvp.ML.Trainers.Designs;
 /// their common weight, and whether there are to be any, by the likelihood of validation rows.
 /// </summary>
 /// <remarks>
-/// A component is held to a bound of what it may add to the log-density anywhere. Without, a cluster of anomalies among the training rows
-/// that the flow finds unlikely would become as likely as its rows are close together: docs/anomaly-ranking.md has the figures.
+/// A component is held to a bound of what it may add to the log-density anywhere, and to a closer one where its rows are among those that
+/// the flow finds least likely. Without, a cluster of anomalies among the training rows would become as likely as its rows are close
+/// together: docs/anomaly-ranking.md has the figures.
 /// </remarks>
 internal static class LatentMixtureFit
 {
@@ -26,6 +27,11 @@ internal static class LatentMixtureFit
 
     /// <summary>Deviations of a component, in those of the latent: float32 follows no narrower ones, and wider ones add nothing.</summary>
     private const double Narrowest = 0.1, Widest = 0.9;
+
+    /// <summary>
+    /// Which share of the training rows, the least likely ones, may hold anomalies, and the bound of what a component of theirs adds.
+    /// </summary>
+    private const double UnlikelyShare = 0.15, UnlikelyBound = 3;
 
     /// <summary>The most of the weight that components have together; the rest is the standard normal's.</summary>
     private const double MostShare = 0.99;
@@ -44,15 +50,17 @@ internal static class LatentMixtureFit
 
     /// <summary>The mixture, and by how many nats it makes training and validation rows more likely; null where it is to be none.</summary>
     /// <param name="training">Latents of training rows, and their weights.</param>
+    /// <param name="logLikelihoods">Those of the same rows by the flow; a constant may be missing.</param>
     /// <param name="validation">Latents of validation rows.</param>
     /// <param name="bound">The most that a component may add to the log-density, in nats.</param>
     /// <param name="seed">Chooses where components begin.</param>
-    public static (LatentMixture Mixture, double TrainingGain, double ValidationGain)? Of(WeightedRows training, WeightedRows validation,
-        double bound, int seed)
+    public static (LatentMixture Mixture, double TrainingGain, double ValidationGain)? Of(WeightedRows training, float[] logLikelihoods,
+        WeightedRows validation, double bound, int seed)
     {
         if (validation.Count < LeastValidationRows || training.Count < 2 * RowsEach)
             return null;
-        Component[] components = Fit(training, seed);
+        Component[] components = Fit(training, logLikelihoods, seed);
+        double unlikely = Unlikely(logLikelihoods, training.Weights);
         double total = components.Sum(component => component.Weight);
         ImmutableArray<float>.Builder weights = ImmutableArray.CreateBuilder<float>(), means = ImmutableArray.CreateBuilder<float>(),
             deviations = ImmutableArray.CreateBuilder<float>();
@@ -60,7 +68,8 @@ internal static class LatentMixtureFit
         {
             float[] mean = Array.ConvertAll(component.Mean, value => (float)value);
             float[] deviation = Array.ConvertAll(component.Variance, value => (float)Math.Clamp(Math.Sqrt(value), Narrowest, Widest));
-            double logWeight = Math.Min(Math.Log(component.Weight / total), bound - LatentMixture.GainOf(mean, deviation));
+            double most = component.LogLikelihood < unlikely ? Math.Min(bound, UnlikelyBound) : bound;
+            double logWeight = Math.Min(Math.Log(component.Weight / total), most - LatentMixture.GainOf(mean, deviation));
             if (logWeight < LeastLogWeight)
                 continue;
             weights.Add((float)Math.Exp(logWeight));
@@ -70,12 +79,24 @@ internal static class LatentMixtureFit
         if (weights.Count == 0)
             return null;
         // as if all the weight were the components', to learn how much it should be
-        double most = MostShare / Math.Max(weights.Sum(weight => (double)weight), 1);
+        double whole = MostShare / Math.Max(weights.Sum(weight => (double)weight), 1);
         LatentMixture Scaled(double by)
             => new([.. weights.Select(weight => (float)(weight * by))], means.ToImmutable(), deviations.ToImmutable());
-        LatentMixture mixture = Scaled(most * Share(Scaled(most), validation));
+        LatentMixture mixture = Scaled(whole * Share(Scaled(whole), validation));
         double gain = Gain(mixture, validation);
         return gain < LeastGain ? null : (mixture, Gain(mixture, training), gain);
+    }
+
+    /// <summary>The log-likelihood below which the least likely rows are.</summary>
+    private static double Unlikely(float[] logLikelihoods, float[] weights)
+    {
+        float[] sorted = [.. logLikelihoods], inOrder = [.. weights];
+        Array.Sort(sorted, inOrder);
+        double left = UnlikelyShare * inOrder.Sum(weight => (double)weight);
+        int row = 0;
+        while (row < sorted.Length - 1 && (left -= inOrder[row]) >= 0)
+            row++;
+        return sorted[row];
     }
 
     /// <summary>The weighted mean of what a mixture adds to the log-density of rows.</summary>
@@ -108,7 +129,7 @@ internal static class LatentMixtureFit
     }
 
     /// <summary>Diagonal Gaussians by expectation maximisation, from randomly chosen rows on.</summary>
-    private static Component[] Fit(WeightedRows rows, int seed)
+    private static Component[] Fit(WeightedRows rows, float[] logLikelihoods, int seed)
     {
         int features = rows.Features;
         int[] order = [.. Enumerable.Range(0, rows.Count)];
@@ -136,7 +157,7 @@ internal static class LatentMixtureFit
                 for (int k = 0; k < components.Length; k++)
                 {
                     if (likely[k] > 0)
-                        next[k].Add(z, rows.Weights[row] * likely[k] / sum);
+                        next[k].Add(z, rows.Weights[row] * likely[k] / sum, logLikelihoods[row]);
                 }
             }
             Component[] kept = [.. next.Where(component => component.Weight >= LeastRows * weight)];
@@ -147,7 +168,9 @@ internal static class LatentMixtureFit
         return components;
     }
 
-    /// <summary>A Gaussian with a weight in rows; while one is summed up, mean and variance are sums.</summary>
+    /// <summary>
+    /// A Gaussian with a weight in rows, and their mean log-likelihood by the flow; while one is summed up, all but the weight are sums.
+    /// </summary>
     private sealed class Component(double[] mean, double[] variance, double weight)
     {
         private double _constant = Constant(variance, weight);
@@ -157,6 +180,8 @@ internal static class LatentMixtureFit
         public double[] Variance => variance;
 
         public double Weight => weight;
+
+        public double LogLikelihood { get; private set; }
 
         /// <summary>The logarithm of the weight times the density, without 2 pi; anything below a limit where it is below that.</summary>
         public double LogDensity(ReadOnlySpan<float> z, double limit)
@@ -170,9 +195,10 @@ internal static class LatentMixtureFit
             return value;
         }
 
-        public void Add(ReadOnlySpan<float> z, double part)
+        public void Add(ReadOnlySpan<float> z, double part, double logLikelihood)
         {
             weight += part;
+            LogLikelihood += part * logLikelihood;
             for (int j = 0; j < mean.Length; j++)
             {
                 mean[j] += part * z[j];
@@ -180,9 +206,10 @@ internal static class LatentMixtureFit
             }
         }
 
-        /// <summary>Makes mean and variance of the sums, with so much variance more.</summary>
+        /// <summary>Makes means and variances of the sums, with so much variance more.</summary>
         public void Settle(double floor)
         {
+            LogLikelihood /= weight;
             for (int j = 0; j < mean.Length; j++)
             {
                 mean[j] /= weight;

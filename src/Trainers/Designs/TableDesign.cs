@@ -228,22 +228,23 @@ internal sealed record TableDesign : FlowDesign
         }
         // with the noise of discrete features: of the bins' centres alone the density would be that of no bin
         using DeviceRows? noisy = facts.NoiseWidths.All(width => width == 0) ? null : Dequantized(rows.Sample, facts, seed);
-        if (LatentMixtureFit.Of(Latents(flow, noisy ?? rows.Sample), Latents(flow, validation), MixtureBound, seed) is not { } fit)
+        (WeightedRows training, float[] logLikelihoods) = Latents(flow, noisy ?? rows.Sample);
+        if (LatentMixtureFit.Of(training, logLikelihoods, Latents(flow, validation).Latents, MixtureBound, seed) is not { } fit)
             return default;
         flow.Append(new LatentMixtureModule(fit.Mixture));
         return (fit.Mixture.Weights.Length, fit.TrainingGain, fit.ValidationGain);
     }
 
-    /// <summary>The latents of rows, as many as are looked at.</summary>
-    private static WeightedRows Latents(Flow flow, DeviceRows rows)
+    /// <summary>The latents of rows, as many as are looked at, and their log-likelihoods.</summary>
+    private static (WeightedRows Latents, float[] LogLikelihoods) Latents(Flow flow, DeviceRows rows)
     {
         using DisposeScope scope = NewDisposeScope();
         using IDisposable guard = inference_mode();
         long count = Math.Min(rows.Count, LatentMixtureFit.MostRows);
-        Tensor latents = flow.forward(rows.Rows.narrow(0, 0, count)).Latent;
+        (Tensor latents, Tensor logLikelihoods) = flow.LatentAndLogLikelihood(rows.Rows.narrow(0, 0, count));
         float[] weights = rows.Weights is null ? [.. Enumerable.Repeat(1f, (int)count)]
             : FloatTensors.Array(rows.Weights.narrow(0, 0, count));
-        return new(FloatTensors.Array(latents), weights, (int)latents.shape[1]);
+        return (new(FloatTensors.Array(latents), weights, (int)latents.shape[1]), FloatTensors.Array(logLikelihoods));
     }
 
     private FlowStepModule? Mixer(int coupling, Random orders, Generator weights)
