@@ -1,8 +1,12 @@
 using RealNvp.ML.Export;
+using RealNvp.ML.Export.Nets;
+using RealNvp.ML.Export.Steps;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Trainers.Data.Columns;
 using RealNvp.ML.Trainers.Designs;
 using RealNvp.ML.Trainers.Flows;
+using RealNvp.ML.Trainers.Flows.Nets;
+using RealNvp.ML.Trainers.Flows.Steps;
 using RealNvp.ML.Trainers.Flows.Steps.Images;
 using RealNvp.ML.Trainers.Flows.Steps.Maps;
 using RealNvp.ML.Trainers.Native;
@@ -53,6 +57,31 @@ public sealed class ModernChoicesTests
         Assert.Equal([typeof(LearnedDequantizationModule), typeof(LogitModule)], kinds[..2]);
         Assert.Equal(3, kinds.Zip(kinds[1..]).Count(pair => pair == (typeof(ChannelLinearModule), typeof(ChannelCouplingModule))));
         Assert.Equal(3, kinds.Count(kind => kind == typeof(ChannelLinearModule)));
+    }
+
+    [Theory]
+    [InlineData(0.25)]
+    [InlineData(-1.5)]
+    public void How_much_of_the_bounds_of_log_scales_is_used_is_their_tanh(double logits)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        var coupling = new AffineCouplingModule(new CouplingMask([0, 3], [1, 2]), new ConditionerOptions(1, 4, Activation.Relu, 0, 2),
+            new Generator(1));
+        var table = new Flow([coupling]);
+        Flow image = Fresh(new() { Scales = 2, BaseWidth = 2, Blocks = 1 });
+        Assert.Equal(0, table.LogScaleUse(ones(200, 4))); // the heads start at 0
+        foreach ((string name, TorchSharp.Modules.Parameter bias) in table.named_parameters().Concat(image.named_parameters()))
+        {
+            if (name.EndsWith("heads.bias", StringComparison.Ordinal) || name.EndsWith("output.bias", StringComparison.Ordinal))
+                {
+                using IDisposable guard = no_grad();
+                bias.fill_(logits);
+            }
+        }
+        image.eval();
+        Assert.Equal(Math.Tanh(Math.Abs(logits)), table.LogScaleUse(ones(200, 4)), 1e-5);
+        Assert.Equal(Math.Tanh(Math.Abs(logits)), image.LogScaleUse(ones(3, 64)), 1e-5);
+        Assert.True(double.IsNaN(new Flow([new RotationModule(4, new Generator(1))]).LogScaleUse(ones(3, 4))));
     }
 
     [Fact]

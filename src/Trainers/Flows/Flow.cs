@@ -22,6 +22,8 @@ internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
     // images that pass a step at once where all training rows do: their convolutions take 100 times the memory
     private const long ImageChunk = 128;
 
+    private const int RowsOfUse = 128;
+
     private static readonly Scalar s_minusHalf = (-0.5).ToScalar();
 
     private readonly ModuleList<FlowStepModule> steps;
@@ -162,6 +164,44 @@ internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
         }
         x.Dispose();
         train(wasTraining);
+    }
+
+    /// <summary>
+    /// How much of the bounds of log-scales is used: the share of its bound that a log-scale stays within in 99 of 100 rows, and of all
+    /// couplings and values the largest. Near 1 couplings would like to scale more than they may. Of the first rows; NaN without couplings.
+    /// </summary>
+    public double LogScaleUse(Tensor rows)
+    {
+        double? most = null;
+        int count = (int)Math.Min(rows.shape[0], RowsOfUse);
+        using DisposeScope all = NewDisposeScope();
+        using IDisposable guard = no_grad();
+        (Tensor x, Tensor? given) = FromRows(rows.narrow(0, 0, count));
+        foreach (FlowStepModule step in steps)
+        {
+            if (step.LogScales(x, given) is { } scales)
+            {
+                Tensor bounds = scales.Bounds.expand_as(scales.LogScales);
+                most = Math.Max(most ?? 0, Used(FloatTensors.Array(scales.LogScales), FloatTensors.Array(bounds), count));
+            }
+            x = Apply(step, x, given);
+        }
+        return most ?? double.NaN;
+    }
+
+    private static double Used(float[] scales, float[] bounds, int rows)
+    {
+        float most = 0;
+        int width = scales.Length / rows;
+        var shares = new float[rows];
+        for (int j = 0; j < width; j++)
+        {
+            for (int i = 0; i < rows; i++)
+                shares[i] = scales[i * width + j] == 0 ? 0 : Math.Abs(scales[i * width + j] / bounds[i * width + j]);
+            Array.Sort(shares);
+            most = Math.Max(most, shares[(rows - 1) * 99 / 100]);
+        }
+        return most;
     }
 
     /// <summary>The flow as plain data.</summary>

@@ -63,6 +63,9 @@ internal static class TrainingSummary
         };
         if (outcomes.Sum(outcome => outcome.Components) is > 0 and var components)
             facts["latent_components"] = components;
+        double used = outcomes.Select(outcome => outcome.LogScaleUse).DefaultIfEmpty(double.NaN).Max();
+        if (!double.IsNaN(used))
+            facts["log_scale_use"] = Math.Round(used, 3);
         if (elapsed is { } time)
             facts["seconds"] = Math.Round(time.TotalSeconds, 1);
         return new()

@@ -12,6 +12,9 @@ internal sealed record TrainingOutcome(long Steps, double TrainingLogLikelihood,
     /// <summary>Gaussians in the latent's mixture, which are fitted after what checkpoints keep.</summary>
     public int Components { get; init; }
 
+    /// <summary>How much of the bounds of log-scales the flow uses, see <see cref="Flows.Flow.LogScaleUse"/>.</summary>
+    public double LogScaleUse { get; init; } = double.NaN;
+
     private const string Name = "outcome", KeptName = "outcome_kept";
 
     /// <summary>Records it.</summary>

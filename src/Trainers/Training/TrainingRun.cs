@@ -163,7 +163,7 @@ internal sealed class TrainingRun : IDisposable
             Restore(member, from, flow);
         else
             Train(member, seed, flow, random, from, otherSteps, cancellation);
-        FitLatents(member, flow, seed);
+        Complete(member, flow, seed);
         _progress.End(member);
     }
 
@@ -279,10 +279,15 @@ internal sealed class TrainingRun : IDisposable
         }
     }
 
-    /// <summary>What is fitted to the trained flow: checkpoints have the flow alone, from which it comes out the same.</summary>
-    private void FitLatents(int member, Flow flow, int seed)
+    /// <summary>
+    /// What is fitted to the trained flow and told of it: checkpoints have the flow alone, from which it comes out the same.
+    /// </summary>
+    private void Complete(int member, Flow flow, int seed)
     {
-        if (_plan.Trim > 0 || _outcomes[member] is not { } outcome) // what is to be trimmed would be clusters like others
+        if (_outcomes[member] is not { } outcome)
+            return;
+        _outcomes[member] = outcome = outcome with { LogScaleUse = flow.LogScaleUse(_rows.Sample.Rows) };
+        if (_plan.Trim > 0) // what is to be trimmed would be clusters like others
             return;
         (int components, double training, double validation) = _settings.Design.FitLatents(flow, _rows, _data.Facts, seed);
         if (components == 0)

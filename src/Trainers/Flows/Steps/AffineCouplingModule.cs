@@ -75,6 +75,9 @@ internal sealed class AffineCouplingModule : FlowStepModule
         return split.Merge(conditioning, (transformed - t) * (-s).exp());
     }
 
+    public override (Tensor LogScales, Tensor Bounds)? LogScales(Tensor x, Tensor? condition = null)
+        => (Net(split.Split(x).Conditioning, condition).S, BoundedGain());
+
     public override FlowStep Freeze()
     {
         DenseLayer both = heads.Freeze();

@@ -59,6 +59,9 @@ internal abstract class FlowStepModule : nn.Module<Tensor, Tensor?, (Tensor Outp
     /// <summary>Those of log-scales.</summary>
     protected virtual IEnumerable<Parameter> PenalisedLogScaleGains => BoundedGains;
 
+    /// <summary>The log-scales s of an input, and their bounds; null of steps that are no couplings.</summary>
+    public virtual (Tensor LogScales, Tensor Bounds)? LogScales(Tensor x, Tensor? condition = null) => null;
+
     /// <summary>Whether evaluation uses statistics of the training set.</summary>
     public virtual bool HasStatistics => false;
 

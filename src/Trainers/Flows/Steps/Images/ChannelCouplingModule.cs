@@ -33,6 +33,9 @@ internal sealed class ChannelCouplingModule : ImageCouplingModule
         net.RefreshStatistics(Split(input, Mask).Conditioning, mask: null, condition);
     }
 
+    public override (Tensor LogScales, Tensor Bounds)? LogScales(Tensor x, Tensor? condition = null)
+        => (ScaleAndShift(Split(x, Mask).Conditioning, condition).S, Gain());
+
     public override FlowStep Freeze() => new ChannelCoupling(Mask, net.Freeze(), FrozenGain(), ShiftFirst);
 
     /// <summary>The conditioning and the transformed half of the channels.</summary>

@@ -44,6 +44,9 @@ internal sealed class CheckerboardCouplingModule : ImageCouplingModule
         net.RefreshStatistics(input * conditioning, conditioning, condition);
     }
 
+    public override (Tensor LogScales, Tensor Bounds)? LogScales(Tensor x, Tensor? condition = null)
+        => (ScaleAndShift(x, condition).S, Gain());
+
     public override FlowStep Freeze() => new CheckerboardCoupling(Mask, net.Freeze(), FrozenGain(), ShiftFirst);
 
     private (Tensor S, Tensor T) ScaleAndShift(Tensor x, Tensor? condition)

@@ -52,6 +52,9 @@ internal sealed class PositionedCouplingModule : FlowStepModule
         return Merge(conditioning, (transformed - t) * (-s).exp());
     }
 
+    public override (Tensor LogScales, Tensor Bounds)? LogScales(Tensor x, Tensor? condition = null)
+        => (ScaleAndShift(Split(x).Conditioning, condition).S, BoundedGain());
+
     public override FlowStep Freeze()
     {
         using DisposeScope scope = NewDisposeScope();
