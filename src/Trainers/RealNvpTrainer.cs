@@ -5,6 +5,7 @@ using Microsoft.ML.Runtime;
 using RealNvp.ML.Export;
 using RealNvp.ML.Trainers.Checkpoints;
 using RealNvp.ML.Trainers.Data;
+using RealNvp.ML.Trainers.Data.Rows;
 using RealNvp.ML.Trainers.Designs;
 using RealNvp.ML.Trainers.Flows;
 using RealNvp.ML.Trainers.Freezing;
@@ -141,7 +142,8 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
                     + $"{gaussian.MeanMaps} and {gaussian.VarianceMaps} maps" : "the same at all positions")
                 + ", as held-out training maps are most likely; couplings may improve on it.");
         }
-        FlowMetadata about = TrainingSummary.Before(column, data, settings, plan);
+        FlowMetadata about = TrainingSummary.Before(
+            ColumnNames.Of(input.Schema, column.Name, data.Facts.Mean.Length).Features, data, settings, plan);
         using var run = new TrainingRun(settings, plan, data, about, folder, channel);
         run.Run(threads);
 

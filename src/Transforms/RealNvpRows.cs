@@ -66,7 +66,8 @@ public static class RealNvpRows
     /// <list type="bullet">
     /// <item>a number takes the feature, a whole number rounded to the nearest, a Boolean whether it is above a half;</item>
     /// <item>text takes the category of the largest of the features <c>Name.category</c>, as one-hot encoding names them, so that every
-    /// row has one;</item>
+    /// row has one; the only text takes them too where all features are one category of another name, as that of a text that was encoded
+    /// straight into the feature column;</item>
     /// <item>an array of <see cref="float"/> takes the features <c>Name.slot</c>, in order.</item>
     /// </list>
     /// Where a number has a <see cref="System.ComponentModel.DataAnnotations.RangeAttribute"/>, values beyond it become its ends.
@@ -91,7 +92,7 @@ public static class RealNvpRows
         where TRow : class, new()
     {
         ArgumentNullException.ThrowIfNull(flow);
-        var rows = new ClassRows(typeof(TRow), flow.Model.Metadata.FeatureNames);
+        var rows = new ClassRows(typeof(TRow), flow.Model.Metadata);
         IDataView drawn = flow.Sample(count, seed, temperature);
         return drawn.GetColumn<float[]>(flow.FeatureColumnName).Select(features =>
         {

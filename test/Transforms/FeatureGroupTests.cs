@@ -1,8 +1,10 @@
+using System.Collections.Immutable;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Transforms;
 using RealNvp.ML.Export;
 using RealNvp.ML.Transforms;
+using RealNvp.ML.Transforms.MlNet;
 
 namespace RealNvp.ML.Tests.Transforms;
 
@@ -36,19 +38,22 @@ public sealed class FeatureGroupTests
         IDataView rows = _ml.Data.LoadFromEnumerable(Rows);
         ITransformer steps = Features(pipeline).Fit(rows);
         var features = (VectorDataViewType)steps.GetOutputSchema(rows.Schema)["Features"].Type;
-        VBuffer<ReadOnlyMemory<char>> names = default;
-        steps.GetOutputSchema(rows.Schema)["Features"].GetSlotNames(ref names);
-        FlowModel flow = Flows.Random(features.Size, couplings: features.Size == 1 ? 0 : 2,
-            names: [.. names.DenseValues().Select(name => name.ToString())]);
-        using var model = Features(pipeline).Append(_ml.Transforms.ApplyRealNvp(flow)).Fit(rows);
-        using var file = new MemoryStream();
-        _ml.Model.Save(model, rows.Schema, file);
-        ITransformer loaded = _ml.Model.Load(file, out DataViewSchema inputs);
-        using var owned = (IDisposable)loaded;
+        DataViewSchema schema = steps.Transform(rows).Schema;
+        // as the vector has them, and as training takes them
+        DataViewSchema.Column column = schema["Features"];
+        foreach (ImmutableArray<string> names in new[] { SlotNames.Read(column), OneHotColumn.NamesOf(schema, column) })
+        {
+            FlowModel flow = Flows.Random(features.Size, couplings: features.Size == 1 ? 0 : 2, names: names);
+            using var model = Features(pipeline).Append(_ml.Transforms.ApplyRealNvp(flow)).Fit(rows);
+            using var file = new MemoryStream();
+            _ml.Model.Save(model, rows.Schema, file);
+            ITransformer loaded = _ml.Model.Load(file, out DataViewSchema inputs);
+            using var owned = (IDisposable)loaded;
 
-        Assert.Equal(expected, string.Join("; ", loaded.FindFeatureGroups(inputs).Select(group
-            => $"{group.Name} {group.First} {string.Join(',', group.Categories)}{(group.HasFlag ? "?" : "")}")));
-        Assert.Empty(loaded.FindConditionGroups(inputs));
+            Assert.Equal(expected, string.Join("; ", loaded.FindFeatureGroups(inputs).Select(group
+                => $"{group.Name} {group.First} {string.Join(',', group.Categories)}{(group.HasFlag ? "?" : "")}")));
+            Assert.Empty(loaded.FindConditionGroups(inputs));
+        }
     }
 
     /// <summary>Parts of texts are no categories, though their names look so.</summary>

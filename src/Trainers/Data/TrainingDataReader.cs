@@ -45,12 +45,12 @@ internal sealed class TrainingDataReader
     public TrainingData Read(IDataView input)
     {
         RowSource source = SourceOf(input, _settings.SamplingKeyColumn);
-        _names = ColumnNames.Of(input.Schema[Column], _design.Shape.Size);
+        _names = ColumnNames.Of(input.Schema, Column, _design.Shape.Size);
         if (_design.Condition is { } condition)
         {
             _names = _names with
             {
-                Condition = (_design.Shape.Size, ColumnNames.Of(input.Schema[_settings.ConditionColumn!], condition.Size)),
+                Condition = (_design.Shape.Size, ColumnNames.Of(input.Schema, _settings.ConditionColumn!, condition.Size)),
             };
         }
         (RowStore? held, long count, LeftOut leftOut, List<ulong> keys, HashSet<ulong> distinct) = Hold(source);

@@ -3,7 +3,6 @@ using System.Globalization;
 using RealNvp.ML.Export;
 using RealNvp.ML.Trainers.Data;
 using RealNvp.ML.Trainers.Data.Columns;
-using RealNvp.ML.Trainers.Data.Rows;
 using RealNvp.ML.Trainers.Designs;
 using RealNvp.ML.Trainers.Training;
 
@@ -13,11 +12,10 @@ namespace RealNvp.ML.Trainers.Freezing;
 internal static class TrainingSummary
 {
     /// <summary>What there is to say before the training.</summary>
-    public static FlowMetadata Before(Microsoft.ML.DataViewSchema.Column column, TrainingData data, RunSettings settings,
-        TrainingPlan plan) => new()
+    public static FlowMetadata Before(ImmutableArray<string> names, TrainingData data, RunSettings settings, TrainingPlan plan) => new()
         {
-            FeatureNames = ColumnNames.Of(column, data.Facts.Mean.Length).Features,
-            FeatureMedians = [.. TypicalRow.Of(data.Facts, ColumnNames.Of(column, data.Facts.Mean.Length).Features)],
+            FeatureNames = names,
+            FeatureMedians = [.. TypicalRow.Of(data.Facts, names)],
             Training = new Dictionary<string, IFormattable>
             {
                 ["rows"] = data.TrainingCount,

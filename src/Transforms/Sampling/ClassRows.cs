@@ -1,8 +1,10 @@
+using System.Collections.Immutable;
 using System.ComponentModel.DataAnnotations;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Reflection;
 using Microsoft.ML.Data;
+using RealNvp.ML.Export;
 using RealNvp.ML.Transforms.Columns;
 
 namespace RealNvp.ML.Transforms.Sampling;
@@ -17,10 +19,11 @@ internal sealed class ClassRows
     private readonly List<Action<object, float[]>> _fill = [];
 
     /// <param name="type">The class.</param>
-    /// <param name="features">The names of the features, in order.</param>
-    public ClassRows([DynamicallyAccessedMembers(Members)] Type type, IReadOnlyList<string> features)
+    /// <param name="metadata">What the flow says of its features.</param>
+    public ClassRows([DynamicallyAccessedMembers(Members)] Type type, FlowMetadata metadata)
     {
-        if (features.Count == 0)
+        ImmutableArray<string> features = metadata.FeatureNames;
+        if (features.IsEmpty)
         {
             throw new InvalidOperationException($"The features have no names that would say where in {type.Name} they go. Concatenate "
                 + "gives them those of its columns; without names draw arrays.");
@@ -29,11 +32,16 @@ internal sealed class ClassRows
                 .Select(property => new Place(property, property.PropertyType, property.SetValue)),
             .. type.GetFields().Where(field => !field.IsInitOnly)
                 .Select(field => new Place(field, field.FieldType, field.SetValue))];
-        var left = new HashSet<int>(Enumerable.Range(0, features.Count));
+        if (IsOneCategory(metadata) && !places.Any(place => place.IsOf(features[0]))
+            && places.Where(place => place.Type == typeof(string)).ToArray() is [var text])
+        {
+            places = [text with { Name = features[0][..features[0].IndexOf('.', StringComparison.Ordinal)] }];
+        }
+        var left = new HashSet<int>(Enumerable.Range(0, features.Length));
         foreach (Place place in places)
         {
             int[] own = [.. left.Where(i => features[i] == place.Name).Order()];
-            int[] slots = [.. left.Where(i => features[i].StartsWith(place.Name + ".", StringComparison.Ordinal)).Order()];
+            int[] slots = [.. left.Where(i => place.IsOf(features[i])).Order()];
             if (own.Length == 0 && slots.Length == 0)
                 continue;
             _fill.Add(own is [var feature] && slots.Length == 0
@@ -50,14 +58,24 @@ internal sealed class ClassRows
         }
     }
 
+    /// <summary>
+    /// Whether all features are one category. Encoded straight into the vector it is called as that, and not as the text that it was made
+    /// of, which then is the one text that there is.
+    /// </summary>
+    private static bool IsOneCategory(FlowMetadata metadata)
+        => metadata.FeatureNames.Length > 1 && ExplainedColumns.Of(metadata, metadata.FeatureNames.Length).Count == 1;
+
     /// <summary>Fills the members of one object.</summary>
     public void Fill(object row, float[] features) => _fill.ForEach(fill => fill(row, features));
 
     /// <summary>A property or field, and how it is set.</summary>
     private sealed record Place(MemberInfo Member, Type Type, Action<object, object?> Set)
     {
-        public string Name { get; } = Member.CustomAttributes.FirstOrDefault(data => data.AttributeType == typeof(ColumnNameAttribute))
+        public string Name { get; init; } = Member.CustomAttributes
+            .FirstOrDefault(data => data.AttributeType == typeof(ColumnNameAttribute))
             ?.ConstructorArguments[0].Value as string ?? Member.Name;
+
+        public bool IsOf(string feature) => feature.StartsWith(Name + ".", StringComparison.Ordinal);
 
         public Action<object, float[]> OfOne(int feature)
         {

@@ -11,8 +11,6 @@ namespace RealNvp.ML.Transforms.Sampling;
 /// </summary>
 internal sealed class PipelineColumns
 {
-    private const string CategoricalRanges = "CategoricalSlotRanges"; // AnnotationUtils.Kinds has it, which is internal
-
     private readonly IRowToRowMapper?[] _mappers;
     private readonly DataViewSchema _last;
     private readonly string[] _texts, _others;
@@ -35,7 +33,7 @@ internal sealed class PipelineColumns
         (_texts, _others) = ([.. names[true]], [.. names[false]]);
         foreach (DataViewSchema.Column column in _last) // hidden ones too: normalisation in place keeps the names and drops the annotation
         {
-            if (CategoriesOf(column) is not { } categories || TextOf(column) is not { } text)
+            if (OneHotColumn.CategoriesOf(column) is not { } categories || TextOf(column) is not { } text)
                 continue;
             _encoded.TryAdd(column.Name, text);
             _categories.Add((text, categories));
@@ -47,17 +45,21 @@ internal sealed class PipelineColumns
     /// <param name="column">The column of the vector before the flow.</param>
     public IReadOnlyList<FeatureGroup> GroupsOf(IReadOnlyList<string> names, string column)
     {
-        // a vector that is the only one of its column gives the names of its values without its own
-        if (_last.GetColumnOrNull(column) is { } vector && TextOf(vector) is { } alone && _categories.Any(category
-            => category.Text == alone && category.Categories.SequenceEqual(names)))
+        // a vector that is the only one of its column gives the names of its values without its own, and training then with one's
+        if (_last.GetColumnOrNull(column) is { } vector && TextOf(vector) is { } alone && _categories.FirstOrDefault(category
+            => category.Text == alone && AreOf(names, category.Categories)) is { Categories: { } categories })
         {
-            return [new(alone, 0, [.. names])];
+            return [new(alone, 0, categories)];
         }
         IReadOnlyList<FeatureGroup> groups = FeatureGroup.Of(names, _encoded.Keys, _others);
         HashSet<string> taken = [.. groups.Select(group => group.Name)];
         return [.. groups.Select(group => group.Categories.Count > 0 && _encoded[group.Name] is var text && taken.Add(text)
             ? group with { Name = text } : group)];
     }
+
+    /// <summary>Whether names are those of categories, with a column's before them or without.</summary>
+    private static bool AreOf(IReadOnlyList<string> names, string[] categories) => names.Count == categories.Length
+        && names.Zip(categories).All(pair => pair.First == pair.Second || pair.First.EndsWith("." + pair.Second, StringComparison.Ordinal));
 
     /// <summary>The one text that a column is made of; null where it is made of others, or more.</summary>
     private string? TextOf(DataViewSchema.Column column)
@@ -70,19 +72,5 @@ internal sealed class PipelineColumns
             needed = [.. mapper.GetDependencies(needed)];
         }
         return needed is [{ Type: TextDataViewType } text] ? text.Name : null;
-    }
-
-    /// <summary>What the values of a vector stand for that is one category, one-hot; null of any other column.</summary>
-    private static string[]? CategoriesOf(DataViewSchema.Column column)
-    {
-        if (column.Type is not VectorDataViewType { Size: > 0 } type || !column.HasSlotNames()
-            || column.Annotations.Schema.GetColumnOrNull(CategoricalRanges) is not { Type: VectorDataViewType { ItemType: var item } }
-            || item != NumberDataViewType.Int32)
-        {
-            return null;
-        }
-        VBuffer<int> ranges = default;
-        column.Annotations.GetValue(CategoricalRanges, ref ranges);
-        return ranges.DenseValues().SequenceEqual([0, type.Size - 1]) ? [.. SlotNames.Read(column)] : null;
     }
 }

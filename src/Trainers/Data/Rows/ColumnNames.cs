@@ -13,10 +13,10 @@ internal sealed record ColumnNames(string Name, ImmutableArray<string> Features)
     public (int From, ColumnNames Names)? Condition { get; init; }
 
     /// <summary>The names of a column of this many values.</summary>
-    public static ColumnNames Of(DataViewSchema.Column column, int features)
+    public static ColumnNames Of(DataViewSchema schema, string column, int features)
     {
-        ImmutableArray<string> names = SlotNames.Read(column);
-        return new(column.Name, names.Length == features ? names : []);
+        ImmutableArray<string> names = OneHotColumn.NamesOf(schema, schema[column]);
+        return new(column, names.Length == features ? names : []);
     }
 
     /// <summary>What a message calls a value: by its name where it has one.</summary>
