@@ -25,13 +25,13 @@ public sealed class OtherVerbTests(TrainedPlant plant) : IClassFixture<TrainedPl
         Assert.Equal(run.Output, ToolRun.Good("sample", plant.Model, "-n", "200", "--seed", "3").Output);
         Assert.NotEqual(run.Output, ToolRun.Good("sample", plant.Model, "-n", "200", "--seed", "4").Output);
 
-        // the library's own rows, and of the categories the likeliest
+        // the library's own rows, of the categories the likeliest, and of a constant itself
         ITransformer model = new MLContext().Model.Load(plant.Model, out _);
         using RealNvpTransformer flow = model.FindRealNvp();
         string[] names = [.. flow.Model.Metadata.FeatureNames];
         string[] expected = [.. flow.Sample(200, seed: 3).GetColumn<float[]>("Features").Select(row
-            => string.Join(',', row[..4].Select(value => value.ToString(CultureInfo.InvariantCulture)))
-            + "," + names[4 + row[4..].Index().MaxBy(value => value.Item).Index]["valve.".Length..])];
+            => string.Join(',', row[..3].Select(value => value.ToString(CultureInfo.InvariantCulture)))
+            + ",7," + names[4 + row[4..].Index().MaxBy(value => value.Item).Index]["valve.".Length..])];
         Assert.Equal(expected, run.Lines[1..]);
     }
 
@@ -45,11 +45,9 @@ public sealed class OtherVerbTests(TrainedPlant plant) : IClassFixture<TrainedPl
         JsonElement figures = JsonDocument.Parse(ToolRun.Good("evaluate", plant.Model, data, "--label", "broken",
             "--json").Output).RootElement;
         double figure(string name) => figures.GetProperty(name).GetDouble();
-        double[] likelihoods = [.. rows.Select(row => -(double)row.Score)];
-        double mean = likelihoods.Average();
         Assert.Equal(300, figure("rows"));
-        Assert.Equal(mean, figure("meanLogLikelihood"), 9);
-        Assert.Equal(Math.Sqrt(likelihoods.Sum(value => (value - mean) * (value - mean)) / 299 / 300), figure("standardError"), 9);
+        AssertMean(figures, rows.Where(row => !row.Broken)); // what was learned
+        AssertMean(JsonDocument.Parse(ToolRun.Good("evaluate", plant.Model, data, "--json").Output).RootElement, rows);
         // pairs of a broken and a sound row in which the broken one scores higher
         double pairs = (from broken in rows where broken.Broken from sound in rows where !sound.Broken
             select broken.Score > sound.Score ? 1 : broken.Score == sound.Score ? 0.5 : 0).Average();
@@ -61,8 +59,10 @@ public sealed class OtherVerbTests(TrainedPlant plant) : IClassFixture<TrainedPl
         // the precision that a threshold at each broken row's score has
         Assert.Equal((from broken in rows where broken.Broken let above = rows.Where(row => row.Score >= broken.Score)
             select above.Average(row => row.Broken ? 1.0 : 0)).Average(), figure("averagePrecision"), 9);
-        Assert.Contains("area under the ROC curve", ToolRun.Good("evaluate", plant.Model, data, "--label", "broken").Output,
-            StringComparison.Ordinal);
+        string told = ToolRun.Good("evaluate", plant.Model, data, "--label", "broken").Output;
+        Assert.Contains("area under the ROC curve", told, StringComparison.Ordinal);
+        Assert.Contains($"nats ({rows.Count(row => !row.Broken)} rows that are no anomalies)", told, StringComparison.Ordinal);
+        Assert.DoesNotContain("E+", told, StringComparison.Ordinal);
         Assert.Contains("--anomaly names others", ToolRun.Bad(1, "evaluate", plant.Model, data, "--label", "broken", "--anomaly", "kaput"),
             StringComparison.Ordinal);
     }
@@ -224,6 +224,58 @@ public sealed class OtherVerbTests(TrainedPlant plant) : IClassFixture<TrainedPl
         Assert.All(reasons.Lines[1..], line => Assert.Equal("valve", line.Split(',')[3]));
     }
 
+    private static void AssertMean(JsonElement figures, IEnumerable<(float Score, bool Flagged, bool Broken)> rows)
+    {
+        double[] likelihoods = [.. rows.Select(row => -(double)row.Score)];
+        double mean = likelihoods.Average();
+        Assert.Equal(mean, figures.GetProperty("meanLogLikelihood").GetDouble(), 9);
+        Assert.Equal(Math.Sqrt(likelihoods.Sum(value => (value - mean) * (value - mean)) / (likelihoods.Length - 1) / likelihoods.Length),
+            figures.GetProperty("standardError").GetDouble(), 9);
+    }
+
+    [Fact]
+    public void Drawn_cells_are_those_that_a_column_can_have()
+    {
+        var random = new Random(5);
+        File.WriteAllLines(plant.Path("kinds.csv"), Enumerable.Range(0, 400).Select(i => FormattableString.Invariant(
+            $"{random.Next(1, 6)},{random.Next(4) / 3},{2 * random.Next(-2, 3) + 1},{0.25 * random.Next(4)},{random.NextSingle()},-3"))
+            .Prepend("persons,shared,odd,quarters,load,code"));
+        string model = plant.Path("kinds.zip");
+        ToolRun trained = ToolRun.Good(["train", plant.Path("kinds.csv"), "-o", model, .. TrainedPlant.Quick]);
+        Assert.Contains("column 'code': all cells are -3; another value will stand out (--ignore", trained.Error, StringComparison.Ordinal);
+        float[][] rows = [.. ToolRun.Good("sample", model, "-n", "300").Lines[1..].Select(line
+            => line.Split(',').Select(cell => float.Parse(cell, CultureInfo.InvariantCulture)).ToArray())];
+        Assert.All(rows, row =>
+        {
+            Assert.True(float.IsInteger(row[0]) && row[1] is 0 or 1 && float.IsOddInteger(row[2]) && row[5] == -3,
+                string.Join(", ", row));
+            Assert.False(float.IsInteger(row[4]));
+        });
+        Assert.Equal([2, 3, 4], rows.Select(row => (int)row[0]).Where(persons => persons is >= 2 and <= 4).Distinct().Order());
+        Assert.InRange(rows.Average(row => row[1]), 0.1, 0.45); // a quarter of the rows
+    }
+
+    [Fact]
+    public void Options_and_names_that_would_do_nothing_are_refused()
+    {
+        using var folder = new TemporaryFolder();
+        folder.Image("images/a.png", 8, 8, (_, row, column) => (byte)(row + column));
+        string images = Path.Combine(folder.Root, "images");
+        foreach (string[] idle in new[] { ["--columns", "a"], ["--label", "a"], ["--missing", "flag"], new[] { "--hidden", "8" } })
+        {
+            Assert.Contains($"{idle[0]} is for tables, and", ToolRun.Bad(1, ["train", images, "-o", folder.File("m.zip"), .. idle]),
+                StringComparison.Ordinal);
+        }
+        Assert.Contains("--size is for folders of images, and", ToolRun.Bad(1, "train", plant.Path("train.csv"), "-o",
+            folder.File("m.zip"), "--size", "8x8"), StringComparison.Ordinal);
+        foreach (string name in new[] { "rows.parquet", "rows.png", "rows.csv.gz" })
+        {
+            Assert.Contains("let -o end in .csv", ToolRun.Bad(1, "sample", plant.Model, "-o", folder.File(name)),
+                StringComparison.Ordinal);
+            Assert.False(File.Exists(folder.File(name)));
+        }
+    }
+
     [Fact]
     public void Images_are_learned_scored_and_drawn()
     {
@@ -248,6 +300,7 @@ public sealed class OtherVerbTests(TrainedPlant plant) : IClassFixture<TrainedPl
         ToolRun.Good("sample", model, "-n", "3", "-o", folder.File("drawn/"));
         Assert.Equal(3, Directory.GetFiles(Path.Combine(folder.Root, "drawn")).Length);
         Assert.Contains("-o FILE.png", ToolRun.Bad(1, "sample", model), StringComparison.Ordinal);
+        Assert.Contains("-o FILE.png", ToolRun.Bad(1, "sample", model, "-o", folder.File("drawn.jpg")), StringComparison.Ordinal);
         Assert.StartsWith("density.onnx, sampler.onnx and flow.rnvp are in ",
             ToolRun.Good("export", model, "-o", folder.File("graphs")).Error, StringComparison.Ordinal);
         Assert.Contains("is for tables", ToolRun.Bad(1, "explain", model, images), StringComparison.Ordinal);

@@ -13,7 +13,7 @@ internal sealed partial class ColumnFacts
     private readonly HashSet<string> _texts = new(StringComparer.Ordinal);
     private float _last = float.NaN;
     private long _numbers, _commas, _dates; // cells that are numbers, that would be without their commas, and that are dates
-    private bool _counts = true;
+    private bool _counts = true, _isConstant = true;
 
     private readonly CellNumbers _written;
 
@@ -38,6 +38,11 @@ internal sealed partial class ColumnFacts
 
     /// <summary>Whether it numbers the rows: each is the one before plus one.</summary>
     public bool Counts => _counts && Kind == CellKind.Number && Rows >= 10 && Missing == 0;
+
+    /// <summary>The one value that all its cells have; null where they differ, or some are missing.</summary>
+    public string? Constant => Rows == 0 || Missing > 0 ? null
+        : Kind == CellKind.Number ? _isConstant && !float.IsNaN(_last) ? Cell.Text(_last) : null
+        : _texts.Count == 1 ? _texts.Single() : null;
 
     /// <summary>Its first cell that is neither a number nor missing; null where there is none, or the format says what cells are.</summary>
     public string? FirstText { get; private set; }
@@ -119,6 +124,7 @@ internal sealed partial class ColumnFacts
             return;
         }
         _counts &= _numbers == 0 || number == _last + 1;
+        _isConstant &= _numbers == 0 || number == _last;
         (_last, _numbers) = (number, _numbers + 1);
     }
 

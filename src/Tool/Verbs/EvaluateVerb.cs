@@ -38,9 +38,10 @@ internal sealed class EvaluateVerb
         var verb = new Command("evaluate", """
             Say how likely rows are, and how well scores tell anomalies.
 
-            Of rows that were not learned from: the mean log-likelihood in nats with its standard error, and how many are flagged; with a
-            label also the area under the ROC curve, the average precision, how many anomalies (recall) and how many other rows are flagged,
-            and how many of the flagged rows are anomalies (precision).
+            Of rows that were not learned from: the mean log-likelihood in nats with its standard error, and how many are flagged. With a
+            label the mean is that of the rows that are no anomalies, which is what was learned, and there are also the area under the ROC
+            curve, the average precision, how many anomalies (recall) and how many other rows are flagged, and how many of the flagged rows
+            are anomalies (precision).
 
             realnvp evaluate model.zip test.csv --label fraud
             """) { _model, _data };
@@ -65,11 +66,16 @@ internal sealed class EvaluateVerb
             throw new ToolException("No row has a score: all have missing or infinite features.");
 
         var figures = new Dictionary<string, double> { ["rows"] = rows.Length, ["rowsWithoutScore"] = rows.Length - finite.Length };
-        double mean = finite.Average(row => -(double)row.Score);
-        figures["meanLogLikelihood"] = mean;
-        if (finite.Length > 1)
+        Scored[] learnable = [.. finite.Where(row => row.Label != 1)]; // without a label all
+        if (learnable.Length > 0)
         {
-            figures["standardError"] = Math.Sqrt(finite.Sum(row => Math.Pow(-row.Score - mean, 2)) / (finite.Length - 1.0) / finite.Length);
+            double mean = learnable.Average(row => -(double)row.Score);
+            figures["meanLogLikelihood"] = mean;
+            if (learnable.Length > 1)
+            {
+                figures["standardError"]
+                    = Math.Sqrt(learnable.Sum(row => Math.Pow(-row.Score - mean, 2)) / (learnable.Length - 1.0) / learnable.Length);
+            }
         }
         figures["flagged"] = Share(rows);
         if (said.GetValue(_label) is { } label)
@@ -161,8 +167,10 @@ internal sealed class EvaluateVerb
         }
         text.WriteLine($"rows                       {figures["rows"]:N0}"
             + (figures["rowsWithoutScore"] > 0 ? $" ({figures["rowsWithoutScore"]:N0} without a score)" : ""));
-        text.WriteLine($"mean log-likelihood        {figures["meanLogLikelihood"]:G6}"
-            + (figures.TryGetValue("standardError", out double error) ? $" +- {error:G2} nats" : " nats"));
+        text.WriteLine($"mean log-likelihood        {figures["meanLogLikelihood"]:0.####}"
+            + (figures.TryGetValue("standardError", out double error) ? $" +- {error:0.####} nats" : " nats")
+            + (figures.TryGetValue("anomalies", out double left) ? $" ({figures["rows"] - figures["rowsWithoutScore"] - left:N0} rows that "
+                + "are no anomalies)" : ""));
         text.WriteLine($"flagged                    {figures["flagged"]:P1}");
         if (!figures.TryGetValue("areaUnderRocCurve", out double area))
             return;

@@ -21,10 +21,13 @@ internal sealed class ImageSettings
     private readonly Option<int?> _maps = VerbOptions.Count("--maps", "Images: maps of the first nets. Default: by the size.");
     private readonly Option<int?> _blocks = VerbOptions.Count("--blocks", "Images: residual blocks of each net. Default: by the size.");
 
+    /// <summary>All of them.</summary>
+    public IReadOnlyList<Option> All => [_size, _grey, _maps, _blocks];
+
     /// <summary>Adds them to a verb.</summary>
     public void AddTo(Command verb)
     {
-        foreach (Option option in new Option[] { _size, _grey, _maps, _blocks })
+        foreach (Option option in All)
             verb.Add(option);
     }
 

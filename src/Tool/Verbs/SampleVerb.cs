@@ -41,8 +41,8 @@ internal sealed class SampleVerb
         var verb = new Command("sample", """
             Draw new rows, or images.
 
-            They have the columns of the training rows; a category is the one that is likeliest in the drawn row. Row i depends on the seed
-            and i alone.
+            They have the columns of the training rows. A category is the one that is likeliest in the drawn row; numbers of columns that
+            held whole numbers of few kinds, 0 and 1, or one number are rounded to these. Row i depends on the seed and i alone.
 
             realnvp sample model.zip -n 1000 -o drawn.csv
             realnvp sample hourly.zip -n 100 --given hours.csv
@@ -62,9 +62,13 @@ internal sealed class SampleVerb
         string? output = said.GetValue(_output) is { } path && path != Sources.Standard ? path : null;
         if (model.ReadsImages)
         {
-            Images(said, model.Flow, output ?? throw new ToolException("Images need a place: -o FILE.png or -o FOLDER/."), cancellation);
+            if (output is null || IsOtherFile(output, ".png"))
+                throw new ToolException($"Images need a place: -o FILE.png or -o FOLDER/.{(output is null ? "" : $" Found {output}.")}");
+            Images(said, model.Flow, output, cancellation);
             return;
         }
+        if (output is not null && IsOtherFile(output, ".csv"))
+            throw new ToolException($"Drawn rows are written as CSV: let -o end in .csv. Found {output}.");
         using WholeFile? whole = output is null ? null : new WholeFile(output);
         using (var text = new StreamWriter(whole?.Stream ?? terminal.Output, bufferSize: 1 << 16, leaveOpen: true) { NewLine = "\n" })
         {
@@ -77,14 +81,20 @@ internal sealed class SampleVerb
         whole?.Complete();
     }
 
+    /// <summary>Whether a name promises a file of another format.</summary>
+    private static bool IsOtherFile(string output, string format) => Path.GetExtension(output).ToLowerInvariant() is var ending
+        && ending != format && ending is ".csv" or ".parquet" or ".gz" or ".zip" or ".json" or ".png" or ".jpg" or ".jpeg" or ".webp"
+            or ".bmp" or ".gif";
+
     private static void Table(SavedModel model, IDataView drawn, TextWriter text, CancellationToken cancellation)
     {
         IReadOnlyList<FeatureGroup> groups = Groups(model.Groups, model.Flow.Model.InputShape.Size, "Feature");
+        var numbers = DrawnNumbers.Of(model.Flow.Model);
         text.WriteLine(CsvRowWriter.Plain.Header(groups.Select(group => group.Name)));
         foreach (float[] row in drawn.GetColumn<float[]>(model.Flow.FeatureColumnName))
         {
             cancellation.ThrowIfCancellationRequested();
-            text.WriteLine(Line(groups.Select(group => CellOf(group, row))));
+            text.WriteLine(Line(groups.Select(group => CellOf(group, row, numbers))));
         }
     }
 
@@ -105,12 +115,14 @@ internal sealed class SampleVerb
 
         IReadOnlyList<FeatureGroup> groups = Groups(model.Groups, model.Flow.Model.InputShape.Size, "Feature");
         IReadOnlyList<FeatureGroup> given = Groups(model.ConditionGroups, model.Flow.Model.Condition!.Size, "Condition");
+        var numbers = DrawnNumbers.Of(model.Flow.Model);
         text.WriteLine(CsvRowWriter.Plain.Header(given.Concat(groups).Select(group => group.Name)));
         foreach ((float[] condition, float[] row) in drawn.GetColumn<float[]>(model.Flow.ConditionColumnName!)
             .Zip(drawn.GetColumn<float[]>(model.Flow.FeatureColumnName)))
         {
             cancellation.ThrowIfCancellationRequested();
-            text.WriteLine(Line(given.Select(group => CellOf(group, condition)).Concat(groups.Select(group => CellOf(group, row)))));
+            text.WriteLine(Line(given.Select(group => CellOf(group, condition))
+                .Concat(groups.Select(group => CellOf(group, row, numbers)))));
         }
     }
 
@@ -131,8 +143,8 @@ internal sealed class SampleVerb
     /// <summary>
     /// The cell that a row's features make: a number, the category of the largest one, or nothing where it is likelier missing.
     /// </summary>
-    private static string CellOf(FeatureGroup group, float[] row)
-        => group.IsMissing(row) ? "" : group.CategoryOf(row) ?? Cell.Text(row[group.First]);
+    private static string CellOf(FeatureGroup group, float[] row, DrawnNumbers? numbers = null) => group.IsMissing(row) ? ""
+        : group.CategoryOf(row) ?? Cell.Text(numbers?.Nearest(group.First, row[group.First]) ?? row[group.First]);
 
     private static string Line(IEnumerable<string> cells)
     {

@@ -107,6 +107,7 @@ internal sealed class TrainVerb
         ITable[] tables = [.. files.Select(file => Sources.Open(file, terminal, _csv.Read(said), []))];
         using ITable table = tables.Length == 1 ? tables[0] : new JoinedTable(tables);
 
+        RefuseIdle(said, table);
         RealNvpTrainer.Options options = Options(said, cancellation, meter);
         (IEstimator<ITransformer> pipeline, IDataView rows) = table is ImageTable images
             ? _images.Pipeline(said, context, images, options, terminal)
@@ -120,6 +121,18 @@ internal sealed class TrainVerb
             + (float.IsFinite(flow.Threshold)
                 ? $"threshold {flow.Threshold:G6} at a contamination of {flow.Model.Calibration.Contamination:G4}"
             : "no threshold"));
+    }
+
+    /// <summary>Options that would do nothing are a mistake: what they were meant to do would silently be left undone.</summary>
+    private void RefuseIdle(ParseResult said, ITable table)
+    {
+        Option[] idle = table is ImageTable
+            ? [_columns, _ignore, _categories, _condition, _label, _anomaly, _maxCategories, _missing, _couplings, _hidden, _density]
+            : [.. _images.All];
+        if (idle.FirstOrDefault(option => said.GetResult(option) is { Implicit: false }) is not { } given)
+            return;
+        throw new ToolException(table is ImageTable ? $"{given.Name} is for tables, and {table.Name} holds images."
+            : $"{given.Name} is for folders of images, and {table.Name} is a table.");
     }
 
     private (IEstimator<ITransformer>, IDataView) TableOf(
@@ -150,6 +163,12 @@ internal sealed class TrainVerb
             + (choice.Condition.Count > 0 ? $"; given: {Tables.Names.Listed(choice.Condition.Select(input => input.Name))}" : ""));
         foreach (ColumnFacts column in facts.Where(column => column.Missing > 0 && inputs.Any(input => input.Name == column.Name)))
             terminal.Note($"column '{column.Name}': {column.Missing:N0} of {column.Rows:N0} cells are missing");
+
+        foreach (ColumnFacts column in facts.Where(column => choice.Features.Any(input => input.Name == column.Name)))
+        {
+            if (column.Constant is { } constant)
+                terminal.Note($"column '{column.Name}': all cells are {constant}; another value will stand out (--ignore leaves it out)");
+        }
 
         if (asked.Label is not null)
         {
