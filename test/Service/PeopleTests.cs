@@ -1,7 +1,10 @@
+using System.Text;
 using System.Text.Json;
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using RealNvp.ML.AspNetCore.Http;
 using RealNvp.ML.AspNetCore.People;
+using RealNvp.ML.Export;
 using RealNvp.ML.Serving.Models;
 using RealNvp.ML.Serving.Rows;
 using RealNvp.ML.Tests.Conditions;
@@ -131,6 +134,34 @@ public sealed class PeopleTests(ServedFlows served) : IClassFixture<ServedFlows>
             json.Read();
             Assert.Equal(names.Length == 1 ? [3, float.NaN] : [3, 2, float.NaN, 4], (float[])fields.Read(ref json, 10).Columns[0]);
         }
+    }
+
+    /// <summary>Rows to score have a text where the condition has one-hot values, and so may conditions to draw rows for.</summary>
+    [Fact]
+    public void A_text_of_a_condition_is_a_text_where_rows_are_drawn()
+    {
+        string[] names = ["site.north", "site.south", "site.west", "load", "load:missing"];
+        FeatureGroup[] groups = [.. FeatureGroup.Of(names, ["site"], ["load"])];
+        var condition = new FlowCondition([.. names.Select(_ => 0f)], [.. names.Select(_ => 1f)], names: [.. names]);
+        float[][] read(string body)
+        {
+            var json = new Utf8JsonReader(Encoding.UTF8.GetBytes(body));
+            json.Read();
+            return ConditionRows.Read(ref json, condition, groups, 10);
+        }
+        float[][] expected = [[0, 1, 0, 2, 0], [0, 0, 0, 3, 1], [1, 0, 0, 0, 0]];
+        Assert.Equal(expected, read("""
+            [{"load": 2, "load:missing": 0, "site": "south"}, {"site": null, "load": 3, "load:missing": true},
+             {"site": "north", "load:missing": false, "load": 0}]
+            """));
+        Assert.Equal(expected, read("[[0, 1, 0, 2, 0], [0, 0, 0, 3, 1], [1, 0, 0, 0, 0]]"));
+        Assert.Equal(expected[..1],
+            read("""[{"site.north": 0, "site.south": 1, "site.west": 0, "load": 2, "load:missing": 0}]"""));
+        Assert.Contains("'site' of condition 1 is \"east\", which training has not seen. It knows \"north\", \"south\", \"west\".",
+            Assert.Throws<RequestException>(() => read("""
+                [{"load": 2, "load:missing": 0, "site": "south"}, {"load": 2, "load:missing": 0, "site": "east"}]
+                """)).Message, StringComparison.Ordinal);
+        Assert.Equal("""[{"site": "north", "load": ..., "load:missing": ...}]""", ConditionRows.Form(condition, groups));
     }
 
     [Fact]

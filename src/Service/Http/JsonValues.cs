@@ -65,6 +65,8 @@ internal static class JsonValues
     private static double Special(ref Utf8JsonReader json, ModelColumn column, int row) => json.TokenType switch
     {
         JsonTokenType.Null => double.NaN,
+        JsonTokenType.True => 1, // as tables have them that hold Booleans among numbers
+        JsonTokenType.False => 0,
         JsonTokenType.String when json.ValueTextEquals("NaN") => double.NaN,
         JsonTokenType.String when json.ValueTextEquals("Infinity") => double.PositiveInfinity,
         JsonTokenType.String when json.ValueTextEquals("-Infinity") => double.NegativeInfinity,

@@ -66,6 +66,8 @@ internal sealed class PeopleEndpoints(ModelHost host, RealNvpServiceOptions opti
         json.WriteEndArray();
         Reply.Texts(json, "gives", model.Outputs.Select(output => output.Name));
         Reply.Texts(json, "features", flow.Metadata.FeatureNames);
+        if (model.ConditionGroups.Count > 0)
+            Reply.Texts(json, "condition", model.ConditionGroups.Select(group => group.Name));
         if (flow.Calibration.Count > 0)
         {
             Reply.Number(json, "threshold", model.Flow.Threshold);
@@ -111,7 +113,7 @@ internal sealed class PeopleEndpoints(ModelHost host, RealNvpServiceOptions opti
     public Task Sample(HttpContext context) => NamedModel.With(context, host, async (model, _) =>
     {
         SampleBody asked = await Body.Read(context, options.MaxBodyBytes,
-            body => SampleBody.Read(body, model.Flow.Model, options.MaxDrawnRows));
+            body => SampleBody.Read(body, model.Flow.Model, model.ConditionGroups, options.MaxDrawnRows));
         await model.Draw(asked.Count, asked.Seed, asked.Temperature, asked.Conditions, async (rows, outside) =>
         {
             (JsonEncodedText, FeatureGroup)[] columns = ModelTexts.Of(model).Drawn;

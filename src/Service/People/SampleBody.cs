@@ -2,7 +2,7 @@ using System.Buffers;
 using System.Text.Json;
 using RealNvp.ML.AspNetCore.Http;
 using RealNvp.ML.Export;
-using RealNvp.ML.Serving.Rows;
+using RealNvp.ML.Transforms;
 
 namespace RealNvp.ML.AspNetCore.People;
 
@@ -16,9 +16,13 @@ namespace RealNvp.ML.AspNetCore.People;
 internal sealed record SampleBody(int Count, int Seed, float Temperature, float[][]? Conditions)
 {
     /// <summary>Reads a body, which may be empty.</summary>
+    /// <param name="body">The body.</param>
+    /// <param name="flow">The flow.</param>
+    /// <param name="conditions">The columns of its condition; empty where it has none, or no names.</param>
+    /// <param name="mostRows">The most rows.</param>
     /// <exception cref="RequestException">It is not as the model needs it.</exception>
     /// <exception cref="JsonException">It is no JSON.</exception>
-    public static SampleBody Read(ReadOnlySequence<byte> body, FlowModel flow, int mostRows)
+    public static SampleBody Read(ReadOnlySequence<byte> body, FlowModel flow, IReadOnlyList<FeatureGroup> conditions, int mostRows)
     {
         var asked = new SampleBody(10, 0, 1, null);
         if (!body.IsEmpty)
@@ -27,7 +31,7 @@ internal sealed record SampleBody(int Count, int Seed, float Temperature, float[
             if (!json.Read() || json.TokenType != JsonTokenType.StartObject)
                 throw new RequestException("The body is no JSON object: {\"count\": 10, \"seed\": 1}.");
             while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
-                asked = asked.With(ref json, flow, mostRows);
+                asked = asked.With(ref json, flow, conditions, mostRows);
             while (json.Read())
             {
             }
@@ -37,14 +41,13 @@ internal sealed record SampleBody(int Count, int Seed, float Temperature, float[
             throw RequestException.TooLarge($"{rows} rows are asked for, at most {mostRows} are drawn at once.");
         if (flow.Condition is { MayBeUnknown: false } condition && asked.Conditions is null)
         {
-            string form = condition.Names.IsEmpty ? "[[...]]"
-                : $"[{{{string.Join(", ", condition.Names.Select(name => $"\"{name}\": ..."))}}}]";
-            throw new RequestException($"The flow draws rows given a condition of {condition.Size} values: \"conditions\": {form}.");
+            throw new RequestException($"The flow draws rows given a condition of {condition.Size} values: \"conditions\": "
+                + $"{ConditionRows.Form(condition, conditions)}.");
         }
         return asked;
     }
 
-    private SampleBody With(ref Utf8JsonReader json, FlowModel flow, int mostRows)
+    private SampleBody With(ref Utf8JsonReader json, FlowModel flow, IReadOnlyList<FeatureGroup> conditions, int mostRows)
     {
         string name = json.GetString()!;
         json.Read();
@@ -64,9 +67,7 @@ internal sealed record SampleBody(int Count, int Seed, float Temperature, float[
                     throw new RequestException("The flow has no condition to draw rows for: leave it out.");
                 if (json.TokenType != JsonTokenType.StartArray)
                     throw new RequestException("The conditions are a list of conditions.");
-                var fields = new RowFields([new ModelColumn("Condition", ColumnKind.Single, [condition.Size], condition.Names)]);
-                (int rows, Array[] columns) = fields.Read(ref json, mostRows);
-                return this with { Conditions = [.. ((float[])columns[0]).Chunk(condition.Size).Take(rows)] };
+                return this with { Conditions = ConditionRows.Read(ref json, condition, conditions, mostRows) };
             default:
                 throw new RequestException($"There is no '{name}' to ask for; there are count, seed, temperature and conditions.");
         }

@@ -13,10 +13,11 @@ namespace RealNvp.ML.Serving.Models;
 /// <param name="Steps">Its steps, one of which is the flow or the regression.</param>
 /// <param name="Flow">The flow.</param>
 /// <param name="Groups">The columns behind the flow's features.</param>
+/// <param name="Given">The columns behind the flow's condition; empty where it has none.</param>
 /// <param name="Plan">How rows go through.</param>
 /// <param name="Version">The first letters of the file's digest: the same wherever the same file is served.</param>
 internal sealed record LoadedPipeline(IDisposable Model, IReadOnlyList<ITransformer> Steps, RealNvpTransformer Flow,
-    IReadOnlyList<FeatureGroup> Groups, PipelinePlan Plan, string Version)
+    IReadOnlyList<FeatureGroup> Groups, IReadOnlyList<FeatureGroup> Given, PipelinePlan Plan, string Version)
 {
     private const int VersionLetters = 12;
 
@@ -55,7 +56,8 @@ internal sealed record LoadedPipeline(IDisposable Model, IReadOnlyList<ITransfor
                 throw new InvalidDataException("The model reads files that the rows name, and a service opens none for its callers: serve "
                     + "the flow by itself (Model.Save of its transformer), which takes pixels.");
             }
-            return new((IDisposable)model, steps, flow, model.FindFeatureGroups(inputs), plan, VersionOf(file));
+            return new((IDisposable)model, steps, flow, model.FindFeatureGroups(inputs), model.FindConditionGroups(inputs), plan,
+                VersionOf(file));
         }
         catch
         {
@@ -77,7 +79,8 @@ internal sealed record LoadedPipeline(IDisposable Model, IReadOnlyList<ITransfor
         }
         DataViewSchema inputs = schema.ToSchema();
         var flow = new RealNvpTransformer(context, model);
-        return new(flow, [flow], flow, flow.FindFeatureGroups(inputs), PipelinePlan.Of([flow], inputs), VersionOf(file));
+        return new(flow, [flow], flow, flow.FindFeatureGroups(inputs), flow.FindConditionGroups(inputs), PipelinePlan.Of([flow], inputs),
+            VersionOf(file));
     }
 
     private static IEnumerable<ITransformer> Flatten(ITransformer model)

@@ -70,6 +70,9 @@ internal sealed class ServedModel
     /// <summary>The columns of drawn rows; empty where features have no names.</summary>
     public IReadOnlyList<FeatureGroup> FeatureGroups => _pipeline.Groups;
 
+    /// <summary>The columns of a condition; empty where there is none, or its values have no names.</summary>
+    public IReadOnlyList<FeatureGroup> ConditionGroups => _pipeline.Given;
+
     /// <summary>The columns that callers bring to have rows scored.</summary>
     public IReadOnlyList<ModelColumn> Inputs => _pipeline.Plan.Inputs;
 

@@ -1,0 +1,83 @@
+using System.Text.Json;
+using RealNvp.ML.AspNetCore.Http;
+using RealNvp.ML.Export;
+using RealNvp.ML.Serving.Rows;
+using RealNvp.ML.Transforms;
+
+namespace RealNvp.ML.AspNetCore.People;
+
+/// <summary>
+/// The conditions that rows are drawn given: the values that the flow gets, by their names or in a list; or, where a text became one-hot
+/// values, objects that have that text.
+/// </summary>
+internal static class ConditionRows
+{
+    /// <summary>Reads a list of conditions.</summary>
+    /// <param name="json">Stands on the beginning of the list; on its end afterwards.</param>
+    /// <param name="condition">The flow's.</param>
+    /// <param name="groups">Its columns; empty where its values have no names.</param>
+    /// <param name="mostRows">The most conditions.</param>
+    /// <exception cref="RequestException">One is not as the flow needs it; its number is named.</exception>
+    public static float[][] Read(ref Utf8JsonReader json, FlowCondition condition, IReadOnlyList<FeatureGroup> groups, int mostRows)
+    {
+        if (!HasText(json, groups))
+        {
+            var values = new RowFields([new ModelColumn("Condition", ColumnKind.Single, [condition.Size], condition.Names)]);
+            (int count, Array[] only) = values.Read(ref json, mostRows);
+            return [.. ((float[])only[0]).Chunk(condition.Size).Take(count)];
+        }
+        FeatureGroup[] parts = [.. groups.SelectMany(Parts)];
+        var fields = new RowFields([.. parts.Select(part
+            => new ModelColumn(part.Name, part.Categories.Count > 0 ? ColumnKind.Text : ColumnKind.Single, [1], []))]);
+        (int rows, Array[] columns) = fields.Read(ref json, mostRows);
+        float[][] conditions = [.. Enumerable.Range(0, rows).Select(_ => new float[condition.Size])];
+        foreach ((FeatureGroup part, Array column) in parts.Zip(columns))
+        {
+            for (int row = 0; row < rows; row++)
+            {
+                if (part.Categories.Count == 0)
+                    conditions[row][part.First] = ((float[])column)[row];
+                else if (((ReadOnlyMemory<char>[])column)[row] is { IsEmpty: false } text)
+                    conditions[row][part.First + PlaceOf(text.ToString(), part, row)] = 1; // of a missing one all are 0, as in training
+            }
+        }
+        return conditions;
+    }
+
+    /// <summary>How conditions are written, for a message.</summary>
+    public static string Form(FlowCondition condition, IReadOnlyList<FeatureGroup> groups) => condition.Names.IsEmpty ? "[[...]]"
+        : "[{" + string.Join(", ", groups.SelectMany(Parts).Select(part => $"\"{part.Name}\": "
+            + (part.Categories.Count > 0 ? $"\"{part.Categories[0]}\"" : "..."))) + "}]";
+
+    /// <summary>Whether the first condition has a text by its name.</summary>
+    private static bool HasText(Utf8JsonReader json, IReadOnlyList<FeatureGroup> groups)
+    {
+        if (!json.Read() || json.TokenType != JsonTokenType.StartObject)
+            return false;
+        while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
+        {
+            string name = json.GetString()!;
+            if (groups.Any(group => group.Categories.Count > 0 && group.Name == name))
+                return true;
+            json.Read();
+            json.Skip();
+        }
+        return false;
+    }
+
+    /// <summary>A column by itself, and of a number that may be missing the number and its flag.</summary>
+    private static IEnumerable<FeatureGroup> Parts(FeatureGroup group) => !group.HasFlag ? [group]
+        : [group with { HasFlag = false }, new(group.Name + FeatureGroup.MissingSuffix, group.First + 1, [])];
+
+    private static int PlaceOf(string text, FeatureGroup group, int row)
+    {
+        for (int i = 0; i < group.Categories.Count; i++)
+        {
+            if (group.Categories[i] == text)
+                return i;
+        }
+        throw new RequestException($"'{group.Name}' of condition {row} is \"{text}\", which training has not seen. It knows "
+            + string.Join(", ", group.Categories.Take(20).Select(category => $"\"{category}\""))
+            + (group.Categories.Count > 20 ? $" and {group.Categories.Count - 20} others." : "."));
+    }
+}
