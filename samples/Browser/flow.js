@@ -26,13 +26,26 @@ export class Flow {
   #sampler;
   #last = Promise.resolve(); // a session runs one call at a time
 
-  /** Loads density.onnx and sampler.onnx from a folder, an address that ends with "/". */
-  static async load(folder) {
+  /**
+   * Loads density.onnx and sampler.onnx from a folder, an address that ends with "/". Of so many features, where that is given: an error says
+   * which there are.
+   */
+  static async load(folder, features) {
     const flow = new Flow();
     flow.#ort = await runtime();
-    const load = name => flow.#ort.InferenceSession.create(new URL(name, folder).href, { executionProviders: ['wasm'] });
+    const load = async name => {
+      const address = new URL(name, folder).href, answer = await fetch(address);
+      if (!answer.ok) {
+        throw new Error(`There is no ${address} (${answer.status}). "realnvp export model.zip -o FOLDER" and ExportDensity write it.`);
+      }
+      return flow.#ort.InferenceSession.create(await answer.arrayBuffer(), { executionProviders: ['wasm'] });
+    };
     flow.#density = await load('density.onnx');
     flow.#sampler = await load('sampler.onnx');
+    const found = flow.#density.inputMetadata.find(input => input.name === 'Features')?.shape[1];
+    if (features && found !== features) {
+      throw new Error(`This shows flows of ${features} features, and ${new URL('density.onnx', folder).href} has ${found}.`);
+    }
     return flow;
   }
 

@@ -3,7 +3,8 @@ import { Flow, normals } from './flow.js';
 
 const side = 480, cells = 120, most = 1500, perFrame = 6;
 const query = new URLSearchParams(location.search);
-const folder = new URL(query.get('flow') ?? './', location.href); // ?flow=other/folder/ for graphs of your own, of two features
+// ?flow=other/folder for graphs of your own, of two features; without its "/" an address would be that of the folder above
+const folder = new URL((query.get('flow') ?? '.').replace(/\/*$/, '/'), location.href);
 const element = id => document.getElementById(id);
 const density = element('density').getContext('2d'), points = element('points').getContext('2d');
 const normal = normals(Number(query.get('seed') ?? Date.now() | 0));
@@ -81,7 +82,7 @@ async function explain(event) {
   const box = element('points').getBoundingClientRect();
   clicked = toRow((event.clientX - box.left) * side / box.width, (event.clientY - box.top) * side / box.height);
   const columns = await flow.score([clicked]);
-  const contributions = [...columns.Contributions ?? []];
+  const contributions = [...columns.Contributions ?? []]; // a column that costs, so only in graphs that were asked for it
   write('x', clicked[0]);
   write('y', clicked[1]);
   write('score', columns.Score[0]);
@@ -89,6 +90,7 @@ async function explain(event) {
   element('label').textContent = columns.PredictedLabel[0] ? 'an anomaly' : 'not an anomaly';
   const widest = Math.max(1, ...contributions.map(Math.abs));
   ['of-x', 'of-y'].forEach((id, i) => {
+    element(id).parentElement.hidden = i >= contributions.length;
     write(id, contributions[i] ?? NaN);
     const bar = element(`${id}-bar`);
     bar.style.width = `${100 * Math.abs(contributions[i] ?? 0) / widest}px`;
@@ -108,7 +110,7 @@ function show(e) {
 }
 
 try {
-  flow = await Flow.load(folder);
+  flow = await Flow.load(folder, 2);
   await findRange();
   await drawDensity();
   element('points').addEventListener('click', event => explain(event).catch(show));

@@ -1,6 +1,8 @@
 using System.Text.Json;
+using RealNvp.ML.Export;
 using RealNvp.ML.Tests.Eng;
 using RealNvp.ML.Tests.Exports;
+using RealNvp.ML.Tests.Transforms.Images;
 
 namespace RealNvp.ML.Tests.CrossRuntime;
 
@@ -38,6 +40,30 @@ public class BrowserPageTests(NodeRuntime node) : IClassFixture<NodeRuntime>
         AssertDrawn([.. page.Latents.Select(row => row.Select(z => z / 2).ToArray())], page.Cooled);
     }
 
+    /// <summary>Graphs that somebody else has exported, in a folder that is named without the slash behind it.</summary>
+    [Fact]
+    public void Graphs_of_other_folders_are_shown_or_told_why_not()
+    {
+        using var folder = new TemporaryFolder();
+        foreach (string file in Directory.GetFiles(s_page))
+            File.Copy(file, folder.File(Path.GetFileName(file)));
+        FlowModel mine = Flows.Random(features: 2, couplings: 2);
+        foreach ((string name, FlowModel flow) in new[] { ("mine", mine), ("three", Flows.Random(features: 3, couplings: 2)) })
+        {
+            File.WriteAllBytes(folder.File($"{name}/density.onnx"), flow.BuildDensityGraph());
+            File.WriteAllBytes(folder.File($"{name}/sampler.onnx"), flow.BuildSamplingGraph());
+        }
+        Shown page = JsonSerializer.Deserialize<Shown>(node.OpenPage(folder.Root), JsonSerializerOptions.Web)!;
+        Other shown = page.Others["mine"];
+        Assert.Equal("ready", shown.Status);
+        float[] row = [.. shown.Row.Select(value => value!.Value)];
+        Assert.Equal(-Flows.Evaluate(mine, row).LogLikelihood, shown.Score!.Value, 1e-3);
+        Assert.DoesNotContain("NaN", shown.Text, StringComparison.Ordinal); // of contributions, which these graphs have not
+        Assert.DoesNotContain("adds", shown.Text, StringComparison.Ordinal);
+        Assert.Contains("of 2 features, and ", page.Others["three"].Status, StringComparison.Ordinal);
+        Assert.EndsWith("/three/density.onnx has 3.", page.Others["three"].Status, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Page_asks_for_the_runtime_that_is_tested()
     {
@@ -61,7 +87,9 @@ public class BrowserPageTests(NodeRuntime node) : IClassFixture<NodeRuntime>
     private static byte[] Graph(string name) => File.ReadAllBytes(Path.Combine(s_page, name));
 
     private sealed record Shown(string Status, Point[] Points, string[] Errors, string[] Foreign, int Colours, int Dots, string Temperature,
-        float[][] Latents, float[][] Drawn, float[][] Cooled);
+        float[][] Latents, float[][] Drawn, float[][] Cooled, Dictionary<string, Other> Others);
+
+    private sealed record Other(string Status, float?[] Row, float? Score, string Text);
 
     private sealed record Point(float[] Row, float Score, float PValue, float[] Contributions, bool Flagged);
 }

@@ -1,7 +1,8 @@
 // Opens samples/Browser in headless Chromium from a file server of its own, uses the page as a person would, and prints what it showed as
 // one JSON object:
 //   node page.mjs PAGE_FOLDER CHROMIUM [PICTURE.png]
-import { createReadStream, existsSync } from 'node:fs';
+// Folders of graphs in the page's folder are opened by ?flow= too.
+import { createReadStream, existsSync, readdirSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { dirname, extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,7 +28,7 @@ const browser = await chromium.launch({
   executablePath,
   args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'],
 });
-const result = { points: [], errors: [], foreign: [] };
+const result = { points: [], errors: [], foreign: [], others: {} };
 try {
   const origin = `http://127.0.0.1:${server.address().port}/`;
   const page = await browser.newPage({ viewport: { width: 900, height: 720 } });
@@ -71,6 +72,17 @@ try {
     const flow = await Flow.load(location.origin + '/');
     return Promise.all([flow.sample(latents), flow.sample(latents, 0.5)]);
   }, result.latents);
+
+  for (const other of readdirSync(folder).filter(name => existsSync(join(folder, name, 'density.onnx')))) {
+    await page.goto(`${origin}?seed=7&flow=${other}`);
+    await page.waitForFunction(() => document.getElementById('status').textContent !== 'loading', null, { timeout: 60_000 });
+    const status = await page.textContent('#status');
+    if (status === 'ready') {
+      await page.click('#points', { position: { x: 240, y: 200 } });
+      await page.waitForSelector('#result:not([hidden])');
+    }
+    result.others[other] = { status, row: [await value('x'), await value('y')], score: await value('score'), text: await page.innerText('#result') };
+  }
 } finally {
   await browser.close();
   server.close();
