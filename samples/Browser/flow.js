@@ -27,8 +27,8 @@ export class Flow {
   #last = Promise.resolve(); // a session runs one call at a time
 
   /**
-   * Loads density.onnx and sampler.onnx from a folder, an address that ends with "/". Of so many features, where that is given: an error says
-   * which there are.
+   * Loads density.onnx and sampler.onnx from a folder, an address that ends with "/". Where a number of features is given, an error says
+   * that there are others.
    */
   static async load(folder, features) {
     const flow = new Flow();
