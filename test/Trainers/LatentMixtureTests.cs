@@ -157,6 +157,15 @@ public sealed class LatentMixtureTests
     }
 
     [Fact]
+    public void Copies_of_training_rows_choose_no_mixture()
+    {
+        float[][] rows = [.. Enumerable.Repeat(Grid(120, seed: 1), 6).SelectMany(copy => copy)];
+        using RealNvpTransformer flow = _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Seed = 1, Steps = 20 })
+            .Fit(Tables.Load(_ml, rows));
+        Assert.DoesNotContain(flow.Model.Steps, step => step is LatentMixture);
+    }
+
+    [Fact]
     public void A_table_of_clusters_is_told_better_and_the_summary_says_so()
     {
         float[][] rows = Grid(700, seed: 1), fresh = Grid(300, seed: 2);

@@ -229,7 +229,10 @@ internal sealed record TableDesign : FlowDesign
         // with the noise of discrete features: of the bins' centres alone the density would be that of no bin
         using DeviceRows? noisy = facts.NoiseWidths.All(width => width == 0) ? null : Dequantized(rows.Sample, facts, seed);
         (WeightedRows training, float[] logLikelihoods) = Latents(flow, noisy ?? rows.Sample);
-        if (LatentMixtureFit.Of(training, logLikelihoods, Latents(flow, validation).Latents, MixtureBound, seed) is not { } fit)
+        // a copy of a training row says of every component that it was right to be there
+        int[] fresh = CopiedRows.Fresh(rows.Sample.ToHost(), (rows.Validation ?? validation).ToHost(LatentMixtureFit.MostRows));
+        WeightedRows choosing = Latents(flow, validation).Latents.Gather(fresh);
+        if (LatentMixtureFit.Of(training, logLikelihoods, choosing, MixtureBound, seed) is not { } fit)
             return default;
         flow.Append(new LatentMixtureModule(fit.Mixture));
         return (fit.Mixture.Weights.Length, fit.TrainingGain, fit.ValidationGain);
@@ -242,9 +245,7 @@ internal sealed record TableDesign : FlowDesign
         using IDisposable guard = inference_mode();
         long count = Math.Min(rows.Count, LatentMixtureFit.MostRows);
         (Tensor latents, Tensor logLikelihoods) = flow.LatentAndLogLikelihood(rows.Rows.narrow(0, 0, count));
-        float[] weights = rows.Weights is null ? [.. Enumerable.Repeat(1f, (int)count)]
-            : FloatTensors.Array(rows.Weights.narrow(0, 0, count));
-        return (new(FloatTensors.Array(latents), weights, (int)latents.shape[1]), FloatTensors.Array(logLikelihoods));
+        return (rows.ToHost(count) with { Values = FloatTensors.Array(latents) }, FloatTensors.Array(logLikelihoods));
     }
 
     private FlowStepModule? Mixer(int coupling, Random orders, Generator weights)

@@ -18,22 +18,27 @@ internal static class CopiedRows
     /// </summary>
     public static double Share(WeightedRows training, params ReadOnlySpan<WeightedRows?> heldOut)
     {
-        if (!Enumerable.Range(0, training.Features).Any(feature => IsMeasured(training, feature)))
+        if (Seen(training) is not { } seen)
             return 0;
-        var seen = new HashSet<ulong>(training.Count);
-        for (int i = 0; i < training.Count; i++)
-            seen.Add(Hash(training, i));
         int rows = 0, copies = 0;
         foreach (WeightedRows? slice in heldOut)
         {
-            for (int i = 0; i < slice?.Count; i++)
-            {
-                rows++;
-                copies += seen.Contains(Hash(slice, i)) ? 1 : 0;
-            }
+            rows += slice?.Count ?? 0;
+            copies += slice is null ? 0 : slice.Count - Fresh(slice, seen).Length;
         }
         return rows == 0 ? 0 : (double)copies / rows;
     }
+
+    /// <summary>The held-out rows that are no such copies, by number.</summary>
+    public static int[] Fresh(WeightedRows training, WeightedRows heldOut) => Fresh(heldOut, Seen(training));
+
+    private static int[] Fresh(WeightedRows heldOut, HashSet<ulong>? seen)
+        => [.. Enumerable.Range(0, heldOut.Count).Where(row => seen is null || !seen.Contains(Hash(heldOut, row)))];
+
+    /// <summary>The rows of the training slice; null where they repeat by nature.</summary>
+    private static HashSet<ulong>? Seen(WeightedRows training)
+        => !Enumerable.Range(0, training.Features).Any(feature => IsMeasured(training, feature)) ? null
+            : [.. Enumerable.Range(0, training.Count).Select(row => Hash(training, row))];
 
     /// <summary>
     /// Whether a column has values that two rows hardly share by chance: more than a few, most of them no whole numbers of some unit.

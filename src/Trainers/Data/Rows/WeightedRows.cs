@@ -23,6 +23,19 @@ internal sealed record WeightedRows(float[] Values, float[] Weights, int Feature
         return new(values, rows < Count ? Weights[..rows] : Weights, count);
     }
 
+    /// <summary>A copy of some rows, by number.</summary>
+    public WeightedRows Gather(ReadOnlySpan<int> rows)
+    {
+        var values = new float[rows.Length * Features];
+        var weights = new float[rows.Length];
+        for (int i = 0; i < rows.Length; i++)
+        {
+            Row(rows[i]).CopyTo(values.AsSpan(i * Features));
+            weights[i] = Weights[rows[i]];
+        }
+        return new(values, weights, Features);
+    }
+
     /// <summary>The rows on a device, outside any scope.</summary>
     public DeviceRows To(Device device, bool weighted)
     {
@@ -37,6 +50,15 @@ internal sealed record DeviceRows(Tensor Rows, Tensor? Weights) : IDisposable
 {
     /// <summary>The number of rows.</summary>
     public long Count => Rows.shape[0];
+
+    /// <summary>A copy in the host's memory, at most of so many first rows; without weights each has 1.</summary>
+    public WeightedRows ToHost(long most = long.MaxValue)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        long count = Math.Min(most, Count);
+        return new(FloatTensors.Array(Rows.narrow(0, 0, count)), Weights is null ? [.. Enumerable.Repeat(1f, (int)count)]
+            : FloatTensors.Array(Weights.narrow(0, 0, count)), (int)Rows.shape[1]);
+    }
 
     public void Dispose()
     {
