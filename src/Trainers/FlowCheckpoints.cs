@@ -15,8 +15,10 @@ public static class FlowCheckpoints
         /// killed. Takes no lock and changes nothing; a run that writes there meanwhile is not disturbed.
         /// </summary>
         /// <remarks>
-        /// Of a run that is finished it is the flow that Fit gave. Of a mixture it has the members that have come to a checkpoint. Needs
-        /// libtorch, and takes the time that the end of a training does: a second for tables, up to a minute for the paper's image flows.
+        /// Of a run that is finished it is the flow that Fit gave, unless <paramref name="latest"/>. Before, its latent is standard normal:
+        /// a mixture of latents (<see cref="TableFlowOptions.MixtureBound"/>) is fitted at the end. Of a mixture of flows it has the members
+        /// that have come to a checkpoint. Needs libtorch, and takes the time that the end of a training does: a second for tables, up to a
+        /// minute for the paper's image flows.
         /// </remarks>
         /// <param name="folder">The folder of the checkpoints.</param>
         /// <param name="latest">

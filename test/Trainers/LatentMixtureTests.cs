@@ -2,6 +2,7 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using RealNvp.ML.Export;
 using RealNvp.ML.Export.Steps;
+using RealNvp.ML.Tests.Transforms.Images;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Trainers.Data.Rows;
 using RealNvp.ML.Trainers.Designs;
@@ -163,6 +164,53 @@ public sealed class LatentMixtureTests
         using RealNvpTransformer flow = _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Seed = 1, Steps = 20 })
             .Fit(Tables.Load(_ml, rows));
         Assert.DoesNotContain(flow.Model.Steps, step => step is LatentMixture);
+    }
+
+    [Fact]
+    public void Components_that_are_held_to_next_to_no_weight_make_no_number_that_is_none()
+    {
+        // of 24 features a tenth wide: e^55 times the normal's density, and held to e^12 of it, so that 1 less their weight is 1
+        static WeightedRows Tight(int count)
+            => new([.. Enumerable.Range(0, count).SelectMany(i => Enumerable.Repeat(i % 3 * 0.3f - 0.3f, 24))],
+                [.. Enumerable.Repeat(1f, count)], 24);
+        (LatentMixture mixture, _, double gain)
+            = LatentMixtureFit.Of(Tight(96), new float[96], Tight(30), bound: 12, seed: 1)!.Value;
+        Assert.InRange(gain, 5, 12);
+        Assert.True(mixture.Weights.Sum() < 1e-16, "The case is to be one of next to no weight.");
+    }
+
+    [Theory]
+    [InlineData(float.NaN)]
+    [InlineData(float.PositiveInfinity)]
+    [InlineData(float.NegativeInfinity)]
+    public void Latents_that_are_not_finite_are_left_out(float value)
+    {
+        static WeightedRows With(WeightedRows rows, float value) => new([.. rows.Values, value, 0], [.. rows.Weights, 1], 2);
+        LatentMixture expected = LatentMixtureFit.Of(Clusters(800, 1), new float[800], Clusters(200, 2), 12, seed: 1)!.Value.Mixture;
+        (LatentMixture mixture, double training, double validation) = LatentMixtureFit.Of(With(Clusters(800, 1), value),
+            [.. new float[800], float.NegativeInfinity], With(Clusters(200, 2), value), 12, seed: 1)!.Value;
+        Assert.Equal(expected.Weights, mixture.Weights);
+        Assert.Equal(expected.Means, mixture.Means);
+        Assert.True(double.IsFinite(training) && double.IsFinite(validation));
+    }
+
+    [Fact]
+    public void The_checkpoint_of_the_end_has_the_mixture()
+    {
+        using var folder = new TemporaryFolder();
+        float[][] rows = Grid(700, seed: 1);
+        RealNvpTransformer Fit(bool resumes) => _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options
+        {
+            Seed = 1, Steps = 60, Checkpoints = new(folder.Root) { Resume = resumes },
+        }).Fit(Tables.Load(_ml, rows));
+        using RealNvpTransformer fitted = Fit(false), resumed = Fit(true);
+        Assert.IsType<LatentMixture>(fitted.Model.Steps[^1]);
+        FlowModel model = FlowModel.FromCheckpoint(folder.Root);
+        using RealNvpTransformer found = _ml.Transforms.ApplyRealNvp(model).Fit(Tables.Load(_ml, rows));
+        Assert.Equal(fitted.LogLikelihoods(rows), found.LogLikelihoods(rows));
+        Assert.Equal(fitted.LogLikelihoods(rows), resumed.LogLikelihoods(rows));
+        foreach (string key in (string[])["latent_components", "training_log_likelihood", "validation_log_likelihood"])
+            Assert.Equal(fitted.Model.Metadata.Training[key], model.Metadata.Training[key]);
     }
 
     [Fact]

@@ -94,9 +94,12 @@ public sealed class LatentMixture : FlowStep
     }
 
     /// <summary>log q(z) - log N(z; 0, I) of one latent, in double precision.</summary>
-    internal double LogRatio(ReadOnlySpan<float> latent)
+    internal double LogRatio(ReadOnlySpan<float> latent) => Math.Log(NormalWeight + ComponentsRatio(latent));
+
+    /// <summary>What the components add to q(z) / N(z; 0, I), however little that is beside the normal's weight.</summary>
+    internal double ComponentsRatio(ReadOnlySpan<float> latent)
     {
-        double sum = NormalWeight;
+        double sum = 0;
         for (int k = 0; k < Weights.Length; k++)
         {
             double exponent = Math.Log(Weights[k]);
@@ -108,7 +111,7 @@ public sealed class LatentMixture : FlowStep
             }
             sum += Math.Exp(exponent);
         }
-        return Math.Log(sum);
+        return sum;
     }
 
     /// <inheritdoc/>

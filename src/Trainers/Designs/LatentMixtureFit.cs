@@ -57,6 +57,8 @@ internal static class LatentMixtureFit
     public static (LatentMixture Mixture, double TrainingGain, double ValidationGain)? Of(WeightedRows training, float[] logLikelihoods,
         WeightedRows validation, double bound, int seed)
     {
+        (training, logLikelihoods) = Finite(training, logLikelihoods);
+        (validation, _) = Finite(validation, []);
         if (validation.Count < LeastValidationRows || training.Count < 2 * RowsEach)
             return null;
         Component[] components = Fit(training, logLikelihoods, seed);
@@ -87,6 +89,15 @@ internal static class LatentMixtureFit
         return gain < LeastGain ? null : (mixture, Gain(mixture, training), gain);
     }
 
+    /// <summary>The rows whose latents are finite: others, which a flow finds impossible, are of no component.</summary>
+    private static (WeightedRows Latents, float[] LogLikelihoods) Finite(WeightedRows latents, float[] logLikelihoods)
+    {
+        int[] rows = [.. Enumerable.Range(0, latents.Count).Where(row => !latents.Row(row).ContainsAnyExceptInRange(float.MinValue,
+            float.MaxValue))];
+        return rows.Length == latents.Count ? (latents, logLikelihoods)
+            : (latents.Gather(rows), logLikelihoods.Length == 0 ? [] : [.. rows.Select(row => logLikelihoods[row])]);
+    }
+
     /// <summary>The log-likelihood below which the least likely rows are.</summary>
     private static double Unlikely(float[] logLikelihoods, float[] weights)
     {
@@ -114,9 +125,9 @@ internal static class LatentMixtureFit
     /// <summary>The share of a mixture's components, from 0 to 1, that makes rows most likely; the normal has what is left.</summary>
     private static double Share(LatentMixture mixture, WeightedRows latents)
     {
-        double mass = 1 - mixture.NormalWeight, share = 0.5;
-        double[] ratios = [.. Enumerable.Range(0, latents.Count).Select(i => Math.Exp(mixture.LogRatio(latents.Row(i)))
-            - mixture.NormalWeight)]; // of the components alone to the normal
+        // not 1 less the normal's weight: of components that are held tightly that is 0
+        double mass = mixture.Weights.Sum(weight => (double)weight), share = 0.5;
+        double[] ratios = [.. Enumerable.Range(0, latents.Count).Select(i => mixture.ComponentsRatio(latents.Row(i)))];
         double total = latents.Weights.Sum(weight => (double)weight);
         for (int round = 0; round < WeightRounds; round++)
         {

@@ -248,7 +248,7 @@ internal sealed class TrainingLoop : IDisposable
         if (!latest && checkpoint.Has("outcome"))
         {
             checkpoint.CopyTo("end", flow.state_dict().Values);
-            return TrainingOutcome.Load(checkpoint);
+            return SavedLatents.Copy(checkpoint, flow, TrainingOutcome.Load(checkpoint));
         }
         double[] state = checkpoint.Numbers("loop", LoopNumbers);
         bool evaluated = !double.IsPositiveInfinity(state[0]);

@@ -15,6 +15,14 @@ internal sealed record TrainingOutcome(long Steps, double TrainingLogLikelihood,
     /// <summary>How much of the bounds of log-scales the flow uses, see <see cref="Flows.Flow.LogScaleUse"/>.</summary>
     public double LogScaleUse { get; init; } = double.NaN;
 
+    /// <summary>That with a mixture of latents, which makes rows more likely by so many nats.</summary>
+    public TrainingOutcome With(int components, double training, double validation) => this with
+    {
+        TrainingLogLikelihood = TrainingLogLikelihood + training,
+        ValidationLogLikelihood = ValidationLogLikelihood + validation,
+        Components = components,
+    };
+
     private const string Name = "outcome", KeptName = "outcome_kept";
 
     /// <summary>Records it.</summary>

@@ -163,7 +163,15 @@ internal sealed class TrainingRun : IDisposable
             Restore(member, from, flow);
         else
             Train(member, seed, flow, random, from, otherSteps, cancellation);
-        Complete(member, flow, seed);
+        try
+        {
+            Complete(member, flow, seed);
+        }
+        finally
+        {
+            if (_ends[member] is not null)
+                WriteEnd(member);
+        }
         _progress.End(member);
     }
 
@@ -224,8 +232,7 @@ internal sealed class TrainingRun : IDisposable
             return;
         outcome.Save(end);
         end.Add("end", flow.state_dict().Values);
-        _ends[member] = end;
-        WriteEnd(member);
+        _ends[member] = end; // to be written once it is complete
     }
 
     private bool Writes => _folder is not null && _settings.Writes;
@@ -280,7 +287,7 @@ internal sealed class TrainingRun : IDisposable
     }
 
     /// <summary>
-    /// What is fitted to the trained flow and told of it: checkpoints have the flow alone, from which it comes out the same.
+    /// What is fitted to the trained flow and told of it; from a checkpoint's flow it comes out the same.
     /// </summary>
     private void Complete(int member, Flow flow, int seed)
     {
@@ -292,12 +299,9 @@ internal sealed class TrainingRun : IDisposable
         (int components, double training, double validation) = _settings.Design.FitLatents(flow, _rows, _data.Facts, seed);
         if (components == 0)
             return;
-        _outcomes[member] = outcome with
-        {
-            TrainingLogLikelihood = outcome.TrainingLogLikelihood + training,
-            ValidationLogLikelihood = outcome.ValidationLogLikelihood + validation,
-            Components = components,
-        };
+        _outcomes[member] = outcome.With(components, training, validation);
+        if (_ends[member] is { } end)
+            SavedLatents.Save(end, flow, training, validation);
         _progress.Tell($"The latent{OfMixture(member)} is a mixture of a standard normal and {components} Gaussians, which makes "
             + $"validation rows more likely by {validation:G3} nats.");
     }
