@@ -16,9 +16,9 @@ public static class FlowCheckpoints
         /// </summary>
         /// <remarks>
         /// Of a run that is finished it is the flow that Fit gave, unless <paramref name="latest"/>. Before, its latent is standard normal:
-        /// a mixture of latents (<see cref="TableFlowOptions.MixtureBound"/>) is fitted at the end. Of a mixture of flows it has the members
-        /// that have come to a checkpoint. Needs libtorch, and takes the time that the end of a training does: a second for tables, up to a
-        /// minute for the paper's image flows.
+        /// a mixture of latents (<see cref="TableFlowOptions.MixtureBound"/>) is fitted at the end. Of a mixture of flows it has the
+        /// members that have come to a checkpoint. Needs libtorch, and takes the time that the end of a training does: a second for tables,
+        /// up to a minute for the paper's image flows.
         /// </remarks>
         /// <param name="folder">The folder of the checkpoints.</param>
         /// <param name="latest">

@@ -31,10 +31,12 @@ public sealed class BatchTests
         Check(model, Flows.Rows(model, Count, 1), DensityOutputs.Decision);
     }
 
-    [Fact]
-    public void Pictures()
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public void Pictures(int channels)
     {
-        FlowModel model = ImageFlows.Random();
+        FlowModel model = ImageFlows.Random(channels);
         Check(model, ImageFlows.Rows(model, Count), DensityOutputs.Decision | DensityOutputs.ScoreMap | DensityOutputs.BitsPerDimension);
     }
 

@@ -74,7 +74,10 @@ internal sealed class GraphNodes
     /// <summary>The sum over the last axis of floats [N, k] in double, as [N, 1].</summary>
     /// <remarks>What is summed in float depends on where in memory a row begins, and so on the rows before it; in double what is left of
     /// that is far below float's precision.</remarks>
-    public string DoubleRowSum(string x) => RowSum(ToDouble(x));
+    public string DoubleRowSum(string x) => DoubleSum(x, axis: 1, keep: true);
+
+    /// <summary>Of floats in double over an axis, which stays with one value or goes.</summary>
+    public string DoubleSum(string x, long axis, bool keep) => Sum(ToDouble(x), axis, keep);
 
     /// <summary>The sum over the last axis of [N, k], as [N, 1].</summary>
     public string RowSum(string x) => Sum(x, axis: 1, keep: true);

@@ -45,7 +45,7 @@ internal sealed class ScoreMapState(GraphNodes nodes, int height, int width)
     {
         string total = nodes.Constant(Array.ConvertAll(_constants, value => -value), 1, height * width);
         foreach (IGrouping<(int Height, int Width), string> grid in _terms.GroupBy(
-            term => (term.Key.Height, term.Key.Width), term => nodes.Sum(term.Value, axis: 1, keep: false)))
+            term => (term.Key.Height, term.Key.Width), term => nodes.ToFloat(nodes.DoubleSum(term.Value, axis: 1, keep: false))))
         {
             string sum = grid.Aggregate((a, b) => nodes.Node("Add", a, b));
             total = nodes.Node("Sub", total, OnPicture(sum, grid.Key.Height, grid.Key.Width));
@@ -61,7 +61,8 @@ internal sealed class ScoreMapState(GraphNodes nodes, int height, int width)
         if (rows > height || columns > width)
         {
             string blocks = nodes.Node("Reshape", grid, nodes.Constant([0L, height, rows / height, width, columns / width]));
-            return Flat(nodes.Sum(nodes.Sum(blocks, axis: 4, keep: false), axis: 2, keep: false));
+            string sum = nodes.Sum(nodes.DoubleSum(blocks, axis: 4, keep: false), axis: 2, keep: false);
+            return Flat(nodes.ToFloat(sum));
         }
         if (rows == height && columns == width)
             return Flat(grid);

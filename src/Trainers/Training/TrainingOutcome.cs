@@ -23,7 +23,7 @@ internal sealed record TrainingOutcome(long Steps, double TrainingLogLikelihood,
         Components = components,
     };
 
-    private const string Name = "outcome", KeptName = "outcome_kept";
+    private const string Name = "outcome", KeptName = "outcome_kept", UseName = "outcome_use";
 
     /// <summary>Records it.</summary>
     public void Save(Checkpoint checkpoint)
@@ -31,6 +31,9 @@ internal sealed record TrainingOutcome(long Steps, double TrainingLogLikelihood,
         checkpoint.Add(Name, Steps, TrainingLogLikelihood, ValidationLogLikelihood, Rollbacks, StoppedEarly ? 1 : 0);
         checkpoint.Add(KeptName, Kept);
     }
+
+    /// <summary>Records what is known once the flow is complete.</summary>
+    public void SaveUse(Checkpoint checkpoint) => checkpoint.Add(UseName, LogScaleUse);
 
     /// <summary>What a checkpoint has recorded.</summary>
     /// <exception cref="DamagedCheckpointException">Nothing, or what no run writes.</exception>
@@ -40,6 +43,9 @@ internal sealed record TrainingOutcome(long Steps, double TrainingLogLikelihood,
         Checkpoint.Require(numbers[0] >= 0, "outcome: steps", numbers[0]);
         long steps = (long)numbers[0];
         return new(steps, numbers[1], numbers[2], (int)numbers[3], numbers[4] != 0,
-            checkpoint.Has(KeptName) ? checkpoint.Integer(KeptName, 0, steps) : steps); // older ones do not tell
+            checkpoint.Has(KeptName) ? checkpoint.Integer(KeptName, 0, steps) : steps) // older ones do not tell
+        {
+            LogScaleUse = checkpoint.Has(UseName) ? checkpoint.Numbers(UseName, 1)[0] : double.NaN,
+        };
     }
 }

@@ -294,6 +294,8 @@ internal sealed class TrainingRun : IDisposable
         if (_outcomes[member] is not { } outcome)
             return;
         _outcomes[member] = outcome = outcome with { LogScaleUse = flow.LogScaleUse(_rows.Sample.Rows) };
+        if (_ends[member] is { } written)
+            outcome.SaveUse(written);
         if (_plan.Trim > 0) // what is to be trimmed would be clusters like others
             return;
         (int components, double training, double validation) = _settings.Design.FitLatents(flow, _rows, _data.Facts, seed);
