@@ -75,8 +75,7 @@ public sealed record TableFlowOptions
     /// rows, where that makes validation rows more likely: clusters, grids and lines in the rows, and the holes between them, are then told
     /// better. 12 by default; components whose rows are among the least likely 15% of the training rows add at most 3, since anomalies
     /// would be there. 0 leaves the latent standard normal, as <see cref="RealNvpTrainer.Options.Trim"/> and a column of bits per dimension
-    /// do.
-    /// <c>RealNvpTransformer.Sample</c> draws from the mixture.
+    /// do. <c>RealNvpTransformer.Sample</c> draws from the mixture.
     /// </summary>
     public double MixtureBound { get; init; } = 12;
 

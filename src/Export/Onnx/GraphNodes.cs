@@ -76,7 +76,7 @@ internal sealed class GraphNodes
     /// that is far below float's precision.</remarks>
     public string DoubleRowSum(string x) => DoubleSum(x, axis: 1, keep: true);
 
-    /// <summary>Of floats in double over an axis, which stays with one value or goes.</summary>
+    /// <summary>The sum of floats over any axis in double; the axis stays with one value or goes.</summary>
     public string DoubleSum(string x, long axis, bool keep) => Sum(ToDouble(x), axis, keep);
 
     /// <summary>The sum over the last axis of [N, k], as [N, 1].</summary>

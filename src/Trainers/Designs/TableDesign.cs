@@ -222,7 +222,7 @@ internal sealed record TableDesign : FlowDesign
         int seed)
     {
         if (MixtureBound == 0 || Shape.Size == 1 || Whitens || IsOfLabels || Condition is not null || BitsPerDimensionColumn is not null
-            || rows.EarlyValidation is not { } validation)
+            || rows is not { Validation: { } heldOut, EarlyValidation: { } validation })
         {
             return default;
         }
@@ -230,7 +230,7 @@ internal sealed record TableDesign : FlowDesign
         using DeviceRows? noisy = facts.NoiseWidths.All(width => width == 0) ? null : Dequantized(rows.Sample, facts, seed);
         (WeightedRows training, float[] logLikelihoods) = Latents(flow, noisy ?? rows.Sample);
         // a copy of a training row says of every component that it was right to be there
-        int[] fresh = CopiedRows.Fresh(rows.Sample.ToHost(), (rows.Validation ?? validation).ToHost(LatentMixtureFit.MostRows));
+        int[] fresh = CopiedRows.Fresh(rows.Sample.ToHost(), heldOut.ToHost(LatentMixtureFit.MostRows));
         WeightedRows choosing = Latents(flow, validation).Latents.Gather(fresh);
         if (LatentMixtureFit.Of(training, logLikelihoods, choosing, MixtureBound, seed) is not { } fit)
             return default;
@@ -245,7 +245,7 @@ internal sealed record TableDesign : FlowDesign
         using IDisposable guard = inference_mode();
         long count = Math.Min(rows.Count, LatentMixtureFit.MostRows);
         (Tensor latents, Tensor logLikelihoods) = flow.LatentAndLogLikelihood(rows.Rows.narrow(0, 0, count));
-        return (rows.ToHost(count) with { Values = FloatTensors.Array(latents) }, FloatTensors.Array(logLikelihoods));
+        return (new(FloatTensors.Array(latents), rows.HostWeights(count), (int)latents.shape[1]), FloatTensors.Array(logLikelihoods));
     }
 
     private FlowStepModule? Mixer(int coupling, Random orders, Generator weights)

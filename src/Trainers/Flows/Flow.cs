@@ -22,7 +22,8 @@ internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
     // images that pass a step at once where all training rows do: their convolutions take 100 times the memory
     private const long ImageChunk = 128;
 
-    private const int RowsOfUse = 128;
+    // rows by which the use of log-scales is told: of large images few, which take a CPU long
+    private const long ValuesOfUse = 1 << 16, LeastRowsOfUse = 8, MostRowsOfUse = 128;
 
     private static readonly Scalar s_minusHalf = (-0.5).ToScalar();
 
@@ -149,20 +150,11 @@ internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
             return;
         bool wasTraining = training;
         eval();
-        using DisposeScope all = NewDisposeScope();
-        using IDisposable guard = no_grad();
-        (Tensor x, Tensor? given) = FromRows(rows);
-        x = x.alias();
-        foreach (FlowStepModule step in steps)
+        Walk(rows, (step, x, given) =>
         {
             cancellation.ThrowIfCancellationRequested();
             step.RefreshStatistics(x, given);
-            using DisposeScope scope = NewDisposeScope();
-            Tensor next = Apply(step, x, given).alias().MoveToOuterDisposeScope();
-            x.Dispose();
-            x = next;
-        }
-        x.Dispose();
+        });
         train(wasTraining);
     }
 
@@ -173,20 +165,34 @@ internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
     public double LogScaleUse(Tensor rows)
     {
         double? most = null;
-        int count = (int)Math.Min(rows.shape[0], RowsOfUse);
+        int count = (int)Math.Min(rows.shape[0], Math.Clamp(ValuesOfUse / rows.shape[1], LeastRowsOfUse, MostRowsOfUse));
+        using DisposeScope scope = NewDisposeScope();
+        Walk(rows.narrow(0, 0, count), (step, x, given) =>
+        {
+            if (step.LogScales(x, given) is not { } scales)
+                return;
+            Tensor bounds = scales.Bounds.expand_as(scales.LogScales);
+            most = Math.Max(most ?? 0, Used(FloatTensors.Array(scales.LogScales), FloatTensors.Array(bounds), count));
+        });
+        return most ?? double.NaN;
+    }
+
+    /// <summary>Hands every step, in the order of the flow, what reaches it of rows; without gradients.</summary>
+    private void Walk(Tensor rows, Action<FlowStepModule, Tensor, Tensor?> visit)
+    {
         using DisposeScope all = NewDisposeScope();
         using IDisposable guard = no_grad();
-        (Tensor x, Tensor? given) = FromRows(rows.narrow(0, 0, count));
+        (Tensor x, Tensor? given) = FromRows(rows);
+        x = x.alias();
         foreach (FlowStepModule step in steps)
         {
-            if (step.LogScales(x, given) is { } scales)
-            {
-                Tensor bounds = scales.Bounds.expand_as(scales.LogScales);
-                most = Math.Max(most ?? 0, Used(FloatTensors.Array(scales.LogScales), FloatTensors.Array(bounds), count));
-            }
-            x = Apply(step, x, given);
+            using DisposeScope scope = NewDisposeScope();
+            visit(step, x, given);
+            Tensor next = Apply(step, x, given).alias().MoveToOuterDisposeScope();
+            x.Dispose();
+            x = next;
         }
-        return most ?? double.NaN;
+        x.Dispose();
     }
 
     private static double Used(float[] scales, float[] bounds, int rows)

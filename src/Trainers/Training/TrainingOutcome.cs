@@ -9,7 +9,9 @@ namespace RealNvp.ML.Trainers.Training;
 internal sealed record TrainingOutcome(long Steps, double TrainingLogLikelihood, double ValidationLogLikelihood, int Rollbacks,
     bool StoppedEarly, long Kept)
 {
-    /// <summary>Gaussians in the latent's mixture, which are fitted after what checkpoints keep.</summary>
+    private const string Name = "outcome", KeptName = "outcome_kept", UseName = "outcome_use";
+
+    /// <summary>Gaussians in the latent's mixture; a checkpoint has it beside the outcome, which tells of the flow before it.</summary>
     public int Components { get; init; }
 
     /// <summary>How much of the bounds of log-scales the flow uses, see <see cref="Flows.Flow.LogScaleUse"/>.</summary>
@@ -22,8 +24,6 @@ internal sealed record TrainingOutcome(long Steps, double TrainingLogLikelihood,
         ValidationLogLikelihood = ValidationLogLikelihood + validation,
         Components = components,
     };
-
-    private const string Name = "outcome", KeptName = "outcome_kept", UseName = "outcome_use";
 
     /// <summary>Records it.</summary>
     public void Save(Checkpoint checkpoint)

@@ -294,15 +294,16 @@ internal sealed class TrainingRun : IDisposable
         if (_outcomes[member] is not { } outcome)
             return;
         _outcomes[member] = outcome = outcome with { LogScaleUse = flow.LogScaleUse(_rows.Sample.Rows) };
-        if (_ends[member] is { } written)
-            outcome.SaveUse(written);
+        Checkpoint? end = _ends[member];
+        if (end is not null)
+            outcome.SaveUse(end);
         if (_plan.Trim > 0) // what is to be trimmed would be clusters like others
             return;
         (int components, double training, double validation) = _settings.Design.FitLatents(flow, _rows, _data.Facts, seed);
         if (components == 0)
             return;
         _outcomes[member] = outcome.With(components, training, validation);
-        if (_ends[member] is { } end)
+        if (end is not null)
             SavedLatents.Save(end, flow, training, validation);
         _progress.Tell($"The latent{OfMixture(member)} is a mixture of a standard normal and {components} Gaussians, which makes "
             + $"validation rows more likely by {validation:G3} nats.");

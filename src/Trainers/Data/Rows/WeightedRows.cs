@@ -51,13 +51,19 @@ internal sealed record DeviceRows(Tensor Rows, Tensor? Weights) : IDisposable
     /// <summary>The number of rows.</summary>
     public long Count => Rows.shape[0];
 
-    /// <summary>A copy in the host's memory, at most of so many first rows; without weights each has 1.</summary>
+    /// <summary>A copy in the host's memory, at most of so many first rows.</summary>
     public WeightedRows ToHost(long most = long.MaxValue)
     {
         using DisposeScope scope = NewDisposeScope();
         long count = Math.Min(most, Count);
-        return new(FloatTensors.Array(Rows.narrow(0, 0, count)), Weights is null ? [.. Enumerable.Repeat(1f, (int)count)]
-            : FloatTensors.Array(Weights.narrow(0, 0, count)), (int)Rows.shape[1]);
+        return new(FloatTensors.Array(Rows.narrow(0, 0, count)), HostWeights(count), (int)Rows.shape[1]);
+    }
+
+    /// <summary>The weights of so many first rows in the host's memory; 1 each where they have none.</summary>
+    public float[] HostWeights(long count)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        return Weights is null ? [.. Enumerable.Repeat(1f, (int)count)] : FloatTensors.Array(Weights.narrow(0, 0, count));
     }
 
     public void Dispose()
