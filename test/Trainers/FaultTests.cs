@@ -85,9 +85,36 @@ public sealed class FaultTests
     [Fact]
     public void A_loop_whose_batches_are_never_numbers_gives_up()
     {
-        string message = Assert.Throws<InvalidOperationException>(() => Run(new FaultyBatches(batch => batch >= 20))).Message;
-        Assert.Equal("Training failed: the loss was NaN at step 26 after 5 returns to the best model, the last with a learning rate of "
+        string message = Assert.Throws<InvalidOperationException>(() => Run(new FaultyBatches(_ => true))).Message;
+        Assert.Equal("Training failed: the loss was NaN at step 6 after 5 returns to the best model, the last with a learning rate of "
             + "2.93E-06. Look for extreme values in the data, or lower LearningRate.", message);
+    }
+
+    [Fact]
+    public void A_loop_that_has_learned_something_before_its_batches_are_no_numbers_keeps_it()
+    {
+        (Flow flow, TrainingOutcome outcome, List<string> warnings) = Run(new FaultyBatches(batch => batch >= 50));
+        using (flow)
+        {
+            Assert.Equal((true, 5), (outcome.StoppedEarly, outcome.Rollbacks));
+            Assert.InRange(outcome.Kept, 1, 50);
+            Assert.StartsWith("Training ends early, with the best model so far: the loss was NaN at step 56", warnings[^1]);
+            Assert.All(flow.state_dict().Values, value => Assert.True(value.isfinite().all().item<bool>()));
+            Assert.True(double.IsFinite(outcome.TrainingLogLikelihood) && double.IsFinite(outcome.ValidationLogLikelihood));
+        }
+    }
+
+    /// <summary>A row of 1e30 in nearly every batch of the few that a table gives: the mean of each is the loss of that row.</summary>
+    [Fact]
+    public void A_row_that_every_batch_has_does_not_end_training()
+    {
+        var random = new Random(19);
+        float[][] rows = [.. Enumerable.Range(0, 170).Select(_ => Array.ConvertAll(new float[4], _ => random.NextSingle()))];
+        rows[0][1] = 1e30f;
+        rows[1][2] = 1e6f;
+        using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp().Fit(Tables.Load(_ml, rows));
+        Assert.DoesNotContain(_log, message => message.Contains(BackToBest, StringComparison.Ordinal));
+        Assert.All(model.Transform(Tables.Load(_ml, rows)).GetColumn<float>("Score"), score => Assert.True(float.IsFinite(score)));
     }
 
     [Theory, InlineData(10, 0.1, true), InlineData(10, 0, true), InlineData(1e6, 0.1, null), InlineData(1e30, 0, null)]

@@ -14,6 +14,7 @@ internal sealed class DataParallel
 
     private readonly IGradientExchange _exchange;
     private readonly Tensor[] _parameters;
+    private readonly Scalar _minusShare; // of one process
 
     /// <summary>A training of parameters.</summary>
     /// <param name="exchange">Between the processes.</param>
@@ -29,21 +30,23 @@ internal sealed class DataParallel
         }
         _exchange = exchange;
         _parameters = [.. parameters];
+        _minusShare = (-1.0 / exchange.Ranks).ToScalar();
     }
 
     /// <summary>Whether any process was asked to stop, as of the last step.</summary>
     public bool IsCancelled { get; private set; }
 
     /// <summary>
-    /// The gradients of the loss of a batch, and that loss: the negative weighted mean of the log-likelihoods of all rows but the least
-    /// likely ones.
+    /// The gradients of the loss of a batch, that loss, which is the negative weighted mean of the log-likelihoods of all rows but the least
+    /// likely ones, and what is typical: the mean over the processes of the median of their rows, negative too.
     /// </summary>
     /// <param name="batch">All rows of the batch, the same on every process.</param>
     /// <param name="weights">Their weights, where rows have any.</param>
     /// <param name="trimmed">How many of them are left out.</param>
     /// <param name="logLikelihood">Of rows.</param>
     /// <param name="cancelled">Whether this process was asked to stop.</param>
-    public Tensor Backward(Tensor batch, Tensor? weights, long trimmed, Func<Tensor, Tensor> logLikelihood, bool cancelled)
+    public (Tensor Loss, Tensor Typical) Backward(
+        Tensor batch, Tensor? weights, long trimmed, Func<Tensor, Tensor> logLikelihood, bool cancelled)
     {
         using var shard = new RowShard(_exchange, batch.shape[0]);
         Tensor own = logLikelihood(RowShard.Own(batch));
@@ -54,7 +57,8 @@ internal sealed class DataParallel
         loss.backward();
         using IDisposable guard = no_grad();
         Tensor flags = tensor(new[] { cancelled ? 1f : 0 }, device: own.device);
-        Tensor flat = cat([.. _parameters.Select(parameter => parameter.grad!.flatten()), loss.detach().reshape(1), flags]);
+        Tensor typical = (own.detach().median() * _minusShare).reshape(1);
+        Tensor flat = cat([.. _parameters.Select(parameter => parameter.grad!.flatten()), loss.detach().reshape(1), typical, flags]);
         _exchange.Sum(flat);
         long at = 0;
         foreach (Tensor parameter in _parameters)
@@ -64,8 +68,8 @@ internal sealed class DataParallel
             gradient.copy_(flat.narrow(0, at, count).view(gradient.shape));
             at += count;
         }
-        IsCancelled = flat[at + 1].item<float>() > 0;
-        return flat[at];
+        IsCancelled = flat[at + 2].item<float>() > 0;
+        return (flat[at], flat[at + 1]);
     }
 
     /// <summary>Sums over rows of which this process takes a part.</summary>

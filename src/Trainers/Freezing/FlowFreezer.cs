@@ -65,7 +65,8 @@ internal static class FlowFreezer
         using var generator = new Generator((ulong)(uint)seed, CPU);
         int count = shape.IsImage && shape.Size > LargeImage ? LargeImageProbes : ProbeSet.StandardCount;
         LogitModule? logit = flows[0].Steps.OfType<LogitModule>().FirstOrDefault();
-        var chosen = new ProbeChoice(count);
+        var levels = (Export.Steps.Logit?)logit?.Freeze();
+        var chosen = new ProbeChoice(count, levels?.Levels * (double?)levels?.LevelWidth);
         for (int round = 0; round < ProbeChoice.Rounds && !chosen.IsSettled; round++)
         {
             tell?.Invoke($"Computing {count} probe rows in double precision, round {round + 1} of at most {ProbeChoice.Rounds}.");
@@ -82,8 +83,8 @@ internal static class FlowFreezer
                     generator: generator).mul_(temperature);
                 Tensor? conditions = flow.Condition is null ? null : Conditions(flow.Condition, own, generator);
                 Tensor samples = Samples(flow, noise, conditions);
-                if (logit is not null)
-                    samples = OnLevels(samples, (Export.Steps.Logit)logit.Freeze(), withEnds: round < ProbeChoice.Rounds / 2);
+                if (levels is not null)
+                    samples = OnLevels(samples, levels, withEnds: round < ProbeChoice.Rounds / 2);
                 if (conditions is not null)
                     samples = cat([samples, conditions], 1);
                 foreach ((int i, int probe) in own.Index())
@@ -92,7 +93,7 @@ internal static class FlowFreezer
             Tensor all = cat(rows);
             (Tensor Latents, Tensor LogLikelihoods) exact = Evaluate(flows, all.to(ScalarType.Float64), cancellation);
             chosen.Add(all.data<float>().ToArray(), (exact.Latents.data<double>().ToArray(), exact.LogLikelihoods.data<double>().ToArray()),
-                Rounded(flows, all, generator, cancellation));
+                Rounded(flows, all, exact.Latents.to(ScalarType.Float32), generator, cancellation));
         }
         if (chosen.Strayed > 0)
         {
@@ -104,22 +105,22 @@ internal static class FlowFreezer
         ProbeSet probes = chosen.ToProbes(flows.Count);
         if (probes.Count == 0)
         {
-            warn("Every row that the flow draws leaves float32, so its graphs cannot be checked against it: codes for missing values "
-                + "that many rows have, far from the others, do that. Scores are not affected; do not rely on samples, or replace the "
-                + "codes.");
+            warn("Every row that the flow draws leaves what float32 can tell, so its graphs cannot be checked against it: codes for "
+                + "missing values that many rows have, far from the others, do that. Scores are not affected; do not rely on samples, or "
+                + "replace the codes.");
         }
         return probes;
     }
 
     /// <summary>
-    /// What float32 makes of rows, with the weights as they are and moved by a rounding up or down: one evaluation may happen to be close
-    /// where others are not. The means of a standardisation stay: they are subtracted as they are in every graph, and where they are large
+    /// What float32 makes of rows and of their latents, with the weights as they are and moved by a rounding up or down: one evaluation may
+    /// happen to be close where others are not. The means of a standardisation stay: they are subtracted as they are in every graph, and where they are large
     /// their roundings would be a part of the spread.
     /// </summary>
-    private static (float[] Latents, float[] LogLikelihoods)[] Rounded(
-        IReadOnlyList<Flow> flows, Tensor rows, Generator generator, CancellationToken cancellation)
+    private static (float[] Latents, float[] LogLikelihoods, float[] Features)[] Rounded(
+        IReadOnlyList<Flow> flows, Tensor rows, Tensor latents, Generator generator, CancellationToken cancellation)
     {
-        var results = new (float[], float[])[Roundings];
+        var results = new (float[], float[], float[])[Roundings];
         foreach (Flow flow in flows)
             flow.to(ScalarType.Float32);
         Snapshot[] asTheyAre = [.. flows.Select(flow => new Snapshot(flow))];
@@ -133,8 +134,8 @@ internal static class FlowFreezer
                         values.addcmul_(values, rand(values.shape, dtype: ScalarType.Float32, device: CPU, generator: generator)
                             .sub_(s_half), s_ulps);
                 }
-                (Tensor latents, Tensor logLikelihoods) = Evaluate(flows, rows, cancellation);
-                results[i] = (latents.data<float>().ToArray(), logLikelihoods.data<float>().ToArray());
+                (Tensor found, Tensor logLikelihoods) = Evaluate(flows, rows, cancellation);
+                results[i] = (found.data<float>().ToArray(), logLikelihoods.data<float>().ToArray(), Features(flows, rows, latents));
                 Array.ForEach(asTheyAre, snapshot => snapshot.Restore());
             }
         }
@@ -152,6 +153,16 @@ internal static class FlowFreezer
         .Where(named => named.Value.is_floating_point() && !(step is StandardizationModule && named.Key == StandardizationModule.MeanName)
             && !(step is ChannelStandardizationModule && named.Key == ChannelStandardizationModule.MeanName))
         .Select(named => named.Value);
+
+    /// <summary>What comes back from latents, each by its own member, under the conditions of the rows.</summary>
+    private static float[] Features(IReadOnlyList<Flow> flows, Tensor rows, Tensor latents)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        long size = latents.shape[1], values = rows.shape[1] - size;
+        Tensor[] features = [.. flows.Select(flow => flow.Inverse(latents, values > 0 ? rows.narrow(1, size, values) : null))];
+        return cat([.. Enumerable.Range(0, (int)rows.shape[0]).Select(i => features[i % flows.Count].narrow(0, i, 1))])
+            .data<float>().ToArray();
+    }
 
     /// <summary>What a graph will be given.</summary>
     private static Tensor Samples(Flow flow, Tensor noise, Tensor? conditions)

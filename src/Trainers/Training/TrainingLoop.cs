@@ -61,11 +61,12 @@ internal sealed class TrainingLoop : IDisposable
     private readonly Snapshot _best;
     private readonly Snapshot? _early;
     private readonly LearningRateSchedule _schedule;
-    // one extreme row makes a batch's mean enormous, and clipping makes it harmless
+    // of the median row of each batch: a few extreme rows make a batch's mean enormous, and clipping makes them harmless
     private readonly RunningMedian _typical = new(TypicalSteps);
 
-    // losses and gradient norms of the last steps, as they are on the device: reading one there holds the program until the step is done
-    private readonly List<(Tensor Nll, Tensor Norm, double LearningRate)> _unread = [];
+    // losses, typical ones and gradient norms of the last steps, as they are on the device: reading one there holds the program until the
+    // step is done
+    private readonly List<(Tensor Nll, Tensor Typical, Tensor Norm, double LearningRate)> _unread = [];
     private readonly bool _onGpu, _readsLate;
     private readonly DataParallel? _ranks;
 
@@ -145,7 +146,8 @@ internal sealed class TrainingLoop : IDisposable
     public bool WasCut { get; private set; }
 
     /// <summary>Trains; leaves the flow in evaluation mode with the best weights and the statistics of the training sample.</summary>
-    /// <exception cref="InvalidOperationException">The loss did not stay finite at any learning rate tried.</exception>
+    /// <exception cref="InvalidOperationException">The loss exploded at every learning rate tried, and no model was better than the flow
+    /// from before the first step.</exception>
     /// <exception cref="OperationCanceledException">The run was cancelled, and that is to throw.</exception>
     public TrainingOutcome Run(CancellationToken cancellation)
     {
@@ -320,21 +322,24 @@ internal sealed class TrainingLoop : IDisposable
         Tensor batch = _noise.Add(_flips?.Apply(rows) ?? rows);
         batch = _conditionDropout?.Apply(batch) ?? batch;
         _optimizer.ZeroGradients();
-        Tensor loss;
+        Tensor loss, typical;
         if (_ranks is null)
         {
-            loss = -Mean(_flow.LogLikelihood(batch), weights);
+            Tensor logLikelihoods = _flow.LogLikelihood(batch);
+            loss = -Mean(logLikelihoods, weights);
             loss.backward();
+            typical = -logLikelihoods.detach().median();
         }
         else
         {
-            loss = _ranks.Backward(batch, weights, Trimmed(batch.shape[0]), _flow.LogLikelihood,
+            (loss, typical) = _ranks.Backward(batch, weights, Trimmed(batch.shape[0]), _flow.LogLikelihood,
                 cancellation.IsCancellationRequested);
         }
         _optimizer.Penalize(_plan.GainPenalty);
         Tensor norm = _optimizer.Step(learningRate, _plan.WeightDecay, _plan.GradientClip);
         _average?.Update();
-        _unread.Add((loss.detach().DetachFromDisposeScope(), norm.DetachFromDisposeScope(), learningRate));
+        _unread.Add((loss.detach().DetachFromDisposeScope(), typical.DetachFromDisposeScope(), norm.DetachFromDisposeScope(),
+            learningRate));
     }
 
     /// <summary>
@@ -347,13 +352,13 @@ internal sealed class TrainingLoop : IDisposable
             return true;
         float[] values;
         using (NewDisposeScope())
-            values = stack(_unread.SelectMany(step => new[] { step.Nll, step.Norm })).cpu().data<float>().ToArray();
+            values = stack(_unread.SelectMany(step => new[] { step.Nll, step.Typical, step.Norm })).cpu().data<float>().ToArray();
         (double LearningRate, long Step)[] steps = [.. _unread.Select((step, i) => (step.LearningRate, _step - _unread.Count + i + 1))];
         ForgetUnread();
         for (int i = 0; i < steps.Length; i++)
         {
-            (double nll, double norm) = (values[2 * i], values[2 * i + 1]);
-            if (!IsCalm(steps[i].Step, nll, norm))
+            (double nll, double typical, double norm) = (values[3 * i], values[3 * i + 1], values[3 * i + 2]);
+            if (!IsCalm(steps[i].Step, nll, typical, norm))
             {
                 RollBack(steps[i].Step, nll, norm, steps[i].LearningRate);
                 return false;
@@ -366,9 +371,10 @@ internal sealed class TrainingLoop : IDisposable
 
     private void ForgetUnread()
     {
-        foreach ((Tensor nll, Tensor norm, _) in _unread)
+        foreach ((Tensor nll, Tensor typical, Tensor norm, _) in _unread)
         {
             nll.Dispose();
+            typical.Dispose();
             norm.Dispose();
         }
         _unread.Clear();
@@ -391,11 +397,11 @@ internal sealed class TrainingLoop : IDisposable
 
     private long Trimmed(long rows) => (long)Math.Round(_plan.Trim * rows);
 
-    private bool IsCalm(long step, double nll, double norm)
+    private bool IsCalm(long step, double nll, double typical, double norm)
     {
-        double median = _typical.Add(nll);
-        if (step == 1 && double.IsFinite(nll))
-            _bestTypical = nll; // of the flow before its first step
+        double median = _typical.Add(typical);
+        if (step == 1 && double.IsFinite(typical))
+            _bestTypical = typical; // of the flow before its first step
         if (!double.IsFinite(nll) || !double.IsFinite(norm) || median > _bestTypical + ExplosionPerFeature * _features)
             return false;
         if (double.IsFinite(median))
@@ -415,16 +421,24 @@ internal sealed class TrainingLoop : IDisposable
 
     private void RollBack(long step, double nll, double norm, double learningRate)
     {
-        if (++_rollbacks > MaxRollbacks)
-            throw new InvalidOperationException($"Training failed: the loss was {nll} at step {step} after {MaxRollbacks} returns to the "
-                + $"best model, the last with a learning rate of {learningRate:G3}. Look for extreme values in the data, or lower "
-                + "LearningRate.");
-        _schedule.Multiply(0.25);
         _best.Restore();
         _optimizer.Reset();
         _average?.Reset();
         _typical.Clear();
-        Warn($"The loss was {nll:G5} (gradient norm {norm:G5}) at step {step}: back to the best model so far, learning rate divided by 4.");
+        if (_rollbacks < MaxRollbacks)
+        {
+            _rollbacks++;
+            _schedule.Multiply(0.25);
+            Warn($"The loss was {nll:G5} (gradient norm {norm:G5}) at step {step}: back to the best model so far, learning rate divided "
+                + "by 4.");
+            return;
+        }
+        string what = $"the loss was {nll:G9} at step {step} after {MaxRollbacks} returns to the best model, the last with a learning rate "
+            + $"of {learningRate:G3}. Look for extreme values in the data, or lower LearningRate.";
+        if (_bestStep == 0 && _earlyStep == 0)
+            throw new InvalidOperationException($"Training failed: {what}");
+        Warn($"Training ends early, with the best model so far: {what}"); // what was learned is not thrown away
+        _stopped = true;
     }
 
     /// <summary>The flow before its first step may be the best one: on few rows every step can make validation worse.</summary>

@@ -301,12 +301,18 @@ internal static class FlowParity
     /// is about sqrt(D).
     /// </summary>
     public static Func<int, double, double> FeatureTolerance(FlowModel model)
+        => FeatureTolerance(model.Probes.Rows.AsSpan(), model.InputShape.Size, Levels.Of(model)?.Range);
+
+    /// <summary>As the other overload, of probes that are being chosen.</summary>
+    /// <param name="rows">The probes, [n, size].</param>
+    /// <param name="size">The values of each.</param>
+    /// <param name="range">The width of all bins of pixels together; null where values are none.</param>
+    internal static Func<int, double, double> FeatureTolerance(ReadOnlySpan<float> rows, int size, double? range)
     {
-        if (Levels.Of(model) is { Range: var range })
-            return (_, value) => Relative * Math.Max(range, Math.Abs(value));
-        int size = model.InputShape.Size;
+        if (range is { } width)
+            return (_, value) => Relative * Math.Max(width, Math.Abs(value));
         double length = Math.Sqrt(size);
-        (double[] means, double[] deviations) = ColumnStatistics(model.Probes.Rows.AsSpan(), size);
+        (double[] means, double[] deviations) = ColumnStatistics(rows, size);
         return (i, value) => deviations[i % size] is > 0 and var deviation
             ? Relative * Math.Max(deviation * length, Math.Abs(value - means[i % size])) + 4 * Math.Abs(value) * Math.Pow(2, -24)
             : Relative * Math.Max(1, Math.Abs(value));
