@@ -18,6 +18,9 @@ internal sealed class TrainingDataReader
     /// </summary>
     private const int SampleRows = 1 << 16, SampleBytes = 64 << 20;
 
+    /// <summary>Fewer rows than these tell of no density.</summary>
+    private const double FewRows = 10;
+
     private readonly RowSettings _settings;
     private readonly FlowDesign _design;
     private readonly Action<string> _warn;
@@ -101,6 +104,7 @@ internal sealed class TrainingDataReader
             if (held is not null || distinct.Count < KeySlices.MostKeys)
                 distinct.Add(pass.Key);
         }
+        WarnOfWeights(pass.EffectiveRows, count);
         return (held, count, LeftOut.Of(pass, _names), keys, distinct);
     }
 
@@ -196,6 +200,16 @@ internal sealed class TrainingDataReader
 
     private ColumnFacts Facts(WeightedRows training, ColumnStatistics? statistics = null)
         => _design.Facts(training, statistics, _names, _warn);
+
+    /// <summary>Says where nearly all the weight is on a few rows: statistics, training and validation are then of these alone.</summary>
+    private void WarnOfWeights(double effective, long count)
+    {
+        if (effective < Math.Min(FewRows, count / 2.0))
+        {
+            _warn($"By the weights of column '{_settings.WeightColumn}' {count} rows count as {effective:F1}: nearly all the weight is on "
+                + "a few of them, and the flow learns these. Where that is not meant, give weights that differ less.");
+        }
+    }
 
     /// <summary>Says where slices that were cut by chance have rows in common.</summary>
     private void WarnOfCopies(WeightedRows training, WeightedRows? validation, WeightedRows? calibration)

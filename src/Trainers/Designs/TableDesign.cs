@@ -21,6 +21,9 @@ internal sealed record TableDesign : FlowDesign
     /// <summary>Bins of the spline of a feature that is alone: enough for several modes, a tenth of what a coupling's net holds.</summary>
     private const int BinsOfOneFeature = 32;
 
+    /// <summary>Standard deviations with which float32 holds the norm of a gradient, which has the sixth power of them.</summary>
+    private const double MostDeviations = 1e6;
+
     /// <summary>From so many features on the flow starts as a Gaussian, unless the options say otherwise.</summary>
     public const int ManyFeatures = 128;
 
@@ -128,6 +131,8 @@ internal sealed record TableDesign : FlowDesign
                 + "column, leave the label out of the vector, or subtract a constant from it.", "input");
         }
         facts = Told(facts, column, warn);
+        if (TailBound == 0)
+            RequireTold(training, facts, column);
         if (BitsPerDimensionColumn is not null && Array.FindIndex(facts.BinWidths, width => width == 0) is >= 0 and var continuous)
         {
             throw new ArgumentException($"The column '{BitsPerDimensionColumn}' of bits per dimension needs discrete features, and value "
@@ -135,6 +140,23 @@ internal sealed record TableDesign : FlowDesign
                 + "feature discrete. Leave the column out.");
         }
         return Whitens && Shape.Size > 1 ? facts with { Whitening = WhiteningFit.Of(training, facts, TailBound) } : facts;
+    }
+
+    /// <summary>Requires that float32 can hold the likelihood of every row, where nothing compresses the extreme ones.</summary>
+    private void RequireTold(WeightedRows training, ColumnFacts facts, ColumnNames column)
+    {
+        for (int i = 0; i < training.Values.Length; i++)
+        {
+            int j = i % training.Features;
+            if (j < Shape.Size && Math.Abs((double)training.Values[i] - facts.Mean[j]) / facts.StandardDeviation[j] is var distance
+                && distance > MostDeviations)
+            {
+                throw new ArgumentException($"A training row has {training.Values[i]} in {column.Call(j)} of column '{column.Name}', "
+                    + $"{distance:G2} standard deviations from the mean (scales by quartiles, where those are far less): with a TailBound "
+                    + "of 0 its gradient leaves float32. Leave TailBound at its default, which compresses such values, or leave the row "
+                    + "out.", "input");
+            }
+        }
     }
 
     /// <summary>

@@ -37,8 +37,8 @@ internal sealed class DataParallel
     public bool IsCancelled { get; private set; }
 
     /// <summary>
-    /// The gradients of the loss of a batch, that loss, which is the negative weighted mean of the log-likelihoods of all rows but the least
-    /// likely ones, and what is typical: the mean over the processes of the median of their rows, negative too.
+    /// The gradients of the loss of a batch; that loss, which is the negative weighted mean of the log-likelihoods of all rows but the
+    /// least likely ones; and what is typical: the mean over the processes of the median of their rows, negative too.
     /// </summary>
     /// <param name="batch">All rows of the batch, the same on every process.</param>
     /// <param name="weights">Their weights, where rows have any.</param>
@@ -50,7 +50,7 @@ internal sealed class DataParallel
     {
         using var shard = new RowShard(_exchange, batch.shape[0]);
         Tensor own = logLikelihood(RowShard.Own(batch));
-        Tensor all = weights ?? ones(batch.shape[0], dtype: own.dtype, device: own.device);
+        Tensor all = weights is null ? ones(batch.shape[0], dtype: own.dtype, device: own.device) : weights / weights.max();
         if (trimmed > 0)
             all = all * Kept(own.detach(), shard, trimmed);
         Tensor loss = -(own * RowShard.Own(all)).sum() / all.sum();

@@ -114,8 +114,8 @@ internal static class FlowFreezer
 
     /// <summary>
     /// What float32 makes of rows and of their latents, with the weights as they are and moved by a rounding up or down: one evaluation may
-    /// happen to be close where others are not. The means of a standardisation stay: they are subtracted as they are in every graph, and where they are large
-    /// their roundings would be a part of the spread.
+    /// happen to be close where others are not. The means of a standardisation stay: they are subtracted as they are in every graph, and
+    /// where they are large their roundings would be a part of the spread.
     /// </summary>
     private static (float[] Latents, float[] LogLikelihoods, float[] Features)[] Rounded(
         IReadOnlyList<Flow> flows, Tensor rows, Tensor latents, Generator generator, CancellationToken cancellation)

@@ -82,7 +82,7 @@ internal sealed class ProbeChoice(int count, double? range = null)
 
     /// <summary>
     /// The choice. Places where float32 follows no candidate are left out, all of a round through the members together: what torch's own
-    /// float32 cannot do says nothing of a graph. Of those whose densities it does not follow a quarter remains, that which it follows best.
+    /// float32 cannot do says nothing of a graph. Of those whose densities it does not follow the best quarter remains.
     /// None remains where every candidate left float32 altogether, or comes back from its latent nowhere near.
     /// </summary>
     /// <param name="members">The members of a mixture, to which places belong in turn.</param>

@@ -392,7 +392,10 @@ internal sealed class TrainingLoop : IDisposable
             (logLikelihoods, Tensor kept) = logLikelihoods.topk((int)(rows - trimmed), sorted: false);
             weights = weights?.index_select(0, kept);
         }
-        return weights is null ? logLikelihoods.mean() : (logLikelihoods * weights).sum() / weights.sum();
+        if (weights is null)
+            return logLikelihoods.mean();
+        weights /= weights.max(); // only their ratios count, and sums of large ones leave float32
+        return (logLikelihoods * weights).sum() / weights.sum();
     }
 
     private long Trimmed(long rows) => (long)Math.Round(_plan.Trim * rows);
@@ -561,7 +564,7 @@ internal sealed class TrainingLoop : IDisposable
                 using IDisposable scope = NewDisposeScope();
                 long count = Math.Min(_plan.EvaluationBatch, begin + number - first);
                 Tensor logLikelihoods = _flow.LogLikelihood(rows.Rows.narrow(0, first, count));
-                Tensor? weights = rows.Weights?.narrow(0, first, count);
+                Tensor? weights = rows.Weights?.narrow(0, first, count).to(ScalarType.Float64);
                 total.add_((weights is null ? logLikelihoods : logLikelihoods * weights).sum(), s_minusOne);
                 if (weights is not null)
                     weight.add_(weights.sum(), s_one);

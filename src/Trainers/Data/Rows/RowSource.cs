@@ -70,6 +70,7 @@ internal sealed class RowSource
         private readonly float[] _row;
         private readonly long[] _notFinite;
         private VBuffer<float> _buffer;
+        private double _weights, _squares; // sums over the rows of use
 
         public Pass(RowSource source)
         {
@@ -98,6 +99,12 @@ internal sealed class RowSource
 
         /// <summary>Rows left out so far for a weight of 0.</summary>
         public long Weightless { get; private set; }
+
+        /// <summary>
+        /// As how many rows of one weight the rows of use so far count: the square of the sum of their weights over the sum of the squares
+        /// (Kish 1965). 0 before the first.
+        /// </summary>
+        public double EffectiveRows => _weights == 0 ? 0 : _weights * _weights / _squares;
 
         /// <summary>For each value of a row the rows in which it was NaN or infinite.</summary>
         public ReadOnlySpan<long> NotFinite => _notFinite;
@@ -133,6 +140,8 @@ internal sealed class RowSource
                 if (AllFinite())
                 {
                     Key = _keys?.Current() ?? 0;
+                    _weights += Weight;
+                    _squares += (double)Weight * Weight;
                     return true;
                 }
                 Skipped++;
