@@ -9,7 +9,7 @@ internal sealed class AnomalyArguments
     /// <summary>The options beside the common ones, for the usage text.</summary>
     public static readonly IReadOnlyDictionary<string, string> Help = new Dictionary<string, string>
     {
-        ["--protocol"] = "dte_semi (train on normal rows) or adbench_inductive (on contaminated rows)",
+        ["--protocol"] = "dte_semi (train on normal rows), adbench_inductive (on contaminated rows) or fixed (on the rows of oddbench)",
         ["--seeds"] = "the first N seeds of each split file; 5 by default",
         ["--sets"] = "only these sets, as A,B; all by default",
         ["--csv"] = "write one line per fit",
@@ -23,7 +23,8 @@ internal sealed class AnomalyArguments
     public AnomalyArguments(BenchmarkArguments arguments)
     {
         Data = arguments.Data ?? throw new BenchmarkFailedException("--data is missing: the folder with sets and splits.");
-        Protocol = arguments["--protocol"] ?? throw new BenchmarkFailedException("--protocol is missing: dte_semi or adbench_inductive.");
+        Protocol = arguments["--protocol"]
+            ?? throw new BenchmarkFailedException("--protocol is missing: dte_semi, adbench_inductive or fixed.");
         Seeds = arguments.Count("--seeds") ?? 5;
         Workers = arguments.Count("--workers") ?? Environment.ProcessorCount;
         Sets = arguments["--sets"]?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);

@@ -15,6 +15,7 @@ internal sealed class ModelTexts
         Fields = new RowFields(model.Inputs);
         Outputs = [.. model.Outputs.Select(output => JsonEncodedText.Encode(output.Name))];
         Drawn = [.. model.FeatureGroups.Select(group => (JsonEncodedText.Encode(group.Name), group))];
+        Numbers = DrawnNumbers.Of(model.Flow.Model);
     }
 
     /// <summary>How rows become columns.</summary>
@@ -27,6 +28,9 @@ internal sealed class ModelTexts
     /// The columns of drawn rows: features, and of the model's texts one for all their categories; empty where features have no names.
     /// </summary>
     public (JsonEncodedText Name, FeatureGroup Group)[] Drawn { get; }
+
+    /// <summary>What drawn features mean.</summary>
+    public DrawnNumbers Numbers { get; }
 
     /// <summary>Those of a model.</summary>
     public static ModelTexts Of(ServedModel model) => s_known.GetValue(model, static model => new ModelTexts(model));

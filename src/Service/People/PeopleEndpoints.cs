@@ -116,7 +116,7 @@ internal sealed class PeopleEndpoints(ModelHost host, RealNvpServiceOptions opti
             body => SampleBody.Read(body, model.Flow.Model, model.ConditionGroups, options.MaxDrawnRows));
         await model.Draw(asked.Count, asked.Seed, asked.Temperature, asked.Conditions, async (rows, outside) =>
         {
-            (JsonEncodedText, FeatureGroup)[] columns = ModelTexts.Of(model).Drawn;
+            var texts = ModelTexts.Of(model);
             PipeWriter body = context.Response.BodyWriter;
             context.Response.ContentType = "application/json";
             using IEnumerator<float[]> drawn = rows.GetEnumerator();
@@ -126,7 +126,7 @@ internal sealed class PeopleEndpoints(ModelHost host, RealNvpServiceOptions opti
             Begin(json, model);
             for (; isThere; isThere = drawn.MoveNext())
             {
-                Row(json, drawn.Current, columns);
+                Row(json, drawn.Current, texts);
                 if (json.BytesCommitted + json.BytesPending - flushed > FlushBytes)
                 {
                     json.Flush();
@@ -150,18 +150,18 @@ internal sealed class PeopleEndpoints(ModelHost host, RealNvpServiceOptions opti
     }
 
     /// <summary>A row by its columns; without names the list of its features.</summary>
-    private static void Row(Utf8JsonWriter json, float[] row, (JsonEncodedText Name, FeatureGroup Group)[] columns)
+    private static void Row(Utf8JsonWriter json, float[] row, ModelTexts texts)
     {
-        if (columns.Length == 0)
+        if (texts.Drawn.Length == 0)
         {
             json.WriteStartArray();
-            foreach (float value in row)
-                Reply.Number(json, value);
+            for (int i = 0; i < row.Length; i++)
+                Reply.Number(json, texts.Numbers.Nearest(i, row[i]));
             json.WriteEndArray();
             return;
         }
         json.WriteStartObject();
-        foreach ((JsonEncodedText name, FeatureGroup group) in columns)
+        foreach ((JsonEncodedText name, FeatureGroup group) in texts.Drawn)
         {
             json.WritePropertyName(name);
             if (group.IsMissing(row))
@@ -169,7 +169,7 @@ internal sealed class PeopleEndpoints(ModelHost host, RealNvpServiceOptions opti
             else if (group.CategoryOf(row) is { } category)
                 json.WriteStringValue(category);
             else
-                Reply.Number(json, row[group.First]);
+                Reply.Number(json, texts.Numbers.Nearest(group.First, row[group.First]));
         }
         json.WriteEndObject();
     }

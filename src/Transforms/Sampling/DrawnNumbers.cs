@@ -2,13 +2,21 @@ using System.Collections.Immutable;
 using RealNvp.ML.Export;
 using RealNvp.ML.Export.Steps;
 
-namespace RealNvp.ML.Tool.Models;
+namespace RealNvp.ML.Transforms;
 
 /// <summary>
-/// Numbers of drawn rows as cells. A flow draws values between those that a column can have; of columns whose training cells were whole
-/// numbers of few kinds, 0 and 1, or one number, which the flow itself tells, the nearest of those is meant.
+/// Drawn features as the numbers that are meant. A flow draws values between those that a column can have; of columns whose training cells
+/// were whole numbers of few kinds, 0 and 1, or one number, which the flow itself tells, the nearest of those is meant.
 /// </summary>
-internal sealed class DrawnNumbers
+/// <remarks>The command line and the service write rows so; <c>Sample</c> and <c>SampleRows</c> give what the flow draws.</remarks>
+/// <example>
+/// <code>
+/// var numbers = DrawnNumbers.Of(flow.Model);
+/// foreach (float[] row in flow.SampleRows(count: 10, seed: 1))
+///     Console.WriteLine(string.Join(' ', row.Select((value, i) =&gt; numbers.Nearest(i, value))));
+/// </code>
+/// </example>
+public sealed class DrawnNumbers
 {
     /// <summary>Of single precision, whose sums over many rows mean and deviation are.</summary>
     private const double Tolerance = 1e-3;
@@ -17,9 +25,11 @@ internal sealed class DrawnNumbers
 
     private DrawnNumbers(Func<float, float>[] nearest) => _nearest = nearest;
 
-    /// <summary>What the steps and medians of a model tell of its features.</summary>
+    /// <summary>What the steps and medians of a model tell of its features; of an image's nothing.</summary>
+    /// <param name="model">The flow that rows are drawn from.</param>
     public static DrawnNumbers Of(FlowModel model)
     {
+        ArgumentNullException.ThrowIfNull(model);
         ImmutableArray<FlowStep> steps = model.Members[0];
         ImmutableArray<float> medians = model.Metadata.FeatureMedians;
         var found = new Func<float, float>[model.InputShape.Size];
@@ -44,6 +54,12 @@ internal sealed class DrawnNumbers
 
     /// <summary>The value that is meant.</summary>
     /// <param name="feature">Its place in the row.</param>
-    /// <param name="value">As it was drawn.</param>
-    public float Nearest(int feature, float value) => float.IsFinite(value) ? _nearest[feature](value) : value;
+    /// <param name="value">As it was drawn, in the feature's unit.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such feature.</exception>
+    public float Nearest(int feature, float value)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(feature);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(feature, _nearest.Length);
+        return float.IsFinite(value) ? _nearest[feature](value) : value;
+    }
 }
