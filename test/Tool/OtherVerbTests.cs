@@ -118,6 +118,20 @@ public sealed class OtherVerbTests(TrainedPlant plant) : IClassFixture<TrainedPl
         }));
     }
 
+    [Fact]
+    public void Contributions_are_an_output_of_the_density_graph_where_they_are_asked_for()
+    {
+        string[] Outputs(params string[] options)
+        {
+            string folder = plant.Path($"contributing{options.Length}");
+            ToolRun.Good(["export", plant.Model, "-o", folder, .. options]);
+            using var quiet = new SessionOptions { LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR };
+            using var session = new InferenceSession(Path.Combine(folder, "density.onnx"), quiet);
+            return [.. session.OutputNames];
+        }
+        Assert.Equal(["Contributions"], Outputs("--contributions").Except(Outputs()));
+    }
+
     /// <summary>Categories and missing cells in the graph: the raw columns go in, as onnxruntime takes them in any language.</summary>
     [Theory]
     [InlineData]
@@ -289,6 +303,9 @@ public sealed class OtherVerbTests(TrainedPlant plant) : IClassFixture<TrainedPl
         string images = Path.Combine(folder.Root, "images"), model = folder.File("images.zip");
         ToolRun.Good("train", images, "-o", model, "--size", "8x8", "--grey", "--maps", "2", "--blocks", "1", "--steps", "3", "--threads",
             "1");
+        Assert.Contains("--contributions is for tables", ToolRun.Bad(1, "export", model, "-o", folder.File("none"), "--contributions"),
+            StringComparison.Ordinal);
+        Assert.False(Directory.Exists(folder.File("none")));
         ToolRun scored = ToolRun.Good("score", model, images);
         Assert.Equal("ImagePath,Score,PValue,PredictedLabel", scored.Lines[0]);
         Assert.Equal(Enumerable.Range(0, 60).Select(i => $"{i:D2}.png"),

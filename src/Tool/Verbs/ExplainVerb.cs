@@ -11,7 +11,8 @@ namespace RealNvp.ML.Tool.Verbs;
 /// <summary><c>realnvp explain</c>: rows in, the same rows with the columns that make their scores.</summary>
 internal sealed class ExplainVerb
 {
-    private const string Contributions = "Contributions";
+    /// <summary>What the column and the output of a graph are called.</summary>
+    public const string Contributions = "Contributions";
 
     /// <summary>Less is rounding, and no second reason.</summary>
     private const float LeastNats = 1e-3f;

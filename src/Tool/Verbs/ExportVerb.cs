@@ -2,6 +2,7 @@ using System.CommandLine;
 using RealNvp.ML.Tool.Models;
 using RealNvp.ML.Tool.Running;
 using RealNvp.ML.Tool.Tables;
+using RealNvp.ML.Transforms;
 
 namespace RealNvp.ML.Tool.Verbs;
 
@@ -21,6 +22,11 @@ internal sealed class ExportVerb
     private readonly Option<bool> _plain = new("--no-optional-inputs")
     {
         Description = "Threshold and temperature as constants of the graphs, for runtimes that refuse or warn of optional inputs.",
+    };
+    private readonly Option<bool> _contributions = new("--contributions")
+    {
+        Description = "Also what each feature adds to the score, as an output Contributions of density.onnx; tables alone. A row of D "
+            + "features then takes 2 D - 1 scores.",
     };
     private readonly Option<string?> _check = new("--check")
     {
@@ -46,7 +52,7 @@ internal sealed class ExportVerb
 
             realnvp export model.zip -o graphs/ --check data.csv
             """) { _model };
-        foreach (Option option in new Option[] { _output, _plain, _check })
+        foreach (Option option in new Option[] { _output, _plain, _contributions, _check })
             verb.Add(option);
         _csv.AddTo(verb);
         verb.Add(_quiet);
@@ -57,9 +63,15 @@ internal sealed class ExportVerb
     private void Export(ParseResult said, Terminal terminal)
     {
         using SavedModel model = SavedModel.Load(said.GetRequiredValue(_model), device: null, terminal);
+        bool optionalInputs = !said.GetValue(_plain), contributes = said.GetValue(_contributions);
+        if (contributes && model.ReadsImages)
+            throw new ToolException("--contributions is for tables; of an image, single pixels say nothing.");
         string folder = Directory.CreateDirectory(said.GetRequiredValue(_output)).FullName;
-        bool optionalInputs = !said.GetValue(_plain);
-        model.Flow.ExportDensity(Path.Combine(folder, "density.onnx"), optionalInputs);
+        using (RealNvpTransformer? contributing = contributes
+            ? model.Flow.WithColumns(model.Flow.Columns with { Contributions = ExplainVerb.Contributions }) : null)
+        {
+            (contributing ?? model.Flow).ExportDensity(Path.Combine(folder, "density.onnx"), optionalInputs);
+        }
         model.Flow.ExportSampler(Path.Combine(folder, "sampler.onnx"), optionalInputs);
         model.Flow.Model.Save(Path.Combine(folder, "flow.rnvp"));
         bool isWhole = !model.ReadsImages && TryPipeline(said, model, Path.Combine(folder, PipelineFile), terminal);

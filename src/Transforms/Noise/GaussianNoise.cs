@@ -34,7 +34,7 @@ internal readonly struct GaussianNoise
             Philox.Block((uint)(start / 4), 0, unchecked((uint)row), unchecked((uint)(row >> 32)), _key, 0, words);
             int count = Math.Min(4, values.Length - start);
             for (int i = 0; i < count; i++)
-                values[start + i] = (float)InverseNormal((words[i] + 0.5) * (1.0 / 4294967296.0));
+                values[start + i] = (float)InverseNormal(Philox.Uniform(words[i]));
         }
     }
 
@@ -52,7 +52,7 @@ internal readonly struct GaussianNoise
     {
         Span<uint> words = stackalloc uint[4];
         Philox.Block(0, 1, unchecked((uint)row), unchecked((uint)(row >> 32)), _key, 0, words); // Pick takes the first word
-        return (words[1] + 0.5) * (1.0 / 4294967296.0);
+        return Philox.Uniform(words[1]);
     }
 
     /// <summary>

@@ -29,4 +29,7 @@ internal static class Philox
         }
         (words[0], words[1], words[2], words[3]) = (c0, c1, c2, c3);
     }
+
+    /// <summary>The uniform value of a word, one of 2^32 in the midst of as many parts of (0, 1).</summary>
+    public static double Uniform(uint word) => (word + 0.5) * (1.0 / 4294967296.0);
 }

@@ -17,7 +17,7 @@ internal readonly struct UniformNoise(int seed)
             Philox.Block((uint)(start / 4), (uint)draw, unchecked((uint)row), unchecked((uint)(row >> 32)), _key, 1, words);
             int count = Math.Min(4, values.Length - start);
             for (int i = 0; i < count; i++)
-                values[start + i] = (words[i] + 0.5) * (1.0 / 4294967296.0);
+                values[start + i] = Philox.Uniform(words[i]);
         }
     }
 }
