@@ -27,6 +27,10 @@ public sealed class OneFeatureTests
         Assert.All(new[] { 1, 3, 4, 5 }, odd => Assert.All(new[] { 0, 2 }, usual => Assert.True(scores[odd] > scores[usual] + 3)));
         Assert.InRange(scores[0], 1.6, 2.4); // -log(1 / (2 sqrt(2 pi))) = 1.6, and 2.2 with noise of 0.05 x 30 degrees in training
 
+        // nowhere in the hole is a value likely, at no knot of the spline either
+        float[][] between = [.. Enumerable.Range(0, 2001).Select(i => new[] { 30 + 0.02f * i })];
+        Assert.All(model.Transform(Tables.Load(_ml, between)).GetColumn<float>("Score"), score => Assert.True(score > scores[0] + 5));
+
         // the density integrates to one, and most of the samples lie in the modes
         const float Step = 0.02f;
         float[][] grid = [.. Enumerable.Range(0, 20_000).Select(i => new[] { -150 + i * Step })];

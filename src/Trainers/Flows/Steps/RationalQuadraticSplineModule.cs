@@ -17,13 +17,14 @@ internal sealed class RationalQuadraticSplineModule : FlowStepModule
     /// <summary>No bin is narrower or lower than this share of all.</summary>
     private const double Least = 1e-3;
 
-    private static readonly Scalar s_two = 2.0.ToScalar(), s_four = 4.0.ToScalar(), s_one = 1.0.ToScalar(), s_minusOne = (-1.0).ToScalar();
+    private static readonly Scalar s_half = 0.5.ToScalar(), s_one = 1.0.ToScalar(), s_two = 2.0.ToScalar(), s_four = 4.0.ToScalar();
+    private static readonly Scalar s_minusOne = (-1.0).ToScalar();
     private static readonly Scalar s_range = (2 * Bound).ToScalar(), s_lowest = (-Bound).ToScalar(), s_least = Least.ToScalar();
     private static readonly Scalar s_wholeOne = 1L.ToScalar();
 
     private readonly TorchSharp.Modules.Parameter rawWidths; // [features, bins], by a softmax
     private readonly TorchSharp.Modules.Parameter rawHeights; // the same
-    private readonly TorchSharp.Modules.Parameter logSlopes; // [features, bins + 1]
+    private readonly TorchSharp.Modules.Parameter logSlopes; // [features, bins + 1], of inner knots relative to the bins beside them
     private readonly Tensor offsets; // of each feature's first bin, [features]
     private readonly Scalar _share;
     private readonly int _features, _bins;
@@ -48,7 +49,7 @@ internal sealed class RationalQuadraticSplineModule : FlowStepModule
         (Tensor heights, Tensor ys) = Bins(rawHeights);
         Tensor held = Hold(x, xs), index = Index(held, xs);
         Tensor u = (held - At(First(xs), index)) / At(widths, index);
-        (Tensor y, Tensor slope) = Evaluate(u, index, widths, heights, ys);
+        (Tensor y, Tensor slope) = Evaluate(u, index, widths, heights, ys, Slopes(widths, heights));
         return (((x - held) * slope).Plus(y), slope.log().sum(1));
     }
 
@@ -58,19 +59,21 @@ internal sealed class RationalQuadraticSplineModule : FlowStepModule
         (Tensor heights, Tensor ys) = Bins(rawHeights);
         Tensor held = Hold(y, ys), index = Index(held, ys);
         Tensor h = At(heights, index), s = h / At(widths, index), v = held - At(First(ys), index);
-        (Tensor left, Tensor right) = Slopes(index);
+        Tensor slopes = Slopes(widths, heights);
+        (Tensor left, Tensor right) = Beside(slopes, index);
         Tensor ve = (left.Plus(right) - s.mul(s_two)) * v;
         Tensor a = (h * (s - left)).Plus(ve), b = h * left - ve, c = (s * v).mul(s_minusOne);
         Tensor u = c.mul(s_two) / b.Plus((b * b - (a * c).mul(s_four)).relu().sqrt()).mul(s_minusOne);
-        (_, Tensor slope) = Evaluate(u, index, widths, heights, ys);
+        (_, Tensor slope) = Evaluate(u, index, widths, heights, ys, slopes);
         return At(First(xs), index).Plus(u * At(widths, index)).Plus((y - held) / slope);
     }
 
     public override FlowStep Freeze()
     {
         using DisposeScope scope = NewDisposeScope();
-        return new RationalQuadraticSpline(_features, [-(float)Bound, -(float)Bound], FloatTensors.Values(Bins(rawWidths).Sizes),
-            FloatTensors.Values(Bins(rawHeights).Sizes), FloatTensors.Values(logSlopes.exp()));
+        Tensor widths = Bins(rawWidths).Sizes, heights = Bins(rawHeights).Sizes;
+        return new RationalQuadraticSpline(_features, [-(float)Bound, -(float)Bound], FloatTensors.Values(widths),
+            FloatTensors.Values(heights), FloatTensors.Values(Slopes(widths, heights)));
     }
 
     /// <summary>The sizes of bins, [features, bins], and their knots, [features, bins + 1].</summary>
@@ -81,10 +84,10 @@ internal sealed class RationalQuadraticSplineModule : FlowStepModule
         return (sizes, cat([upper.narrow(1, 0, 1) - sizes.narrow(1, 0, 1), upper], 1));
     }
 
-    private (Tensor Y, Tensor Slope) Evaluate(Tensor u, Tensor index, Tensor widths, Tensor heights, Tensor ys)
+    private (Tensor Y, Tensor Slope) Evaluate(Tensor u, Tensor index, Tensor widths, Tensor heights, Tensor ys, Tensor slopes)
     {
         Tensor h = At(heights, index), s = h / At(widths, index);
-        (Tensor left, Tensor right) = Slopes(index);
+        (Tensor left, Tensor right) = Beside(slopes, index);
         Tensor rest = u.mul(s_minusOne).Plus(s_one), both = u * rest;
         Tensor q = s.Plus((left.Plus(right) - s.mul(s_two)) * both);
         Tensor y = At(First(ys), index).Plus(h * (s * u * u).Plus(left * both) / q);
@@ -92,11 +95,20 @@ internal sealed class RationalQuadraticSplineModule : FlowStepModule
         return (y, ratio * ratio * mean);
     }
 
-    private (Tensor Left, Tensor Right) Slopes(Tensor index)
+    /// <summary>
+    /// The slopes at the knots, [features, bins + 1]: those within as the bins beside them have them in the geometric mean, times what is
+    /// learned. Between two modes no row teaches a knot anything; a slope of its own would stay 1 there, and with it the value of the knot
+    /// likely.
+    /// </summary>
+    private Tensor Slopes(Tensor widths, Tensor heights)
     {
-        Tensor slopes = logSlopes.exp();
-        return (At(First(slopes), index), At(slopes.narrow(1, 1, _bins), index));
+        Tensor logs = (heights / widths).log();
+        Tensor beside = logs.narrow(1, 0, _bins - 1).Plus(logs.narrow(1, 1, _bins - 1)).mul(s_half);
+        return cat([logSlopes.narrow(1, 0, 1), logSlopes.narrow(1, 1, _bins - 1).Plus(beside), logSlopes.narrow(1, _bins, 1)], 1).exp();
     }
+
+    private (Tensor Left, Tensor Right) Beside(Tensor slopes, Tensor index)
+        => (At(First(slopes), index), At(slopes.narrow(1, 1, _bins), index));
 
     private Tensor First(Tensor perKnot) => perKnot.narrow(1, 0, _bins);
 
