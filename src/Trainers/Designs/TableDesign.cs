@@ -132,7 +132,7 @@ internal sealed record TableDesign : FlowDesign
         }
         facts = Told(facts, column, warn);
         if (TailBound == 0)
-            RequireTold(training, facts, column);
+            RequireHeld(training, facts, column);
         if (BitsPerDimensionColumn is not null && Array.FindIndex(facts.BinWidths, width => width == 0) is >= 0 and var continuous)
         {
             throw new ArgumentException($"The column '{BitsPerDimensionColumn}' of bits per dimension needs discrete features, and value "
@@ -142,8 +142,8 @@ internal sealed record TableDesign : FlowDesign
         return Whitens && Shape.Size > 1 ? facts with { Whitening = WhiteningFit.Of(training, facts, TailBound) } : facts;
     }
 
-    /// <summary>Requires that float32 can hold the likelihood of every row, where nothing compresses the extreme ones.</summary>
-    private void RequireTold(WeightedRows training, ColumnFacts facts, ColumnNames column)
+    /// <summary>Requires that float32 can hold the gradient of every row, where nothing compresses the extreme ones.</summary>
+    private void RequireHeld(WeightedRows training, ColumnFacts facts, ColumnNames column)
     {
         for (int i = 0; i < training.Values.Length; i++)
         {

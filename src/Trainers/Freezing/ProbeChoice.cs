@@ -73,7 +73,7 @@ internal sealed class ProbeChoice(int count, double? range = null)
                 density = double.PositiveInfinity;
             if (!_any && Math.Max(density, elements) > 1)
                 Strayed++;
-            double error = Math.Max(density, Back(row, back, allowed));
+            double error = Math.Max(density, TimesAllowed(row, back, allowed));
             if (!_any || error < _best[i].Error)
                 _best[i] = new(error, density, row, exact.Latents[(i * size)..((i + 1) * size)], logLikelihood, back);
         }
@@ -97,7 +97,8 @@ internal sealed class ProbeChoice(int count, double? range = null)
             // what features may be off by follows their spread over the probes, so the others are asked again where one is left out
             Func<int, double, double> allowed = FlowParity.FeatureTolerance(
                 [.. rounds.SelectMany(round => round).SelectMany(probe => probe.Row[.._features])], _features, range);
-            Candidate[][] kept = [.. rounds.Where(round => round.All(probe => Back(probe.Row, probe.Back, allowed) <= CloseEnough))];
+            Candidate[][] kept = [.. rounds
+                .Where(round => round.All(probe => TimesAllowed(probe.Row, probe.Back, allowed) <= CloseEnough))];
             if (kept.Length == rounds.Length)
                 break;
             rounds = kept;
@@ -107,12 +108,10 @@ internal sealed class ProbeChoice(int count, double? range = null)
             [.. probes.SelectMany(probe => probe.Latent)], [.. probes.SelectMany(probe => probe.Row[_features..])]);
     }
 
-    /// <summary>What comes back from a latent is off by so many times what it may be; infinite where it is not a number.</summary>
-    private static double Back(float[] row, double[] off, Func<int, double, double> allowed)
-    {
-        double most = off.Index().Max(element => element.Item == 0 ? 0 : element.Item / allowed(element.Index, row[element.Index]));
-        return double.IsNaN(most) || off.Any(double.IsNaN) ? double.PositiveInfinity : most;
-    }
+    /// <summary>How many times what it may be is what comes back from a latent off; infinite where it is not a number.</summary>
+    private static double TimesAllowed(float[] row, double[] off, Func<int, double, double> allowed) => off.Any(double.IsNaN)
+        ? double.PositiveInfinity
+        : off.Index().Max(element => element.Item == 0 ? 0 : element.Item / allowed(element.Index, row[element.Index]));
 
     /// <summary>A row, what the flow computes of it in double precision, and how far float32 is off.</summary>
     /// <param name="Error">By the larger of what follows, as a share of what is allowed.</param>
