@@ -114,12 +114,14 @@ internal sealed class DensityGraph : FlowGraph
         string[] parts = size == 1 ? [scores] : Nodes.Split(scores, size - 1, 1, size - 1); // [.., the medians, ..]
         string[] forward = size == 1 ? [score, scores] : [score, parts[0], parts[1]];
         string[] backward = size == 1 ? forward : [score, parts[2], parts[1]];
-        string sum = Nodes.Node("Add", Drops(forward, Enumerable.Range(0, size)), Drops(backward, Enumerable.Range(0, size).Reverse()));
-        string added = Nodes.Node("Mul", sum, Nodes.Scalar(0.5));
+        string added = Nodes.Node("Add", Half(Drops(forward, Enumerable.Range(0, size))),
+            Half(Drops(backward, Enumerable.Range(0, size).Reverse()))); // halves first: sums of the largest scores would be infinite
         if (!columns.IsPlain)
             added = PerFeature(added, columns, medians);
         Nodes.Name("Contributions", Nodes.Node("Add", added, nanUnlessFinite));
         Nodes.Output("Contributions", false, Batch, features);
+
+        string Half(string x) => Nodes.Node("Mul", x, Nodes.Scalar(0.5));
 
         static IEnumerable<double> Numbers(int first, int count) => Enumerable.Range(first, count).Select(i => (double)i);
 

@@ -18,6 +18,12 @@ public sealed class FlowMetadata
     public ImmutableArray<float> FeatureMedians { get; init; } = [];
 
     /// <summary>
+    /// The different values that each discrete feature had in the training rows, ascending, in its units; the one value of a constant
+    /// feature; empty for all others. Empty where unknown. What is drawn lies between them: <c>DrawnNumbers</c> gives the nearest.
+    /// </summary>
+    public ImmutableArray<ImmutableArray<float>> FeatureLevels { get; init; } = [];
+
+    /// <summary>
     /// Facts of the training run by name (rows, epochs, seconds, seed, device, log-likelihoods in nats), in invariant culture.
     /// </summary>
     public ImmutableSortedDictionary<string, string> Training { get; init; }

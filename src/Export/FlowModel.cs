@@ -58,10 +58,17 @@ public sealed class FlowModel
         Condition = condition;
         foreach (ImmutableArray<FlowStep> steps in Members)
             CheckShapes(inputShape, steps, condition?.Inputs ?? 0);
-        foreach ((string what, int count) in new[] { ("names", Metadata.FeatureNames.Length), ("medians", Metadata.FeatureMedians.Length) })
+        (string What, int Count)[] told = [("names", Metadata.FeatureNames.Length), ("medians", Metadata.FeatureMedians.Length),
+            ("lists of levels", Metadata.FeatureLevels.Length)];
+        foreach ((string what, int count) in told)
         {
             if (count != 0 && count != inputShape.Size)
                 throw new FlowModelException($"There are {count} feature {what} for {inputShape.Size} features.");
+        }
+        foreach ((int feature, ImmutableArray<float> levels) in Metadata.FeatureLevels.Index())
+        {
+            if (!levels.All(float.IsFinite) || levels.Zip(levels.Skip(1)).Any(pair => pair.First >= pair.Second))
+                throw new FlowModelException($"The levels of feature {feature} are not finite and ascending.");
         }
         if (Probes.Rows.Length != (long)Probes.Count * inputShape.Size)
             throw new FlowModelException(

@@ -140,6 +140,7 @@ internal static class FlowModelFile
         foreach (ImmutableArray<FlowStep> steps in model.Members)
             message.Members.Add(new MemberMessage { Steps = { steps.Select(StepKinds.Save) } });
         message.Metadata.FeatureNames.AddRange(model.Metadata.FeatureNames);
+        message.Metadata.FeatureLevels.AddRange(model.Metadata.FeatureLevels.Select(Bytes));
         message.Metadata.Training.Add(model.Metadata.Training);
         return message;
     }
@@ -158,6 +159,7 @@ internal static class FlowModelFile
             {
                 FeatureNames = [.. metadata.FeatureNames],
                 FeatureMedians = Values<float>(metadata.FeatureMedians),
+                FeatureLevels = [.. metadata.FeatureLevels.Select(Values<float>)],
                 Training = ImmutableSortedDictionary.CreateRange(StringComparer.Ordinal, metadata.Training),
             },
             new ProbeSet(Values<float>(probes.Rows), Values<double>(probes.LogLikelihoods), Values<double>(probes.Latents),

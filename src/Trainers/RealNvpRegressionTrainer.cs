@@ -62,8 +62,8 @@ public sealed class RealNvpRegressionTrainer : IEstimator<RealNvpRegressionTrans
         public double IntervalMass = RealNvpRegressionTransformer.DefaultMass;
 
         /// <summary>
-        /// How the flow is trained, <see cref="RealNvpTrainer.Options.ForRegression"/> by default. Its names of columns, its Contamination
-        /// and its Image are not read.
+        /// How the flow is trained, <see cref="RealNvpTrainer.Options.ForRegression"/> by default. Of its names of columns
+        /// SamplingKeyColumnName alone is read; its Contamination, Image and Maps are not.
         /// </summary>
         public RealNvpTrainer.Options Flow = RealNvpTrainer.Options.ForRegression();
 
@@ -72,8 +72,8 @@ public sealed class RealNvpRegressionTrainer : IEstimator<RealNvpRegressionTrans
             var copy = (Options)MemberwiseClone();
             ArgumentException.ThrowIfNullOrWhiteSpace(LabelColumnName);
             ArgumentException.ThrowIfNullOrWhiteSpace(FeatureColumnName);
-            copy.Columns = (Columns ?? RealNvpRegressionColumns.Default).Checked();
-            copy.Flow ??= RealNvpTrainer.Options.ForRegression();
+            copy.Columns = (Columns ?? RealNvpRegressionColumns.Default).Checked().Beside(LabelColumnName, FeatureColumnName);
+            copy.Flow = (Flow ?? RealNvpTrainer.Options.ForRegression()).Copy();
             OptionRange.Require(IntervalMass is > 0 and < 1, "", nameof(IntervalMass), IntervalMass, "above 0 and below 1");
             if (LabelColumnName == FeatureColumnName)
                 throw new ArgumentException($"The column '{LabelColumnName}' cannot be label and features at once.");

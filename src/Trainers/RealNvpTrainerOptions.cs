@@ -128,7 +128,8 @@ public sealed partial class RealNvpTrainer
 
         /// <summary>
         /// Gaussian noise added to the rows of a table, or to continuous maps, in training, in standard deviations of each feature, or in
-        /// scales by quartiles where a feature is scaled by those; of maps in standard deviations of all channels, or of each
+        /// scales by quartiles where a feature is scaled by those, and with a condition of what a linear function of that leaves of them; of
+        /// maps in standard deviations of all channels, or of each
         /// (<see cref="FeatureMapOptions.SameUnits"/>). Keeps the density of duplicated and rounded rows finite. 0.05 by default; 0 turns
         /// it off.
         /// </summary>
@@ -334,6 +335,9 @@ public sealed partial class RealNvpTrainer
         }
 
         /// <summary>A copy that the caller's later changes do not reach; its parts do not change.</summary>
+        internal Options Copy() => (Options)MemberwiseClone();
+
+        /// <summary>Such a copy, in which what is left out stands.</summary>
         /// <exception cref="ArgumentException">An option is out of its range.</exception>
         internal Options Checked()
         {
@@ -343,6 +347,8 @@ public sealed partial class RealNvpTrainer
                 Features = FeatureColumnName,
                 Condition = ConditionColumnName,
             }).Checked();
+            if (!_isOfLabels) // a regression has other columns
+                copy.Columns.RequireInputsSeen();
             copy.Table ??= new();
             copy.Optimizer ??= new();
             copy.Memory ??= new();

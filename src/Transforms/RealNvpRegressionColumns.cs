@@ -41,4 +41,19 @@ public sealed record RealNvpRegressionColumns
             ? throw new ArgumentException($"Two of the added columns are named '{twice.Key}'.")
             : this;
     }
+
+    /// <summary>Requires that no name is that of the label or the feature column, which it would hide from metrics.</summary>
+    /// <exception cref="ArgumentException">One is.</exception>
+    internal RealNvpRegressionColumns Beside(string label, string features)
+    {
+        foreach ((string name, string what) in new[] { (label, "labels"), (features, "features") })
+        {
+            if (Names.Contains(name))
+            {
+                throw new ArgumentException($"An added column is named '{name}', as the column of {what} is, which it would hide: a metric "
+                    + "would compare it with itself. Give it another name by Columns.");
+            }
+        }
+        return this;
+    }
 }

@@ -104,6 +104,25 @@ public sealed class ConditionalDensityTests
         }
     }
 
+    /// <summary>Noise in proportion to the deviation of all rows, 50 here, would make readings of a machine two and a half wide.</summary>
+    [Theory, InlineData(0), InlineData(0.2)]
+    public void Noise_is_in_proportion_to_what_the_condition_leaves(double dropout)
+    {
+        var random = new Random(1);
+        ConditionalRow[] rows = [.. Enumerable.Range(0, 4000).Select(i => new ConditionalRow
+        {
+            Features = [100 * (i % 2) + (float)Tables.Normal(random), (float)Tables.Normal(random)],
+            Condition = [i % 2, (float)Tables.Normal(random)],
+        })];
+        using RealNvpTransformer flow = Conditional.Fit(_ml, rows, 1000, options
+            => (options.ConditionDropout, options.Noise) = (dropout, 0.05));
+        double[] drawn = [.. flow.Sample(Conditional.Load(_ml, [new() { Features = [0, 0], Condition = [0, 0] }]), 5000, seed: 2)
+            .GetColumn<float[]>("Features").Select(row => (double)row[0])];
+        double mean = drawn.Average(), deviation = Math.Sqrt(drawn.Average(value => (value - mean) * (value - mean)));
+        Assert.InRange(mean, -0.2, 0.2);
+        Assert.InRange(deviation, 0.9, 1.25);
+    }
+
     [Fact]
     public void An_irrelevant_condition_changes_little()
     {

@@ -36,8 +36,27 @@ public sealed class RegressionDataTests
         }
         Assert.Contains("label and features at once",
             Assert.Throws<ArgumentException>(() => _ml.Regression.Trainers.RealNvp("Features")).Message);
+        foreach (RealNvpRegressionTrainer.Options options in new RealNvpRegressionTrainer.Options[]
+            { new() { LabelColumnName = "Median" }, new() { Columns = new() { Upper = "Features" } } })
+        {
+            Assert.Contains("would hide: a metric would compare it with itself",
+                Assert.Throws<ArgumentException>(() => _ml.Regression.Trainers.RealNvp(options)).Message);
+        }
+        Assert.Contains("which it would hide", Assert.Throws<ArgumentException>(
+            () => _ml.AnomalyDetection.Trainers.RealNvp(new() { Columns = new() { Score = "Features" } })).Message);
         Assert.Contains("Column 'Missing' is missing",
             Assert.Throws<ArgumentOutOfRangeException>(() => _ml.Regression.Trainers.RealNvp("Label", "Missing").Fit(rows)).Message);
+    }
+
+    [Fact]
+    public void Options_that_change_later_change_no_trainer()
+    {
+        var options = new RealNvpRegressionTrainer.Options { Flow = { Steps = 5, Members = 2 } };
+        RealNvpRegressionTrainer trainer = _ml.Regression.Trainers.RealNvp(options);
+        (options.Flow.Members, options.IntervalMass) = (1, 0.5);
+        using RealNvpRegressionTransformer model = trainer.Fit(Labelled.Load(_ml, Labelled.Rows(100, 1)));
+        Assert.Equal(2, model.Flow.Model.Members.Length);
+        Assert.Equal(0.9, model.IntervalMass);
     }
 
     [Fact]

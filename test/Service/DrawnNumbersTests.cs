@@ -2,6 +2,7 @@ using System.Text.Json;
 using Microsoft.ML;
 using RealNvp.ML.Export;
 using RealNvp.ML.Export.Steps;
+using RealNvp.ML.Trainers;
 using RealNvp.ML.Transforms;
 
 namespace RealNvp.ML.Tests.Service;
@@ -9,30 +10,51 @@ namespace RealNvp.ML.Tests.Service;
 /// <summary>Drawn numbers are those that a column can have: whole ones, 0 and 1, or the one that it always had.</summary>
 public sealed class DrawnNumbersTests
 {
-    /// <summary>Even numbers around 4, one of two values, one value, and any.</summary>
+    /// <summary>Numbers of unequal gaps, one of two values, one value, and any.</summary>
     private static readonly FlowModel s_flow = new(FlowShape.Vector(4),
-        [new Dequantization([2, 0, 0, 0]), new Standardization([4.2f, 0.25f, 7.5f, 10], [2, MathF.Sqrt(0.25f * 0.75f), 1, 3])],
-        metadata: new FlowMetadata { FeatureNames = ["even", "flag", "same", "any"], FeatureMedians = [4, 0, 7.5f, 10] });
+        [new Dequantization([2, 0, 0, 0]), new Standardization([4.2f, 1.25f, 7.5f, 10], [2, MathF.Sqrt(0.25f * 0.75f), 1, 3])],
+        metadata: new FlowMetadata
+        {
+            FeatureNames = ["uneven", "flag", "same", "any"],
+            FeatureLevels = [[0, 2, 5, 9.5f], [1, 2], [7.5f], []],
+        });
 
     [Fact]
     public void The_nearest_number_that_a_column_can_have_is_meant()
     {
         var numbers = DrawnNumbers.Of(s_flow);
-        Assert.Equal([2, 1, 7.5f, 9.3f], new[] { 2.9f, 0.51f, 8, 9.3f }.Select((value, i) => numbers.Nearest(i, value)));
-        Assert.Equal([-4, 0, 7.5f, -1], new[] { -3.4f, 0.49f, -8, -1 }.Select((value, i) => numbers.Nearest(i, value)));
+        Assert.Equal([2, 2, 7.5f, 9.3f], new[] { 3.4f, 1.51f, 8, 9.3f }.Select((value, i) => numbers.Nearest(i, value)));
+        Assert.Equal([0, 1, 7.5f, -1], new[] { -3.4f, 1.49f, -8, -1 }.Select((value, i) => numbers.Nearest(i, value)));
+        Assert.Equal([5, 9.5f, 9.5f, 5], new[] { 3.6f, 7.3f, 1e30f, 5 }.Select(value => numbers.Nearest(0, value)));
         Assert.Equal(float.NaN, numbers.Nearest(0, float.NaN));
         Assert.Throws<ArgumentOutOfRangeException>(() => numbers.Nearest(4, 0));
         Assert.Throws<ArgumentOutOfRangeException>(() => numbers.Nearest(-1, 0));
 
-        var unknown = DrawnNumbers.Of(new FlowModel(FlowShape.Vector(4), s_flow.Steps)); // no medians to count from
+        var unknown = DrawnNumbers.Of(new FlowModel(FlowShape.Vector(4), s_flow.Steps)); // none that it knows
         Assert.Equal(2.9f, unknown.Nearest(0, 2.9f));
+    }
+
+    /// <summary>Values of unequal gaps and rare ones, a code, two numbers that are not 0 and 1, a scale of 1 around a median of 0.</summary>
+    [Fact]
+    public void Training_tells_the_numbers_that_a_column_has()
+    {
+        float[][] expected = [[-999, 0, 2, 5], [1, 2], [0, 10, 3000], [7]];
+        var ml = new MLContext(1);
+        var random = new Random(1);
+        float[][] rows = [.. Enumerable.Range(0, 600).Select(i => new[] { i % 60 == 7 ? -999 : new[] { 0, 2, 5f }[i % 3], 1 + i / 2 % 2,
+            i % 100 == 9 ? i % 200 == 9 ? 10 : 3000 : 0, 7, (float)random.NextDouble() })];
+        using RealNvpTransformer flow = ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options { Steps = 20,
+            ValidationFraction = 0, CalibrationFraction = 0 }).Fit(Tables.Load(ml, rows));
+        Assert.Equal([.. expected, []], flow.Model.Metadata.FeatureLevels.Select(levels => levels.ToArray()));
+        var numbers = DrawnNumbers.Of(flow.Model);
+        Assert.Equal([-999, 2, 3000, 7, 0.3f], new[] { -800, 9, 2999, 1e9f, 0.3f }.Select((value, i) => numbers.Nearest(i, value)));
     }
 
     [Fact]
     public async Task The_service_draws_them_by_name_and_in_lists()
     {
         var unnamed = new FlowModel(FlowShape.Vector(4), s_flow.Steps,
-            metadata: new FlowMetadata { FeatureMedians = s_flow.Metadata.FeatureMedians });
+            metadata: new FlowMetadata { FeatureLevels = s_flow.Metadata.FeatureLevels });
         await using RunningService service = await RunningService.Start(folder =>
         {
             s_flow.Save(folder.File("named.rnvp"));
@@ -45,7 +67,8 @@ public sealed class DrawnNumbersTests
         JsonElement lists = await service.Post("models/unnamed/sample", new { count = 50, seed = 3 });
         for (int i = 0; i < 50; i++)
         {
-            float[] expected = [(float)(4 + 2 * Math.Round((drawn[i][0] - 4.0) / 2)), drawn[i][1] > 0.5f ? 1 : 0, 7.5f, drawn[i][3]];
+            float[] expected = [new[] { 0, 2, 5, 9.5f }.MinBy(level => Math.Abs(level - drawn[i][0])), drawn[i][1] > 1.5f ? 2 : 1, 7.5f,
+                drawn[i][3]];
             Assert.Equal(expected, lists.GetProperty("rows")[i].EnumerateArray().Select(value => value.GetSingle()));
             Assert.Equal(expected, s_flow.Metadata.FeatureNames.Select(name => named.GetProperty("rows")[i].GetProperty(name).GetSingle()));
         }

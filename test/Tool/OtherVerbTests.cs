@@ -209,6 +209,10 @@ public sealed class OtherVerbTests(TrainedPlant plant) : IClassFixture<TrainedPl
         Assert.Equal("valve,unit,temperature,pressure,flow", drawn.Lines[0]);
         Assert.Equal(["open,7", "open,7", "open,7", "closed,7", "closed,7", "closed,7"],
             drawn.Lines[1..].Select(line => string.Join(',', line.Split(',')[..2])));
+        File.WriteAllText(plant.Path("valves.csv"), "unit;valve\n7;ajar\n7;\n7;open\n");
+        drawn = ToolRun.Good("sample", model, "-n", "1", "--given", plant.Path("valves.csv"));
+        Assert.Equal(["", "", "open"], drawn.Lines[1..].Select(line => line.Split(',')[0])); // not the first of those that it knows
+        Assert.Contains("categories that the model does not know, the first is 'ajar'", drawn.Error, StringComparison.Ordinal);
         Assert.Contains("--given FILE with the columns valve, unit", ToolRun.Bad(1, "sample", model), StringComparison.Ordinal);
         File.WriteAllText(plant.Path("valves.csv"), "unit\n7\n");
         Assert.Contains("no column 'valve'", ToolRun.Bad(1, "sample", model, "--given", plant.Path("valves.csv")),

@@ -234,12 +234,12 @@ public sealed class FaultTests
 
         public double Epochs(long batches) => 0;
 
-        public (Tensor Rows, Tensor? Weights) Next()
+        public Tensor Next()
         {
             float[] values = [.. Enumerable.Range(0, 2 * Rows).Select(_ => (float)Tables.Normal(_random))];
             if (isFaulty(_batch++))
                 values[7] = float.NaN;
-            return (tensor(values, [Rows, 2]), null);
+            return tensor(values, [Rows, 2]);
         }
 
         public void Save(Checkpoint checkpoint) { }

@@ -117,6 +117,9 @@ public sealed class LatentMixtureTests
         Assert.True(mixture.LogRatio(cluster) > 1, "A cluster is more likely than a normal has it.");
         Assert.True(mixture.LogRatio(hole) < -1, "The hole between clusters is less likely.");
         Assert.True(mixture.LogRatio(alone) < 0, "One row makes no component.");
+        WeightedRows oneIsHeavy = training with { Weights = [20, .. training.Weights.Skip(1)] };
+        Assert.True(LatentMixtureFit.Of(oneIsHeavy, new float[800], validation, bound: 40, seed: 1)!.Value.Mixture.LogRatio(alone) < 0,
+            "A heavy one makes none either.");
 
         LatentMixture held = LatentMixtureFit.Of(training, new float[800], validation, bound: 1, seed: 1)!.Value.Mixture;
         for (int k = 0; k < held.Weights.Length; k++)

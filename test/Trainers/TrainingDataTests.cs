@@ -5,6 +5,7 @@ using RealNvp.ML.Trainers.Data;
 using RealNvp.ML.Trainers.Data.Batches;
 using RealNvp.ML.Trainers.Data.Columns;
 using RealNvp.ML.Trainers.Data.Rows;
+using RealNvp.ML.Trainers.Native;
 using RealNvp.ML.Transforms;
 using TorchSharp;
 
@@ -26,7 +27,7 @@ public sealed class TrainingDataTests
             StringComparison.Ordinal);
         Assert.Contains("ShufflePool",
             Assert.Throws<ArgumentException>(() => new StreamedBatches(() => throw new InvalidOperationException(), rows: 1 << 20, Features,
-            weighted: false, batchSize: 2, pool: 4096, seed: 1, TorchSharp.torch.CPU)).Message, StringComparison.Ordinal);
+            weight: null, batchSize: 2, pool: 4096, seed: 1, TorchSharp.torch.CPU)).Message, StringComparison.Ordinal);
         Assert.Equal(Array.MaxLength / 10, TrainingDataReader.MostRows(long.MaxValue, 10));
         Assert.Equal((1L << 30) / 40, TrainingDataReader.MostRows(1L << 30, 10));
     }
@@ -62,6 +63,49 @@ public sealed class TrainingDataTests
         Assert.InRange(samples.Count(x => Math.Abs(x) < 2) / 4000.0, 0, 0.1);
     }
 
+    /// <summary>Most batches have no heavy row: what they teach must not count as much as what the others do.</summary>
+    [Theory, InlineData(long.MaxValue), InlineData(0)]
+    public void Half_of_the_weight_on_one_row_in_a_hundred_is_half_of_the_mass(long residentLimit)
+    {
+        var random = new Random(1);
+        Weighted[] rows = [.. Enumerable.Range(0, 4000).Select(i => new Weighted
+        {
+            Features = [(i % 100 == 0 ? 5 : -5) + (float)Tables.Normal(random), (float)Tables.Normal(random)],
+            Weight = i % 100 == 0 ? 99 : 1,
+        })];
+        using RealNvpTransformer model = Fit(rows, new() { ExampleWeightColumnName = "Weight",
+            Memory = new() { ResidentLimit = residentLimit } });
+        float[] drawn = [.. model.Sample(4000).GetColumn<float[]>("Features").Select(row => row[0])];
+        Assert.Equal(0.5, drawn.Count(x => x > 0) / 4000.0, 0.04);
+    }
+
+    [Theory, InlineData(false), InlineData(true)]
+    public void A_row_comes_as_often_as_its_weight_says(bool streams)
+    {
+        const int Rows = 60, Batch = 10;
+        float[] weights = [.. Enumerable.Range(0, Rows).Select(i => i % 3 == 0 ? 2.5f : i % 3 == 1 ? 0.5f : 0.25f)];
+        double total = weights.Sum();
+        var held = new WeightedRows([.. Enumerable.Range(0, Rows).Select(i => (float)i)], weights, 1);
+        var view = _ml.Data.LoadFromEnumerable(weights.Select((weight, i) => new Single { Features = [i], Weight = weight }));
+        using DisposeScope scope = torch.NewDisposeScope();
+        using DeviceRows rows = held.To(torch.CPU, weighted: true);
+        using var random = new DeviceRandom(1, torch.CPU);
+        random.Begin(0);
+        using IBatchSource batches = !streams ? new ResidentBatches(rows, Batch, random)
+            : new StreamedBatches(() => new TrainingSlicePass(new RowSource(view, "Features", 1, "Weight"), new SliceRule(1, 0, 0)), Rows, 1,
+                total, Batch, pool: 20, seed: 1, torch.CPU);
+        for (int epoch = 0; epoch < 3; epoch++)
+        {
+            int[] drawn = [.. Enumerable.Range(0, Rows / Batch).SelectMany(_ => batches.Next().data<float>().ToArray())
+                .Select(value => (int)value)];
+            Assert.All(weights.Index(), row =>
+            {
+                double expected = Rows * row.Item / total;
+                Assert.InRange(drawn.Count(value => value == row.Index), Math.Floor(expected), Math.Ceiling(expected));
+            });
+        }
+    }
+
     [Theory, InlineData(-1f, "weight of -1"), InlineData(float.NaN, "weight of NaN")]
     public void A_wrong_weight_is_refused(float weight, string expected)
     {
@@ -83,12 +127,12 @@ public sealed class TrainingDataTests
         int[] training = [.. Enumerable.Range(0, Rows).Where(row => rule.Of(row) == Slice.Training)];
         Assert.InRange(training.Length, 50, 85);
         using var batches = new StreamedBatches(()
-            => new TrainingSlicePass(source, rule), training.Length, 2, false, Batch, pool, 1, torch.CPU);
+            => new TrainingSlicePass(source, rule), training.Length, 2, null, Batch, pool, 1, torch.CPU);
         int whole = training.Length / Batch;
         int[] Epoch()
         {
             using DisposeScope scope = torch.NewDisposeScope();
-            return [.. Enumerable.Range(0, whole).SelectMany(_ => batches.Next().Rows.select(1, 0).data<float>().ToArray())
+            return [.. Enumerable.Range(0, whole).SelectMany(_ => batches.Next().select(1, 0).data<float>().ToArray())
                 .Select(value => (int)value)];
         }
         int[] first = Epoch(), second = Epoch();
@@ -160,6 +204,14 @@ public sealed class TrainingDataTests
         SchemaDefinition schema = SchemaDefinition.Create(typeof(Weighted));
         schema["Features"].ColumnType = new VectorDataViewType(NumberDataViewType.Single, 2);
         return _ml.AnomalyDetection.Trainers.RealNvp(options).Fit(_ml.Data.LoadFromEnumerable(rows, schema));
+    }
+
+    private sealed class Single
+    {
+        [VectorType(1)]
+        public float[] Features { get; set; } = [];
+
+        public float Weight { get; set; }
     }
 
     private sealed class Weighted

@@ -1,6 +1,7 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using RealNvp.ML.Export;
+using RealNvp.ML.Export.Steps;
 using RealNvp.ML.Transforms;
 using RealNvp.ML.Transforms.MlNet;
 
@@ -49,6 +50,19 @@ public sealed class ContributionsTests
         IDataView scored = transformer.Transform(_ml.Data.LoadFromEnumerable(rows));
         float[] here = [.. scored.GetColumn<float[]>("Contributions").SelectMany(row => row)];
         Assert.All(here.Zip(there), pair => Assert.Equal(pair.First, pair.Second, 1e-3f * Math.Max(1, Math.Abs(pair.First))));
+    }
+
+    [Fact]
+    public void The_largest_scores_have_finite_contributions_too()
+    {
+        var model = new FlowModel(FlowShape.Vector(FeatureRow.Size), [new Standardization([.. new float[FeatureRow.Size]],
+            [.. Enumerable.Repeat(1f, FeatureRow.Size)])], metadata: new FlowMetadata { FeatureMedians = [.. new float[FeatureRow.Size]] });
+        FeatureRow[] rows = [new() { Features = [2.6e19f, .. new float[FeatureRow.Size - 1]] }];
+        using RealNvpTransformer transformer = _ml.Transforms.ApplyRealNvp(model, columns: s_columns)
+            .Fit(_ml.Data.LoadFromEnumerable(rows));
+        float[] here = transformer.Transform(_ml.Data.LoadFromEnumerable(rows)).GetColumn<float[]>("Contributions").Single();
+        Assert.Equal(float.MaxValue, here[0], 1e33f); // the score's own bound
+        Assert.Equal(here, GraphResults.Of(Written(transformer), "Features", [rows[0].Features])["Contributions"]);
     }
 
     [Fact]

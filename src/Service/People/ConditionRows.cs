@@ -24,7 +24,7 @@ internal static class ConditionRows
         {
             var values = new RowFields([new ModelColumn("Condition", ColumnKind.Single, [condition.Size], condition.Names)]);
             (int count, Array[] only) = values.Read(ref json, mostRows);
-            return [.. ((float[])only[0]).Chunk(condition.Size).Take(count)];
+            return Known([.. ((float[])only[0]).Chunk(condition.Size).Take(count)], condition);
         }
         FeatureGroup[] parts = [.. groups.SelectMany(Parts)];
         var fields = new RowFields([.. parts.Select(part
@@ -39,6 +39,25 @@ internal static class ConditionRows
                     conditions[row][part.First] = ((float[])column)[row];
                 else if (((ReadOnlyMemory<char>[])column)[row] is { IsEmpty: false } text)
                     conditions[row][part.First + PlaceOf(text.ToString(), part, row)] = 1; // of a missing one all are 0, as in training
+            }
+        }
+        return Known(conditions, condition);
+    }
+
+    /// <summary>
+    /// The conditions, none of which may be infinite, or missing where training has seen no missing ones: what is drawn given such is no row.
+    /// </summary>
+    private static float[][] Known(float[][] conditions, FlowCondition condition)
+    {
+        foreach ((int row, float[] values) in conditions.Index())
+        {
+            int at = Array.FindIndex(values, value => float.IsInfinity(value) || float.IsNaN(value) && !condition.MayBeUnknown);
+            if (at >= 0)
+            {
+                string name = condition.Names.IsEmpty ? $"Value {at}" : $"'{condition.Names[at]}'";
+                throw new RequestException(float.IsNaN(values[at])
+                    ? $"{name} of condition {row} is missing, and the flow has learned nothing of missing ones: give a number."
+                    : $"{name} of condition {row} is beyond the numbers of single precision.");
             }
         }
         return conditions;

@@ -61,7 +61,8 @@ internal sealed record SampleBody(int Count, int Seed, float Temperature, float[
                     : throw new RequestException("The seed is a whole number.");
             case "temperature":
                 return json.TokenType == JsonTokenType.Number && json.GetSingle() is >= 0 and < 1e6f and var temperature
-                    ? this with { Temperature = temperature } : throw new RequestException("The temperature is a number, 0 or more.");
+                    ? this with { Temperature = temperature }
+                    : throw new RequestException("The temperature is a number from 0 to below 1,000,000.");
             case "conditions":
                 if (flow.Condition is not { } condition)
                     throw new RequestException("The flow has no condition to draw rows for: leave it out.");

@@ -108,7 +108,13 @@ internal sealed class SampleVerb
         IReadOnlyList<Wanted?> found = model.Find(table, conditionAlone: true);
         // of the features nothing is known, and nothing is asked
         Wanted[] wanted = [.. found.OfType<Wanted>()];
-        Block[] blocks = [.. table.Read(wanted, Kept.None, Range.All).Select(block => WithoutFeatures(block, model, found))];
+        var unknown = new UnknownCells(model, found);
+        Block[] blocks = [.. table.Read(wanted, Kept.None, Range.All).Select(block =>
+        {
+            unknown.Look(block);
+            return WithoutFeatures(block, model, found);
+        })];
+        unknown.Tell(file, terminal);
         var all = new TableView([.. model.Inputs.Select(input => ((string?)input.Name, input.Kind))], () => blocks);
         int perRow = said.GetValue(_count);
         IDataView drawn = model.Flow.Sample(model.BeforeFlow(all), perRow, said.GetValue(_seed), said.GetValue(_temperature));
@@ -121,7 +127,7 @@ internal sealed class SampleVerb
             .Zip(drawn.GetColumn<float[]>(model.Flow.FeatureColumnName)))
         {
             cancellation.ThrowIfCancellationRequested();
-            text.WriteLine(Line(given.Select(group => CellOf(group, condition))
+            text.WriteLine(Line(given.Select(group => HasCategory(group, condition) ? CellOf(group, condition) : "")
                 .Concat(groups.Select(group => CellOf(group, row, numbers)))));
         }
     }
@@ -145,6 +151,10 @@ internal sealed class SampleVerb
     /// </summary>
     private static string CellOf(FeatureGroup group, float[] row, DrawnNumbers? numbers = null) => group.IsMissing(row) ? ""
         : group.CategoryOf(row) ?? Cell.Text(numbers?.Nearest(group.First, row[group.First]) ?? row[group.First]);
+
+    /// <summary>Whether a condition is of a number, or of a category that the model knows: of others all features are 0.</summary>
+    private static bool HasCategory(FeatureGroup group, float[] condition)
+        => group.Categories.Count == 0 || condition.AsSpan(group.First, group.Categories.Count).ContainsAnyExcept(0f);
 
     private static string Line(IEnumerable<string> cells)
     {

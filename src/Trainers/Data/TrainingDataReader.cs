@@ -147,6 +147,7 @@ internal sealed class TrainingDataReader
         var calibrationKeys = new OneOfEachKey(_features, _settings.Seed + 2);
         var statistics = new ColumnStatistics(_features);
         long row = 0, training = 0;
+        double weight = 0;
         using (RowSource.Pass pass = source.Open())
         {
             for (; pass.MoveNext(); row++)
@@ -166,6 +167,7 @@ internal sealed class TrainingDataReader
                     default:
                         sample.Offer(pass.Row, pass.Weight);
                         statistics.Add(pass.Row, pass.Weight);
+                        weight += pass.Weight;
                         training++;
                         break;
                 }
@@ -188,8 +190,8 @@ internal sealed class TrainingDataReader
             Validation = validation is { Count: > 0 } ? validation.To(_settings.Device, source.HasWeights) : null,
             Calibration = calibration.Values,
             OpenBatches = (size, seed, _) => new StreamedBatches(
-                () => new TrainingSlicePass(source, rule), training, _features, source.HasWeights, size, _settings.ShufflePool, seed,
-                    _settings.Device),
+                () => new TrainingSlicePass(source, rule), training, _features, source.HasWeights ? weight : null, size,
+                    _settings.ShufflePool, seed, _settings.Device),
             IsStreamed = true,
         };
     }

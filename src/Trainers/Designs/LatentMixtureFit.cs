@@ -22,7 +22,10 @@ internal static class LatentMixtureFit
     /// <summary>Rows for each component, and the most of these.</summary>
     private const int RowsEach = 8, MostComponents = 512;
 
-    /// <summary>A component of less weight than this many rows is dropped: none is to be a copy of a row.</summary>
+    /// <summary>
+    /// A component of less weight than this many rows, or that counts as fewer, is dropped: none is to be a copy of a row, a heavy one
+    /// neither.
+    /// </summary>
     private const double LeastRows = 3;
 
     /// <summary>Deviations of a component, in those of the latent: float32 follows no narrower ones, and wider ones add nothing.</summary>
@@ -171,7 +174,8 @@ internal static class LatentMixtureFit
                         next[k].Add(z, rows.Weights[row] * likely[k] / sum, logLikelihoods[row]);
                 }
             }
-            Component[] kept = [.. next.Where(component => component.Weight >= LeastRows * weight)];
+            Component[] kept = [.. next.Where(component
+                => component.Weight >= LeastRows * weight && component.Rows >= LeastRows)];
             components = kept.Length > 0 ? kept : [next.MaxBy(component => component.Weight)!];
             foreach (Component component in components)
                 component.Settle(Narrowest * Narrowest);
@@ -185,6 +189,7 @@ internal static class LatentMixtureFit
     private sealed class Component(double[] mean, double[] variance, double weight)
     {
         private double _constant = Constant(variance, weight);
+        private double _squares; // of the parts of the weight
 
         public double[] Mean => mean;
 
@@ -193,6 +198,9 @@ internal static class LatentMixtureFit
         public double Weight => weight;
 
         public double LogLikelihood { get; private set; }
+
+        /// <summary>As how many rows those of it count, by what each of them gives to the weight.</summary>
+        public double Rows => weight * weight / _squares;
 
         /// <summary>The logarithm of the weight times the density, without 2 pi; anything below a limit where it is below that.</summary>
         public double LogDensity(ReadOnlySpan<float> z, double limit)
@@ -209,6 +217,7 @@ internal static class LatentMixtureFit
         public void Add(ReadOnlySpan<float> z, double part, double logLikelihood)
         {
             weight += part;
+            _squares += part * part;
             LogLikelihood += part * logLikelihood;
             for (int j = 0; j < mean.Length; j++)
             {

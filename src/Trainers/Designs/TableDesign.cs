@@ -106,7 +106,7 @@ internal sealed record TableDesign : FlowDesign
     public override TrainingDefaults DefaultsOf(long rows) => new()
     {
         BatchSize = rows < 5_000 ? 128 : rows < 50_000 ? 256 : 512,
-        LeastSteps = IsOfLabels ? 3000 : 1500, // a label follows its features more sharply than features each other
+        LeastSteps = IsOfLabels ? 3000 : 2000, // a label follows its features more sharply than features each other
         Dropout = 0.1,
         LearningRate = Shape.Size == 1 && Condition is null ? 3e-2 : 3e-3, // the few weights of a spline go far
         GainPenalty = 0,
@@ -139,6 +139,8 @@ internal sealed record TableDesign : FlowDesign
                 + $"{continuous} of '{column.Name}' is not: at most 20 different values, or 5 % of the rows, and more than one make a "
                 + "feature discrete. Leave the column out.");
         }
+        if (Condition is not null && !IsOfLabels) // the noise of labels was chosen by their own deviations
+            facts = facts with { NoiseScales = ResidualScales.Of(training, facts) };
         return Whitens && Shape.Size > 1 ? facts with { Whitening = WhiteningFit.Of(training, facts, TailBound) } : facts;
     }
 
@@ -224,8 +226,8 @@ internal sealed record TableDesign : FlowDesign
 
     /// <inheritdoc/>
     public override TrainingNoise Noise(ColumnFacts facts, double gaussian, DeviceRandom random, Device device)
-        => new(WithCondition(facts.NoiseWidths), WithCondition(Array.ConvertAll(facts.StandardDeviation, deviation
-            => (float)(gaussian * deviation))), random, device)
+        => new(WithCondition(facts.NoiseWidths), WithCondition(Array.ConvertAll(facts.NoiseScales, scale
+            => (float)(gaussian * scale))), random, device)
         {
             Reach = gaussian > 0 && TailBound > 0 && facts.IsStretched.Contains(true) ? NoiseReach.Of(facts, TailBound, device) : null,
         };

@@ -37,22 +37,19 @@ internal sealed class DataParallel
     public bool IsCancelled { get; private set; }
 
     /// <summary>
-    /// The gradients of the loss of a batch; that loss, which is the negative weighted mean of the log-likelihoods of all rows but the
+    /// The gradients of the loss of a batch; that loss, which is the negative mean of the log-likelihoods of all rows but the
     /// least likely ones; and what is typical: the mean over the processes of the median of their rows, negative too.
     /// </summary>
     /// <param name="batch">All rows of the batch, the same on every process.</param>
-    /// <param name="weights">Their weights, where rows have any.</param>
     /// <param name="trimmed">How many of them are left out.</param>
     /// <param name="logLikelihood">Of rows.</param>
     /// <param name="cancelled">Whether this process was asked to stop.</param>
     public (Tensor Loss, Tensor Typical) Backward(
-        Tensor batch, Tensor? weights, long trimmed, Func<Tensor, Tensor> logLikelihood, bool cancelled)
+        Tensor batch, long trimmed, Func<Tensor, Tensor> logLikelihood, bool cancelled)
     {
         using var shard = new RowShard(_exchange, batch.shape[0]);
         Tensor own = logLikelihood(RowShard.Own(batch));
-        Tensor all = weights is null ? ones(batch.shape[0], dtype: own.dtype, device: own.device) : weights / weights.max();
-        if (trimmed > 0)
-            all = all * Kept(own.detach(), shard, trimmed);
+        Tensor all = trimmed > 0 ? Kept(own.detach(), shard, trimmed) : ones(batch.shape[0], dtype: own.dtype, device: own.device);
         Tensor loss = -(own * RowShard.Own(all)).sum() / all.sum();
         loss.backward();
         using IDisposable guard = no_grad();

@@ -77,6 +77,8 @@ internal sealed record FlowRecipe
             Facts.Gaussian is { } of ? new(of.Shrinkage, of.Power, of.MeanMaps, of.VarianceMaps) : null,
             Facts.Condition is { } given ? new(given.MayBeUnknown, [.. given.Names]) : null), SavedJson.Default.SavedRecipe));
         Add("medians", About.FeatureMedians.AsSpan());
+        Add("levels", [.. About.FeatureLevels.SelectMany(levels => levels)]);
+        Add("level_counts", [.. About.FeatureLevels.Select(levels => (float)levels.Length)]);
         Add("calibration", Calibration);
         Add("mean", Facts.Mean);
         Add("deviation", Facts.StandardDeviation);
@@ -151,6 +153,7 @@ internal sealed record FlowRecipe
                 {
                     FeatureNames = [.. saved.Names],
                     FeatureMedians = [.. checkpoint.Floats($"{Name}.medians")],
+                    FeatureLevels = Levels(),
                     Training = saved.Training.ToImmutableSortedDictionary(StringComparer.Ordinal),
                 },
                 Calibration = checkpoint.Floats($"{Name}.calibration"),
@@ -161,6 +164,18 @@ internal sealed record FlowRecipe
         catch (Exception e) when (e is JsonException or ArgumentException or FlowModelException)
         {
             throw new DamagedCheckpointException($"'{Name}' is not what this version writes ({e.Message})");
+        }
+
+        ImmutableArray<ImmutableArray<float>> Levels()
+        {
+            if (!checkpoint.Has($"{Name}.levels")) // checkpoints of before they were told have none
+                return [];
+            float[] levels = checkpoint.Floats($"{Name}.levels");
+            int[] counts = Array.ConvertAll(checkpoint.Floats($"{Name}.level_counts"), count => (int)count);
+            Checkpoint.Require(counts.All(count => count >= 0) && counts.Sum(count => (long)count) == levels.Length,
+                $"{Name}.levels: length", levels.Length);
+            int first = 0;
+            return [.. counts.Select(count => levels[first..(first += count)].ToImmutableArray())];
         }
 
         float[] Floats(string what, long count)

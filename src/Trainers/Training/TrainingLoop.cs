@@ -318,22 +318,20 @@ internal sealed class TrainingLoop : IDisposable
         using IDisposable scope = NewDisposeScope();
         using MatrixPrecision? precision = _onGpu ? new MatrixPrecision(_plan.TensorFloat32) : null;
         _random.Begin(_step);
-        (Tensor rows, Tensor? weights) = _batches.Next();
-        Tensor batch = _noise.Add(_flips?.Apply(rows) ?? rows);
+        Tensor rows = _batches.Next(), batch = _noise.Add(_flips?.Apply(rows) ?? rows);
         batch = _conditionDropout?.Apply(batch) ?? batch;
         _optimizer.ZeroGradients();
         Tensor loss, typical;
         if (_ranks is null)
         {
             Tensor logLikelihoods = _flow.LogLikelihood(batch);
-            loss = -Mean(logLikelihoods, weights);
+            loss = -Mean(logLikelihoods);
             loss.backward();
             typical = -logLikelihoods.detach().median();
         }
         else
         {
-            (loss, typical) = _ranks.Backward(batch, weights, Trimmed(batch.shape[0]), _flow.LogLikelihood,
-                cancellation.IsCancellationRequested);
+            (loss, typical) = _ranks.Backward(batch, Trimmed(batch.shape[0]), _flow.LogLikelihood, cancellation.IsCancellationRequested);
         }
         _optimizer.Penalize(_plan.GainPenalty);
         Tensor norm = _optimizer.Step(learningRate, _plan.WeightDecay, _plan.GradientClip);
@@ -384,18 +382,10 @@ internal sealed class TrainingLoop : IDisposable
     /// The mean over the rows that count: all but the share with the lowest likelihood (trimmed likelihood: Hadi and Luceño 1997), which in
     /// a contaminated training set are the anomalies, so that the flow does not learn them.
     /// </summary>
-    private Tensor Mean(Tensor logLikelihoods, Tensor? weights)
+    private Tensor Mean(Tensor logLikelihoods)
     {
         long rows = logLikelihoods.shape[0], trimmed = Trimmed(rows);
-        if (trimmed > 0)
-        {
-            (logLikelihoods, Tensor kept) = logLikelihoods.topk((int)(rows - trimmed), sorted: false);
-            weights = weights?.index_select(0, kept);
-        }
-        if (weights is null)
-            return logLikelihoods.mean();
-        weights /= weights.max(); // only their ratios count, and sums of large ones leave float32
-        return (logLikelihoods * weights).sum() / weights.sum();
+        return trimmed == 0 ? logLikelihoods.mean() : logLikelihoods.topk((int)(rows - trimmed), sorted: false).values.mean();
     }
 
     private long Trimmed(long rows) => (long)Math.Round(_plan.Trim * rows);
@@ -417,7 +407,10 @@ internal sealed class TrainingLoop : IDisposable
     {
         _flow.eval();
         using IDisposable scope = NewDisposeScope(), guard = inference_mode();
-        Tensor logLikelihoods = _flow.LogLikelihood(_sample.Rows.narrow(0, 0, Math.Min(_sample.Count, TypicalRows)));
+        long count = Math.Min(_sample.Count, TypicalRows);
+        Tensor rows = _sample.Weights is null ? _sample.Rows.narrow(0, 0, count) : _sample.Rows.index_select(0, RowsByWeight.Draw(
+            _sample.Weights, count, zeros(1, dtype: ScalarType.Float64, device: _sample.Rows.device)));
+        Tensor logLikelihoods = _flow.LogLikelihood(rows);
         double typical = -logLikelihoods.median().item<float>();
         return (_ranks?.Agreed(typical) ?? typical) <= _bestTypical + CalmPerFeature * _features;
     }

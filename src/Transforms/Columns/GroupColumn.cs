@@ -60,7 +60,7 @@ internal static class GroupColumn
         {
             getter(ref value);
             if (keyValues is null)
-                return value is DateTime date && !asBefore ? date.ToString("O", CultureInfo.InvariantCulture) : Text(value);
+                return asBefore ? Plain(value) : Text(value);
             ulong number = Convert.ToUInt64(value, CultureInfo.InvariantCulture); // from 1; 0 is missing
             return number == 0 ? "" : number <= (ulong)keyValues.Length ? keyValues[number - 1] : Text(value);
         };
@@ -78,7 +78,10 @@ internal static class GroupColumn
         return [.. values.DenseValues().Select(Text)];
     }
 
-    private static string Text<T>(T value) => Convert.ToString(value, CultureInfo.InvariantCulture) ?? ""; // of text its characters
+    private static string Text<T>(T value)
+        => value is DateTime date ? date.ToString("O", CultureInfo.InvariantCulture) : Plain(value); // beside it, dates end at their second
+
+    private static string Plain<T>(T value) => Convert.ToString(value, CultureInfo.InvariantCulture) ?? ""; // of text its characters
 
     private static MethodInfo Generic(string name, Type type)
         => typeof(GroupColumn).GetMethod(name, BindingFlags.NonPublic | BindingFlags.Static)!.MakeGenericMethod(type);

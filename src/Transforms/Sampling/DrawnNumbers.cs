@@ -1,14 +1,16 @@
 using System.Collections.Immutable;
 using RealNvp.ML.Export;
-using RealNvp.ML.Export.Steps;
 
 namespace RealNvp.ML.Transforms;
 
 /// <summary>
-/// Drawn features as the numbers that are meant. A flow draws values between those that a column can have; of columns whose training cells
-/// were whole numbers of few kinds, 0 and 1, or one number, which the flow itself tells, the nearest of those is meant.
+/// Drawn features as the numbers that are meant. A flow draws values between those that a column can have; of a column with few different
+/// values in training, or with one, the nearest of those is meant.
 /// </summary>
-/// <remarks>The command line and the service write rows so; <c>Sample</c> and <c>SampleRows</c> give what the flow draws.</remarks>
+/// <remarks>
+/// The command line and the service write rows so; <c>Sample</c> and <c>SampleRows</c> give what the flow draws. The values are those of
+/// <see cref="FlowMetadata.FeatureLevels"/>; of a model without them all numbers stay as they are.
+/// </remarks>
 /// <example>
 /// <code>
 /// var numbers = DrawnNumbers.Of(flow.Model);
@@ -18,38 +20,17 @@ namespace RealNvp.ML.Transforms;
 /// </example>
 public sealed class DrawnNumbers
 {
-    /// <summary>Of single precision, whose sums over many rows mean and deviation are.</summary>
-    private const double Tolerance = 1e-3;
+    private readonly ImmutableArray<ImmutableArray<float>> _levels;
+    private readonly int _features;
 
-    private readonly Func<float, float>[] _nearest;
+    private DrawnNumbers(FlowModel model) => (_levels, _features) = (model.Metadata.FeatureLevels, model.InputShape.Size);
 
-    private DrawnNumbers(Func<float, float>[] nearest) => _nearest = nearest;
-
-    /// <summary>What the steps and medians of a model tell of its features; of an image's nothing.</summary>
+    /// <summary>What a model tells of the values of its features; of an image's nothing.</summary>
     /// <param name="model">The flow that rows are drawn from.</param>
     public static DrawnNumbers Of(FlowModel model)
     {
         ArgumentNullException.ThrowIfNull(model);
-        ImmutableArray<FlowStep> steps = model.Members[0];
-        ImmutableArray<float> medians = model.Metadata.FeatureMedians;
-        var found = new Func<float, float>[model.InputShape.Size];
-        Array.Fill(found, value => value);
-        // behind other steps they would be in other units
-        Dequantization? bins = steps.FirstOrDefault() as Dequantization;
-        if (medians.IsEmpty || steps.ElementAtOrDefault(bins is null ? 0 : 1) is not Standardization scales)
-            return new(found);
-        for (int i = 0; i < found.Length; i++)
-        {
-            float median = medians[i], width = bins?.Widths[i] ?? 0;
-            double mean = scales.Mean[i], deviation = scales.StandardDeviation[i], ofTwo = mean * (1 - mean);
-            if (deviation == 1 && scales.Mean[i] == median)
-                found[i] = _ => median;
-            else if (median is 0 or 1 && ofTwo > 0 && Math.Abs(deviation * deviation - ofTwo) <= Tolerance * ofTwo)
-                found[i] = value => value > 0.5f ? 1 : 0;
-            else if (width > 0 && float.IsInteger(width) && float.IsInteger(median))
-                found[i] = value => (float)(median + Math.Round(((double)value - median) / width) * width);
-        }
-        return new(found);
+        return new(model);
     }
 
     /// <summary>The value that is meant.</summary>
@@ -59,7 +40,15 @@ public sealed class DrawnNumbers
     public float Nearest(int feature, float value)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(feature);
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(feature, _nearest.Length);
-        return float.IsFinite(value) ? _nearest[feature](value) : value;
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(feature, _features);
+        if (_levels.IsEmpty || _levels[feature] is not { IsEmpty: false } levels || !float.IsFinite(value))
+            return value;
+        int above = levels.BinarySearch(value);
+        if (above >= 0)
+            return value;
+        above = ~above;
+        return above == 0 ? levels[0]
+            : above == levels.Length || value - (double)levels[above - 1] <= levels[above] - (double)value ? levels[above - 1]
+            : levels[above];
     }
 }

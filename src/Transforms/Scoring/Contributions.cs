@@ -78,7 +78,7 @@ internal sealed class Contributions : IDisposable
                 float forward = Forward(j, score) - Forward(j + 1, score);
                 float backward = Backward(columns - 1 - j, score) - Backward(columns - j, score);
                 Range range = _columns[j];
-                Share((forward + backward) / 2, x[range], _medians.AsSpan(range), contributions[range]);
+                Share(forward / 2 + backward / 2, x[range], _medians.AsSpan(range), contributions[range]);
             }
         }
     }

@@ -105,6 +105,18 @@ public sealed record RealNvpColumns
         return this;
     }
 
+    /// <summary>Requires that no added column is named as the features or the condition are, which it would hide.</summary>
+    /// <exception cref="ArgumentException">One is.</exception>
+    internal void RequireInputsSeen()
+    {
+        string[] added = [.. DensityColumn.Of(this, hasLatent: true).Select(column => column.Name)];
+        if (added.FirstOrDefault(name => name == Features || name == Condition) is { } hidden)
+        {
+            throw new ArgumentException($"An added column is named '{hidden}', as the column of {(hidden == Features ? "features" : "the "
+                + "condition")} is, which it would hide. Give it another name by Columns.");
+        }
+    }
+
     /// <summary>
     /// Also requires that the model has what the columns need, and names the condition column of one that has a condition "Condition"
     /// where it has no name.

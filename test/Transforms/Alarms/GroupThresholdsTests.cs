@@ -102,6 +102,11 @@ public sealed class GroupThresholdsTests
         var rows = Rows(200, 1).Select(row => new Timed { At = new DateTime(2026, 1, 1).AddTicks(row.Number), Score = row.Score });
         GroupThresholdsTransformer byTime = _ml.AnomalyDetection.CalibrateByGroup("At", 0.1).Fit(_ml.Data.LoadFromEnumerable(rows));
         Assert.Equal(Fit(Rows(200, 1), 0.1).Thresholds.Values.Order(), byTime.Thresholds.Values.Order());
+
+        // keys of dates too, and they are the same groups
+        IDataView view = _ml.Data.LoadFromEnumerable(rows);
+        IDataView keys = _ml.Transforms.Conversion.MapValueToKey("At").Fit(view).Transform(view);
+        Assert.Equal(byTime.Thresholds, _ml.AnomalyDetection.CalibrateByGroup("At", 0.1).Fit(keys).Thresholds);
     }
 
     [Fact]

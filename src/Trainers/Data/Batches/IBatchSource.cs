@@ -13,9 +13,9 @@ internal interface IBatchSource : IDisposable
     double Epochs(long batches);
 
     /// <summary>
-    /// The next batch, on the device, in the scope of the caller: rows [BatchSize, D] and, where rows have any, weights [BatchSize].
+    /// The next batch, on the device, in the scope of the caller: [BatchSize, D]. A row with a weight comes as often as that says.
     /// </summary>
-    (Tensor Rows, Tensor? Weights) Next();
+    Tensor Next();
 
     /// <summary>Records where the source is.</summary>
     void Save(Checkpoint checkpoint);

@@ -7,7 +7,8 @@ using static TorchSharp.torch;
 namespace RealNvp.ML.Trainers.Data.Batches;
 
 /// <summary>
-/// Batches of rows that are held as one tensor: a new shuffle every epoch; rows that do not fill a batch wait for the next shuffle.
+/// Batches of rows that are held as one tensor: a new shuffle every epoch; rows that do not fill a batch wait for the next shuffle. Rows
+/// with weights are drawn by these anew for each.
 /// </summary>
 internal sealed class ResidentBatches : IBatchSource
 {
@@ -28,18 +29,17 @@ internal sealed class ResidentBatches : IBatchSource
 
     public double Epochs(long batches) => (double)batches * BatchSize / _rows.Count;
 
-    public (Tensor Rows, Tensor? Weights) Next()
+    public Tensor Next()
     {
         if (_order is null || _next + BatchSize > _rows.Count)
         {
             _order?.Dispose();
-            _order = randperm(_rows.Count, dtype: ScalarType.Int64, device: _rows.Rows.device, generator: _random.Generator)
-                .DetachFromDisposeScope();
+            _order = Order().DetachFromDisposeScope();
             _next = 0;
         }
         Tensor indices = _order.narrow(0, _next, BatchSize);
         _next += BatchSize;
-        return (_rows.Rows.index_select(0, indices), _rows.Weights?.index_select(0, indices));
+        return _rows.Rows.index_select(0, indices);
     }
 
     public void Save(Checkpoint checkpoint)
@@ -64,4 +64,12 @@ internal sealed class ResidentBatches : IBatchSource
     }
 
     public void Dispose() => _order?.Dispose();
+
+    private Tensor Order()
+    {
+        Device device = _rows.Rows.device;
+        Tensor order = randperm(_rows.Count, dtype: ScalarType.Int64, device: device, generator: _random.Generator);
+        return _rows.Weights is null ? order : RowsByWeight.Draw(_rows.Weights, _rows.Count,
+            rand(1, dtype: ScalarType.Float64, device: device, generator: _random.Generator)).index_select(0, order);
+    }
 }

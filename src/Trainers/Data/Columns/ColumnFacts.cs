@@ -33,6 +33,14 @@ internal sealed record ColumnFacts(float[] Mean, float[] StandardDeviation, floa
     /// </summary>
     public float[] NoiseWidths { get; init; } = BinWidths;
 
+    /// <summary>What the Gaussian noise of training is in proportion to; less than the deviations where a condition tells much.</summary>
+    public float[] NoiseScales { get; init; } = StandardDeviation;
+
+    /// <summary>
+    /// The different values of each discrete feature of a table, ascending, and the one of a constant feature; empty for others.
+    /// </summary>
+    public float[][] Levels { get; init; } = [];
+
     /// <summary>Which columns are stretched; none where it is empty.</summary>
     public bool[] IsStretched { get; init; } = [];
 
@@ -71,6 +79,7 @@ internal sealed record ColumnFacts(float[] Mean, float[] StandardDeviation, floa
         (float[] mean, float[] deviation, float[] medians, float[] widths) =
             (new float[rows.Features], new float[rows.Features], new float[features], new float[features]);
         var noise = new float[features];
+        var levels = new float[features][];
         var stretched = new bool[features];
         var stretches = new List<(int, string)>();
         (List<int> tooFine, List<int> constant, List<int> unvaried) = ([], [], []);
@@ -105,9 +114,10 @@ internal sealed record ColumnFacts(float[] Mean, float[] StandardDeviation, floa
             (medians[j], stretched[j]) = (median, isStretched);
             if (!varies)
                 unvaried.Add(j);
+            (float width, levels[j]) = varies ? DiscreteColumns.Grid(column.Values, scale) : (0, [median]);
+            bool isOfTwo = levels[j].Length == 2;
             if (!dequantize)
                 continue;
-            (float width, bool isOfTwo) = DiscreteColumns.Width(column.Values, scale);
             widths[j] = isOfTwo && !ofTwoValues ? 0 : width;
             noise[j] = isOfTwo && !ofTwoValues ? TwoValueNoise * width : width;
         }
@@ -116,6 +126,7 @@ internal sealed record ColumnFacts(float[] Mean, float[] StandardDeviation, floa
             Condition = conditions > 0 ? new FlowCondition([.. mean[features..]], [.. deviation[features..]]) : null,
             Constant = constant,
             NoiseWidths = noise,
+            Levels = levels,
             IsStretched = stretched,
             Stretches = stretches,
             TooFine = tooFine,

@@ -15,25 +15,30 @@ internal static class DiscreteColumns
     /// </summary>
     private const double RangeInScales = 10;
 
+    /// <summary>Levels of a column that a model is told of: more make it large.</summary>
+    private const int MostLevels = 1024;
+
     /// <summary>
-    /// The width of one bin, the smallest gap between values, 0 for a continuous or constant feature; and whether there are but two values.
+    /// The width of one bin, the smallest gap between values, and the different values, ascending, unless they are very many; 0 and none
+    /// for a continuous feature.
     /// </summary>
     /// <param name="values">Ascending.</param>
     /// <param name="scale">The column's scale.</param>
-    public static (float Width, bool IsOfTwo) Width(ReadOnlySpan<float> values, double scale)
+    public static (float Width, float[] Levels) Grid(ReadOnlySpan<float> values, double scale)
     {
-        int count = values.Length, distinct = 1;
+        int count = values.Length;
         double few = Math.Max(AlwaysFew, FewShare * count), smallest = double.PositiveInfinity;
         double same = SameShare * Math.Min((double)values[^1] - values[0], RangeInScales * scale);
-        for (int i = 1; i < count; i++)
+        List<float> levels = [values[0]];
+        for (int i = 1; i < count && levels.Count <= few; i++)
         {
             double gap = (double)values[i] - values[i - 1];
             if (gap <= same)
                 continue;
-            distinct++;
+            levels.Add(values[i]);
             smallest = Math.Min(smallest, gap);
         }
-        bool isDiscrete = distinct > 1 && distinct <= few && distinct < count && float.IsFinite((float)smallest);
-        return isDiscrete ? ((float)smallest, distinct == 2) : (0, false);
+        bool isDiscrete = levels.Count > 1 && levels.Count <= few && levels.Count < count && float.IsFinite((float)smallest);
+        return isDiscrete ? ((float)smallest, levels.Count > MostLevels ? [] : [.. levels]) : (0, []);
     }
 }
