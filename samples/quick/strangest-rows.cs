@@ -25,9 +25,9 @@ var strangest = scored.GetColumn<float>("Score").Zip(scored.GetColumn<float[]>("
     .OrderByDescending(row => row.Item.First).Take(5).ToArray();
 foreach (var (row, (score, why)) in strangest)
 {
-    var reasons = why.Index().OrderByDescending(reason => reason.Item).Take(3);
-    Console.WriteLine($"line {row + 2,4}  score {score,7:F1}  most of it from "
-        + string.Join(", ", reasons.Select(reason => $"column {reason.Index + 1} ({reason.Item:+0.0;-0.0})")));
+    // amounts of many columns that go together are large and cancel each other: what they are worth is their order (docs/anomalies.md)
+    var reasons = why.Index().OrderByDescending(reason => reason.Item).Take(3).Select(reason => $"{reason.Index + 1}");
+    Console.WriteLine($"line {row + 2,4}  score {score,7:F1}  most of it from columns {string.Join(", ", reasons)}");
 }
 if (args.Length > 1)
 {

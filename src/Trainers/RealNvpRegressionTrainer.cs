@@ -39,6 +39,9 @@ namespace RealNvp.ML.Trainers;
 /// </remarks>
 public sealed class RealNvpRegressionTrainer : IEstimator<RealNvpRegressionTransformer>
 {
+    /// <summary>Held-out rows whose labels say how far labels go.</summary>
+    private const int FewRows = 20;
+
     private readonly IHost _host;
     private readonly Options _options;
     private readonly TransformsCatalog _transforms;
@@ -130,6 +133,13 @@ public sealed class RealNvpRegressionTrainer : IEstimator<RealNvpRegressionTrans
             channel.Warning(MessageSensitivity.None, $"Intervals will be infinite: {calibration.Count} calibration rows are too few for a "
                 + $"mass of {_options.IntervalMass}, which needs {IntervalCalibration.RowsFor(_options.IntervalMass)}. Raise "
                 + "Flow.CalibrationFraction, or lower IntervalMass.");
+        }
+        if (calibration.FarMeans > 0 && calibration.Count >= FewRows)
+        {
+            using IChannel channel = _host.Start("Calibration");
+            channel.Warning(MessageSensitivity.None, $"Of {calibration.FarMeans} of {calibration.Count} held-out rows the mean "
+                + $"('{_options.Columns.Score}') is far beyond all of their labels: a tail that no label has shown decides it. Read "
+                + $"'{_options.Columns.Median}', or train on logarithms of the label.");
         }
         return new(_host, trained.Model, trained.Runtime, _options.LabelColumnName, _options.FeatureColumnName, _options.Columns,
             calibration, _options.IntervalMass);

@@ -28,6 +28,30 @@ public sealed class LabelDistributionTests
     }
 
     [Fact]
+    public void Means_far_beyond_all_held_out_labels_are_counted()
+    {
+        // labels from -1 to 1: -3 to 3 are no further off than these are from each other
+        float[] labels = [-1, 1, 0, 0.5f], means = [2.9f, -2.9f, 3.1f, -1e30f];
+        using var nodes = new OneNode(labels.Length);
+        Assert.Equal(2, IntervalCalibration.Of(nodes, [.. labels.Zip(means).SelectMany(pair => new[] { pair.First, pair.Second })], 1, 1,
+            labels.Length, CancellationToken.None).FarMeans);
+    }
+
+    /// <summary>Distributions whose mean is their row's only feature.</summary>
+    private sealed class OneNode(int rows) : LabelNodes
+    {
+        public override float[] Features { get; } = new float[rows];
+
+        protected override (double[] Weights, double[] Z) Nodes => ([0.5, 0.5], [-1, 1]);
+
+        public override void Run(int count) { }
+
+        protected override ReadOnlySpan<float> Values(int row, int label) => new[] { Features[row], Features[row] };
+
+        public override void Dispose() { }
+    }
+
+    [Fact]
     public void One_normal_distribution_has_its_quantiles_places_and_mean()
     {
         float[] values = [.. s_z.Select(z => (float)(5 + 2 * z))];

@@ -34,7 +34,7 @@ public sealed class DrawnNumbersTests
         Assert.Equal(2.9f, unknown.Nearest(0, 2.9f));
     }
 
-    /// <summary>Values of unequal gaps and rare ones, a code, two numbers that are not 0 and 1, a scale of 1 around a median of 0.</summary>
+    /// <summary>Values of unequal gaps and rare ones, a code, two numbers beside 0 and 1, a scale of 1 around a median of 0.</summary>
     [Fact]
     public void Training_tells_the_numbers_that_a_column_has()
     {

@@ -161,8 +161,9 @@ public sealed class PeopleTests(ServedFlows served) : IClassFixture<ServedFlows>
             Assert.Throws<RequestException>(() => read("""
                 [{"load": 2, "load:missing": 0, "site": "south"}, {"load": 2, "load:missing": 0, "site": "east"}]
                 """)).Message, StringComparison.Ordinal);
-        Assert.Contains("'load' of condition 0 is missing, and the flow has learned nothing of missing ones", Assert.Throws<RequestException>(
-            () => read("""[{"load": null, "load:missing": 0, "site": "south"}]""")).Message, StringComparison.Ordinal);
+        Assert.Contains("'load' of condition 0 is missing, and the flow has learned nothing of missing ones",
+            Assert.Throws<RequestException>(() => read("""[{"load": null, "load:missing": 0, "site": "south"}]""")).Message,
+            StringComparison.Ordinal);
         Assert.Contains("'load' of condition 1 is beyond the numbers of single precision", Assert.Throws<RequestException>(
             () => read("[[0, 1, 0, 2, 0], [0, 1, 0, 1e300, 0]]")).Message, StringComparison.Ordinal);
         Assert.Equal("""[{"site": "north", "load": ..., "load:missing": ...}]""", ConditionRows.Form(condition, groups));

@@ -92,8 +92,8 @@ public sealed class TrainingDataTests
         using var random = new DeviceRandom(1, torch.CPU);
         random.Begin(0);
         using IBatchSource batches = !streams ? new ResidentBatches(rows, Batch, random)
-            : new StreamedBatches(() => new TrainingSlicePass(new RowSource(view, "Features", 1, "Weight"), new SliceRule(1, 0, 0)), Rows, 1,
-                total, Batch, pool: 20, seed: 1, torch.CPU);
+            : new StreamedBatches(() => new TrainingSlicePass(new RowSource(view, "Features", 1, "Weight"), new SliceRule(1, 0, 0)), Rows,
+                1, total, Batch, pool: 20, seed: 1, torch.CPU);
         for (int epoch = 0; epoch < 3; epoch++)
         {
             int[] drawn = [.. Enumerable.Range(0, Rows / Batch).SelectMany(_ => batches.Next().data<float>().ToArray())

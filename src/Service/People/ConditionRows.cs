@@ -45,7 +45,7 @@ internal static class ConditionRows
     }
 
     /// <summary>
-    /// The conditions, none of which may be infinite, or missing where training has seen no missing ones: what is drawn given such is no row.
+    /// The conditions, none of which may be infinite, or missing where training has seen none missing: what is drawn given such is no row.
     /// </summary>
     private static float[][] Known(float[][] conditions, FlowCondition condition)
     {

@@ -118,7 +118,8 @@ internal abstract record FlowDesign
         if (facts.Constant.Count > 0)
         {
             warn("These are the same in all training rows, and tell nothing: "
-                + ShortList.Of([.. facts.Constant.Select(column.Call)]) + ". Leave them out of the condition: another value of theirs would move results by chance.");
+                + ShortList.Of([.. facts.Constant.Select(column.Call)]) + ". Leave them out of the condition: another value of theirs "
+                + "would move results by chance.");
         }
         if (facts.Stretches.Count > 0)
         {

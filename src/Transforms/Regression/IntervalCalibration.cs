@@ -19,6 +19,12 @@ internal sealed class IntervalCalibration
     /// <summary>The number of labels.</summary>
     public int Labels => _places.Length;
 
+    /// <summary>
+    /// Of how many rows a mean is further beyond all of these labels than they are from each other: a tail that none has shown decides it.
+    /// Not saved.
+    /// </summary>
+    public int FarMeans { get; private init; }
+
     /// <summary>A calibration from rows that were held out.</summary>
     /// <param name="nodes">The distributions of their labels.</param>
     /// <param name="rows">Row-major, each row's features after its labels.</param>
@@ -31,6 +37,9 @@ internal sealed class IntervalCalibration
     {
         int width = labels + features, count = rows.Length / width;
         float[][] places = [.. Enumerable.Range(0, labels).Select(_ => new float[count])];
+        (double Least, double Most)[] ends = [.. Enumerable.Range(0, labels).Select(label
+            => (Values(label).Min(), Values(label).Max()))];
+        int far = 0;
         for (int start = 0; start < count; start += capacity)
         {
             cancellation.ThrowIfCancellationRequested();
@@ -42,6 +51,7 @@ internal sealed class IntervalCalibration
             {
                 for (int label = 0; label < labels; label++)
                     places[label][start + row] = (float)Math.Abs(nodes.Of(row, label).Place(rows[(start + row) * width + label]));
+                far += ends.Index().Any(label => IsFar(nodes.MeanOf(row, label.Index), label.Item)) ? 1 : 0;
             }
         }
         foreach (float[] values in places)
@@ -50,7 +60,13 @@ internal sealed class IntervalCalibration
             Array.ForEach([.. Enumerable.Range(0, count).Where(i => float.IsNaN(values[i]))], i => values[i] = float.PositiveInfinity);
             Array.Sort(values);
         }
-        return new(places);
+        return new(places) { FarMeans = far };
+
+        IEnumerable<double> Values(int label)
+            => Enumerable.Range(0, count).Select(row => (double)rows[row * width + label]).DefaultIfEmpty();
+
+        static bool IsFar(double mean, (double Least, double Most) ends)
+            => mean < 2 * ends.Least - ends.Most || mean > 2 * ends.Most - ends.Least;
     }
 
     /// <summary>

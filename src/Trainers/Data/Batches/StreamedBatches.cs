@@ -7,8 +7,8 @@ namespace RealNvp.ML.Trainers.Data.Batches;
 
 /// <summary>
 /// Batches of rows that pass by: each epoch is a pass over the source, every row of a batch is drawn at random from a pool and its place
-/// taken by the next row of the pass, which comes as often as its weight says. What epoch e draws depends on the seed and e alone, so that a
-/// position is two numbers and is found again by reading on.
+/// taken by the next row of the pass, which comes as often as its weight says. What epoch e draws depends on the seed and e alone, so that
+/// a position is two numbers and is found again by reading on.
 /// </summary>
 internal sealed class StreamedBatches : IBatchSource
 {
