@@ -159,9 +159,9 @@ internal sealed class SampleVerb
     private static string Line(IEnumerable<string> cells)
     {
         var line = new StringBuilder();
-        foreach (string cell in cells)
+        foreach ((int i, string cell) in cells.Index())
         {
-            if (line.Length > 0)
+            if (i > 0) // the first may be empty
                 line.Append(',');
             CsvCell.Append(line, cell, ',');
         }
