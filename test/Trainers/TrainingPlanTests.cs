@@ -4,14 +4,14 @@ using RealNvp.ML.Trainers.Training;
 
 namespace RealNvp.ML.Tests.Trainers;
 
-/// <summary>What is chosen by the number of rows: thirty epochs, but no fewer than 1,500 steps and no more than 10,000.</summary>
+/// <summary>What is chosen by the number of rows: thirty epochs, but no fewer than 2,000 steps and no more than 10,000.</summary>
 public sealed class TrainingPlanTests
 {
     [Theory]
-    [InlineData(16, 16, 1500)] // twenty rows, of which two each validate and calibrate
-    [InlineData(1_000, 128, 1500)]
-    [InlineData(4_999, 128, 1500)]
-    [InlineData(10_000, 256, 1500)]
+    [InlineData(16, 16, 2000)] // twenty rows, of which two each validate and calibrate
+    [InlineData(1_000, 128, 2000)]
+    [InlineData(4_999, 128, 2000)]
+    [InlineData(10_000, 256, 2000)]
     [InlineData(40_000, 256, 30 * 156)]
     [InlineData(100_000, 512, 30 * 195)]
     [InlineData(200_000, 512, 10_000)]
@@ -30,7 +30,7 @@ public sealed class TrainingPlanTests
         {
             TrainingPlan plan = Plan(new RealNvpTrainer.Options(), rows, FlowShape.Vector(5));
             Assert.InRange(plan.BatchSize, Math.Min(rows, 128), Math.Min(rows, 512));
-            Assert.InRange(plan.Steps, 1500, 10_000);
+            Assert.InRange(plan.Steps, 2000, 10_000);
             Assert.InRange(plan.Steps / plan.EvaluationInterval, 20, 41);
         }
     }
@@ -38,7 +38,7 @@ public sealed class TrainingPlanTests
     [Theory]
     [InlineData(2, 14, 14, 2 * 7)] // seven whole batches
     [InlineData(3, 1000, 100, 3)] // one batch of all rows
-    [InlineData(null, 50, 50, 1500)]
+    [InlineData(null, 50, 50, 2000)]
     public void What_the_options_say_goes_before(int? epochs, int batch, int foundBatch, long steps)
     {
         const long rows = 100;

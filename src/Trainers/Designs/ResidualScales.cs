@@ -21,8 +21,8 @@ internal static class ResidualScales
     /// </summary>
     private const double LeastShare = 0.02;
 
-    private static readonly Scalar s_least = LeastShare.ToScalar(), s_one = 1.0.ToScalar(), s_ridge = 1e-4.ToScalar(),
-        s_near = (-10.0).ToScalar(), s_far = 10.0.ToScalar();
+    private static readonly Scalar s_least = LeastShare.ToScalar(), s_one = 1.0.ToScalar(), s_zero = 0.0.ToScalar();
+    private static readonly Scalar s_ridge = 1e-4.ToScalar(), s_near = (-10.0).ToScalar(), s_far = 10.0.ToScalar();
 
     /// <summary>
     /// The scale of each feature times the share of its deviation that a linear function of the condition leaves (ridge regression).
@@ -38,15 +38,17 @@ internal static class ResidualScales
         using IDisposable guard = no_grad();
         Tensor Row(IEnumerable<float> values) => tensor(values.ToArray(), dtype: ScalarType.Float32, device: CPU).to(ScalarType.Float64);
         Tensor values = tensor(rows.Values[..(count * rows.Features)], [count, rows.Features], dtype: ScalarType.Float32, device: CPU);
-        Tensor standard = ((values.to(ScalarType.Float64) - Row(facts.Mean.Concat(facts.Condition!.Mean)))
-            / Row(facts.StandardDeviation.Concat(facts.Condition.StandardDeviation))).clamp(s_near, s_far).nan_to_num(0);
+        Tensor standard = (values.to(ScalarType.Float64) - Row(facts.Mean.Concat(facts.Condition!.Mean)))
+            / Row(facts.StandardDeviation.Concat(facts.Condition.StandardDeviation));
+        standard = standard.clamp(s_near, s_far).masked_fill_(standard.isnan(), s_zero); // unknown conditions
         Tensor weights = Row(rows.Weights[..count]).unsqueeze(1);
         weights /= weights.sum();
         Tensor[] parts = standard.split([features, conditions], 1);
         Tensor y = parts[0] - (parts[0] * weights).sum([0]), x = parts[1] - (parts[1] * weights).sum([0]), weighted = (x * weights).t();
         Tensor ridge = eye(conditions, dtype: ScalarType.Float64, device: CPU) * s_ridge;
         Tensor left = y - x.matmul(linalg.solve(weighted.matmul(x).Plus(ridge), weighted.matmul(y)));
-        Tensor shares = ((left.square() * weights).sum([0]) / (y.square() * weights).sum([0])).sqrt().nan_to_num(1).clamp(s_least, s_one);
+        Tensor shares = ((left * left * weights).sum([0]) / (y * y * weights).sum([0])).sqrt();
+        shares = shares.masked_fill(shares.isnan(), s_one).clamp(s_least, s_one); // features that do not vary
         return [.. shares.data<double>().Zip(facts.StandardDeviation, (share, deviation) => (float)(share * deviation))];
     }
 }
