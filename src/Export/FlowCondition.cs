@@ -10,7 +10,8 @@ namespace RealNvp.ML.Export;
 /// <remarks>
 /// A net reads u + asinh(x - u) with x = (c - mean) / standard deviation, and u = x held within +-10: linear there, and far out slow, so
 /// that a condition unlike all others does not drive the nets to extremes. Where conditions may be unknown it also reads one indicator for
-/// each value, 1 where the value is NaN; the value itself then counts as its mean.
+/// each value, 1 where the value is NaN; the value itself then counts as its mean. Of a value that was the same in all training rows the
+/// nets learned nothing: its standard deviation is <see cref="OfConstant"/>, so that they read 0 whatever it is.
 /// </remarks>
 public sealed class FlowCondition
 {
@@ -20,9 +21,13 @@ public sealed class FlowCondition
     /// <summary>Standard deviations beyond which values are alike: their squares still fit into float32.</summary>
     internal const double MostExcess = 1e18;
 
+    /// <summary>The standard deviation of a value that did not vary: by it all others are as near as nothing.</summary>
+    internal const float OfConstant = 1e37f;
+
     /// <summary>A condition from the statistics of the training rows.</summary>
     /// <param name="mean">One mean per value, finite.</param>
-    /// <param name="standardDeviation">One standard deviation per value, positive; 1 for a value that did not vary.</param>
+    /// <param name="standardDeviation">One standard deviation per value, positive; 1e37 for a value that did not vary, which then
+    /// moves nothing.</param>
     /// <param name="mayBeUnknown">Whether NaN stands for a value that is not known.</param>
     /// <param name="names">One name per value, or none.</param>
     /// <exception cref="FlowModelException">
@@ -52,7 +57,7 @@ public sealed class FlowCondition
     /// <summary>The mean of each value over the training rows, in its units.</summary>
     public ImmutableArray<float> Mean { get; }
 
-    /// <summary>The standard deviation of each value over the training rows, in its units.</summary>
+    /// <summary>The standard deviation of each value over the training rows, in its units; 1e37 where it did not vary.</summary>
     public ImmutableArray<float> StandardDeviation { get; }
 
     /// <summary>
@@ -66,6 +71,10 @@ public sealed class FlowCondition
 
     /// <summary>Whether a value may stand in a condition: finite, or NaN where it may be unknown.</summary>
     internal bool IsUsable(float value) => float.IsFinite(value) || (MayBeUnknown && float.IsNaN(value));
+
+    /// <summary>The value so many standard deviations from the mean, a number of float32; of one that did not vary the mean.</summary>
+    internal float At(int value, float deviations) => StandardDeviation[value] == OfConstant ? Mean[value]
+        : Math.Clamp(Mean[value] + StandardDeviation[value] * deviations, float.MinValue, float.MaxValue);
 
     /// <summary>What a net reads of a condition: its values and, where they may be unknown, their indicators.</summary>
     internal int Inputs => MayBeUnknown ? 2 * Size : Size;

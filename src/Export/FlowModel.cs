@@ -297,7 +297,7 @@ public sealed class FlowModel
                 text.AppendLine(CultureInfo.InvariantCulture, $"{i,3}  {Members[member][i].Kind,-18} {Members[member][i].Describe()}");
         }
         text.Append(CultureInfo.InvariantCulture,
-            $"Calibration: {Calibration.Count} scores, contamination {Calibration.Contamination}, threshold {Calibration.Threshold}");
+            $"Calibration: {Calibration.Count} scores, contamination {Calibration.Contamination:G6}, threshold {Calibration.Threshold}");
         if (!Metadata.Training.IsEmpty)
             text.AppendLine().Append("Training: ").AppendJoin(", ", Metadata.Training.Select(fact => $"{fact.Key} {fact.Value}"));
         return text.ToString();

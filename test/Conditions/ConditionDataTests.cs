@@ -91,8 +91,36 @@ public sealed class ConditionDataTests
             Condition = [3, row.Condition[0]] })];
         using RealNvpTransformer flow = Conditional.Fit(_ml, rows, 20);
         Assert.Contains(_log, message => message.Contains("the same in all training rows, and tell nothing: value 0 of the condition "
-            + "'Condition'. Leave them out", StringComparison.Ordinal));
-        Assert.All(Conditional.LogLikelihoods(_ml, flow, rows), value => Assert.True(float.IsFinite(value)));
+            + "'Condition'. No other value of theirs moves anything", StringComparison.Ordinal));
+        float[] before = Conditional.LogLikelihoods(_ml, flow, rows);
+        Assert.All(before, value => Assert.True(float.IsFinite(value)));
+        foreach (float other in new[] { 4, -1e6f, 1e20f })
+        {
+            ConditionalRow[] moved = [.. rows.Select(row => new ConditionalRow { Features = row.Features,
+                Condition = [other, row.Condition[1]] })];
+            Assert.Equal(before, Conditional.LogLikelihoods(_ml, flow, moved));
+        }
+    }
+
+    /// <summary>An hour in seconds since 1970: float32 tells 128 s apart there, and the deviation is less than 1E-6 of the mean.</summary>
+    [Fact]
+    public void A_condition_that_varies_little_beside_its_size_is_read()
+    {
+        var random = new Random(1);
+        ConditionalRow[] rows = [.. Enumerable.Range(0, 1000).Select(_ =>
+        {
+            double at = random.NextDouble() * 2 - 1;
+            float seconds = (float)(1.7e9 + 2000 * at);
+            return new ConditionalRow
+            {
+                Features = [(float)((seconds - 1.7e9) / 1000 + 0.1 * Tables.Normal(random))],
+                Condition = [seconds],
+            };
+        })];
+        using RealNvpTransformer flow = Conditional.Fit(_ml, rows, 400);
+        Assert.Contains(_log, message => message.Contains("little more than float32 resolves", StringComparison.Ordinal));
+        // of N(c, 0.1^2) the mean is 0.88 nats, of the features alone -1.6
+        Assert.InRange(Conditional.LogLikelihoods(_ml, flow, rows).Average(), 0.7, 1.0);
     }
 
     [Fact]

@@ -118,8 +118,8 @@ internal abstract record FlowDesign
         if (facts.Constant.Count > 0)
         {
             warn("These are the same in all training rows, and tell nothing: "
-                + ShortList.Of([.. facts.Constant.Select(column.Call)]) + ". Leave them out of the condition: another value of theirs "
-                + "would move results by chance.");
+                + ShortList.Of([.. facts.Constant.Select(column.Call)]) + ". No other value of theirs moves anything: leave them out "
+                + "of the condition, or train on rows in which they vary.");
         }
         if (facts.Stretches.Count > 0)
         {
@@ -128,10 +128,16 @@ internal abstract record FlowDesign
                 + ShortList.Of([.. facts.Stretches.Select(stretch => $"{column.Call(stretch.Column)} ({stretch.Remark})")], "; ")
                 + ". Replace codes by NaN or a usual value, and take logarithms of skewed features.");
         }
-        if (facts.TooFine.Count > 0)
+        int[] features = [.. facts.TooFine.Where(j => j < Shape.Size)], conditions = [.. facts.TooFine.Where(j => j >= Shape.Size)];
+        if (features.Length > 0)
         {
             warn($"In column '{column.Name}' these count as constant, for they vary by less than float32 resolves: "
-                + ShortList.Of([.. facts.TooFine.Select(column.Call)]) + ". Subtract a constant from them, or scale them up.");
+                + ShortList.Of([.. features.Select(column.Call)]) + ". Subtract a constant from them, or scale them up.");
+        }
+        if (conditions.Length > 0)
+        {
+            warn("These vary by little more than float32 resolves at their size, so that nearby values are one: "
+                + ShortList.Of([.. conditions.Select(column.Call)]) + ". Subtract a constant from them before they become floats.");
         }
         return facts;
     }

@@ -184,8 +184,7 @@ internal static class FlowFreezer
         {
             (int probe, int j) = (probes[i / size], i % size);
             bool isUnknown = condition.MayBeUnknown && (probe % 8 == 0 || (probe % 4 == 0 && j == probe / 4 % size));
-            values[i] = isUnknown ? float.NaN : Math.Clamp(condition.Mean[j] + condition.StandardDeviation[j] * values[i],
-                float.MinValue, float.MaxValue);
+            values[i] = isUnknown ? float.NaN : condition.At(j, values[i]);
         }
         return tensor(values, [probes.Length, size], dtype: ScalarType.Float32, device: CPU).MoveToOuterDisposeScope();
     }

@@ -245,8 +245,7 @@ internal static class FlowParity
         for (int i = 0; i < values.Length; i++)
         {
             int j = i % condition.Size;
-            values[i] = condition.MayBeUnknown && i < condition.Size ? float.NaN
-                : condition.Mean[j] + condition.StandardDeviation[j] * values[i];
+            values[i] = condition.MayBeUnknown && i < condition.Size ? float.NaN : condition.At(j, values[i]);
         }
         return values;
     }

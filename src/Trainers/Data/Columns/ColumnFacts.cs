@@ -47,7 +47,7 @@ internal sealed record ColumnFacts(float[] Mean, float[] StandardDeviation, floa
     /// <summary>What there is to say of single columns: their number and a text.</summary>
     public IReadOnlyList<(int Column, string Remark)> Stretches { get; init; } = [];
 
-    /// <summary>Columns that vary, but by less than float32 resolves, and count as constant.</summary>
+    /// <summary>Columns that vary, but by hardly more than float32 resolves; features among them count as constant.</summary>
     public IReadOnlyList<int> TooFine { get; init; } = [];
 
     /// <summary>Features that do not vary, or by less than float32 resolves.</summary>
@@ -88,7 +88,7 @@ internal sealed record ColumnFacts(float[] Mean, float[] StandardDeviation, floa
             var column = new SortedColumn(rows, j);
             if (column.Values.IsEmpty) // a value of a condition that nobody knows
             {
-                deviation[j] = 1;
+                deviation[j] = FlowCondition.OfConstant;
                 constant.Add(j);
                 continue;
             }
@@ -101,13 +101,15 @@ internal sealed record ColumnFacts(float[] Mean, float[] StandardDeviation, floa
                 stretches.Add((j, Stretch(column, median, byQuartiles, scale)));
                 (center, scale) = (median, byQuartiles);
             }
-            bool varies = ColumnStatistics.Varies(center, scale);
-            if (!varies && column.Values[0] != column.Values[^1])
+            bool varies = ColumnStatistics.Varies(center, scale), isConstant = !varies && column.Values[0] == column.Values[^1];
+            if (!varies && !isConstant)
                 tooFine.Add(j);
             (mean[j], deviation[j]) = ((float)center, varies ? (float)scale : 1);
             if (j >= features)
             {
-                if (column.Values[0] == column.Values[^1])
+                // nothing is taken back to the units of a condition: what differs at all can be told apart
+                deviation[j] = isConstant ? FlowCondition.OfConstant : ColumnStatistics.Held(scale);
+                if (isConstant)
                     constant.Add(j);
                 continue;
             }

@@ -65,6 +65,9 @@ internal sealed class ColumnStatistics(int features)
     public static bool Varies(double center, double scale)
         => scale > ConstantShare * Math.Abs(center) && scale >= SmallestNormal && float.IsFinite((float)scale);
 
+    /// <summary>The scale in float32, where need be the next that has an inverse there.</summary>
+    public static float Held(double scale) => (float)Math.Clamp(scale, SmallestNormal, 1 / SmallestNormal);
+
     /// <summary>
     /// The median of each column of rows [n, features]: of an even number the lower middle one, so that it is a value that occurs.
     /// </summary>
