@@ -246,7 +246,7 @@ public sealed partial class RealNvpTrainer
         /// </example>
         public Options AsOriginal()
         {
-            var copy = (Options)MemberwiseClone();
+            Options copy = Copy();
             copy.Image = (Image ?? new()).AsOriginal();
             (copy.BatchSize, copy.LearningRate, copy.Dropout, copy.Patience) = (64, 1e-3, 0, 0);
             copy.Optimizer = new() { Decay = LearningRateDecay.None, WarmUp = 0, GainPenalty = 5e-5, GradientClip = 100 };
@@ -266,7 +266,7 @@ public sealed partial class RealNvpTrainer
         /// </example>
         public Options AsModern()
         {
-            var copy = (Options)MemberwiseClone();
+            Options copy = Copy();
             copy.Image = (Image ?? new()).AsModern();
             copy.Optimizer = Optimizer with { AveragedWeights = 0.99 };
             return copy;
@@ -325,7 +325,7 @@ public sealed partial class RealNvpTrainer
         internal Options ForLabels(string label, string features, string? weights, double mass, IDataView? validation,
             IDataView? calibration)
         {
-            var copy = (Options)MemberwiseClone();
+            Options copy = Copy();
             (copy.FeatureColumnName, copy.ConditionColumnName, copy.ExampleWeightColumnName) = (label, features, weights);
             (copy.Columns, copy.Contamination, copy.Image, copy.Maps) = (RealNvpColumns.Default, 1 - mass, null, null);
             copy.FeatureKind = Trainers.FeatureKind.Table;
@@ -341,7 +341,7 @@ public sealed partial class RealNvpTrainer
         /// <exception cref="ArgumentException">An option is out of its range.</exception>
         internal Options Checked()
         {
-            var copy = (Options)MemberwiseClone();
+            Options copy = Copy();
             copy.Columns = ((Columns ?? RealNvpColumns.Default) with
             {
                 Features = FeatureColumnName,

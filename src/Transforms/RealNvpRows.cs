@@ -64,11 +64,12 @@ public static class RealNvpRows
     /// Draws rows as objects of the class that the features came from. Each feature goes to the property or field of its name, or of its
     /// <see cref="ColumnNameAttribute"/>:
     /// <list type="bullet">
-    /// <item>a number takes the feature, a whole number rounded to the nearest, a Boolean whether it is above a half;</item>
+    /// <item>a number takes the feature, of one with few different values in training the nearest of these (<see cref="DrawnNumbers"/>); a
+    /// whole number the nearest of those, a Boolean whether it is above a half;</item>
     /// <item>text takes the category of the largest of the features <c>Name.category</c>, as one-hot encoding names them, so that every
     /// row has one; the only text takes them too where all features are one category of another name, as that of a text that was encoded
     /// straight into the feature column;</item>
-    /// <item>an array of <see cref="float"/> takes the features <c>Name.slot</c>, in order.</item>
+    /// <item>an array of <see cref="float"/> takes the features <c>Name.slot</c>, in order, as numbers.</item>
     /// </list>
     /// Where a number has a <see cref="System.ComponentModel.DataAnnotations.RangeAttribute"/>, values beyond it become its ends.
     /// </summary>
@@ -92,7 +93,7 @@ public static class RealNvpRows
         where TRow : class, new()
     {
         ArgumentNullException.ThrowIfNull(flow);
-        var rows = new ClassRows(typeof(TRow), flow.Model.Metadata);
+        var rows = new ClassRows(typeof(TRow), flow.Model);
         IDataView drawn = flow.Sample(count, seed, temperature);
         return drawn.GetColumn<float[]>(flow.FeatureColumnName).Select(features =>
         {

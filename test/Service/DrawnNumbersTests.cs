@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Microsoft.ML;
+using Microsoft.ML.Data;
 using RealNvp.ML.Export;
 using RealNvp.ML.Export.Steps;
 using RealNvp.ML.Trainers;
@@ -32,6 +33,21 @@ public sealed class DrawnNumbersTests
 
         var unknown = DrawnNumbers.Of(new FlowModel(FlowShape.Vector(4), s_flow.Steps)); // none that it knows
         Assert.Equal(2.9f, unknown.Nearest(0, 2.9f));
+    }
+
+    [Fact]
+    public void Rows_of_a_class_have_them()
+    {
+        using RealNvpTransformer flow = new MLContext(1).Transforms.ApplyRealNvp(s_flow).Fit(
+            Tables.Load(new MLContext(1), [[0, 0, 0, 0]]));
+        var numbers = DrawnNumbers.Of(s_flow);
+        foreach ((float[] drawn, Row row) in flow.SampleRows(100, seed: 4).Zip(flow.SampleRows<Row>(100, seed: 4)))
+        {
+            Assert.Contains(row.Uneven, s_flow.Metadata.FeatureLevels[0]);
+            Assert.Equal(numbers.Nearest(0, drawn[0]), row.Uneven);
+            Assert.Equal(drawn[1] > 1.5f ? 2 : 1, row.Flag); // not 0, and not 3, to which rounding goes
+            Assert.Equal((7.5f, drawn[3]), (row.Same, row.Any));
+        }
     }
 
     /// <summary>Values of unequal gaps and rare ones, a code, two numbers beside 0 and 1, a scale of 1 around a median of 0.</summary>
@@ -73,5 +89,20 @@ public sealed class DrawnNumbersTests
             Assert.Equal(expected, s_flow.Metadata.FeatureNames.Select(name => named.GetProperty("rows")[i].GetProperty(name).GetSingle()));
         }
         Assert.Contains(drawn, row => row[0] != (float)Math.Round(row[0]));
+    }
+
+    private sealed class Row
+    {
+        [ColumnName("uneven")]
+        public float Uneven { get; set; }
+
+        [ColumnName("flag")]
+        public int Flag { get; set; }
+
+        [ColumnName("same")]
+        public float Same { get; set; }
+
+        [ColumnName("any")]
+        public float Any { get; set; }
     }
 }

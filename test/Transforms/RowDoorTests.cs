@@ -58,7 +58,8 @@ public sealed class RowDoorTests(RowDoorTests.Trained trained) : IClassFixture<R
         float[][] rows = Flow.SampleRows(500, seed: 4);
         Item[] items = [.. Flow.SampleRows<Item>(500, seed: 4)];
         Assert.Equal(rows.Select(row => Math.Clamp(row[0], 0, 100)), items.Select(item => item.Weight));
-        Assert.Equal(rows.Select(row => (int)Math.Clamp(Math.Round((double)row[1]), 0, 5)), items.Select(item => item.Parts));
+        Assert.Equal(rows.Select(row => (int)Math.Clamp(Math.Round((double)row[1]), 0, 4)), items.Select(item => item.Parts));
+        Assert.Contains(rows, row => row[1] > 4.5f); // though the range allows it, no training row has 5
         string[] colours = ["red", "green", "blue"]; // the order of their first rows
         Assert.Equal(rows.Select(row => colours[Array.IndexOf(row, row[2..5].Max(), 2, 3) - 2]), items.Select(item => item.Colour));
         Assert.Equal(rows.Select(row => row[5] > 0.5f), items.Select(item => item.IsNew));
@@ -89,6 +90,8 @@ public sealed class RowDoorTests(RowDoorTests.Trained trained) : IClassFixture<R
         Assert.Equal(mean, found.Mean, 9);
         Assert.Equal(Math.Sqrt(variance / each.Length), found.StandardError, 9);
         Assert.Equal(each.Length, found.Rows);
+        Assert.Equal(found, LogLikelihoodEstimate.Of(features.GetColumn<float>("LogLikelihood")));
+        Assert.Throws<ArgumentException>(() => LogLikelihoodEstimate.Of([1, float.NaN]));
         IDataView none = trained.Context.Data.SkipRows(features, 600);
         Assert.Contains("no row", Assert.Throws<ArgumentException>(() => Flow.Evaluate(none)).Message, StringComparison.Ordinal);
     }

@@ -69,13 +69,10 @@ internal sealed class EvaluateVerb
         Scored[] learnable = [.. finite.Where(row => row.Label != 1)]; // without a label all
         if (learnable.Length > 0)
         {
-            double mean = learnable.Average(row => -(double)row.Score);
-            figures["meanLogLikelihood"] = mean;
+            var estimate = LogLikelihoodEstimate.Of(learnable.Select(row => -row.Score));
+            figures["meanLogLikelihood"] = estimate.Mean;
             if (learnable.Length > 1)
-            {
-                figures["standardError"]
-                    = Math.Sqrt(learnable.Sum(row => Math.Pow(-row.Score - mean, 2)) / (learnable.Length - 1.0) / learnable.Length);
-            }
+                figures["standardError"] = estimate.StandardError;
         }
         figures["flagged"] = Share(rows);
         if (said.GetValue(_label) is { } label)

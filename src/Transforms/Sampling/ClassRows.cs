@@ -19,9 +19,11 @@ internal sealed class ClassRows
     private readonly List<Action<object, float[]>> _fill = [];
 
     /// <param name="type">The class.</param>
-    /// <param name="metadata">What the flow says of its features.</param>
-    public ClassRows([DynamicallyAccessedMembers(Members)] Type type, FlowMetadata metadata)
+    /// <param name="model">The flow, which says what its features are.</param>
+    public ClassRows([DynamicallyAccessedMembers(Members)] Type type, FlowModel model)
     {
+        FlowMetadata metadata = model.Metadata;
+        var numbers = DrawnNumbers.Of(model);
         ImmutableArray<string> features = metadata.FeatureNames;
         if (features.IsEmpty)
         {
@@ -45,8 +47,8 @@ internal sealed class ClassRows
             if (own.Length == 0 && slots.Length == 0)
                 continue;
             _fill.Add(own is [var feature] && slots.Length == 0
-                ? place.OfOne(feature)
-                : place.OfMany(own.Length == 0 ? slots : own, features));
+                ? place.OfOne(feature, numbers)
+                : place.OfMany(own.Length == 0 ? slots : own, features, numbers));
             left.ExceptWith(own);
             left.ExceptWith(slots);
         }
@@ -77,27 +79,28 @@ internal sealed class ClassRows
 
         public bool IsOf(string feature) => feature.StartsWith(Name + ".", StringComparison.Ordinal);
 
-        public Action<object, float[]> OfOne(int feature)
+        public Action<object, float[]> OfOne(int feature, DrawnNumbers numbers)
         {
+            float Value(float[] features) => numbers.Nearest(feature, features[feature]);
             if (Type == typeof(bool))
-                return (row, features) => Set(row, features[feature] > 0.5f);
+                return (row, features) => Set(row, Value(features) > 0.5f);
             if (Type == typeof(float[]))
-                return (row, features) => Set(row, new[] { features[feature] });
+                return (row, features) => Set(row, new[] { Value(features) });
             TypeCode code = Type.GetTypeCode(Type);
             if (Type.IsEnum || code is < TypeCode.SByte or > TypeCode.Decimal)
                 throw Misfit("one number");
             var range = Member.GetCustomAttribute<RangeAttribute>();
             double least = End(range?.Minimum, double.NegativeInfinity), most = End(range?.Maximum, double.PositiveInfinity);
             if (code >= TypeCode.Single)
-                return (row, features) => Set(row, Number(Math.Clamp(features[feature], least, most)));
+                return (row, features) => Set(row, Number(Math.Clamp(Value(features), least, most)));
             (least, most) = (Math.Ceiling(least), Math.Floor(most));
-            return (row, features) => Set(row, Number(Math.Clamp(Math.Round((double)features[feature]), least, most)));
+            return (row, features) => Set(row, Number(Math.Clamp(Math.Round((double)Value(features)), least, most)));
         }
 
-        public Action<object, float[]> OfMany(int[] indices, IReadOnlyList<string> names)
+        public Action<object, float[]> OfMany(int[] indices, IReadOnlyList<string> names, DrawnNumbers numbers)
         {
             if (Type == typeof(float[]))
-                return (row, features) => Set(row, Array.ConvertAll(indices, i => features[i]));
+                return (row, features) => Set(row, Array.ConvertAll(indices, i => numbers.Nearest(i, features[i])));
             if (Type != typeof(string))
                 throw Misfit($"{indices.Length} features, '{names[indices[0]]}' and so on: text for categories, or an array of Single");
             string[] categories = Array.ConvertAll(indices, i => names[i].Length > Name.Length ? names[i][(Name.Length + 1)..] : names[i]);

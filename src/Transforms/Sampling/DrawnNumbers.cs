@@ -8,7 +8,8 @@ namespace RealNvp.ML.Transforms;
 /// values in training, or with one, the nearest of those is meant.
 /// </summary>
 /// <remarks>
-/// The command line and the service write rows so; <c>Sample</c> and <c>SampleRows</c> give what the flow draws. The values are those of
+/// The command line and the service write rows so, and rows of a class have them; <c>Sample</c> and arrays of rows have what the flow
+/// draws. The values are those of
 /// <see cref="FlowMetadata.FeatureLevels"/>; of a model without them all numbers stay as they are.
 /// </remarks>
 /// <example>

@@ -10,12 +10,24 @@ namespace RealNvp.ML.Transforms;
 /// <param name="Rows">How many rows.</param>
 public sealed record LogLikelihoodEstimate(double Mean, double StandardError, long Rows)
 {
+    /// <summary>The mean of log-likelihoods that are at hand, as those of the rows that a label tells.</summary>
+    /// <param name="logLikelihoods">In nats, one a row; read once.</param>
+    /// <exception cref="ArgumentException">There are none, or one is NaN or infinite.</exception>
+    public static LogLikelihoodEstimate Of(IEnumerable<float> logLikelihoods)
+    {
+        ArgumentNullException.ThrowIfNull(logLikelihoods);
+        return Of(logLikelihoods, "LogLikelihood");
+    }
+
     /// <summary>The mean of a column of log-likelihoods, read once.</summary>
     internal static LogLikelihoodEstimate Of(IDataView scored, string column, string features)
+        => Of(scored.GetColumn<float>(column), features);
+
+    private static LogLikelihoodEstimate Of(IEnumerable<float> logLikelihoods, string features)
     {
         var rows = new RunningMean();
         long notFinite = 0;
-        foreach (float logLikelihood in scored.GetColumn<float>(column))
+        foreach (float logLikelihood in logLikelihoods)
         {
             if (float.IsFinite(logLikelihood))
                 rows.Add(logLikelihood);
