@@ -15,11 +15,12 @@ namespace RealNvp.ML.Export;
 internal static class FlowModelFile
 {
     /// <summary>
-    /// The newest version that is read. Flows with a mixture of latents or a learned dequantisation are of version 5, those of continuous
-    /// maps that standardise each position of version 4, with a calibrated score map, with other steps of continuous maps or of images with
-    /// a condition of version 3, of vectors with a condition of version 2, all others of version 1.
+    /// The newest version that is read. Flows whose latent has a tail are of version 6, those with a mixture of latents without one or a
+    /// learned dequantisation of version 5, those of continuous maps that standardise each position of version 4, with a calibrated score
+    /// map, with other steps of continuous maps or of images with a condition of version 3, of vectors with a condition of version 2, all
+    /// others of version 1.
     /// </summary>
-    private const uint Version = 5;
+    private const uint Version = 6;
 
     private const int HeaderLength = 8 + sizeof(uint) + sizeof(ulong) + SHA256.HashSizeInBytes;
 
@@ -41,7 +42,8 @@ internal static class FlowModelFile
     }
 
     private static uint VersionOf(FlowModel model)
-        => model.Members.Any(steps => steps.Any(step => step is LatentMixture or LearnedDequantization)) ? 5u
+        => model.Members.Any(steps => steps.Any(step => step is LatentMixture { TailWeight: > 0 })) ? 6u
+            : model.Members.Any(steps => steps.Any(step => step is LatentMixture or LearnedDequantization)) ? 5u
             : model.Members.Any(steps => steps.Any(step => step is PositionStandardization)) ? 4u
             : model.ScoreMapCalibration is not null || model.Members.Any(steps => steps.Any(StepKinds.IsOfMaps)) ? 3u
             : model.Condition is null ? 1u : model.InputShape.IsImage ? 3u : 2u;

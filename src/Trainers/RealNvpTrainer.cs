@@ -3,6 +3,7 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
 using RealNvp.ML.Export;
+using RealNvp.ML.Export.Steps;
 using RealNvp.ML.Trainers.Checkpoints;
 using RealNvp.ML.Trainers.Data;
 using RealNvp.ML.Trainers.Data.Rows;
@@ -216,8 +217,12 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
                     parts.Add(random);
                     Flow flow = recipe.Build(member, random);
                     parts.Add(flow);
-                    members.Add((flow, recipe, TrainingLoop.Copy(checkpoint, flow, latest),
-                        checkpoint.Integer("threads", 1, int.MaxValue)));
+                    TrainingOutcome outcome = TrainingLoop.Copy(checkpoint, flow, latest);
+                    var fit = latest ? null : SavedLatents.Load(checkpoint);
+                    flow.EndIn(LatentMixture.WithTail(fit?.Mixture, recipe.Design.Shape.Size, recipe.TailWeight));
+                    if (fit is var (mixture, training, validation))
+                        outcome = outcome.With(mixture.Weights.Length, training, validation);
+                    members.Add((flow, recipe, outcome, checkpoint.Integer("threads", 1, int.MaxValue)));
                 }
                 catch (DamagedCheckpointException e)
                 {

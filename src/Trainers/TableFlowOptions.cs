@@ -74,8 +74,10 @@ public sealed record TableFlowOptions
     /// 127 features without a condition gets a mixture of Gaussians in the place of its standard normal, fitted to the latents of training
     /// rows, where that makes validation rows more likely: clusters, grids and lines in the rows, and the holes between them, are then told
     /// better. 12 by default; components whose rows are among the least likely 15% of the training rows add at most 3, since anomalies
-    /// would be there. 0 leaves the latent standard normal, as <see cref="RealNvpTrainer.Options.Trim"/> and a column of bits per dimension
-    /// do. <c>RealNvpTransformer.Sample</c> draws from the mixture.
+    /// would be there; with <see cref="RealNvpTrainer.Options.Trim"/> there are none. <c>RealNvpTransformer.Sample</c> draws from the
+    /// mixture. Where it is above 0, the latent of a flow of any table also has a tail
+    /// (<see cref="RealNvp.ML.Export.Steps.LatentMixture"/>): a row far from all others is then very unlikely, not absurdly so. 0, and a
+    /// column of bits per dimension, leave the latent standard normal.
     /// </summary>
     public double MixtureBound { get; init; } = 12;
 

@@ -180,7 +180,17 @@ internal static class ReferenceFlow
                 break; // training only
             case LatentMixture mixture:
                 double[] z = x;
-                double density = 1 - mixture.Weights.Sum(weight => (double)weight); // both, over that of the standard normal
+                double density = 1 - mixture.Weights.Sum(weight => (double)weight) - mixture.TailWeight; // all over the normal's
+                if (mixture.TailWeight > 0)
+                {
+                    // Gamma((D + 1) / 2) / pi^((D + 1) / 2) is 2 over the area of the unit sphere of D + 1 dimensions
+                    double area = z.Length % 2 == 0 ? 2 : 2 * Math.PI;
+                    for (int n = z.Length % 2 == 0 ? 1 : 2; n < z.Length + 1; n += 2)
+                        area *= 2 * Math.PI / n;
+                    double square = z.Sum(value => value * value);
+                    density += mixture.TailWeight * 2 / area * Math.Exp(0.5 * square + 0.5 * z.Length * Math.Log(2 * Math.PI)
+                        - 0.5 * (z.Length + 1) * Math.Log(1 + square));
+                }
                 for (int k = 0; k < mixture.Weights.Length; k++)
                 {
                     density += mixture.Weights[k] * Enumerable.Range(k * z.Length, z.Length).Select(i => Math.Exp(0.5 * (Math.Pow(

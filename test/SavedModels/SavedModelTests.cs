@@ -63,6 +63,8 @@ public sealed class SavedModelTests
         WriteCropping("cropping-1.zip");
         Write("single-1.rnvp", new());
         Write("latents-5.rnvp", new());
+        Write("single-6.rnvp", new());
+        Write("latents-6.rnvp", new());
         Write("pipeline-2.zip", new());
         Write("lags-2.zip", new());
         Write("condition-3.zip", new() { ConditionColumnName = "Condition", ConditionDropout = 0.2 });

@@ -107,7 +107,8 @@ public sealed class RealNvpTrainerTests
         Row[] rows = [.. Enumerable.Range(0, 500)
             .Select(_ => new Row { Features = [(float)Tables.Normal(random), (float)Tables.Normal(random)] })];
         RealNvpTrainer.Options options =
-            new() { Table = new() { Couplings = 2, TailBound = 0, Mixing = FeatureMixing.Permutation }, Epochs = 5, Seed = 1 };
+            new() { Table = new() { Couplings = 2, TailBound = 0, MixtureBound = 0, Mixing = FeatureMixing.Permutation }, Epochs = 5,
+                Seed = 1 };
         Row[] far = [new() { Features = [0, 0] }, new() { Features = [30, -30] }];
         float Drop() { using RealNvpTransformer model = Fit(rows, options); float[] scores =
             Scores(model, far); return scores[1] - scores[0]; }

@@ -29,4 +29,14 @@ internal sealed class FlowDetector(Experiment experiment) : MlNetDetector
         options.Seed = seed;
         return ml.AnomalyDetection.Trainers.RealNvp(options).Fit(rows);
     }
+
+    /// <inheritdoc/>
+    /// <remarks>A normal distribution of standardised columns, with their tails compressed.</remarks>
+    protected override ITransformer Untrained(MLContext ml, IDataView rows, int seed)
+    {
+        RealNvpTrainer.Options options = experiment.Options();
+        (options.Seed, options.Steps, options.Epochs, options.LearningRate, options.Members) = (seed, 1, null, 1e-9, 1);
+        options.Table = options.Table with { MixtureBound = 0 };
+        return ml.AnomalyDetection.Trainers.RealNvp(options).Fit(rows);
+    }
 }

@@ -19,10 +19,12 @@ namespace RealNvp.ML.Bench.Anomaly;
 /// <param name="NonFinite">Test rows without a finite score.</param>
 /// <param name="FitSeconds">On one thread, while other fits ran beside it.</param>
 /// <param name="ScoreSeconds">For all test rows.</param>
+/// <param name="Gain">By how many nats the mean of the fresh normal rows is more likely than by the flow before its first step; NaN except
+/// for a flow.</param>
 internal sealed record Measurement(
     string Detector, string Set, int Seed, string Key, double Auroc, double Aupr, double Recall, double TypicalityAuroc, double Shift,
         int NonFinite,
-        double FitSeconds, double ScoreSeconds)
+        double FitSeconds, double ScoreSeconds, double Gain)
     : IMeasurement
 {
     /// <inheritdoc/>
@@ -45,8 +47,13 @@ internal sealed record Measurement(
             ranks && run.Calibration is { } calibration ? 100 * RankMetrics.Auroc(Array.ConvertAll(scores, calibration.Typicality), labels)
                 : double.NaN,
             NormalShift(scores, labels, run.Calibration),
-            anomalies.Length - finite.Length, run.FitSeconds, run.ScoreSeconds);
+            anomalies.Length - finite.Length, run.FitSeconds, run.ScoreSeconds,
+            run.Untrained is { } untrained
+                ? finite.Where(row => !anomalies[row]).Select(row => (double)untrained[row] - run.Scores[row]).DefaultIfEmpty(double.NaN)
+                    .Average()
+                : double.NaN);
     }
+
     private static double NormalShift(float[] scores, bool[] labels, Calibration? calibration)
     {
         float[] normal = [.. scores.Where((_, row) => !labels[row]).Order()];

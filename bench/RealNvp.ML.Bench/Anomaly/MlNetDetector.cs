@@ -21,8 +21,13 @@ internal abstract class MlNetDetector : Detector
             double fitSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
             start = Stopwatch.GetTimestamp();
             float[] scores = [.. model.Transform(testRows).GetColumn<float>("Score")];
-            return new DetectorRun(scores, (model as RealNvpTransformer)?.Model.Calibration, fitSeconds,
-                Stopwatch.GetElapsedTime(start).TotalSeconds);
+            double scoreSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+            ITransformer? untrained = Untrained(ml, trainRows, seed);
+            using var held = untrained as IDisposable;
+            return new DetectorRun(scores, (model as RealNvpTransformer)?.Model.Calibration, fitSeconds, scoreSeconds)
+            {
+                Untrained = untrained is null ? null : [.. untrained.Transform(testRows).GetColumn<float>("Score")],
+            };
         }
         finally
         {
@@ -32,4 +37,7 @@ internal abstract class MlNetDetector : Detector
 
     /// <summary>Learns from the column Features.</summary>
     protected abstract ITransformer Fit(MLContext ml, IDataView rows, int seed);
+
+    /// <summary>The same before it has learned, where that says anything.</summary>
+    protected virtual ITransformer? Untrained(MLContext ml, IDataView rows, int seed) => null;
 }

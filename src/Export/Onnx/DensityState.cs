@@ -15,6 +15,9 @@ internal sealed class DensityState(GraphNodes nodes, string rows, ReadOnlySpan<i
     private readonly List<string> _rowLogDets = [];
     private double _constantLogDet;
 
+    /// <summary>log q(z) of the latent, [N, 1] in double, where that is not the standard normal's.</summary>
+    public string? LatentLogDensity { get; set; }
+
     /// <summary>Adds log-determinants per element, [N, width].</summary>
     public void AddLogDet(string tensor, int width)
         => _logDets[width] = _logDets.TryGetValue(width, out string? sum) ? Nodes.Node("Add", sum, tensor) : tensor;
@@ -55,10 +58,14 @@ internal sealed class DensityState(GraphNodes nodes, string rows, ReadOnlySpan<i
         int size = 0;
         foreach ((string tensor, int width) in LatentParts())
         {
+            if (LatentLogDensity is not null)
+                continue;
             string square = Nodes.Node("Mul", tensor, tensor);
             AddLogDet(Nodes.Node("Mul", square, Nodes.Scalar(-0.5)), width);
             size += width;
         }
+        if (LatentLogDensity is not null)
+            AddRowLogDet(LatentLogDensity);
         string sum = _logDets.Values.Select(Nodes.DoubleRowSum).Concat(_rowLogDets).Aggregate((a, b) => Nodes.Node("Add", a, b));
         double constant = _constantLogDet - 0.5 * size * Math.Log(2 * Math.PI);
         string logLikelihood = Nodes.ToFloat(Nodes.Node("Add", sum, Nodes.DoubleScalar(constant)));

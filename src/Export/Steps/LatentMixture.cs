@@ -5,13 +5,19 @@ using RealNvp.ML.Export.Storage;
 namespace RealNvp.ML.Export.Steps;
 
 /// <summary>
-/// The last step of a vector flow whose latent is not standard normal but distributed as a mixture of Gaussians: q(z) = (1 - sum w) N(z; 0,
-/// I) + sum w N(z; mean, diag(deviation^2)). Values pass unchanged; what stands in the place of a log-determinant is log q(z) - log N(z; 0,
-/// I), so that with the standard normal's log-density the flow's is that under q.
+/// The last step of a vector flow whose latent is not standard normal but distributed as a mixture: q(z) = (1 - sum w - e) N(z; 0, I) +
+/// sum w N(z; mean, diag(deviation^2)) + e C(z). Values pass unchanged; what stands in the place of a log-determinant is log q(z) -
+/// log N(z; 0, I), so that with the standard normal's log-density the flow's is that under q.
 /// </summary>
 /// <remarks>
-/// The sampling graph knows nothing of it: latents are to be drawn from q by whoever runs it, as
-/// <c>RealNvpTransformer.Sample</c> does. Standard normal latents give rows of the flow without it, which are a little smoother.
+/// C is the tail: the multivariate Cauchy density, Student's t of one degree of freedom, Gamma((D + 1) / 2) / (pi (1 + |z|^2))^((D + 1) /
+/// 2). A flow is steep where it has learned that rows lie close together, and says of a row far from all others that its latent is
+/// thousands of deviations out; a normal's log-density falls with the square of that, so that one such row among hundreds outweighs all
+/// others in a mean. The tail's falls with the logarithm. It has so little weight, e, that it matters only where the rest is unlikely
+/// beyond -log e nats.
+/// The sampling graph knows nothing of all this: latents are to be drawn from q by whoever runs it, as <c>RealNvpTransformer.Sample</c>
+/// does (which leaves the tail out: of an e of 1E-13 no row would come). Standard normal latents give rows of the flow without it, which
+/// are a little smoother.
 /// </remarks>
 public sealed class LatentMixture : FlowStep
 {
@@ -22,25 +28,40 @@ public sealed class LatentMixture : FlowStep
 
     private readonly double[] _constants; // of each component: log w - sum log deviation - sum (mean / deviation)^2 / 2
 
-    /// <summary>A mixture of this many components beside the standard normal, which has the rest of the weight.</summary>
+    /// <summary>A mixture of this many components beside the standard normal, which has the rest of the weight; without a tail.</summary>
     /// <param name="weights">w [K], positive, together below 1.</param>
     /// <param name="means">[K, D], finite.</param>
     /// <param name="deviations">[K, D], above 0 and below 1, so that far out the standard normal is what remains.</param>
     /// <exception cref="FlowModelException">The numbers are not such, or a component raises the log-density somewhere by more than
     /// <see cref="MostGain"/>.</exception>
     public LatentMixture(ImmutableArray<float> weights, ImmutableArray<float> means, ImmutableArray<float> deviations)
+        : this(weights.IsEmpty ? 0 : means.Length / weights.Length, weights, means, deviations, tailWeight: 0)
     {
-        if (weights.IsEmpty || means.Length != deviations.Length || means.IsEmpty || means.Length % weights.Length != 0)
+    }
+
+    /// <summary>A mixture of this many components, which may be none, beside the standard normal and the tail.</summary>
+    /// <param name="features">D.</param>
+    /// <param name="weights">w [K], positive, together below 1.</param>
+    /// <param name="means">[K, D], finite.</param>
+    /// <param name="deviations">[K, D], above 0 and below 1.</param>
+    /// <param name="tailWeight">e, the weight of the tail; 0 or above, together with the others below 1.</param>
+    /// <exception cref="FlowModelException">The numbers are not such, or a component raises the log-density somewhere by more than
+    /// <see cref="MostGain"/>.</exception>
+    public LatentMixture(int features, ImmutableArray<float> weights, ImmutableArray<float> means, ImmutableArray<float> deviations,
+        double tailWeight)
+    {
+        if (features < 1 || means.Length != deviations.Length || means.Length != (long)features * weights.Length
+            || (weights.IsEmpty && tailWeight == 0))
         {
             throw new FlowModelException($"expects weights, and means and deviations of as many components; found {weights.Length}, "
                 + $"{means.Length} and {deviations.Length} numbers.");
         }
-        if (weights.Any(weight => !(weight > 0)) || !(weights.Sum(weight => (double)weight) < 1))
-            throw new FlowModelException("expects positive weights that are together below 1.");
+        if (weights.Any(weight => !(weight > 0)) || !(tailWeight >= 0) || !(weights.Sum(weight => (double)weight) + tailWeight < 1))
+            throw new FlowModelException("expects positive weights that are together below 1, and none below 0 for the tail.");
         if (means.Any(mean => !float.IsFinite(mean)) || deviations.Any(deviation => !(deviation is > 0 and < 1)))
             throw new FlowModelException("expects finite means, and deviations above 0 and below 1.");
-        (Weights, Means, Deviations) = (weights, means, deviations);
-        NormalWeight = 1 - weights.Sum(weight => (double)weight);
+        (Features, Weights, Means, Deviations, TailWeight) = (features, weights, means, deviations, tailWeight);
+        NormalWeight = 1 - weights.Sum(weight => (double)weight) - tailWeight;
         _constants = new double[weights.Length];
         for (int k = 0; k < weights.Length; k++)
         {
@@ -66,11 +87,19 @@ public sealed class LatentMixture : FlowStep
     /// <summary>The standard deviations of each, [K, D].</summary>
     public ImmutableArray<float> Deviations { get; }
 
-    /// <summary>The weight of the standard normal: 1 less those of the components.</summary>
+    /// <summary>e, the weight of the tail; 0 where there is none.</summary>
+    public double TailWeight { get; }
+
+    /// <summary>The weight of the standard normal: 1 less those of the components and of the tail.</summary>
     public double NormalWeight { get; }
 
     /// <summary>D, the number of values of a latent.</summary>
-    public int Features => Means.Length / Weights.Length;
+    public int Features { get; }
+
+    /// <summary>A mixture, or null for the standard normal, with a tail of a weight, which may be 0.</summary>
+    internal static LatentMixture? WithTail(LatentMixture? mixture, int features, double weight) => weight == 0 ? mixture
+        : mixture is null ? new(features, [], [], [], weight)
+        : new(features, mixture.Weights, mixture.Means, mixture.Deviations, weight);
 
     /// <summary>The mean of one component, [D].</summary>
     internal ReadOnlySpan<float> ComponentMeans(int component) => Means.AsSpan(component * Features, Features);
@@ -93,7 +122,7 @@ public sealed class LatentMixture : FlowStep
         return gain;
     }
 
-    /// <summary>log q(z) - log N(z; 0, I) of one latent, in double precision.</summary>
+    /// <summary>log q(z) - log N(z; 0, I) of one latent without the tail, in double precision.</summary>
     internal double LogRatio(ReadOnlySpan<float> latent) => Math.Log(NormalWeight + ComponentsRatio(latent));
 
     /// <summary>What the components add to q(z) / N(z; 0, I), however little that is beside the normal's weight.</summary>
@@ -118,9 +147,34 @@ public sealed class LatentMixture : FlowStep
     public override FlowShape OutputShape(FlowShape input) => RequireVector(input, Features);
 
     /// <inheritdoc/>
-    public override string Describe() => $"a standard normal of weight {NormalWeight:G3} and {Weights.Length} Gaussians";
+    public override string Describe()
+        => (Weights.IsEmpty ? "a standard normal" : $"a standard normal of weight {NormalWeight:G3} and {Weights.Length} Gaussians")
+        + (TailWeight > 0 ? $", with a Cauchy tail of {TailWeight:G3}" : "");
 
     internal override void EmitDensity(DensityState state)
+    {
+        GraphNodes nodes = state.Nodes;
+        string ratio = Weights.IsEmpty ? nodes.DoubleScalar(Math.Log(NormalWeight)) : nodes.Node("Log", EmitRatio(state));
+        if (TailWeight == 0)
+        {
+            state.AddRowLogDet(ratio);
+            return;
+        }
+        // in place of the normal's density, not relative to it: far out nothing would be left of a difference
+        string wide = nodes.ToDouble(state.Vector.Whole()), squares = nodes.Sum(nodes.Node("Mul", wide, wide), axis: 1, keep: true);
+        string normal = nodes.Node("Add", nodes.Node("Mul", squares, nodes.DoubleScalar(-0.5)),
+            nodes.DoubleScalar(-0.5 * Features * Math.Log(2 * Math.PI)));
+        string rest = nodes.Node("Add", normal, ratio);
+        string falls = nodes.Node("Mul", nodes.Node("Log", nodes.Node("Add", squares, nodes.DoubleScalar(1))),
+            nodes.DoubleScalar(-0.5 * (Features + 1)));
+        string tail = nodes.Node("Add", falls, nodes.DoubleScalar(LogOfTail(Features, TailWeight)));
+        string less = nodes.Node("Neg", nodes.Node("Abs", nodes.Node("Sub", rest, tail)));
+        state.LatentLogDensity = nodes.Node("Add", nodes.Node("Max", rest, tail),
+            nodes.Node("Log", nodes.Node("Add", nodes.Node("Exp", less), nodes.DoubleScalar(1))));
+    }
+
+    /// <summary>(q(z) - e C(z)) / N(z; 0, I), [N, 1] in double.</summary>
+    private string EmitRatio(DensityState state)
     {
         GraphNodes nodes = state.Nodes;
         int features = Features, components = Weights.Length;
@@ -139,19 +193,44 @@ public sealed class LatentMixture : FlowStep
         string ofSquares = nodes.Node("MatMul", nodes.Node("Mul", z, z), nodes.Constant(squares, features, components));
         string ofValues = nodes.Node("MatMul", z, nodes.Constant(linear, features, components));
         string exponents = nodes.Node("Add", nodes.Node("Add", ofSquares, nodes.Constant(_constants)), ofValues);
-        string ratio = nodes.Node("Add", nodes.DoubleRowSum(nodes.Node("Exp", exponents)), nodes.DoubleScalar(NormalWeight));
-        state.AddRowLogDet(nodes.Node("Log", ratio));
+        return nodes.Node("Add", nodes.DoubleRowSum(nodes.Node("Exp", exponents)), nodes.DoubleScalar(NormalWeight));
     }
 
     internal override void EmitSampling(FlowState state) { }
 
     internal override void Save(StepWriter writer)
     {
-        writer.Tensor("weights", Weights);
-        writer.Tensor("means", Means);
-        writer.Tensor("deviations", Deviations);
+        if (!Weights.IsEmpty)
+        {
+            writer.Tensor("weights", Weights);
+            writer.Tensor("means", Means);
+            writer.Tensor("deviations", Deviations);
+        }
+        if (TailWeight == 0)
+            return;
+        writer.Number("features", Features);
+        writer.Number("tail_weight", TailWeight);
     }
 
     internal static LatentMixture Load(StepReader reader)
-        => new(reader.Tensor("weights"), reader.Tensor("means"), reader.Tensor("deviations"));
+    {
+        (ImmutableArray<float> weights, ImmutableArray<float> means, ImmutableArray<float> deviations)
+            = (reader.TensorOrEmpty("weights"), reader.TensorOrEmpty("means"), reader.TensorOrEmpty("deviations"));
+        return reader.CountOrZero("features") is > 0 and var features
+            ? new(features, weights, means, deviations, reader.Number("tail_weight"))
+            : new(weights, means, deviations);
+    }
+
+    /// <summary>log e C(0), of which (D + 1) / 2 log(1 + |z|^2) is taken elsewhere.</summary>
+    internal static double LogOfTail(int features, double weight)
+        => Math.Log(weight) + LogGammaOfHalf(features + 1) - 0.5 * (features + 1) * Math.Log(Math.PI);
+
+    /// <summary>log Gamma(n / 2) of a whole n above 0, by Gamma(x + 1) = x Gamma(x) from Gamma(1) or Gamma(1 / 2) on.</summary>
+    private static double LogGammaOfHalf(int n)
+    {
+        double sum = n % 2 == 0 ? 0 : 0.5 * Math.Log(Math.PI);
+        for (int twice = n - 2; twice > 0; twice -= 2)
+            sum += Math.Log(0.5 * twice);
+        return sum;
+    }
 }

@@ -10,6 +10,9 @@ internal sealed class StepReader(StepMessage message)
 {
     public ImmutableArray<float> Tensor(string name) => Values(name, out _);
 
+    /// <summary>A tensor that has no values where it is not written.</summary>
+    public ImmutableArray<float> TensorOrEmpty(string name) => message.Tensors.ContainsKey(name) ? Tensor(name) : [];
+
     public (ImmutableArray<float> Values, int Rows, int Columns) Matrix(string name)
     {
         (ImmutableArray<float> values, int[] dims) = Tensor(name, 2);

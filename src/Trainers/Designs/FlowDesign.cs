@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using RealNvp.ML.Export;
+using RealNvp.ML.Export.Steps;
 using RealNvp.ML.Trainers.Data.Batches;
 using RealNvp.ML.Trainers.Data.Columns;
 using RealNvp.ML.Trainers.Data.Rows;
@@ -88,15 +89,19 @@ internal abstract record FlowDesign
     public abstract EvaluationRows Evaluation(DeviceRows sample, DeviceRows? validation, ColumnFacts facts, int seed);
 
     /// <summary>
-    /// Gives a trained flow the distribution of its latents, where that is not to be the standard normal; by how many nats training and
-    /// validation rows are more likely for it.
+    /// The distribution of a trained flow's latents, where that is not to be the standard normal's, and by how many nats it makes training
+    /// and validation rows more likely.
     /// </summary>
     /// <param name="flow">In evaluation mode.</param>
     /// <param name="rows">What it was trained with.</param>
     /// <param name="facts">What is known of the columns.</param>
     /// <param name="seed">Of all that is drawn.</param>
-    public virtual (int Components, double Training, double Validation) FitLatents(Flow flow, EvaluationRows rows, ColumnFacts facts,
-        int seed) => default;
+    public virtual (LatentMixture Mixture, double TrainingGain, double ValidationGain)? FitLatents(Flow flow, EvaluationRows rows,
+        ColumnFacts facts, int seed) => null;
+
+    /// <summary>The weight of the latent's tail, which a trained flow gets; 0 for none.</summary>
+    [JsonIgnore]
+    public virtual double TailWeight => 0;
 
     /// <summary>Bits per dimension from nats; null where they have no meaning.</summary>
     public virtual BitsPerDimension? Bits(ColumnFacts facts) => null;

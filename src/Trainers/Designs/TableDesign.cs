@@ -211,8 +211,18 @@ internal sealed record TableDesign : FlowDesign
             steps.AddRange([new SinhArcsinhModule(features), new RationalQuadraticSplineModule(features, BinsOfOneFeature)]);
         if (LatentTailBound > 0)
             steps.Add(new TailCompressionModule(LatentTailBound));
-        return new Flow(steps, condition: facts.Condition);
+        return new Flow(steps, condition: facts.Condition) { Tail = TailWeight > 0 ? new(features, TailWeight) : null };
     }
+
+    /// <summary>
+    /// It ends the fall of the log-density some 30 nats below where the normal's would still be near, so that no row that the flow ranks
+    /// among others is ranked otherwise, and a far one costs tens of nats where it cost millions.
+    /// </summary>
+    [JsonIgnore]
+    public override double TailWeight => HasOwnLatents ? 1e-13 : 0;
+
+    /// <summary>Whether latents need not be standard normal.</summary>
+    private bool HasOwnLatents => MixtureBound > 0 && !IsOfLabels && BitsPerDimensionColumn is null;
 
     /// <summary>How many couplings the rows are enough for.</summary>
     public int CouplingsFor(ColumnFacts facts) => facts.Whitening is { } whitening && MayHaveFewerCouplings
@@ -246,13 +256,13 @@ internal sealed record TableDesign : FlowDesign
     }
 
     /// <inheritdoc/>
-    public override (int Components, double Training, double Validation) FitLatents(Flow flow, EvaluationRows rows, ColumnFacts facts,
-        int seed)
+    public override (LatentMixture Mixture, double TrainingGain, double ValidationGain)? FitLatents(Flow flow, EvaluationRows rows,
+        ColumnFacts facts, int seed)
     {
-        if (MixtureBound == 0 || Shape.Size == 1 || Whitens || IsOfLabels || Condition is not null || BitsPerDimensionColumn is not null
+        if (!HasOwnLatents || Shape.Size == 1 || Whitens || Condition is not null
             || rows is not { Validation: { } heldOut, EarlyValidation: { } validation })
         {
-            return default;
+            return null;
         }
         // with the noise of discrete features: of the bins' centres alone the density would be that of no bin
         using DeviceRows? noisy = facts.NoiseWidths.All(width => width == 0) ? null : Dequantized(rows.Sample, facts, seed);
@@ -260,10 +270,7 @@ internal sealed record TableDesign : FlowDesign
         // a copy of a training row says of every component that it was right to be there
         int[] fresh = CopiedRows.Fresh(rows.Sample.ToHost(), heldOut.ToHost(LatentMixtureFit.MostRows));
         WeightedRows choosing = Latents(flow, validation).Latents.Gather(fresh);
-        if (LatentMixtureFit.Of(training, logLikelihoods, choosing, MixtureBound, seed) is not { } fit)
-            return default;
-        flow.Append(new LatentMixtureModule(fit.Mixture));
-        return (fit.Mixture.Weights.Length, fit.TrainingGain, fit.ValidationGain);
+        return LatentMixtureFit.Of(training, logLikelihoods, choosing, MixtureBound, seed);
     }
 
     /// <summary>The latents of rows, as many as are looked at, and their log-likelihoods.</summary>

@@ -58,9 +58,18 @@ internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
     /// <summary>What the steps read beside the features; null for nothing.</summary>
     public FlowCondition? Condition => condition?.Frozen;
 
-    /// <summary>Puts a step after the others.</summary>
-    public void Append(FlowStepModule step)
+    /// <summary>
+    /// The tail that the latent will have, which evaluation therefore counts with: one far row would choose the best model otherwise.
+    /// </summary>
+    public LatentTail? Tail { get; init; }
+
+    /// <summary>Gives a trained flow the distribution of its latents.</summary>
+    /// <param name="latents">Null for the standard normal.</param>
+    public void EndIn(LatentMixture? latents)
     {
+        if (latents is null)
+            return;
+        var step = new LatentMixtureModule(latents);
         steps.Add(step);
         // a list registers what it began with alone
         steps.register_module(string.Create(CultureInfo.InvariantCulture, $"{steps.Count - 1}"), step);
@@ -110,13 +119,22 @@ internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
         if (training && maps is not null)
             (x, given, weight) = maps.Draw(x);
         (Tensor latent, Tensor logDet) = Pass(x, given);
-        if (_logNormaliser is not { } normaliser || normaliser.Size != latent.shape[1])
-            _logNormaliser = normaliser = (latent.shape[1], (0.5 * latent.shape[1] * Math.Log(2 * Math.PI)).ToScalar());
-        Tensor logLikelihood = ((latent * latent).sum(1) * s_minusHalf).Plus(logDet - normaliser.Value);
+        Tensor logLikelihood = LogDensity(latent).Plus(logDet);
         if (weight == 1)
             return (latent, logLikelihood);
         using Scalar times = weight.ToScalar();
         return (latent, logLikelihood * times);
+    }
+
+    /// <summary>log N(z; 0, I) of latents, or what takes its place.</summary>
+    private Tensor LogDensity(Tensor latent)
+    {
+        if (steps.LastOrDefault() is LatentMixtureModule mixture)
+            return mixture.LogDensity(latent);
+        if (_logNormaliser is not { } normaliser || normaliser.Size != latent.shape[1])
+            _logNormaliser = normaliser = (latent.shape[1], (0.5 * latent.shape[1] * Math.Log(2 * Math.PI)).ToScalar());
+        Tensor squares = (latent * latent).sum(1), normal = squares * s_minusHalf - normaliser.Value;
+        return training ? normal : Tail?.Beside(normal, squares) ?? normal;
     }
 
     /// <summary>Latents to features.</summary>

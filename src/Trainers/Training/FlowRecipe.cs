@@ -45,6 +45,9 @@ internal sealed record FlowRecipe
     /// <summary>Whether the score map is calibrated too.</summary>
     public required bool CalibratesScoreMap { get; init; }
 
+    /// <summary>The weight of the latent's tail; 0 for none.</summary>
+    public required double TailWeight { get; init; }
+
     /// <summary>The recipe of a run.</summary>
     public static FlowRecipe Of(RunSettings settings, TrainingPlan plan, TrainingData data, FlowMetadata about) => new()
     {
@@ -57,6 +60,7 @@ internal sealed record FlowRecipe
         Calibration = data.Calibration,
         Contamination = settings.Contamination,
         CalibratesScoreMap = settings.CalibratesScoreMap,
+        TailWeight = settings.Design.TailWeight,
     };
 
     /// <summary>The seed of all that a member draws.</summary>
@@ -75,7 +79,7 @@ internal sealed record FlowRecipe
             CalibratesScoreMap, [.. About.FeatureNames], About.Training.ToDictionary(),
             Facts.Whitening is { } found ? new(found.Shrinkage, found.Power, found.Rows) : null,
             Facts.Gaussian is { } of ? new(of.Shrinkage, of.Power, of.MeanMaps, of.VarianceMaps) : null,
-            Facts.Condition is { } given ? new(given.MayBeUnknown, [.. given.Names]) : null), SavedJson.Default.SavedRecipe));
+            Facts.Condition is { } given ? new(given.MayBeUnknown, [.. given.Names]) : null, TailWeight), SavedJson.Default.SavedRecipe));
         Add("medians", About.FeatureMedians.AsSpan());
         Add("levels", [.. About.FeatureLevels.SelectMany(levels => levels)]);
         Add("level_counts", [.. About.FeatureLevels.Select(levels => (float)levels.Length)]);
@@ -159,6 +163,7 @@ internal sealed record FlowRecipe
                 Calibration = checkpoint.Floats($"{Name}.calibration"),
                 Contamination = saved.Contamination,
                 CalibratesScoreMap = saved.CalibratesScoreMap,
+                TailWeight = saved.TailWeight,
             };
         }
         catch (Exception e) when (e is JsonException or ArgumentException or FlowModelException)

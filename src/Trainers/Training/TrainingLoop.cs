@@ -250,7 +250,7 @@ internal sealed class TrainingLoop : IDisposable
         if (!latest && checkpoint.Has("outcome"))
         {
             checkpoint.CopyTo("end", flow.state_dict().Values);
-            return SavedLatents.Copy(checkpoint, flow, TrainingOutcome.Load(checkpoint));
+            return TrainingOutcome.Load(checkpoint);
         }
         double[] state = checkpoint.Numbers("loop", LoopNumbers);
         bool evaluated = !double.IsPositiveInfinity(state[0]);

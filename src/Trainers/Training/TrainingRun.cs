@@ -1,5 +1,6 @@
 using Microsoft.ML.Runtime;
 using RealNvp.ML.Export;
+using RealNvp.ML.Export.Steps;
 using RealNvp.ML.Trainers.Checkpoints;
 using RealNvp.ML.Trainers.Data;
 using RealNvp.ML.Trainers.Designs;
@@ -297,14 +298,15 @@ internal sealed class TrainingRun : IDisposable
         Checkpoint? end = _ends[member];
         if (end is not null)
             outcome.SaveUse(end);
-        if (_plan.Trim > 0) // what is to be trimmed would be clusters like others
+        // what is to be trimmed would be clusters like others
+        var fit = _plan.Trim > 0 ? null : _settings.Design.FitLatents(flow, _rows, _data.Facts, seed);
+        flow.EndIn(LatentMixture.WithTail(fit?.Mixture, _settings.Design.Shape.Size, _settings.Design.TailWeight));
+        if (fit is not var (mixture, training, validation))
             return;
-        (int components, double training, double validation) = _settings.Design.FitLatents(flow, _rows, _data.Facts, seed);
-        if (components == 0)
-            return;
+        int components = mixture.Weights.Length;
         _outcomes[member] = outcome.With(components, training, validation);
         if (end is not null)
-            SavedLatents.Save(end, flow, training, validation);
+            SavedLatents.Save(end, mixture, training, validation);
         _progress.Tell($"The latent{OfMixture(member)} is a mixture of a standard normal and {components} Gaussians, which makes "
             + $"validation rows more likely by {validation:G3} nats.");
     }

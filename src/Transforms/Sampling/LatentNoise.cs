@@ -20,7 +20,7 @@ internal sealed class LatentNoise
     public LatentNoise(FlowModel model, GaussianNoise noise)
     {
         _noise = noise;
-        _mixtures = [.. model.Members.Select(steps => steps.LastOrDefault() is LatentMixture mixture
+        _mixtures = [.. model.Members.Select(steps => steps.LastOrDefault() is LatentMixture { Weights.IsEmpty: false } mixture
             ? (mixture, Sums(mixture)) : ((LatentMixture, double[])?)null)];
     }
 

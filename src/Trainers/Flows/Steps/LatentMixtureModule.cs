@@ -6,8 +6,8 @@ using static TorchSharp.torch;
 namespace RealNvp.ML.Trainers.Flows.Steps;
 
 /// <summary>
-/// The latent's distribution where it is a mixture of Gaussians, not the standard normal: values pass, and the term is log q(z) - log N(z;
-/// 0, I). With numbers that are given, not trained; see <see cref="LatentMixture"/>.
+/// The latent's distribution where it is a mixture, not the standard normal: values pass, and <see cref="LogDensity"/> takes the place of
+/// the normal's. With numbers that are given, not trained; see <see cref="LatentMixture"/>.
 /// </summary>
 internal sealed class LatentMixtureModule : FlowStepModule
 {
@@ -17,9 +17,16 @@ internal sealed class LatentMixtureModule : FlowStepModule
     private readonly Tensor weights; // [K]
     private readonly Tensor means; // [K, D]
     private readonly Tensor deviations; // [K, D]
+    private readonly LatentMixture _frozen;
+    private readonly Scalar _logNormaliser, _normalWeight;
+    private readonly LatentTail? _tail;
 
     public LatentMixtureModule(LatentMixture frozen) : base(nameof(LatentMixtureModule))
     {
+        _frozen = frozen;
+        _logNormaliser = (0.5 * frozen.Features * Math.Log(2 * Math.PI)).ToScalar();
+        _normalWeight = frozen.NormalWeight.ToScalar();
+        _tail = frozen.TailWeight > 0 ? new(frozen.Features, frozen.TailWeight) : null;
         long[] shape = [frozen.Weights.Length, frozen.Features];
         weights = FloatTensors.Of(frozen.Weights);
         means = LastingTensor.Of(() => FloatTensors.Of(frozen.Means).reshape(shape));
@@ -27,18 +34,25 @@ internal sealed class LatentMixtureModule : FlowStepModule
         RegisterComponents();
     }
 
+    /// <inheritdoc/>
+    public override bool KeepsVolume => true;
+
     public override (Tensor Output, Tensor LogDet) forward(Tensor x, Tensor? condition = null)
+        => (x, zeros(x.shape[0], dtype: x.dtype, device: x.device));
+
+    /// <summary>log q(z) of latents [n, D]: [n].</summary>
+    public Tensor LogDensity(Tensor z)
     {
         Tensor precisions = (deviations * deviations).reciprocal(), scaled = means * precisions;
         Tensor constants = weights.log() - deviations.log().sum(1) - (scaled * means).sum(1) * s_half;
-        Tensor exponents = ((x * x).matmul((precisions - ones_like(precisions)).t()) * s_minusHalf)
-            .Plus(x.matmul(scaled.t())).Plus(constants);
-        Tensor normal = ones_like(weights.sum()) - weights.sum();
-        return (x, exponents.exp().sum(1).Plus(normal).log());
+        Tensor exponents = ((z * z).matmul((precisions - ones_like(precisions)).t()) * s_minusHalf)
+            .Plus(z.matmul(scaled.t())).Plus(constants);
+        Tensor squares = (z * z).sum(1);
+        Tensor rest = (squares * s_minusHalf - _logNormaliser).Plus(exponents.exp().sum(1).Plus(_normalWeight).log());
+        return _tail?.Beside(rest, squares) ?? rest;
     }
 
     public override Tensor Inverse(Tensor y, Tensor? condition = null) => y;
 
-    public override FlowStep Freeze()
-        => new LatentMixture(FloatTensors.Values(weights), FloatTensors.Values(means), FloatTensors.Values(deviations));
+    public override FlowStep Freeze() => _frozen;
 }
