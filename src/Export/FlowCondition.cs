@@ -11,7 +11,8 @@ namespace RealNvp.ML.Export;
 /// A net reads u + asinh(x - u) with x = (c - mean) / standard deviation, and u = x held within +-10: linear there, and far out slow, so
 /// that a condition unlike all others does not drive the nets to extremes. Where conditions may be unknown it also reads one indicator for
 /// each value, 1 where the value is NaN; the value itself then counts as its mean. Of a value that was the same in all training rows the
-/// nets learned nothing: its standard deviation is <see cref="OfConstant"/>, so that they read 0 whatever it is.
+/// nets learned nothing: its standard deviation is <see cref="OfConstant"/>, and they read 0 whatever it is; where it was also never, or
+/// always, missing, its standard deviation is <see cref="OfNothing"/>, and they read 0 as its indicator too.
 /// </remarks>
 public sealed class FlowCondition
 {
@@ -21,13 +22,16 @@ public sealed class FlowCondition
     /// <summary>Standard deviations beyond which values are alike: their squares still fit into float32.</summary>
     internal const double MostExcess = 1e18;
 
-    /// <summary>The standard deviation of a value that did not vary: by it all others are as near as nothing.</summary>
+    /// <summary>The standard deviation of a value that did not vary, but was missing at times; it stands for not being read.</summary>
     internal const float OfConstant = 1e37f;
+
+    /// <summary>That of a value of which nothing varied.</summary>
+    internal const float OfNothing = 2e37f;
 
     /// <summary>A condition from the statistics of the training rows.</summary>
     /// <param name="mean">One mean per value, finite.</param>
     /// <param name="standardDeviation">One standard deviation per value, positive; 1e37 for a value that did not vary, which then
-    /// moves nothing.</param>
+    /// moves nothing, and 2e37 where not even being unknown is to.</param>
     /// <param name="mayBeUnknown">Whether NaN stands for a value that is not known.</param>
     /// <param name="names">One name per value, or none.</param>
     /// <exception cref="FlowModelException">
@@ -57,7 +61,8 @@ public sealed class FlowCondition
     /// <summary>The mean of each value over the training rows, in its units.</summary>
     public ImmutableArray<float> Mean { get; }
 
-    /// <summary>The standard deviation of each value over the training rows, in its units; 1e37 where it did not vary.</summary>
+    /// <summary>The standard deviation of each value over the training rows, in its units; 1e37 or 2e37 where it did not
+    /// vary.</summary>
     public ImmutableArray<float> StandardDeviation { get; }
 
     /// <summary>
@@ -72,8 +77,14 @@ public sealed class FlowCondition
     /// <summary>Whether a value may stand in a condition: finite, or NaN where it may be unknown.</summary>
     internal bool IsUsable(float value) => float.IsFinite(value) || (MayBeUnknown && float.IsNaN(value));
 
+    /// <summary>Whether nets read a value.</summary>
+    internal bool IsRead(int value) => StandardDeviation[value] is not (OfConstant or OfNothing);
+
+    /// <summary>Whether nets read that a value is not known, where values may be unknown.</summary>
+    internal bool IsReadAsUnknown(int value) => StandardDeviation[value] is not OfNothing;
+
     /// <summary>The value so many standard deviations from the mean, a number of float32; of one that did not vary the mean.</summary>
-    internal float At(int value, float deviations) => StandardDeviation[value] == OfConstant ? Mean[value]
+    internal float At(int value, float deviations) => !IsRead(value) ? Mean[value]
         : Math.Clamp(Mean[value] + StandardDeviation[value] * deviations, float.MinValue, float.MaxValue);
 
     /// <summary>What a net reads of a condition: its values and, where they may be unknown, their indicators.</summary>
@@ -87,12 +98,26 @@ public sealed class FlowCondition
         string mean = nodes.Constant(Mean.AsSpan());
         string? isUnknown = MayBeUnknown ? nodes.Node("IsNaN", input) : null;
         string known = isUnknown is null ? input : nodes.Node("Where", isUnknown, mean, input);
-        string x = nodes.Node("Mul", nodes.Node("Sub", known, mean),
+        // not times 0: a value may be infinite, and then has no result anyhow
+        string read = EachIs(IsRead, out bool[] isRead) ? known
+            : nodes.Node("Where", nodes.Node("Less", nodes.Constant(Flags(isRead), 1, Size), nodes.Scalar(0.5)), mean, known);
+        string x = nodes.Node("Mul", nodes.Node("Sub", read, mean),
             nodes.Constant([.. StandardDeviation.Select(deviation => 1 / (double)deviation)]));
         string held = nodes.Node("Clip", x, nodes.Scalar(-LinearBound), nodes.Scalar(LinearBound));
         string excess = nodes.Node("Clip", nodes.Node("Sub", x, held), nodes.Scalar(-MostExcess), nodes.Scalar(MostExcess));
         string values = nodes.Node("Add", held, nodes.Node("Asinh", excess));
-        return (isUnknown is null ? values : nodes.Node("Concat", [values, nodes.ToFloat(isUnknown)], [("axis", 1L)]),
+        return (isUnknown is null ? values : nodes.Node("Concat", [values, Indicators()], [("axis", 1L)]),
             nodes.RowSum(nodes.Node("Mul", known, nodes.Scalar(0))));
+
+        string Indicators() => EachIs(IsReadAsUnknown, out bool[] counts) ? nodes.ToFloat(isUnknown!)
+            : nodes.Node("Mul", nodes.ToFloat(isUnknown!), nodes.Constant(Flags(counts), 1, Size));
     }
+
+    private bool EachIs(Func<int, bool> test, out bool[] values)
+    {
+        values = [.. Enumerable.Range(0, Size).Select(test)];
+        return !values.Contains(false);
+    }
+
+    private static double[] Flags(bool[] values) => Array.ConvertAll(values, value => value ? 1.0 : 0);
 }

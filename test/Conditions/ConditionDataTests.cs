@@ -94,12 +94,37 @@ public sealed class ConditionDataTests
             + "'Condition'. No other value of theirs moves anything", StringComparison.Ordinal));
         float[] before = Conditional.LogLikelihoods(_ml, flow, rows);
         Assert.All(before, value => Assert.True(float.IsFinite(value)));
-        foreach (float other in new[] { 4, -1e6f, 1e20f })
+        foreach (float other in new[] { 4, -1e6f, 1e37f, float.MinValue })
         {
             ConditionalRow[] moved = [.. rows.Select(row => new ConditionalRow { Features = row.Features,
                 Condition = [other, row.Condition[1]] })];
             Assert.Equal(before, Conditional.LogLikelihoods(_ml, flow, moved));
         }
+    }
+
+    /// <summary>Never missing, always missing, and missing at times, which alone says something.</summary>
+    [Fact]
+    public void Of_a_condition_that_does_not_vary_only_what_varied_is_read()
+    {
+        ConditionalRow[] rows = [.. ConditionPipelineTests.Trained.Rows(200, 1).Select((row, i) => new ConditionalRow
+        {
+            Features = row.Features,
+            Condition = [3, float.NaN, i % 2 == 0 ? 7 : float.NaN, row.Condition[0]],
+        })];
+        using RealNvpTransformer flow = Conditional.Fit(_ml, rows, 100, options => options.ConditionDropout = 0.2);
+        float[] Moved(int value, float other) => Conditional.LogLikelihoods(_ml, flow, rows.Select(row => new ConditionalRow
+        {
+            Features = row.Features,
+            Condition = [.. row.Condition.Select((was, j) => j == value ? other : was)],
+        }));
+        float[] before = Conditional.LogLikelihoods(_ml, flow, rows);
+        foreach (float other in new[] { 3, 1e37f, float.NaN })
+        {
+            Assert.Equal(before, Moved(0, other));
+            Assert.Equal(before, Moved(1, other));
+        }
+        Assert.Equal(Moved(2, 7), Moved(2, -1e30f));
+        Assert.NotEqual(Moved(2, 7), Moved(2, float.NaN));
     }
 
     /// <summary>An hour in seconds since 1970: float32 tells 128 s apart there, and the deviation is less than 1E-6 of the mean.</summary>
@@ -117,10 +142,13 @@ public sealed class ConditionDataTests
                 Condition = [seconds],
             };
         })];
+        rows[7].Condition = [0]; // a code
         using RealNvpTransformer flow = Conditional.Fit(_ml, rows, 400);
+        Assert.Contains(_log, message => message.Contains("value 0 of the condition 'Condition' (standard deviation",
+            StringComparison.Ordinal) && message.StartsWith("Standard deviation", StringComparison.Ordinal));
         Assert.Contains(_log, message => message.Contains("little more than float32 resolves", StringComparison.Ordinal));
         // of N(c, 0.1^2) the mean is 0.88 nats, of the features alone -1.6
-        Assert.InRange(Conditional.LogLikelihoods(_ml, flow, rows).Average(), 0.7, 1.0);
+        Assert.InRange(Conditional.LogLikelihoods(_ml, flow, rows[8..]).Average(), 0.7, 1.0);
     }
 
     [Fact]
@@ -195,7 +223,7 @@ public sealed class ConditionDataTests
         using RealNvpTransformer flow = Conditional.Fit(_ml, ConditionPipelineTests.Trained.Rows(100, 1).Select(row => new ConditionalRow
             { Features = [row.Features[0]], Condition = row.Condition }), 5, options => options.ConditionColumnName = null);
         Assert.Null(flow.Model.Condition);
-        Assert.Equal(["Standardization", "TailCompression", "SinhArcsinh", "RationalQuadraticSpline"],
+        Assert.Equal(["Standardization", "TailCompression", "SinhArcsinh", "RationalQuadraticSpline", "LatentMixture"],
             flow.Model.Steps.Select(step => step.Kind));
     }
 

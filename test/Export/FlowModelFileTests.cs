@@ -99,10 +99,10 @@ public class FlowModelFileTests
             AssertRefused(Encoding.ASCII.GetBytes("PK\x03\x04 a zip archive, longer than the header of a flow model")),
             StringComparison.Ordinal);
         byte[] newer = [.. s_file];
-        newer[8] = 6;
+        newer[8] = 7;
         string message = AssertRefused(newer);
-        Assert.Contains("version 6", message, StringComparison.Ordinal);
-        Assert.Contains("versions 1 to 5: a later version of the library wrote it", message, StringComparison.Ordinal);
+        Assert.Contains("version 7", message, StringComparison.Ordinal);
+        Assert.Contains("versions 1 to 6: a later version of the library wrote it", message, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -188,8 +188,8 @@ internal static class ReferenceFlow
                     for (int n = z.Length % 2 == 0 ? 1 : 2; n < z.Length + 1; n += 2)
                         area *= 2 * Math.PI / n;
                     double square = z.Sum(value => value * value);
-                    density += mixture.TailWeight * 2 / area * Math.Exp(0.5 * square + 0.5 * z.Length * Math.Log(2 * Math.PI)
-                        - 0.5 * (z.Length + 1) * Math.Log(1 + square));
+                    density += mixture.TailWeight * 2 / area * Math.Exp(0.5 * square + 0.5 * z.Length * Math.Log(2 * Math.PI / z.Length)
+                        - 0.5 * (z.Length + 1) * Math.Log(1 + square / z.Length));
                 }
                 for (int k = 0; k < mixture.Weights.Length; k++)
                 {

@@ -10,8 +10,9 @@ namespace RealNvp.ML.Export.Steps;
 /// log N(z; 0, I), so that with the standard normal's log-density the flow's is that under q.
 /// </summary>
 /// <remarks>
-/// C is the tail: the multivariate Cauchy density, Student's t of one degree of freedom, Gamma((D + 1) / 2) / (pi (1 + |z|^2))^((D + 1) /
-/// 2). A flow is steep where it has learned that rows lie close together, and says of a row far from all others that its latent is
+/// C is the tail: the multivariate Cauchy density, Student's t of one degree of freedom, as wide as latents are far from 0, sqrt(D) (in
+/// the midst a narrower one would be far above the normal where values are many): Gamma((D + 1) / 2) / (D^(D / 2) (pi (1 + |z|^2 / D))^((D
+/// + 1) / 2)). A flow is steep where it has learned that rows lie close together, and says of a row far from all others that its latent is
 /// thousands of deviations out; a normal's log-density falls with the square of that, so that one such row among hundreds outweighs all
 /// others in a mean. The tail's falls with the logarithm. It has so little weight, e, that it matters only where the rest is unlikely
 /// beyond -log e nats.
@@ -165,8 +166,8 @@ public sealed class LatentMixture : FlowStep
         string normal = nodes.Node("Add", nodes.Node("Mul", squares, nodes.DoubleScalar(-0.5)),
             nodes.DoubleScalar(-0.5 * Features * Math.Log(2 * Math.PI)));
         string rest = nodes.Node("Add", normal, ratio);
-        string falls = nodes.Node("Mul", nodes.Node("Log", nodes.Node("Add", squares, nodes.DoubleScalar(1))),
-            nodes.DoubleScalar(-0.5 * (Features + 1)));
+        string far = nodes.Node("Add", nodes.Node("Mul", squares, nodes.DoubleScalar(1.0 / Features)), nodes.DoubleScalar(1));
+        string falls = nodes.Node("Mul", nodes.Node("Log", far), nodes.DoubleScalar(-0.5 * (Features + 1)));
         string tail = nodes.Node("Add", falls, nodes.DoubleScalar(LogOfTail(Features, TailWeight)));
         string less = nodes.Node("Neg", nodes.Node("Abs", nodes.Node("Sub", rest, tail)));
         state.LatentLogDensity = nodes.Node("Add", nodes.Node("Max", rest, tail),
@@ -221,9 +222,9 @@ public sealed class LatentMixture : FlowStep
             : new(weights, means, deviations);
     }
 
-    /// <summary>log e C(0), of which (D + 1) / 2 log(1 + |z|^2) is taken elsewhere.</summary>
-    internal static double LogOfTail(int features, double weight)
-        => Math.Log(weight) + LogGammaOfHalf(features + 1) - 0.5 * (features + 1) * Math.Log(Math.PI);
+    /// <summary>log e C(0), of which (D + 1) / 2 log(1 + |z|^2 / D) is taken elsewhere.</summary>
+    internal static double LogOfTail(int features, double weight) => Math.Log(weight) + LogGammaOfHalf(features + 1)
+        - 0.5 * (features + 1) * Math.Log(Math.PI) - 0.5 * features * Math.Log(features);
 
     /// <summary>log Gamma(n / 2) of a whole n above 0, by Gamma(x + 1) = x Gamma(x) from Gamma(1) or Gamma(1 / 2) on.</summary>
     private static double LogGammaOfHalf(int n)

@@ -126,11 +126,11 @@ internal abstract record FlowDesign
                 + ShortList.Of([.. facts.Constant.Select(column.Call)]) + ". No other value of theirs moves anything: leave them out "
                 + "of the condition, or train on rows in which they vary.");
         }
-        if (facts.Stretches.Count > 0)
+        foreach (var stretches in facts.Stretches.ToLookup(stretch => stretch.Column < Shape.Size))
         {
-            warn($"In column '{column.Name}' standard deviation and quartiles disagree, as of skewed features or where a code stands for "
-                + "missing values; these are scaled by quartiles: "
-                + ShortList.Of([.. facts.Stretches.Select(stretch => $"{column.Call(stretch.Column)} ({stretch.Remark})")], "; ")
+            warn($"{(stretches.Key ? $"In column '{column.Name}' s" : "S")}tandard deviation and quartiles disagree, as of skewed features "
+                + "or where a code stands for missing values; these are scaled by quartiles: "
+                + ShortList.Of([.. stretches.Select(stretch => $"{column.Call(stretch.Column)} ({stretch.Remark})")], "; ")
                 + ". Replace codes by NaN or a usual value, and take logarithms of skewed features.");
         }
         int[] features = [.. facts.TooFine.Where(j => j < Shape.Size)], conditions = [.. facts.TooFine.Where(j => j >= Shape.Size)];
@@ -142,7 +142,8 @@ internal abstract record FlowDesign
         if (conditions.Length > 0)
         {
             warn("These vary by little more than float32 resolves at their size, so that nearby values are one: "
-                + ShortList.Of([.. conditions.Select(column.Call)]) + ". Subtract a constant from them before they become floats.");
+                + ShortList.Of([.. conditions.Select(column.Call)]) + ". Subtract a constant from them, or scale tiny ones up, "
+                + "before they become floats.");
         }
         return facts;
     }

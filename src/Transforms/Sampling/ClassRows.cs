@@ -55,7 +55,8 @@ internal sealed class ClassRows
         if (left.Count > 0)
         {
             throw new ArgumentException($"{type.Name} has no public property or field for "
-                + $"{ShortList.Of([.. left.Order().Select(i => $"'{features[i]}'")])}. "
+                + ShortList.Of([.. left.Order().Select(i
+                    => features[i].Length > 0 ? $"'{features[i]}'" : $"value {i}, which has no name")]) + ". "
                 + "ColumnName names one whose own name is another.");
         }
     }

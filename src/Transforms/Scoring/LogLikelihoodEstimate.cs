@@ -16,18 +16,23 @@ public sealed record LogLikelihoodEstimate(double Mean, double StandardError, lo
     public static LogLikelihoodEstimate Of(IEnumerable<float> logLikelihoods)
     {
         ArgumentNullException.ThrowIfNull(logLikelihoods);
-        return Of(logLikelihoods, "LogLikelihood");
+        var rows = new RunningMean();
+        foreach (float logLikelihood in logLikelihoods)
+        {
+            if (!float.IsFinite(logLikelihood))
+                throw new ArgumentException($"Log-likelihood {rows.Count} is {logLikelihood}. Leave such out.", nameof(logLikelihoods));
+            rows.Add(logLikelihood);
+        }
+        return rows.Count > 0 ? new(rows.Mean, rows.StandardError, rows.Count)
+            : throw new ArgumentException("There are no log-likelihoods.", nameof(logLikelihoods));
     }
 
     /// <summary>The mean of a column of log-likelihoods, read once.</summary>
     internal static LogLikelihoodEstimate Of(IDataView scored, string column, string features)
-        => Of(scored.GetColumn<float>(column), features);
-
-    private static LogLikelihoodEstimate Of(IEnumerable<float> logLikelihoods, string features)
     {
         var rows = new RunningMean();
         long notFinite = 0;
-        foreach (float logLikelihood in logLikelihoods)
+        foreach (float logLikelihood in scored.GetColumn<float>(column))
         {
             if (float.IsFinite(logLikelihood))
                 rows.Add(logLikelihood);

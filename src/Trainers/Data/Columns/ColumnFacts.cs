@@ -88,14 +88,15 @@ internal sealed record ColumnFacts(float[] Mean, float[] StandardDeviation, floa
             var column = new SortedColumn(rows, j);
             if (column.Values.IsEmpty) // a value of a condition that nobody knows
             {
-                deviation[j] = FlowCondition.OfConstant;
+                deviation[j] = FlowCondition.OfNothing;
                 constant.Add(j);
                 continue;
             }
             float median = column.Quantile(0.5);
             (double center, double scale) = (centers[j], scales[j]);
             double byQuartiles = column.QuartileScale();
-            bool isStretched = scale > Stretched * byQuartiles && ColumnStatistics.Varies(median, byQuartiles);
+            bool isStretched = scale > Stretched * byQuartiles
+                && (j < features ? ColumnStatistics.Varies(median, byQuartiles) : byQuartiles > 0);
             if (isStretched)
             {
                 stretches.Add((j, Stretch(column, median, byQuartiles, scale)));
@@ -108,8 +109,9 @@ internal sealed record ColumnFacts(float[] Mean, float[] StandardDeviation, floa
             if (j >= features)
             {
                 // nothing is taken back to the units of a condition: what differs at all can be told apart
-                deviation[j] = isConstant ? FlowCondition.OfConstant : ColumnStatistics.Held(scale);
-                if (isConstant)
+                deviation[j] = !isConstant ? ColumnStatistics.Held(scale)
+                    : column.Values.Length < rows.Count ? FlowCondition.OfConstant : FlowCondition.OfNothing;
+                if (deviation[j] == FlowCondition.OfNothing)
                     constant.Add(j);
                 continue;
             }

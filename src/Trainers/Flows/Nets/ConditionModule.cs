@@ -17,12 +17,19 @@ internal sealed class ConditionModule : nn.Module<Tensor, Tensor>
     // Registered buffers: they move and convert with the module.
     private readonly Tensor mean;
     private readonly Tensor deviation;
+    private readonly Tensor? unread; // 1 for values that are not read, where there is any
+    private readonly Tensor? indicators; // 1 for those that are read, where not all are
 
     public ConditionModule(FlowCondition condition) : base(nameof(ConditionModule))
     {
         Frozen = condition;
         mean = FloatTensors.Of(condition.Mean);
         deviation = FloatTensors.Of(condition.StandardDeviation);
+        float[] Flags(Func<int, bool> test) => [.. Enumerable.Range(0, condition.Size).Select(value => test(value) ? 1f : 0)];
+        if (Flags(condition.IsRead).Contains(0))
+            unread = FloatTensors.Of([.. Flags(value => !condition.IsRead(value))]);
+        if (Flags(condition.IsReadAsUnknown).Contains(0))
+            indicators = FloatTensors.Of([.. Flags(condition.IsReadAsUnknown)]);
         RegisterComponents();
     }
 
@@ -33,9 +40,14 @@ internal sealed class ConditionModule : nn.Module<Tensor, Tensor>
     {
         Tensor? isUnknown = Frozen.MayBeUnknown ? condition.isnan() : null;
         Tensor known = isUnknown is null ? condition : where(isUnknown, mean, condition);
+        if (unread is not null)
+            known = where(unread.to(ScalarType.Bool), mean, known);
         Tensor x = (known - mean) / deviation;
         Tensor held = x.clamp(s_minusBound, s_bound);
         Tensor values = held.Plus((x - held).clamp(s_least, s_most).asinh());
-        return isUnknown is null ? values : cat([values, isUnknown.to(values.dtype)], 1);
+        if (isUnknown is null)
+            return values;
+        Tensor flags = isUnknown.to(values.dtype);
+        return cat([values, indicators is null ? flags : flags * indicators], 1);
     }
 }
