@@ -98,7 +98,7 @@ public sealed class FlowCondition
         string mean = nodes.Constant(Mean.AsSpan());
         string? isUnknown = MayBeUnknown ? nodes.Node("IsNaN", input) : null;
         string known = isUnknown is null ? input : nodes.Node("Where", isUnknown, mean, input);
-        // not times 0: a value may be infinite, and then has no result anyhow
+        // the mean takes the place of what is not read, whatever it is: x is exactly 0 then
         string read = EachIs(IsRead, out bool[] isRead) ? known
             : nodes.Node("Where", nodes.Node("Less", nodes.Constant(Flags(isRead), 1, Size), nodes.Scalar(0.5)), mean, known);
         string x = nodes.Node("Mul", nodes.Node("Sub", read, mean),

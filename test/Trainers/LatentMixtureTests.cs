@@ -100,7 +100,7 @@ public sealed class LatentMixtureTests
         }
     }
 
-    /// <summary>Of many values a Cauchy of width 1 would be above the normal in the midst, by thousands of nats of 512.</summary>
+    /// <summary>Of many values a Cauchy of width 1 would be above the normal in the midst, by a thousand nats of 512.</summary>
     [Theory, InlineData(1), InlineData(30), InlineData(512)]
     public void In_the_midst_the_tail_is_nothing(int features)
     {
@@ -311,7 +311,7 @@ public sealed class LatentMixtureTests
         }).Fit(Tables.Load(_ml, rows));
         using RealNvpTransformer mixed = Fit(3), plain = Fit(0);
         Assert.IsType<LatentMixture>(mixed.Model.Steps[^1]);
-        Assert.DoesNotContain(plain.Model.Steps, step => step is LatentMixture { Weights.IsEmpty: false });
+        Assert.DoesNotContain(plain.Model.Steps, step => step is LatentMixture);
         Assert.True(int.Parse(mixed.Model.Metadata.Training["latent_components"]) > 1);
         double gain = mixed.LogLikelihoods(fresh).Average() - plain.LogLikelihoods(fresh).Average();
         Assert.InRange(gain, 0.1, 10);

@@ -9,8 +9,7 @@ namespace RealNvp.ML.Transforms;
 /// </summary>
 /// <remarks>
 /// The command line and the service write rows so, and rows of a class have them; <c>Sample</c> and arrays of rows have what the flow
-/// draws. The values are those of
-/// <see cref="FlowMetadata.FeatureLevels"/>; of a model without them all numbers stay as they are.
+/// draws. The values are those of <see cref="FlowMetadata.FeatureLevels"/>; of a model without them all numbers stay as they are.
 /// </remarks>
 /// <example>
 /// <code>
