@@ -10,6 +10,27 @@ namespace RealNvp.ML.Trainers.Distributed;
 /// </summary>
 internal sealed class DataParallel
 {
+    // Constant text, because an error in a script aborts the process: the tests of training in several processes are what keeps it right.
+    private const string Script = """
+        def joined(gradients: List[Tensor], more: Tensor) -> Tensor:
+            flat: List[Tensor] = []
+            for gradient in gradients:
+                flat.append(gradient.reshape(-1))
+            flat.append(more)
+            return torch.cat(flat)
+
+        def cut(gradients: List[Tensor], joined: Tensor) -> Tensor:
+            at = 0
+            parts: List[Tensor] = []
+            for gradient in gradients:
+                parts.append(joined.narrow(0, at, gradient.numel()).view(gradient.shape))
+                at += gradient.numel()
+            torch._foreach_copy_(gradients, parts)
+            return joined.narrow(0, at, joined.numel() - at)
+
+        """;
+
+    private static readonly Lazy<jit.CompilationUnit> s_script = new(() => jit.compile(Script));
     private static readonly Scalar s_one = 1.0.ToScalar();
 
     private readonly IGradientExchange _exchange;
@@ -55,18 +76,12 @@ internal sealed class DataParallel
         using IDisposable guard = no_grad();
         Tensor flags = tensor(new[] { cancelled ? 1f : 0 }, device: own.device);
         Tensor typical = (own.detach().median() * _minusShare).reshape(1);
-        Tensor flat = cat([.. _parameters.Select(parameter => parameter.grad!.flatten()), loss.detach().reshape(1), typical, flags]);
-        _exchange.Sum(flat);
-        long at = 0;
-        foreach (Tensor parameter in _parameters)
-        {
-            Tensor gradient = parameter.grad!;
-            long count = gradient.numel();
-            gradient.copy_(flat.narrow(0, at, count).view(gradient.shape));
-            at += count;
-        }
-        IsCancelled = flat[at + 2].item<float>() > 0;
-        return (flat[at], flat[at + 1]);
+        Tensor[] gradients = Array.ConvertAll(_parameters, parameter => parameter.grad!);
+        var joined = (Tensor)s_script.Value.invoke("joined", gradients, cat([loss.detach().reshape(1), typical, flags]));
+        _exchange.Sum(joined);
+        var more = (Tensor)s_script.Value.invoke("cut", gradients, joined);
+        IsCancelled = more[2].item<float>() > 0;
+        return (more[0], more[1]);
     }
 
     /// <summary>Sums over rows of which this process takes a part.</summary>

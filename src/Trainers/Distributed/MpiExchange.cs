@@ -78,19 +78,29 @@ public sealed class MpiExchange : IGradientExchange, IDisposable
 
     private static unsafe void OnTheCpu(Tensor values, Action<nint, int> call)
     {
-        using DisposeScope scope = NewDisposeScope();
-        Tensor held = values.device_type == DeviceType.CPU ? values : values.cpu();
+        using Tensor? copy = values.device_type == DeviceType.CPU ? null : values.cpu();
+        Tensor held = copy ?? values;
         if (!held.is_contiguous())
             throw new ArgumentException("Values are not contiguous.", nameof(values));
-        long count = held.numel(), size = held.element_size();
-        Tensor flat = held.view(-1);
-        for (long first = 0; first < count; first += MostAtOnce / size)
+        long count = held.numel(), most = MostAtOnce / held.element_size();
+        if (count <= most)
+            Pass(held);
+        else
         {
-            Tensor some = flat.narrow(0, first, Math.Min(MostAtOnce / size, count - first));
+            using Tensor flat = held.view(-1);
+            for (long first = 0; first < count; first += most)
+            {
+                using Tensor some = flat.narrow(0, first, Math.Min(most, count - first));
+                Pass(some);
+            }
+        }
+        if (copy is not null)
+            values.copy_(copy);
+
+        void Pass(Tensor some)
+        {
             fixed (byte* address = some.bytes)
                 call((nint)address, (int)some.numel());
         }
-        if (!ReferenceEquals(held, values))
-            values.copy_(held);
     }
 }

@@ -17,15 +17,23 @@ internal static unsafe class OpenMpi
     private static readonly string[] s_names = ["libmpi.so.40", "libmpi.so.80", "libmpi.so"];
     private static readonly Lazy<nint> s_library = new(() => Load(s_names));
 
-    public static nint World => NativeLibrary.GetExport(s_library.Value, "ompi_mpi_comm_world");
+    // what is asked for in every step is looked up once
+    private static readonly Lazy<nint> s_world = Export("ompi_mpi_comm_world");
+    private static readonly Lazy<nint> s_float = Export("ompi_mpi_float");
+    private static readonly Lazy<nint> s_double = Export("ompi_mpi_double");
+    private static readonly Lazy<nint> s_byte = Export("ompi_mpi_byte");
+    private static readonly Lazy<nint> s_add = Export("ompi_mpi_op_sum");
+    private static readonly Lazy<nint> s_allReduce = Export("MPI_Allreduce");
 
-    public static nint Float => NativeLibrary.GetExport(s_library.Value, "ompi_mpi_float");
+    public static nint World => s_world.Value;
 
-    public static nint Double => NativeLibrary.GetExport(s_library.Value, "ompi_mpi_double");
+    public static nint Float => s_float.Value;
 
-    public static nint Byte => NativeLibrary.GetExport(s_library.Value, "ompi_mpi_byte");
+    public static nint Double => s_double.Value;
 
-    public static nint Add => NativeLibrary.GetExport(s_library.Value, "ompi_mpi_op_sum");
+    public static nint Byte => s_byte.Value;
+
+    public static nint Add => s_add.Value;
 
     public static void Init(int threads)
     {
@@ -52,7 +60,7 @@ internal static unsafe class OpenMpi
     }
 
     public static void AllReduce(nint values, int count, nint type) => Check("MPI_Allreduce",
-        ((delegate* unmanaged<nint, nint, int, nint, nint, nint, int>)Function("MPI_Allreduce"))(InPlace, values, count, type, Add, World));
+        ((delegate* unmanaged<nint, nint, int, nint, nint, nint, int>)s_allReduce.Value)(InPlace, values, count, type, Add, World));
 
     public static void Broadcast(nint values, int bytes)
         => Check("MPI_Bcast", ((delegate* unmanaged<nint, int, nint, int, nint, int>)Function("MPI_Bcast"))(values, bytes, Byte, 0, World));
@@ -60,6 +68,8 @@ internal static unsafe class OpenMpi
     public static void Abort(int code) => _ = ((delegate* unmanaged<nint, int, int>)Function("MPI_Abort"))(World, code);
 
     public static void End() => Check("MPI_Finalize", ((delegate* unmanaged<int>)Function("MPI_Finalize"))());
+
+    private static Lazy<nint> Export(string name) => new(() => NativeLibrary.GetExport(s_library.Value, name));
 
     private static nint Function(string name) => NativeLibrary.GetExport(s_library.Value, name);
 

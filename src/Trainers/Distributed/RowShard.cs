@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using RealNvp.ML.Trainers.Native;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -16,6 +17,7 @@ internal sealed class RowShard : IDisposable
 
     private readonly IGradientExchange _exchange;
     private readonly Scalar _share;
+    private Tensor? _held;
 
     /// <summary>The share of a batch of this many rows.</summary>
     public RowShard(IGradientExchange exchange, long rows)
@@ -49,11 +51,27 @@ internal sealed class RowShard : IDisposable
     /// <summary>Of a mean over the own rows, that over all; with gradient.</summary>
     public static Tensor Averaged(Tensor mean) => s_current is { } shard ? shard.Sum(mean * shard._share) : mean;
 
-    /// <summary>The sum of a tensor over all processes, without gradient.</summary>
-    public Tensor Total(Tensor own) => Summed.Over(_exchange, own);
+    /// <summary>Replaces numbers by their sums over all processes.</summary>
+    public void Add(double[] own)
+    {
+        using Tensor held = tensor(own, device: CPU);
+        _exchange.Sum(held);
+        MemoryMarshal.Cast<byte, double>(held.bytes).CopyTo(own);
+    }
+
+    /// <summary>
+    /// Holds a gradient that libtorch is about to take, and lets go of the last one, which it has taken: held for the rest of a step, all
+    /// of them would go through fresh memory instead of through the caches.
+    /// </summary>
+    public void HoldUntilNext(Tensor? gradient)
+    {
+        _held?.Dispose();
+        _held = gradient;
+    }
 
     public void Dispose()
     {
+        HoldUntilNext(null);
         s_current = null;
         _share.Dispose();
     }

@@ -51,16 +51,8 @@ internal sealed class ConditionerNormModule : nn.Module<Tensor, Tensor>
     private Tensor OverAllProcesses(Tensor x, RowShard shard, double momentum)
     {
         Tensor rows = x.to(ScalarType.Float32);
-        (Tensor mean, Tensor variance) = SharedBatchNorm.Moments(rows, shard);
-        using (no_grad())
-        {
-            double count = (double)shard.All * x.shape[2] * x.shape[3];
-            using Scalar kept = (1 - momentum).ToScalar(), taken = momentum.ToScalar(),
-                unbiased = (momentum * count / Math.Max(1, count - 1)).ToScalar();
-            runningMean.mul_(kept).add_(mean, taken);
-            runningVariance.mul_(kept).add_(variance, unbiased);
-        }
-        return SharedBatchNorm.apply(rows, bias, mean, variance, shard, Epsilon).to(x.dtype);
+        Tensor moments = SharedBatchNorm.Moments(rows, shard);
+        return SharedBatchNorm.apply(rows, bias, moments, shard, Epsilon, runningMean, runningVariance, momentum).to(x.dtype);
     }
 
     /// <summary>In evaluation the norm is scale * x + shift.</summary>
