@@ -45,9 +45,9 @@ internal sealed class LatentMixtureModule : FlowStepModule
     {
         Tensor precisions = (deviations * deviations).reciprocal(), scaled = means * precisions;
         Tensor constants = weights.log() - deviations.log().sum(1) - (scaled * means).sum(1) * s_half;
-        Tensor exponents = ((z * z).matmul((precisions - ones_like(precisions)).t()) * s_minusHalf)
+        Tensor powers = z * z, squares = powers.sum(1);
+        Tensor exponents = (powers.matmul((precisions - ones_like(precisions)).t()) * s_minusHalf)
             .Plus(z.matmul(scaled.t())).Plus(constants);
-        Tensor squares = (z * z).sum(1);
         Tensor rest = (squares * s_minusHalf - _logNormaliser).Plus(exponents.exp().sum(1).Plus(_normalWeight).log());
         return _tail?.Beside(rest, squares) ?? rest;
     }
