@@ -17,8 +17,8 @@ namespace RealNvp.ML.Export.Steps;
 /// others in a mean. The tail's falls with the logarithm. It has so little weight, e, that it matters only where the rest is unlikely
 /// beyond -log e nats.
 /// The sampling graph knows nothing of all this: latents are to be drawn from q by whoever runs it, as <c>RealNvpTransformer.Sample</c>
-/// does (which leaves the tail out: of an e of 1E-13 no row would come). Standard normal latents give rows of the flow without it, which
-/// are a little smoother.
+/// does (which leaves the tail out: of an e of 1E-5 one row in 100,000 would come, from anywhere). Standard normal latents give rows of
+/// the flow without it, which are a little smoother.
 /// </remarks>
 public sealed class LatentMixture : FlowStep
 {
