@@ -12,6 +12,7 @@ using RealNvp.ML.Bench.Sampling;
 using RealNvp.ML.Bench.Scoring;
 using RealNvp.ML.Bench.Series;
 using RealNvp.ML.Bench.Serving;
+using RealNvp.ML.Bench.Small;
 using RealNvp.ML.Bench.Survival;
 using RealNvp.ML.Bench.Training;
 using RealNvp.ML.Transforms.Onnx;
@@ -23,6 +24,7 @@ return Launcher.Run(args,
     new ScoringBenchmark(),
     new SamplingBenchmark(),
     new AnomalyBenchmark(),
+    new SmallBenchmark(),
     new TrainingBenchmark(),
     new MembersBenchmark(),
     new RanksBenchmark(),

@@ -23,20 +23,14 @@ internal sealed class FlowDetector(Experiment experiment) : MlNetDetector
             => $"{type.Module.ModuleVersionId}")]);
 
     /// <inheritdoc/>
-    protected override ITransformer Fit(MLContext ml, IDataView rows, int seed)
-    {
-        RealNvpTrainer.Options options = experiment.Options();
-        options.Seed = seed;
-        return ml.AnomalyDetection.Trainers.RealNvp(options).Fit(rows);
-    }
+    protected override ITransformer Fit(MLContext ml, IDataView rows, int seed) => Fit(experiment.Options(), ml, rows, seed);
 
     /// <inheritdoc/>
-    /// <remarks>A normal distribution of standardised columns, with their tails compressed.</remarks>
-    protected override ITransformer Untrained(MLContext ml, IDataView rows, int seed)
+    protected override ITransformer Untrained(MLContext ml, IDataView rows, int seed) => Fit(experiment.Untrained(), ml, rows, seed);
+
+    private static RealNvpTransformer Fit(RealNvpTrainer.Options options, MLContext ml, IDataView rows, int seed)
     {
-        RealNvpTrainer.Options options = experiment.Options();
-        (options.Seed, options.Steps, options.Epochs, options.LearningRate, options.Members) = (seed, 1, null, 1e-9, 1);
-        options.Table = options.Table with { MixtureBound = 0 };
+        options.Seed = seed;
         return ml.AnomalyDetection.Trainers.RealNvp(options).Fit(rows);
     }
 }

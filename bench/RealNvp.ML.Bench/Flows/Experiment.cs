@@ -38,6 +38,16 @@ internal sealed class Experiment
         return options;
     }
 
+    /// <summary>The same of a flow that is not trained: of a table a normal distribution of standardised columns, their tails
+    /// compressed.</summary>
+    public RealNvpTrainer.Options Untrained()
+    {
+        RealNvpTrainer.Options options = Options();
+        (options.Steps, options.Epochs, options.LearningRate, options.Members) = (1, null, 1e-9, 1);
+        options.Table = options.Table with { MixtureBound = 0 };
+        return options;
+    }
+
     /// <summary>Every option that can change a result, in words.</summary>
     public static string Describe(RealNvpTrainer.Options options)
         => string.Join(", ", s_choices.Select(choice => string.Create(CultureInfo.InvariantCulture, $"{choice.Name} = "
