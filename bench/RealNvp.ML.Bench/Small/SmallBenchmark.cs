@@ -8,7 +8,7 @@ using RealNvp.ML.Transforms;
 
 namespace RealNvp.ML.Bench.Small;
 
-/// <summary>Fits drawn tables of few rows with the defaults, and compares held-out rows by each flow and by itself before training.</summary>
+/// <summary>Fits drawn tables of few rows by default, and compares held-out rows by each flow and by itself before training.</summary>
 internal sealed class SmallBenchmark : Benchmark
 {
     private const int DefaultTables = 40, HeldOut = 2000, FirstSeed = 100;
@@ -34,11 +34,13 @@ internal sealed class SmallBenchmark : Benchmark
     {
         var experiment = new Experiment(context.Arguments["--experiment"]);
         int tables = context.Arguments.Count("--tables") ?? DefaultTables;
-        context.Report.Add($"{tables} drawn tables of each size, of 2 to 8 columns: normal, skewed, whole numbers, yes or no, two modes, "
-            + $"heavy tails; some follow others. {(experiment.IsDefault ? "The trainer's defaults" : $"An experiment, {experiment}")}; "
-            + $"nats by which the mean of {HeldOut:N0} more rows of the table is more likely than by the flow before its first step.");
-        var table = new MarkdownTable("Rows", "tables", "worse than untrained", "by more than 0.3", "the worst (their seeds)", "a tenth is below",
-            "the median");
+        context.Report.Add(string.Create(CultureInfo.InvariantCulture, $"""
+            {tables} drawn tables of each size, of 2 to 8 columns: normal, skewed, whole numbers, yes or no, two modes, heavy tails; some
+            follow others. {(experiment.IsDefault ? "The trainer's defaults" : $"An experiment, {experiment}")}. Nats by which the mean of
+            {HeldOut:N0} more rows of a table is more likely than by the flow before its first step.
+            """));
+        var table = new MarkdownTable("Rows", "tables", "worse than untrained", "by more than 0.3", "the worst (their seeds)",
+            "a tenth is below", "the median");
         context.Report.Add(table);
         foreach ((int least, int most) in s_sizes)
         {

@@ -20,7 +20,7 @@ public sealed class SmallTableTests
         Assert.Equal(Enumerable.Range(0, count), split.Training.Concat(split.Validation).Concat(split.Calibration).Order());
     }
 
-    /// <summary>Of these of 40, with a tenth of the rows to validate and a lighter tail, trained flows were 12, 7 and 5 nats worse.</summary>
+    /// <summary>Of these, with a tenth of the rows to validate and a lighter tail, trained flows were 12, 7 and 5 nats worse.</summary>
     [Theory, InlineData(122, 0.3), InlineData(132, 0.3), InlineData(114, 1)]
     public void A_trained_flow_is_hardly_worse_than_an_untrained_one(int seed, double most)
     {
