@@ -145,8 +145,8 @@ public sealed partial class RealNvpTrainer
         public NonFiniteRows NonFiniteRows = NonFiniteRows.Skip;
 
         /// <summary>
-        /// The share of rows that chooses the best model, from 0 (the last model is kept) to below 1; 0.1 by default. On small data the
-        /// slice grows to 12 rows, up to a quarter of the rows.
+        /// The share of rows that chooses the best model, from 0 (the last model is kept) to below 1; 0.1 by default. Of a small table
+        /// the slice grows to 12 rows, up to a quarter of the rows.
         /// </summary>
         public double ValidationFraction = 0.1;
 
@@ -428,6 +428,7 @@ public sealed partial class RealNvpTrainer
                     Validation = validation,
                     Calibration = Calibration,
                     ValidationFraction = validation is null ? ValidationFraction : 0,
+                    LeastValidation = design is TableDesign ? 12 : 0, // a picture or a map tells as much as many rows
                     CalibrationFraction = Calibration is null ? CalibrationFraction : 0,
                     Contamination = Contamination,
                     RefusesNonFinite = NonFiniteRows == NonFiniteRows.Fail,

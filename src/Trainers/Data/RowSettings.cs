@@ -25,6 +25,9 @@ internal sealed record RowSettings
 
     public required double ValidationFraction { get; init; }
 
+    /// <summary>Rows that the validation slice grows to, a quarter of all at most: a choice by fewer is a choice by chance.</summary>
+    public required int LeastValidation { get; init; }
+
     public required double CalibrationFraction { get; init; }
 
     /// <summary>What the calibration slice should be large enough for.</summary>

@@ -81,7 +81,8 @@ internal sealed class TrainingDataReader
             throw new ArgumentException($"The sampling keys of column '{_settings.SamplingKeyColumn}' have {keys.Count} different "
                 + $"values, expected at least {least}: all rows of a key stand in one slice, and each slice needs one.", "input");
         }
-        return KeySlices.Draw(keys, _settings.ValidationFraction, _settings.CalibrationFraction, _settings.Contamination, _settings.Seed);
+        return KeySlices.Draw(keys, _settings.ValidationFraction, _settings.LeastValidation, _settings.CalibrationFraction,
+            _settings.Contamination, _settings.Seed);
     }
 
     /// <summary>Reads all rows, and keeps them as long as they fit; with them their sampling keys, and which of these there are.</summary>
@@ -112,8 +113,8 @@ internal sealed class TrainingDataReader
         KeySlices? slices, List<ulong> keys)
     {
         RowSplit split = slices is null
-            ? RowSplit.Draw(held.Count, _settings.ValidationFraction, _settings.CalibrationFraction, _settings.Contamination,
-                _settings.Seed)
+            ? RowSplit.Draw(held.Count, _settings.ValidationFraction, _settings.LeastValidation, _settings.CalibrationFraction,
+                _settings.Contamination, _settings.Seed)
             : RowSplit.By(slices, keys, _settings.Seed);
         WeightedRows training = held.Gather(split.Training);
         if (split.Validation.Length > 0)

@@ -20,7 +20,7 @@ public sealed class SamplingKeyTests
     public void All_rows_of_a_key_stand_in_one_slice_and_one_of_each_calibrates()
     {
         ulong[] keys = [.. Enumerable.Range(0, 600).Select(row => (ulong)(row * 7 % 60))];
-        KeySlices slices = KeySlices.Draw([.. keys.Distinct()], 0.1, 0.2, 0.05, seed: 4);
+        KeySlices slices = KeySlices.Draw([.. keys.Distinct()], 0.1, 12, 0.2, 0.05, seed: 4);
         RowSplit split = RowSplit.By(slices, keys, seed: 4);
         HashSet<ulong> training = Keys(split.Training), validation = Keys(split.Validation), calibration = Keys(split.Calibration);
         // a dozen keys validate, as of rows; 15 that calibrate, a quarter, would do for 5 %

@@ -15,7 +15,7 @@ public sealed class SmallTableTests
         InlineData(120, 0.1, 12), InlineData(200, 0.1, 20), InlineData(40, 0.5, 20), InlineData(10_000, 0.0001, 12), InlineData(40, 0, 0)]
     public void A_dozen_rows_validate_or_a_quarter_of_all(int count, double fraction, int expected)
     {
-        RowSplit split = RowSplit.Draw(count, fraction, 0.1, 0.05, seed: 1);
+        RowSplit split = RowSplit.Draw(count, fraction, 12, 0.1, 0.05, seed: 1);
         Assert.Equal(expected, split.Validation.Length);
         Assert.Equal(Enumerable.Range(0, count), split.Training.Concat(split.Validation).Concat(split.Calibration).Order());
     }

@@ -9,11 +9,11 @@ internal sealed record KeySlices(HashSet<ulong> Validation, HashSet<ulong> Calib
     public const int MostKeys = 1 << 20;
 
     /// <summary>Cuts keys as <see cref="RowSplit.Draw"/> cuts rows.</summary>
-    public static KeySlices Draw(IReadOnlyCollection<ulong> keys, double validationFraction, double calibrationFraction,
-        double contamination, int seed)
+    public static KeySlices Draw(IReadOnlyCollection<ulong> keys, double validationFraction, int leastValidation,
+        double calibrationFraction, double contamination, int seed)
     {
         ulong[] each = [.. keys];
-        RowSplit split = RowSplit.Draw(each.Length, validationFraction, calibrationFraction, contamination, seed);
+        RowSplit split = RowSplit.Draw(each.Length, validationFraction, leastValidation, calibrationFraction, contamination, seed);
         return new([.. split.Validation.Select(i => each[i])], [.. split.Calibration.Select(i => each[i])]);
     }
 

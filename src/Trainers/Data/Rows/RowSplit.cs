@@ -3,23 +3,21 @@ namespace RealNvp.ML.Trainers.Data.Rows;
 /// <summary>The row indices of the training, the validation and the calibration slice: a seeded shuffle cut in three.</summary>
 internal sealed record RowSplit(int[] Training, int[] Validation, int[] Calibration)
 {
-    /// <summary>A choice by fewer rows is a choice by chance.</summary>
-    private const int EnoughToValidate = 12;
-
     /// <summary>
-    /// Cuts <paramref name="count"/> rows; every slice with a positive fraction gets at least one row, training keeps the rest. On small
-    /// data the validation slice grows to a dozen rows, a quarter of all at most. A threshold at contamination c needs 1/c - 1
-    /// calibration rows: the slice grows to that where it then is at most a quarter of the rows. More than are kept
+    /// Cuts <paramref name="count"/> rows; every slice with a positive fraction gets at least one row, training keeps the rest. The
+    /// validation slice grows to <paramref name="leastValidation"/> rows, a quarter of all at most. A threshold at contamination c needs
+    /// 1/c - 1 calibration rows: the slice grows to that where it then is at most a quarter of the rows. More than are kept
     /// (<see cref="Export.Calibration.MaxScores"/>) are not taken from training.
     /// </summary>
-    public static RowSplit Draw(int count, double validationFraction, double calibrationFraction, double contamination, int seed)
+    public static RowSplit Draw(int count, double validationFraction, int leastValidation, double calibrationFraction,
+        double contamination, int seed)
     {
         int[] order = [.. Enumerable.Range(0, count)];
         new Random(seed).Shuffle(order);
         int Share(double fraction) => fraction > 0 ? Math.Max(1, (int)Math.Round(fraction * count)) : 0;
         int validation = Share(validationFraction), calibration = Share(calibrationFraction);
         if (validation > 0)
-            validation = Math.Max(validation, Math.Min(EnoughToValidate, count / 4));
+            validation = Math.Max(validation, Math.Min(leastValidation, count / 4));
         double needed = Export.Calibration.RowsFor(contamination);
         if (calibration > 0 && calibration < needed && needed <= count / 4)
             calibration = (int)needed;
