@@ -38,8 +38,9 @@ internal sealed class Experiment
         return options;
     }
 
-    /// <summary>The same of a flow that is not trained: of a table a normal distribution of standardised columns, their tails
-    /// compressed.</summary>
+    /// <summary>
+    /// The same of a flow that is not trained: of a table a normal distribution of standardised columns, their tails compressed.
+    /// </summary>
     public RealNvpTrainer.Options Untrained()
     {
         RealNvpTrainer.Options options = Options();

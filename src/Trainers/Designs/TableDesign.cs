@@ -215,9 +215,8 @@ internal sealed record TableDesign : FlowDesign
     }
 
     /// <summary>
-    /// It ends the fall of the log-density some 12 nats below where the normal's would still be near: of rows that training has not seen
-    /// a few in a hundred thousand are unlike all that it has, and of a small table one such row in its test outweighed what was learned
-    /// of all others. Heavier ones rank the same; this one is light enough to be left out where rows are drawn.
+    /// It ends the fall of the log-density some 12 nats below where the normal's would still be near: in the mean of a small table's
+    /// rows a few far ones do not outweigh what was learned of the others. It is light enough to be left out where rows are drawn.
     /// </summary>
     [JsonIgnore]
     public override double TailWeight => HasOwnLatents ? 1e-5 : 0;
