@@ -123,6 +123,33 @@ public sealed class ConditionalDensityTests
         Assert.InRange(deviation, 0.9, 1.25);
     }
 
+    /// <summary>
+    /// A feature of two modes, whose map steepens outwards: from 13 deviations on a row was infinitely likely, and a held-out one
+    /// chose the model or ended the training.
+    /// </summary>
+    [Fact]
+    public void A_row_far_from_all_others_is_flagged_wherever_it_is()
+    {
+        var random = new Random(1);
+        ConditionalRow[] rows = [.. Enumerable.Range(0, 600).Select(i => new ConditionalRow
+        {
+            Features = [20 + 60 * (i % 2) + (float)Tables.Normal(random)], Condition = [(float)Tables.Normal(random)],
+        })];
+        ConditionalRow[] far = [.. Enumerable.Range(0, 160).Select(i => new ConditionalRow
+        {
+            Features = [(float)Math.Min(300 * Math.Pow(1.8, i), float.MaxValue) * (i % 2 == 0 ? 1 : -1)], Condition = [0],
+        })];
+        using RealNvpTransformer flow = Conditional.Fit(_ml, rows, 1000, options =>
+        {
+            (options.Table, options.Dropout, options.Noise) = (new(), null, 0.05); // the defaults
+            (options.Validation, options.Calibration) = (Conditional.Load(_ml, [.. rows[..50], far[40]]),
+                Conditional.Load(_ml, [.. rows[50..150], far[50]]));
+        });
+        Assert.All(Conditional.LogLikelihoods(_ml, flow, far), value => Assert.InRange(value, float.MinValue, -10));
+        Assert.All(flow.Transform(Conditional.Load(_ml, far)).GetColumn<bool>("PredictedLabel"), Assert.True);
+        Assert.True(int.Parse(flow.Model.Metadata.Training["kept_step"]) > 0);
+    }
+
     [Fact]
     public void An_irrelevant_condition_changes_little()
     {

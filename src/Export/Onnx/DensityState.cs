@@ -69,8 +69,9 @@ internal sealed class DensityState(GraphNodes nodes, string rows, ReadOnlySpan<i
         string sum = _logDets.Values.Select(Nodes.DoubleRowSum).Concat(_rowLogDets).Aggregate((a, b) => Nodes.Node("Add", a, b));
         double constant = _constantLogDet - 0.5 * size * Math.Log(2 * Math.PI);
         string logLikelihood = Nodes.ToFloat(Nodes.Node("Add", sum, Nodes.DoubleScalar(constant)));
-        string lowest = Nodes.Scalar(float.MinValue); // a NaN from infinity - infinity is a density of zero
-        return Nodes.Node("Max", Nodes.Node("Where", Nodes.Node("IsNaN", logLikelihood), lowest, logLikelihood), lowest);
+        // a row where float32 has overflown has a density of zero: no row is infinitely likely, and infinity - infinity, NaN, is not less
+        string lowest = Nodes.Scalar(float.MinValue), isBelow = Nodes.Node("Less", logLikelihood, Nodes.Scalar(double.PositiveInfinity));
+        return Nodes.Node("Max", Nodes.Node("Where", isBelow, logLikelihood, lowest), lowest);
     }
 
     /// <summary>

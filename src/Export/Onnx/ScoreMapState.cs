@@ -51,7 +51,8 @@ internal sealed class ScoreMapState(GraphNodes nodes, int height, int width)
             total = nodes.Node("Sub", total, OnPicture(sum, grid.Key.Height, grid.Key.Width));
         }
         string most = nodes.Scalar(float.MaxValue); // as the log-likelihood, which then is the lowest
-        string known = nodes.Node("Where", nodes.Node("IsNaN", total), most, total);
+        string isAbove = nodes.Node("Less", nodes.Scalar(double.NegativeInfinity), total);
+        string known = nodes.Node("Where", isAbove, total, most);
         return nodes.Node("Clip", known, nodes.Scalar(float.MinValue), most);
     }
 

@@ -8,8 +8,18 @@ namespace RealNvp.ML.Export.Steps;
 /// Learned marginals: y = sinh(d asinh(x) + e) per feature with a tail weight d > 0 and a skewness e (Jones and Pewsey 2009);
 /// log|det| = sum log d + (log(1 + y^2) - log(1 + x^2)) / 2, and x = sinh((asinh(y) - e) / d).
 /// </summary>
+/// <remarks>
+/// Float32 has no square of 1e20 and no sinh of 100. So x is held within +-<see cref="MostInput"/> and u = d asinh(x) + e within
+/// +-<see cref="MostArgument"/>, far beyond all rows, and log(1 + sinh(u)^2) / 2 is taken as |u| + log(1 + exp(-2 |u|)) - log 2.
+/// </remarks>
 public sealed class SinhArcsinh : FlowStep
 {
+    /// <summary>Beyond it an input counts as this: libtorch's asinh is infinite from 1.8e19 on.</summary>
+    internal const double MostInput = 1e18;
+
+    /// <summary>Beyond it the argument of sinh counts as this, whose sinh is 8e37.</summary>
+    internal const double MostArgument = 88;
+
     /// <summary>A frozen step.</summary>
     /// <param name="tail">d per feature, positive.</param>
     /// <param name="skew">e per feature.</param>
@@ -40,13 +50,14 @@ public sealed class SinhArcsinh : FlowStep
         GraphNodes nodes = state.Nodes;
         state.Vector.Map(part =>
         {
-            string x = state.Vector.Scaled(part);
-            string scaled = nodes.Node("Mul", nodes.Node("Asinh", x), nodes.Constant(part.Select(Tail)));
-            string u = nodes.Node("Add", scaled, nodes.Constant(part.Select(Skew)));
-            string y = nodes.Node("Sinh", u);
-            string twice = nodes.Node("Sub", LogOnePlusSquare(nodes, y), LogOnePlusSquare(nodes, x));
-            state.AddLogDet(nodes.Node("Mul", twice, nodes.Scalar(0.5)), part.Width);
-            return part with { Tensor = y, Scale = null };
+            string from = nodes.Node("Asinh", Held(nodes, state.Vector.Scaled(part), MostInput));
+            string scaled = nodes.Node("Mul", from, nodes.Constant(part.Select(Tail)));
+            string u = Held(nodes, nodes.Node("Add", scaled, nodes.Constant(part.Select(Skew))), MostArgument);
+            (string far, string near) = LogCosh(nodes, u);
+            (string farFrom, string nearFrom) = LogCosh(nodes, from);
+            state.AddLogDet(nodes.Node("Sub", far, farFrom), part.Width);
+            state.AddLogDet(nodes.Log(nodes.Node("Div", near, nearFrom)), part.Width);
+            return part with { Tensor = nodes.Node("Sinh", u), Scale = null };
         });
         state.AddConstantLogDet(Tail.Sum(value => Math.Log(value)));
     }
@@ -69,6 +80,13 @@ public sealed class SinhArcsinh : FlowStep
 
     internal static SinhArcsinh Load(StepReader reader) => new(reader.Tensor("tail"), reader.Tensor("skew"));
 
-    private static string LogOnePlusSquare(GraphNodes nodes, string x)
-        => nodes.Log(nodes.Node("Add", nodes.Node("Mul", x, x), nodes.Scalar(1)));
+    private static string Held(GraphNodes nodes, string x, double most)
+        => nodes.Node("Clip", x, nodes.Scalar(-most), nodes.Scalar(most));
+
+    /// <summary>log cosh x + log 2 = |x| + log(1 + exp(-2 |x|)): the first term, and the second one's number.</summary>
+    private static (string Far, string Near) LogCosh(GraphNodes nodes, string x)
+    {
+        string far = nodes.Node("Abs", x);
+        return (far, nodes.Node("Add", nodes.Node("Exp", nodes.Node("Mul", far, nodes.Scalar(-2))), nodes.Scalar(1)));
+    }
 }

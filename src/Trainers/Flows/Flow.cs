@@ -133,8 +133,10 @@ internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
             return mixture.LogDensity(latent);
         if (_logNormaliser is not { } normaliser || normaliser.Size != latent.shape[1])
             _logNormaliser = normaliser = (latent.shape[1], (0.5 * latent.shape[1] * Math.Log(2 * Math.PI)).ToScalar());
-        Tensor squares = (latent * latent).sum(1), normal = squares * s_minusHalf - normaliser.Value;
-        return training ? normal : Tail?.Beside(normal, squares) ?? normal;
+        // in evaluation as in the frozen graph: in double, for a latent may be further out than float32 has squares
+        Tensor wide = training ? latent : latent.to(ScalarType.Float64);
+        Tensor squares = (wide * wide).sum(1), normal = squares * s_minusHalf - normaliser.Value;
+        return training ? normal : (Tail?.Beside(normal, squares) ?? normal).to(latent.dtype);
     }
 
     /// <summary>Latents to features.</summary>

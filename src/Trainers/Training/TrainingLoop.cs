@@ -471,7 +471,7 @@ internal sealed class TrainingLoop : IDisposable
     /// <summary>Puts the best early model in the place of the best one, where later steps have only made validation worse.</summary>
     private void PreferEarly(bool tells)
     {
-        if (_early is null || !(MeanNll(_earlyValidation!) > _earlyNll))
+        if (_early is null || (MeanNll(_earlyValidation!) is var late && double.IsFinite(late) && late <= _earlyNll))
             return;
         _early.Restore();
         (_bestNll, _bestStep) = (MeanNll(_validation!), _earlyStep);
@@ -547,7 +547,8 @@ internal sealed class TrainingLoop : IDisposable
             Add(0, rows.Count);
         else
             _ranks.Total(rows.Count, Add, sums);
-        return total.item<double>() / (rows.Weights is null ? rows.Count : weight.item<double>());
+        double mean = total.item<double>() / (rows.Weights is null ? rows.Count : weight.item<double>());
+        return double.IsNegativeInfinity(mean) ? double.NaN : mean; // no row is infinitely likely: float32 has overflown
 
         void Add(long begin, long number)
         {

@@ -58,7 +58,7 @@ internal sealed class SharedBatchNorm : autograd.SingleTensorFunction<SharedBatc
         }
         shard.Add(sums);
         for (int c = 0; c < channels; c++)
-            (own[c], own[channels + c]) = ((float)sums[c], (float)(sums[channels + c] - sums[c] * sums[c]));
+            (own[c], own[channels + c]) = ((float)sums[c], (float)Math.Max(0, sums[channels + c] - sums[c] * sums[c]));
         return PerChannel(own, channels, rows.device);
     }
 

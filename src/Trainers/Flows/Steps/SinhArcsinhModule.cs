@@ -11,8 +11,9 @@ namespace RealNvp.ML.Trainers.Flows.Steps;
 /// </summary>
 internal sealed class SinhArcsinhModule : FlowStepModule
 {
-    private static readonly Scalar s_half = 0.5.ToScalar();
     private static readonly Scalar s_one = 1.0.ToScalar();
+    private static readonly Scalar s_mostInput = SinhArcsinh.MostInput.ToScalar(), s_leastInput = (-SinhArcsinh.MostInput).ToScalar();
+    private static readonly Scalar s_most = SinhArcsinh.MostArgument.ToScalar(), s_least = (-SinhArcsinh.MostArgument).ToScalar();
 
     private readonly TorchSharp.Modules.Parameter logTail;
     private readonly TorchSharp.Modules.Parameter skew;
@@ -27,10 +28,14 @@ internal sealed class SinhArcsinhModule : FlowStepModule
 
     public override (Tensor Output, Tensor LogDet) forward(Tensor x, Tensor? condition = null)
     {
-        Tensor y = addcmul(skew, x.asinh(), logTail.exp(), s_one).sinh();
-        // d/dx = d cosh(u) / sqrt(1 + x^2), and cosh(u) = sqrt(1 + y^2)
-        return (y, (((y * y).log1p() - (x * x).log1p()).sum(1) * s_half).Plus(logTail.sum()));
+        Tensor from = x.clamp(s_leastInput, s_mostInput).asinh();
+        Tensor u = addcmul(skew, from, logTail.exp(), s_one).clamp(s_least, s_most);
+        // d/dx = d cosh(u) / sqrt(1 + x^2), and sqrt(1 + x^2) = cosh(asinh(x))
+        return (u.sinh(), (LogCosh(u) - LogCosh(from)).sum(1).Plus(logTail.sum()));
     }
+
+    /// <summary>log cosh x + log 2.</summary>
+    private static Tensor LogCosh(Tensor x) => logaddexp(x, -x);
 
     public override Tensor Inverse(Tensor y, Tensor? condition = null) => ((y.asinh() - skew) * (-logTail).exp()).sinh();
 
