@@ -140,7 +140,8 @@ internal sealed class TrainingDataReader
         KeySlices? slices)
     {
         // held-out slices are held in memory: of a large stream less than the fraction is enough
-        var rule = new SliceRule(_settings.Seed, Math.Min(_settings.ValidationFraction, (double)SampleCapacity / count),
+        double validationShare = RowSplit.ValidationShare(count, _settings.ValidationFraction, _settings.LeastValidation);
+        var rule = new SliceRule(_settings.Seed, Math.Min(validationShare, (double)SampleCapacity / count),
             Math.Min(_settings.CalibrationFraction, (double)Calibration.MaxScores / count), slices);
         var sample = new Reservoir(_features, SampleCapacity, _settings.Seed);
         var validationRows = new Reservoir(_features, SampleCapacity, _settings.Seed + 1);
@@ -244,7 +245,8 @@ internal sealed class TrainingDataReader
             + $"1{LeftOut.Of(pass, _names).Explain()}.");
     }
 
-    private int LeastRows => 2 + (_settings.ValidationFraction > 0 ? 1 : 0) + (_settings.CalibrationFraction > 0 ? 1 : 0);
+    private int LeastRows => RowSplit.LeastTraining
+        + (_settings.ValidationFraction > 0 ? 1 : 0) + (_settings.CalibrationFraction > 0 ? 1 : 0);
 
     private void CheckRows(long count, LeftOut leftOut)
     {
@@ -262,8 +264,8 @@ internal sealed class TrainingDataReader
         int least = LeastRows;
         if (count < least)
         {
-            throw new ArgumentException($"Column '{Column}' has {count} usable rows, expected at least {least}: 2 to train on and 1 for "
-                + $"each held-out slice{leftOut.Explain()}.", "input");
+            throw new ArgumentException($"Column '{Column}' has {count} usable rows, expected at least {least}: "
+                + $"{RowSplit.LeastTraining} to train on and 1 for each held-out slice{leftOut.Explain()}.", "input");
         }
     }
 }

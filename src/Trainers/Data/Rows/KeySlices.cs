@@ -13,7 +13,8 @@ internal sealed record KeySlices(HashSet<ulong> Validation, HashSet<ulong> Calib
         double calibrationFraction, double contamination, int seed)
     {
         ulong[] each = [.. keys];
-        RowSplit split = RowSplit.Draw(each.Length, validationFraction, leastValidation, calibrationFraction, contamination, seed);
+        RowSplit split = RowSplit.Draw(each.Length, validationFraction, leastValidation, calibrationFraction, contamination, seed,
+            leastTraining: 1);
         return new([.. split.Validation.Select(i => each[i])], [.. split.Calibration.Select(i => each[i])]);
     }
 
