@@ -51,7 +51,7 @@ public sealed class LatentMixtureTests
         {
             (double x, double y) = (latents[2 * i], latents[2 * i + 1]);
             Assert.Equal(Math.Log(Density(x, y)), densities[i], 1e-6);
-            Assert.Equal(densities[i] + 0.5 * (x * x + y * y) + Math.Log(2 * Math.PI), s_mixture.LogRatio(latents.AsSpan(2 * i, 2)), 1e-9);
+            Assert.Equal(densities[i] + 0.5 * (x * x + y * y) + Math.Log(2 * Math.PI), s_mixture.LogGain(latents.AsSpan(2 * i, 2)), 1e-9);
         }
         Assert.Equal(s_mixture.Weights, ((LatentMixture)module.Freeze()).Weights);
     }
@@ -195,24 +195,22 @@ public sealed class LatentMixtureTests
     public void A_fit_finds_clusters_and_makes_none_of_single_rows()
     {
         WeightedRows training = Clusters(800, seed: 1), validation = Clusters(200, seed: 2);
-        (LatentMixture mixture, double ofTraining, double ofValidation)
-            = LatentMixtureFit.Of(training, new float[800], validation, bound: 40, seed: 1)!.Value;
-        Assert.InRange(ofValidation, 0.5, ofTraining + 0.3);
+        LatentMixture mixture = Fit(training, new float[800], validation, 40)!;
+        Assert.InRange(LatentMixtureFit.Gain(mixture, validation), 0.5, LatentMixtureFit.Gain(mixture, training) + 0.3);
         float[] hole = [0, 0], cluster = [1, 1], alone = [training.Values[0], training.Values[1]];
-        Assert.True(mixture.LogRatio(cluster) > 1, "A cluster is more likely than a normal has it.");
-        Assert.True(mixture.LogRatio(hole) < -1, "The hole between clusters is less likely.");
-        Assert.True(mixture.LogRatio(alone) < 0, "One row makes no component.");
+        Assert.True(mixture.LogGain(cluster) > 1, "A cluster is more likely than a normal has it.");
+        Assert.True(mixture.LogGain(hole) < -1, "The hole between clusters is less likely.");
+        Assert.True(mixture.LogGain(alone) < 0, "One row makes no component.");
         WeightedRows oneIsHeavy = training with { Weights = [20, .. training.Weights.Skip(1)] };
-        Assert.True(LatentMixtureFit.Of(oneIsHeavy, new float[800], validation, bound: 40, seed: 1)!.Value.Mixture.LogRatio(alone) < 0,
-            "A heavy one makes none either.");
+        Assert.True(Fit(oneIsHeavy, new float[800], validation, 40)!.LogGain(alone) < 0, "A heavy one makes none either.");
 
-        LatentMixture held = LatentMixtureFit.Of(training, new float[800], validation, bound: 1, seed: 1)!.Value.Mixture;
+        LatentMixture held = Fit(training, new float[800], validation, 1)!;
         for (int k = 0; k < held.Weights.Length; k++)
             Assert.True(Gain(held, k) <= 1.001);
     }
 
-    [Fact]
-    public void A_cluster_of_unlikely_rows_is_held_to_less()
+    [Theory, InlineData(false), InlineData(true)]
+    public void A_cluster_of_rows_that_are_unlikely_or_were_at_the_start_is_held_to_less(bool atTheStart)
     {
         static WeightedRows Apart(WeightedRows rows)
             => rows with { Values = Array.ConvertAll(rows.Values, value => value + 2 * Math.Sign(value)) };
@@ -222,12 +220,17 @@ public sealed class LatentMixtureTests
         double share = logLikelihoods.Count(value => value < -5) / 800.0;
         for (int row = 0; row < 800; row++) // one in ten, however many they are
             training.Weights[row] = (float)(logLikelihoods[row] < -5 ? 0.1 / share : 0.9 / (1 - share));
-        LatentMixture mixture = LatentMixtureFit.Of(training, logLikelihoods, validation, bound: 40, seed: 1)!.Value.Mixture;
+        float[] alike = new float[800];
+        LatentMixture mixture = LatentMixtureFit.Of(training, atTheStart ? [alike, logLikelihoods] : [logLikelihoods, alike], validation,
+            bound: 40, tailWeight: 0, seed: 1)!;
         int[] strange = [.. Enumerable.Range(0, mixture.Weights.Length).Where(k => IsStrange(mixture.ComponentMeans(k)))];
         Assert.NotEmpty(strange);
         Assert.All(strange, k => Assert.True(Gain(mixture, k) <= 3.001));
         Assert.Contains(Enumerable.Range(0, mixture.Weights.Length).Except(strange), k => Gain(mixture, k) > 3.5);
     }
+
+    private static LatentMixture? Fit(WeightedRows training, float[] logLikelihoods, WeightedRows validation, double bound,
+        double tailWeight = 0) => LatentMixtureFit.Of(training, [logLikelihoods], validation, bound, tailWeight, seed: 1);
 
     /// <summary>The most that a component adds to the log-density.</summary>
     private static double Gain(LatentMixture mixture, int k)
@@ -241,8 +244,8 @@ public sealed class LatentMixtureTests
             var random = new Random(seed);
             return new([.. Enumerable.Range(0, 3 * count).Select(_ => (float)Tables.Normal(random))], [.. Enumerable.Repeat(1f, count)], 3);
         }
-        Assert.Null(LatentMixtureFit.Of(Normal(1000, 1), new float[1000], Normal(300, 2), bound: 3, seed: 1));
-        Assert.Null(LatentMixtureFit.Of(Clusters(800, 1), new float[800], Clusters(9, 2), bound: 3, seed: 1));
+        Assert.Null(Fit(Normal(1000, 1), new float[1000], Normal(300, 2), 3));
+        Assert.Null(Fit(Clusters(800, 1), new float[800], Clusters(9, 2), 3));
     }
 
     [Fact]
@@ -261,9 +264,8 @@ public sealed class LatentMixtureTests
         static WeightedRows Tight(int count)
             => new([.. Enumerable.Range(0, count).SelectMany(i => Enumerable.Repeat(i % 3 * 0.3f - 0.3f, 24))],
                 [.. Enumerable.Repeat(1f, count)], 24);
-        (LatentMixture mixture, _, double gain)
-            = LatentMixtureFit.Of(Tight(96), new float[96], Tight(30), bound: 12, seed: 1)!.Value;
-        Assert.InRange(gain, 5, 12 + Math.Log(12)); // twelve components at most
+        LatentMixture mixture = Fit(Tight(96), new float[96], Tight(30), 12)!;
+        Assert.InRange(LatentMixtureFit.Gain(mixture, Tight(30)), 5, 12 + Math.Log(12)); // twelve components at most
         Assert.True(mixture.Weights.Sum() < 1e-16, "The case is to be one of next to no weight.");
     }
 
@@ -274,12 +276,12 @@ public sealed class LatentMixtureTests
     public void Latents_that_are_not_finite_are_left_out(float value)
     {
         static WeightedRows With(WeightedRows rows, float value) => new([.. rows.Values, value, 0], [.. rows.Weights, 1], 2);
-        LatentMixture expected = LatentMixtureFit.Of(Clusters(800, 1), new float[800], Clusters(200, 2), 12, seed: 1)!.Value.Mixture;
-        (LatentMixture mixture, double training, double validation) = LatentMixtureFit.Of(With(Clusters(800, 1), value),
-            [.. new float[800], float.NegativeInfinity], With(Clusters(200, 2), value), 12, seed: 1)!.Value;
+        LatentMixture expected = Fit(Clusters(800, 1), new float[800], Clusters(200, 2), 12)!;
+        WeightedRows training = With(Clusters(800, 1), value), validation = With(Clusters(200, 2), value);
+        LatentMixture mixture = Fit(training, [.. new float[800], float.NegativeInfinity], validation, 12)!;
         Assert.Equal(expected.Weights, mixture.Weights);
         Assert.Equal(expected.Means, mixture.Means);
-        Assert.True(double.IsFinite(training) && double.IsFinite(validation));
+        Assert.True(double.IsFinite(LatentMixtureFit.Gain(mixture, validation)));
     }
 
     [Fact]
@@ -317,6 +319,22 @@ public sealed class LatentMixtureTests
         Assert.InRange(gain, 0.1, 10);
         Assert.Equal(mixed.LogLikelihoods(rows).Average(), double.Parse(mixed.Model.Metadata.Training["training_log_likelihood"],
             System.Globalization.CultureInfo.InvariantCulture), 0.3); // which is of eight tenths of them
+    }
+
+    [Theory, InlineData(1), InlineData(2), InlineData(3)]
+    public void What_is_told_of_validation_rows_is_what_they_have_with_a_mixture_and_rows_in_the_tail_too(int seed)
+    {
+        // one row in ten is far from all others: nothing but the tail speaks of it
+        static float[][] Rows(int count, int seed)
+            => [.. Grid(count, seed).Select((row, i) => i % 10 == 0 ? [row[0] + 20 * i, row[1] - 7 * i] : row)];
+        float[][] rows = Rows(400, seed), validation = [.. Rows(60, seed + 10), .. rows[..20]]; // copies choose nothing, and count
+        using RealNvpTransformer flow = _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options
+        {
+            Seed = seed, Steps = 300, Validation = Tables.Load(_ml, validation),
+        }).Fit(Tables.Load(_ml, rows));
+        Assert.True(((LatentMixture)flow.Model.Steps[^1]).Weights.Length > 1);
+        Assert.Equal(flow.LogLikelihoods(validation).Average(), double.Parse(
+            flow.Model.Metadata.Training["validation_log_likelihood"], System.Globalization.CultureInfo.InvariantCulture), 2e-3);
     }
 
     /// <summary>The mixture's density by its formula.</summary>

@@ -27,6 +27,11 @@ public sealed class LatentMixture : FlowStep
     /// </summary>
     public const double MostGain = 40;
 
+    /// <summary>
+    /// Beyond it a latent counts as this beside the components, which have no part in it; float32 still has its square.
+    /// </summary>
+    internal const double OutOfReach = 1e9;
+
     private readonly double[] _constants; // of each component: log w - sum log deviation - sum (mean / deviation)^2 / 2
 
     /// <summary>A mixture of this many components beside the standard normal, which has the rest of the weight; without a tail.</summary>
@@ -123,8 +128,27 @@ public sealed class LatentMixture : FlowStep
         return gain;
     }
 
-    /// <summary>log q(z) - log N(z; 0, I) of one latent without the tail, in double precision.</summary>
-    internal double LogRatio(ReadOnlySpan<float> latent) => Math.Log(NormalWeight + ComponentsRatio(latent));
+    /// <summary>
+    /// By how much the components raise the log-density of one latent, in nats: log q(z) less what it would be if the standard normal had
+    /// their weight, in double precision.
+    /// </summary>
+    internal double LogGain(ReadOnlySpan<float> latent)
+    {
+        double tail = TailRatio(latent);
+        return double.IsFinite(tail) ? Math.Log((NormalWeight + ComponentsRatio(latent) + tail) / (1 - TailWeight + tail)) : 0;
+    }
+
+    /// <summary>What the tail adds to q(z) / N(z; 0, I); infinite where nothing but it is left.</summary>
+    internal double TailRatio(ReadOnlySpan<float> latent)
+    {
+        if (TailWeight == 0)
+            return 0;
+        double squares = 0;
+        foreach (double z in latent)
+            squares += z * z;
+        return Math.Exp(LogOfTail(Features, TailWeight) - 0.5 * (Features + 1) * Math.Log(1 + squares / Features)
+            + 0.5 * (squares + Features * Math.Log(2 * Math.PI)));
+    }
 
     /// <summary>What the components add to q(z) / N(z; 0, I), however little that is beside the normal's weight.</summary>
     internal double ComponentsRatio(ReadOnlySpan<float> latent)
@@ -190,7 +214,7 @@ public sealed class LatentMixture : FlowStep
                 linear[j * components + k] = precision * ComponentMeans(k)[j];
             }
         }
-        string z = state.Vector.Whole();
+        string z = nodes.Node("Clip", state.Vector.Whole(), nodes.Scalar(-OutOfReach), nodes.Scalar(OutOfReach));
         string ofSquares = nodes.Node("MatMul", nodes.Node("Mul", z, z), nodes.Constant(squares, features, components));
         string ofValues = nodes.Node("MatMul", z, nodes.Constant(linear, features, components));
         string exponents = nodes.Node("Add", nodes.Node("Add", ofSquares, nodes.Constant(_constants)), ofValues);

@@ -11,8 +11,9 @@ namespace RealNvp.ML.Trainers.Designs;
 /// </summary>
 /// <remarks>
 /// A component is held to a bound of what it may add to the log-density anywhere, and to a closer one where its rows are among those that
-/// the flow finds least likely. Without, a cluster of anomalies among the training rows would become as likely as its rows are close
-/// together: docs/anomaly-ranking.md has the figures.
+/// the flow finds least likely, or found so before its first step: of many anomalies alike it has learned since that they are likely.
+/// Without, a cluster of anomalies among the training rows would become as likely as its rows are close together:
+/// docs/anomaly-ranking.md has the figures.
 /// </remarks>
 internal static class LatentMixtureFit
 {
@@ -51,21 +52,24 @@ internal static class LatentMixtureFit
     /// <summary>A row has no part in a component that is so much less likely than its best one, in nats.</summary>
     private const double OutOfReach = 20;
 
-    /// <summary>The mixture, and by how many nats it makes training and validation rows more likely; null where it is to be none.</summary>
+    /// <summary>The mixture; null where it is to be none.</summary>
     /// <param name="training">Latents of training rows, and their weights.</param>
-    /// <param name="logLikelihoods">Those of the same rows by the flow; a constant may be missing.</param>
+    /// <param name="logLikelihoods">Those of the same rows by the flow, and by others that judge too; a constant may be missing.</param>
     /// <param name="validation">Latents of validation rows.</param>
     /// <param name="bound">The most that a component may add to the log-density, in nats.</param>
+    /// <param name="tailWeight">That of the latent's tail, beside which components count; 0 for none.</param>
     /// <param name="seed">Chooses where components begin.</param>
-    public static (LatentMixture Mixture, double TrainingGain, double ValidationGain)? Of(WeightedRows training, float[] logLikelihoods,
-        WeightedRows validation, double bound, int seed)
+    public static LatentMixture? Of(WeightedRows training, IReadOnlyList<float[]> logLikelihoods,
+        WeightedRows validation, double bound, double tailWeight, int seed)
     {
-        (training, logLikelihoods) = Finite(training, logLikelihoods);
-        (validation, _) = Finite(validation, []);
+        int[] finite = Finite(training);
+        training = training.Gather(finite);
+        logLikelihoods = [.. logLikelihoods.Select(values => Array.ConvertAll(finite, row => values[row]))];
+        validation = validation.Gather(Finite(validation));
         if (validation.Count < LeastValidationRows || training.Count < 2 * RowsEach)
             return null;
         Component[] components = Fit(training, logLikelihoods, seed);
-        double unlikely = Unlikely(logLikelihoods, training.Weights);
+        double[] unlikely = [.. logLikelihoods.Select(values => Unlikely(values, training.Weights))];
         double total = components.Sum(component => component.Weight);
         ImmutableArray<float>.Builder weights = ImmutableArray.CreateBuilder<float>(), means = ImmutableArray.CreateBuilder<float>(),
             deviations = ImmutableArray.CreateBuilder<float>();
@@ -73,7 +77,8 @@ internal static class LatentMixtureFit
         {
             float[] mean = Array.ConvertAll(component.Mean, value => (float)value);
             float[] deviation = Array.ConvertAll(component.Variance, value => (float)Math.Clamp(Math.Sqrt(value), Narrowest, Widest));
-            double most = component.LogLikelihood < unlikely ? Math.Min(bound, UnlikelyBound) : bound;
+            bool isUnlikely = component.LogLikelihoods.Zip(unlikely).Any(pair => pair.First < pair.Second);
+            double most = isUnlikely ? Math.Min(bound, UnlikelyBound) : bound;
             double logWeight = Math.Min(Math.Log(component.Weight / total), most - LatentMixture.GainOf(mean, deviation));
             if (logWeight < LeastLogWeight)
                 continue;
@@ -86,20 +91,15 @@ internal static class LatentMixtureFit
         // as if all the weight were the components', to learn how much it should be
         double whole = MostShare / Math.Max(weights.Sum(weight => (double)weight), 1);
         LatentMixture Scaled(double by)
-            => new([.. weights.Select(weight => (float)(weight * by))], means.ToImmutable(), deviations.ToImmutable());
+            => new(training.Features, [.. weights.Select(weight => (float)(weight * by))], means.ToImmutable(), deviations.ToImmutable(),
+                tailWeight);
         LatentMixture mixture = Scaled(whole * Share(Scaled(whole), validation));
-        double gain = Gain(mixture, validation);
-        return gain < LeastGain ? null : (mixture, Gain(mixture, training), gain);
+        return Gain(mixture, validation) < LeastGain ? null : mixture;
     }
 
     /// <summary>The rows whose latents are finite: others, which a flow finds impossible, are of no component.</summary>
-    private static (WeightedRows Latents, float[] LogLikelihoods) Finite(WeightedRows latents, float[] logLikelihoods)
-    {
-        int[] rows = [.. Enumerable.Range(0, latents.Count).Where(row => !latents.Row(row).ContainsAnyExceptInRange(float.MinValue,
-            float.MaxValue))];
-        return rows.Length == latents.Count ? (latents, logLikelihoods)
-            : (latents.Gather(rows), logLikelihoods.Length == 0 ? [] : [.. rows.Select(row => logLikelihoods[row])]);
-    }
+    private static int[] Finite(WeightedRows latents) => [.. Enumerable.Range(0, latents.Count).Where(row
+        => !latents.Row(row).ContainsAnyExceptInRange(float.MinValue, float.MaxValue))];
 
     /// <summary>The log-likelihood below which the least likely rows are.</summary>
     private static double Unlikely(float[] logLikelihoods, float[] weights)
@@ -113,37 +113,46 @@ internal static class LatentMixtureFit
         return sorted[row];
     }
 
-    /// <summary>The weighted mean of what a mixture adds to the log-density of rows.</summary>
-    private static double Gain(LatentMixture mixture, WeightedRows latents)
+    /// <summary>The weighted mean of what a mixture adds to the log-density of rows whose latents are finite.</summary>
+    public static double Gain(LatentMixture mixture, WeightedRows latents)
     {
+        latents = latents.Gather(Finite(latents));
         double sum = 0, weight = 0;
         for (int i = 0; i < latents.Count; i++)
         {
-            sum += latents.Weights[i] * mixture.LogRatio(latents.Row(i));
+            sum += latents.Weights[i] * mixture.LogGain(latents.Row(i));
             weight += latents.Weights[i];
         }
         return sum / weight;
     }
 
-    /// <summary>The share of a mixture's components, from 0 to 1, that makes rows most likely; the normal has what is left.</summary>
+    /// <summary>
+    /// The share of a mixture's components, from 0 to 1, that makes rows most likely; the normal has what they and the tail leave.
+    /// </summary>
     private static double Share(LatentMixture mixture, WeightedRows latents)
     {
         // not 1 less the normal's weight: of components that are held tightly that is 0
-        double mass = mixture.Weights.Sum(weight => (double)weight), share = 0.5;
+        double mass = mixture.Weights.Sum(weight => (double)weight), share = 0.5, rest = 1 - mixture.TailWeight;
         double[] ratios = [.. Enumerable.Range(0, latents.Count).Select(i => mixture.ComponentsRatio(latents.Row(i)))];
-        double total = latents.Weights.Sum(weight => (double)weight);
+        double[] tails = [.. Enumerable.Range(0, latents.Count).Select(i => mixture.TailRatio(latents.Row(i)))];
         for (int round = 0; round < WeightRounds; round++)
         {
-            double sum = 0;
+            double ofComponents = 0, ofNormal = 0;
             for (int i = 0; i < ratios.Length; i++)
-                sum += latents.Weights[i] * share * ratios[i] / (share * ratios[i] + 1 - share * mass);
-            share = Math.Clamp(sum / total / mass, 1e-6, 1);
+            {
+                double components = share * ratios[i], normal = rest - share * mass, all = components + normal + tails[i];
+                ofComponents += latents.Weights[i] * components / all;
+                ofNormal += latents.Weights[i] * normal / all;
+            }
+            if (ofComponents + ofNormal == 0)
+                break; // all of these rows are the tail's
+            share = Math.Clamp(rest * ofComponents / (ofComponents + ofNormal) / mass, 1e-6, 1);
         }
         return share;
     }
 
     /// <summary>Diagonal Gaussians by expectation maximisation, from randomly chosen rows on.</summary>
-    private static Component[] Fit(WeightedRows rows, float[] logLikelihoods, int seed)
+    private static Component[] Fit(WeightedRows rows, IReadOnlyList<float[]> logLikelihoods, int seed)
     {
         int features = rows.Features;
         int[] order = [.. Enumerable.Range(0, rows.Count)];
@@ -152,11 +161,12 @@ internal static class LatentMixtureFit
         double weight = order.Sum(row => (double)rows.Weights[row]) / order.Length; // of a row, on the mean
         Component[] components = [.. order.Take(Math.Clamp(order.Length / RowsEach, 1, MostComponents)).Select(row
             => new Component([.. rows.Row(row).ToArray().Select(value => (double)value)],
-                [.. Enumerable.Repeat(Narrowest, features)], RowsEach * weight))];
+                [.. Enumerable.Repeat(Narrowest, features)], RowsEach * weight, logLikelihoods.Count))];
         var likely = new double[components.Length];
         for (int round = 0; round < Rounds; round++)
         {
-            Component[] next = [.. components.Select(_ => new Component(new double[features], new double[features], 0))];
+            Component[] next = [.. components.Select(_ => new Component(new double[features], new double[features], 0,
+                logLikelihoods.Count))];
             foreach (int row in order)
             {
                 ReadOnlySpan<float> z = rows.Row(row);
@@ -171,7 +181,7 @@ internal static class LatentMixtureFit
                 for (int k = 0; k < components.Length; k++)
                 {
                     if (likely[k] > 0)
-                        next[k].Add(z, rows.Weights[row] * likely[k] / sum, logLikelihoods[row]);
+                        next[k].Add(z, rows.Weights[row] * likely[k] / sum, logLikelihoods, row);
                 }
             }
             Component[] kept = [.. next.Where(component
@@ -184,9 +194,10 @@ internal static class LatentMixtureFit
     }
 
     /// <summary>
-    /// A Gaussian with a weight in rows, and their mean log-likelihood by the flow; while one is summed up, all but the weight are sums.
+    /// A Gaussian with a weight in rows, and their mean log-likelihood by each that judges; while one is summed up, all but the weight are
+    /// sums.
     /// </summary>
-    private sealed class Component(double[] mean, double[] variance, double weight)
+    private sealed class Component(double[] mean, double[] variance, double weight, int judges)
     {
         private double _constant = Constant(variance, weight);
         private double _squares; // of the parts of the weight
@@ -197,7 +208,7 @@ internal static class LatentMixtureFit
 
         public double Weight => weight;
 
-        public double LogLikelihood { get; private set; }
+        public double[] LogLikelihoods { get; } = new double[judges];
 
         /// <summary>As how many rows those of it count, by what each of them gives to the weight.</summary>
         public double Rows => weight * weight / _squares;
@@ -214,11 +225,12 @@ internal static class LatentMixtureFit
             return value;
         }
 
-        public void Add(ReadOnlySpan<float> z, double part, double logLikelihood)
+        public void Add(ReadOnlySpan<float> z, double part, IReadOnlyList<float[]> logLikelihoods, int row)
         {
             weight += part;
             _squares += part * part;
-            LogLikelihood += part * logLikelihood;
+            for (int judge = 0; judge < LogLikelihoods.Length; judge++)
+                LogLikelihoods[judge] += part * logLikelihoods[judge][row];
             for (int j = 0; j < mean.Length; j++)
             {
                 mean[j] += part * z[j];
@@ -229,7 +241,8 @@ internal static class LatentMixtureFit
         /// <summary>Makes means and variances of the sums, with so much variance more.</summary>
         public void Settle(double floor)
         {
-            LogLikelihood /= weight;
+            for (int judge = 0; judge < LogLikelihoods.Length; judge++)
+                LogLikelihoods[judge] /= weight;
             for (int j = 0; j < mean.Length; j++)
             {
                 mean[j] /= weight;

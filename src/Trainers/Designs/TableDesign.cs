@@ -270,7 +270,16 @@ internal sealed record TableDesign : FlowDesign
         // a copy of a training row says of every component that it was right to be there
         int[] fresh = CopiedRows.Fresh(rows.Sample.ToHost(), heldOut.ToHost(LatentMixtureFit.MostRows));
         WeightedRows choosing = Latents(flow, validation).Latents.Gather(fresh);
-        return LatentMixtureFit.Of(training, logLikelihoods, choosing, MixtureBound, seed);
+        using var random = new DeviceRandom(seed, rows.Sample.Rows.device);
+        using Flow start = Build(facts, dropout: 0, seed, random);
+        start.to(rows.Sample.Rows.device);
+        start.eval();
+        float[] before = Latents(start, noisy ?? rows.Sample).LogLikelihoods;
+        if (LatentMixtureFit.Of(training, [logLikelihoods, before], choosing, MixtureBound, TailWeight, seed) is not { } mixture)
+            return null;
+        // told of the rows that other figures are of: all of them, without noise
+        double Gain(DeviceRows of) => LatentMixtureFit.Gain(mixture, Latents(flow, of).Latents);
+        return (mixture, Gain(rows.Sample), Gain(heldOut));
     }
 
     /// <summary>The latents of rows, as many as are looked at, and their log-likelihoods.</summary>

@@ -13,6 +13,8 @@ internal sealed class LatentMixtureModule : FlowStepModule
 {
     private static readonly Scalar s_half = 0.5.ToScalar(), s_minusHalf = (-0.5).ToScalar();
 
+    private static readonly Scalar s_most = LatentMixture.OutOfReach.ToScalar(), s_least = (-LatentMixture.OutOfReach).ToScalar();
+
     // registered buffers: they move and convert with the module
     private readonly Tensor weights; // [K]
     private readonly Tensor means; // [K, D]
@@ -45,11 +47,12 @@ internal sealed class LatentMixtureModule : FlowStepModule
     {
         Tensor precisions = (deviations * deviations).reciprocal(), scaled = means * precisions;
         Tensor constants = weights.log() - deviations.log().sum(1) - (scaled * means).sum(1) * s_half;
-        Tensor powers = z * z, squares = powers.sum(1);
+        Tensor near = z.clamp(s_least, s_most), powers = near * near;
         Tensor exponents = (powers.matmul((precisions - ones_like(precisions)).t()) * s_minusHalf)
-            .Plus(z.matmul(scaled.t())).Plus(constants);
+            .Plus(near.matmul(scaled.t())).Plus(constants);
+        Tensor wide = z.to(ScalarType.Float64), squares = (wide * wide).sum(1); // as in the graph
         Tensor rest = (squares * s_minusHalf - _logNormaliser).Plus(exponents.exp().sum(1).Plus(_normalWeight).log());
-        return _tail?.Beside(rest, squares) ?? rest;
+        return (_tail?.Beside(rest, squares) ?? rest).to(z.dtype);
     }
 
     public override Tensor Inverse(Tensor y, Tensor? condition = null) => y;
