@@ -60,6 +60,12 @@ public sealed class Calibration
     /// <summary>Rows with a score above this are flagged; infinite where n is too small for the contamination asked.</summary>
     public float Threshold { get; }
 
+    /// <summary>That nothing will be flagged and why, as a sentence without its end; null where something can be.</summary>
+    internal string? WhyNothing => Contamination > 0 && float.IsPositiveInfinity(Threshold)
+        ? $"Nothing will be flagged: {Count} calibration rows are too few for a contamination of {Contamination}, which needs "
+            + $"{RowsFor(Contamination)}"
+        : null;
+
     /// <summary>The same scores with another contamination.</summary>
     public Calibration WithContamination(double contamination) => new(_scores, contamination);
 

@@ -296,12 +296,19 @@ public sealed class FlowModel
             for (int i = 0; i < Members[member].Length; i++)
                 text.AppendLine(CultureInfo.InvariantCulture, $"{i,3}  {Members[member][i].Kind,-18} {Members[member][i].Describe()}");
         }
+        string[] discrete = [.. Metadata.FeatureLevels.Index().Where(levels => levels.Item.Length > 0).Select(levels
+            => $"{FeatureName(levels.Index)} ({levels.Item.Length})")];
+        if (discrete.Length > 0)
+            text.Append("Discrete, with how many values in training: ").AppendJoin(", ", discrete).AppendLine();
         text.Append(CultureInfo.InvariantCulture,
             $"Calibration: {Calibration.Count} scores, contamination {Calibration.Contamination:G6}, threshold {Calibration.Threshold}");
         if (!Metadata.Training.IsEmpty)
             text.AppendLine().Append("Training: ").AppendJoin(", ", Metadata.Training.Select(fact => $"{fact.Key} {fact.Value}"));
         return text.ToString();
     }
+
+    private string FeatureName(int feature) => feature < Metadata.FeatureNames.Length ? Metadata.FeatureNames[feature]
+        : string.Create(CultureInfo.InvariantCulture, $"value {feature}");
 
     private static void CheckShapes(FlowShape shape, ImmutableArray<FlowStep> steps, int conditionInputs)
     {

@@ -91,12 +91,11 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
     {
         using TrainedFlow trained = Train(input, validation);
         FlowModel model = trained.Model;
-        if (float.IsPositiveInfinity(model.Calibration.Threshold) && _options.Contamination > 0)
+        if (model.Calibration.WhyNothing is { } why)
         {
             using IChannel channel = _host.Start("Calibration");
-            channel.Warning(MessageSensitivity.None, $"Nothing will be flagged: {model.Calibration.Count} calibration rows are too few for "
-                + $"a contamination of {_options.Contamination}, which needs {Calibration.RowsFor(_options.Contamination)}. Raise "
-                + "CalibrationFraction or Contamination, or set a threshold with WithThreshold.");
+            channel.Warning(MessageSensitivity.None, $"{why}. Raise CalibrationFraction or Contamination, or set a threshold with "
+                + "WithThreshold.");
         }
         return new RealNvpTransformer(_host, model, trained.Runtime, _options.Columns);
     }

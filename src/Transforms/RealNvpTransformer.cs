@@ -183,11 +183,18 @@ public sealed class RealNvpTransformer : ITransformer, IDisposable
     /// held-out scores, and of the score map where that is calibrated. It shares this transformer's sessions and must be disposed too;
     /// either may be disposed first.
     /// </summary>
-    /// <param name="contamination">From 0 to below 1. Where the held-out scores are too few for it, nothing is flagged.</param>
+    /// <param name="contamination">From 0 to below 1. Where the held-out scores are too few for it, nothing is flagged, which a warning
+    /// in the context's log says.</param>
     public RealNvpTransformer WithContamination(double contamination)
     {
         FlowModel model = Model.WithCalibration(Model.Calibration.WithContamination(contamination))
             .WithScoreMapCalibration(Model.ScoreMapCalibration?.WithContamination(contamination));
+        if (model.Calibration.WhyNothing is { } why)
+        {
+            using IChannel channel = _host.Start("Calibration");
+            channel.Warning(MessageSensitivity.None, $"{why}. Take a larger one, set a threshold with WithThreshold, or train with more "
+                + "calibration rows.");
+        }
         return With(model, model.Calibration.Threshold);
     }
 

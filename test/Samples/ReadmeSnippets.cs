@@ -7,6 +7,7 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
+using Microsoft.ML.Transforms;
 using Microsoft.ML.Transforms.Image;
 using Orleans;
 using Orleans.Hosting;
@@ -16,7 +17,6 @@ using RealNvp.ML.Pretrained;
 using RealNvp.ML.Tests.Transforms.Images;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Transforms;
-using static Microsoft.ML.Transforms.MissingValueReplacingEstimator;
 using static RealNvp.ML.Tests.Samples.ReadmeSnippets;
 
 namespace RealNvp.ML.Tests.Samples;
@@ -430,10 +430,10 @@ public sealed class ReadmeFileSnippets : IDisposable
         }).ToArray());
 
         // docs/deployment.md: the whole pipeline
-        var pipeline = mlContext.Transforms.ReplaceMissingValues("Pressure", replacementMode: ReplacementMode.Mean)
-            .Append(mlContext.Transforms.Categorical.OneHotEncoding("Machine"))
-            .Append(mlContext.Transforms.Concatenate("Features", "Temperature", "Pressure", "Machine"))
-            .Append(mlContext.Transforms.NormalizeMinMax("Features"))
+        var pipeline = mlContext.Transforms
+            .ReplaceMissingValues("Pressure", replacementMode: MissingValueReplacingEstimator.ReplacementMode.Mean)
+            .Append(mlContext.Transforms.Categorical.OneHotEncoding("Kind", "Machine"))
+            .Append(mlContext.Transforms.Concatenate("Features", "Temperature", "Pressure", "Kind"))
             .Append(mlContext.AnomalyDetection.Trainers.RealNvp(new() { Steps = 200 }));
         using var model = pipeline.Fit(rows);
 

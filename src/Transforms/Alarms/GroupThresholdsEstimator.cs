@@ -33,6 +33,11 @@ public sealed class GroupThresholdsEstimator : IEstimator<GroupThresholdsTransfo
                 + $"contamination of {_contamination} needs, {Calibration.RowsFor(_contamination)}, and take the common threshold: "
                 + ShortList.Of([.. few.Select(group => $"'{group.Group}' ({group.Rows})")]) + ".");
         });
+        if (calibrations.Common.WhyNothing is { } why)
+        {
+            using IChannel channel = _host.Start("Calibration");
+            channel.Warning(MessageSensitivity.None, $"{why}: of all groups together too. Take a larger one, or more rows.");
+        }
         return new GroupThresholdsTransformer(_host, _columns, calibrations);
     }
 
