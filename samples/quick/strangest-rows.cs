@@ -3,6 +3,7 @@
 // The five strangest rows of a table of numbers, and the columns that make them so. The first line is left out as a header.
 // Usage: dotnet run samples/quick/strangest-rows.cs [FILE.csv [CHART.png]]; without a file, the tumours of the breast cancer data.
 
+using System.Globalization;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using RealNvp.ML.Samples;
@@ -14,7 +15,14 @@ if (args is ["--help" or "-h" or "-?"])
     return;
 }
 string file = args.FirstOrDefault() ?? Path.Combine("samples", "data", "breast_cancer.csv");
-int columns = File.ReadLines(file).ElementAt(1).Split(',').Length;
+if (!File.Exists(file) || File.ReadLines(file).ElementAtOrDefault(1)?.Split(',') is not { } cells
+    || !cells.All(cell => cell.Length == 0 || float.TryParse(cell, CultureInfo.InvariantCulture, out _)))
+{
+    Console.Error.WriteLine($"{file} is no CSV file of numbers with a header: `realnvp train` and `explain` read others too.");
+    Environment.ExitCode = 2;
+    return;
+}
+int columns = cells.Length;
 
 var mlContext = new MLContext(seed: 1);
 IDataView rows = mlContext.Data.LoadFromTextFile(file, [new("Features", DataKind.Single, 0, columns - 1)], ',', hasHeader: true);

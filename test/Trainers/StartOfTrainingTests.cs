@@ -48,6 +48,22 @@ public sealed class StartOfTrainingTests
         Assert.InRange(Number(model, "validation_log_likelihood"), -7.6, -6.6); // possible: -7.1; the standardisation alone has -8.9
     }
 
+    /// <summary>
+    /// Where nothing compresses extreme values: by a row of 1e25 every step was infinitely unlikely, and one of 3e38 is no number in any.
+    /// </summary>
+    [Theory, InlineData(1e25f), InlineData(3e38f)]
+    public void A_far_validation_row_gives_numbers_and_where_little_is_kept_for_it_that_is_told(float far)
+    {
+        float[][] rows = [.. Normals(400, 2, 1)], validation = [.. Normals(40, 2, 2), [1, far]];
+        using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options
+        {
+            Steps = 60, Table = new() { TailBound = 0 }, Validation = Tables.Load(_ml, validation), Seed = 1,
+        }).Fit(Tables.Load(_ml, rows));
+        Assert.Equal(model.LogLikelihoods(validation).Average(), Number(model, "validation_log_likelihood"), 0.05);
+        Assert.True(Number(model, "kept_step") > 10 || _warnings.Any(message => message.Contains("Training did not make",
+            StringComparison.Ordinal)));
+    }
+
     private (double Validation, double Fresh, float Threshold) Fit(int rows, int features, RealNvpTrainer.Options options)
     {
         using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(options).Fit(Tables.Load(_ml, Normals(rows, features, 1)));

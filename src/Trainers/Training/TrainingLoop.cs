@@ -471,7 +471,10 @@ internal sealed class TrainingLoop : IDisposable
     /// <summary>Puts the best early model in the place of the best one, where later steps have only made validation worse.</summary>
     private void PreferEarly(bool tells)
     {
-        if (_early is null || (MeanNll(_earlyValidation!) is var late && double.IsFinite(late) && late <= _earlyNll))
+        if (_early is null)
+            return;
+        double late = double.IsFinite(_bestNll) ? MeanNll(_earlyValidation!) : double.NaN; // where none of them had a number
+        if (late <= _earlyNll)
             return;
         _early.Restore();
         (_bestNll, _bestStep) = (MeanNll(_validation!), _earlyStep);
