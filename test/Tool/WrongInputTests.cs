@@ -1,4 +1,5 @@
 using System.Text;
+using RealNvp.ML.Tests.Eng;
 using RealNvp.ML.Tool.Tables;
 
 namespace RealNvp.ML.Tests.Tool;
@@ -143,6 +144,20 @@ public sealed class WrongInputTests(TrainedPlant plant) : IClassFixture<TrainedP
         ToolRun.Bad(1, "train", plant.Path("nothing"));
     }
 
+    /// <summary>Lags leave out the first rows: scores would stand beside other rows.</summary>
+    [Fact]
+    public void Models_that_look_at_several_rows_are_refused_for_rows_and_told()
+    {
+        string lags = Saved("lags-2.zip");
+        foreach (string[] command in new[] { ["score"], ["explain"], new[] { "evaluate" } })
+        {
+            Assert.Contains("The step LagsTransformer of the model looks at several rows at once, as lags do, and here each row is taken "
+                + "alone", ToolRun.Bad(1, [.. command, lags, plant.Path("new.csv")]), StringComparison.Ordinal);
+        }
+        Assert.Contains("LagsTransformer", ToolRun.Bad(1, "sample", lags, "--given", plant.Path("new.csv")), StringComparison.Ordinal);
+        Assert.Contains("features: ", ToolRun.Good("info", lags).Output, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void One_row_and_none_are_scored()
     {
@@ -154,6 +169,8 @@ public sealed class WrongInputTests(TrainedPlant plant) : IClassFixture<TrainedP
         File.WriteAllText(path, lines[0]);
         Assert.Equal("Score,PValue,PredictedLabel\n", ToolRun.Good("score", plant.Model, path, "--keep", "none").Output);
     }
+
+    private static string Saved(string name) => Path.Combine(Repository.Root, "test", "SavedModels", name);
 
     [Fact]
     public void Help_tells_examples_and_exit_codes()

@@ -106,10 +106,7 @@ internal sealed class PipelinePlan
         foreach (ITransformer step in all)
         {
             if (!step.IsRowToRowMapper)
-            {
-                throw new InvalidOperationException($"The step {step.GetType().Name} of the model looks at several rows at once, as lags "
-                    + "do, and a service gets rows that stand alone.");
-            }
+                throw StandaloneRows.Refusal(step, "a service gets rows that stand alone");
         }
         return all.Length == 0 ? null : ((ITransformer)new TransformerChain<ITransformer>(all)).GetRowToRowMapper(schema);
     }

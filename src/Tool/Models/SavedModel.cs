@@ -1,6 +1,7 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
+using RealNvp.ML.Serving.Rows;
 using RealNvp.ML.Tool.Running;
 using RealNvp.ML.Tool.Tables;
 using RealNvp.ML.Transforms;
@@ -66,6 +67,19 @@ internal sealed class SavedModel : IDisposable
             throw new ToolException($"{path} cannot be loaded as a model: {Guard.Message(e)}");
         }
         return inputs is null ? throw new ToolException($"{path} was saved without its input columns.") : new(path, context, model, inputs);
+    }
+
+    /// <summary>Loads a model for rows that are computed in blocks, by which one that looks at rows before would lose some.</summary>
+    /// <exception cref="ToolException">There is none, or its rows do not stand alone.</exception>
+    public static SavedModel LoadForRows(string path, string? device, Terminal terminal)
+    {
+        SavedModel model = Load(path, device, terminal);
+        // lags say that they go row by row, to be asked why they do not
+        if (model._steps.FirstOrDefault(step => !step.IsRowToRowMapper || step is LagsTransformer) is not { } step)
+            return model;
+        model.Dispose();
+        throw new ToolException($"{path}: " + StandaloneRows.Refusal(step, "here each row is taken alone: transform the rows in an "
+            + "application (mlContext.Model.Load)").Message);
     }
 
     /// <summary>A context whose warnings go to the terminal.</summary>

@@ -5,7 +5,8 @@ namespace RealNvp.ML.Tool.Rows;
 
 /// <summary>A column that is added to rows: numbers, truths or texts.</summary>
 /// <param name="Name">Its name.</param>
-/// <param name="Values">An array of <see cref="float"/>, <see cref="bool"/> or <see cref="string"/>, a value for each row.</param>
+/// <param name="Values">An array of <see cref="float"/>, where cells may be empty nullable, of <see cref="bool"/> or of
+/// <see cref="string"/>, a value for each row.</param>
 internal sealed record ResultColumn(string Name, Array Values)
 {
     /// <summary>Reads columns of a view of this many rows, in one pass.</summary>
@@ -16,12 +17,22 @@ internal sealed record ResultColumn(string Name, Array Values)
             => new ResultColumn(column.Name, column.Type == BooleanDataViewType.Instance ? new bool[rows] : new float[rows]))];
         using DataViewRowCursor cursor = view.GetRowCursor(columns);
         Action<int>[] takes = [.. columns.Zip(results, (column, result) => Take(cursor, column, result.Values))];
-        for (int row = 0; cursor.MoveNext(); row++)
+        int row = 0;
+        for (; cursor.MoveNext(); row++)
         {
+            RequireAll(row < rows);
             foreach (Action<int> take in takes)
                 take(row);
         }
+        RequireAll(row == rows);
         return results;
+    }
+
+    /// <summary>Results without their row, or of none, would stand beside other rows.</summary>
+    public static void RequireAll(bool hasOnePerRow)
+    {
+        if (!hasOnePerRow)
+            throw new InvalidOperationException("The model does not give one result for each row: its results cannot be told apart.");
     }
 
     private static Action<int> Take(DataViewRow cursor, DataViewSchema.Column column, Array values)

@@ -6,6 +6,7 @@ namespace RealNvp.ML.Tool.Running;
 internal static partial class Guard
 {
     private const string TraceVariable = "REALNVP_TRACE";
+    private const string Worker = "Splitter/consolidator worker";
 
     /// <summary>Runs a verb.</summary>
     public static int Run(Terminal terminal, Func<int> verb)
@@ -35,6 +36,9 @@ internal static partial class Guard
     public static string Message(Exception e) => e switch
     {
         AggregateException { InnerException: { } inner } => Message(inner),
+        // what ML.NET says of a worker of its own is no reason
+        InvalidOperationException { InnerException: not null } when e.Message.StartsWith(Worker, StringComparison.Ordinal)
+            => Message(e.GetBaseException()),
         ToolException or InvalidOperationException or InvalidDataException or FormatException or IOException
             or UnauthorizedAccessException or DllNotFoundException or NotSupportedException => e.Message,
         ArgumentException => Parameter().Replace(e.Message, ""),

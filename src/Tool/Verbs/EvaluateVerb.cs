@@ -55,7 +55,7 @@ internal sealed class EvaluateVerb
 
     private void Evaluate(ParseResult said, Terminal terminal, CancellationToken cancellation)
     {
-        using SavedModel model = SavedModel.Load(said.GetRequiredValue(_model), said.GetValue(_device), terminal);
+        using SavedModel model = SavedModel.LoadForRows(said.GetRequiredValue(_model), said.GetValue(_device), terminal);
         using RealNvpTransformer? adjusted = VerbActions.Adjusted(model, said.GetValue(_contamination), threshold: null);
         Scored[] rows = [.. Sources.Files(said.GetRequiredValue(_data))
             .SelectMany(file => Rows(said, terminal, model, adjusted, file, cancellation))];

@@ -54,7 +54,7 @@ internal sealed class ExplainVerb
     private void Explain(ParseResult said, Terminal terminal, CancellationToken cancellation)
     {
         string path = said.GetRequiredValue(_model);
-        using SavedModel model = SavedModel.Load(path, _rows.Device(said), terminal);
+        using SavedModel model = SavedModel.LoadForRows(path, _rows.Device(said), terminal);
         if (model.ReadsImages)
             throw new ToolException("explain is for tables; of an image, single pixels say nothing.");
         RealNvpColumns columns = model.Flow.Columns;
@@ -71,6 +71,7 @@ internal sealed class ExplainVerb
             IDataView explained = model.Transform(view, flow);
             float[][] shares = [.. explained.GetColumn<float[]>(Contributions)
                 .Select(features => groups.Select(group => group.Sum(features)).ToArray())];
+            ResultColumn.RequireAll(shares.Length == rows);
             return [.. ResultColumn.Of(explained, results, rows),
                 .. said.GetValue(_all) ? Each(reasons, shares) : Top(reasons, shares, groups, top)];
         }

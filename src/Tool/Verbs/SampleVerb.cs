@@ -58,7 +58,9 @@ internal sealed class SampleVerb
 
     private void Sample(ParseResult said, Terminal terminal, CancellationToken cancellation)
     {
-        using SavedModel model = SavedModel.Load(said.GetRequiredValue(_model), device: null, terminal);
+        string modelPath = said.GetRequiredValue(_model);
+        using SavedModel model = said.GetValue(_given) is null ? SavedModel.Load(modelPath, device: null, terminal)
+            : SavedModel.LoadForRows(modelPath, device: null, terminal);
         string? output = said.GetValue(_output) is { } path && path != Sources.Standard ? path : null;
         if (model.ReadsImages)
         {

@@ -57,7 +57,7 @@ internal sealed class ScoreVerb
         if (said.GetValue(_contamination) is not null && said.GetValue(_threshold) is not null)
             throw new ToolException("--contamination and --threshold both set the threshold; give one.");
         string path = said.GetRequiredValue(_model);
-        using SavedModel model = SavedModel.Load(path, _rows.Device(said), terminal);
+        using SavedModel model = SavedModel.LoadForRows(path, _rows.Device(said), terminal);
         using RealNvpTransformer? adjusted = VerbActions.Adjusted(model, said.GetValue(_contamination), said.GetValue(_threshold));
         string[] names = Results(model.Flow.Columns, said.GetRequiredValue(s_add));
         var work = _rows.Work(said, model, path, terminal,
