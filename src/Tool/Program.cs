@@ -54,13 +54,19 @@ internal static partial class Program
         // the list of verbs has a line for each
         foreach (Command verb in root.Subcommands.Where(verb => verb != said.CommandResult.Command))
             verb.Description = verb.Description!.Split("\n\n")[0];
-        if (said.Errors.Count > 0 && said.Action is ParseErrorAction)
+        string verbName = said.CommandResult.Command is RootCommand ? "" : " " + said.CommandResult.Command.Name;
+        bool isWrong = said.Errors.Count > 0 && said.Action is ParseErrorAction;
+        if ((isWrong || said.Action == said.CommandResult.Command.Action) && UnknownOption.In(said) is { } unknown)
         {
-            string verb = said.CommandResult.Command is RootCommand ? "" : " " + said.CommandResult.Command.Name;
+            terminal.Fail($"{unknown} `realnvp{verbName} --help` tells what there is.");
+            return ExitCode.Usage;
+        }
+        if (isWrong)
+        {
             string[] errors = [.. said.Errors.Select(error => NoType().Replace(error.Message, "$2 is '$1', expected a number."))];
             string error = errors.FirstOrDefault(message => message.Contains(", expected", StringComparison.Ordinal))
                 ?? errors.FirstOrDefault(message => message.Contains('\'', StringComparison.Ordinal)) ?? errors[0];
-            terminal.Fail($"{error} `realnvp{verb} --help` tells what there is.");
+            terminal.Fail($"{error} `realnvp{verbName} --help` tells what there is.");
             return ExitCode.Usage;
         }
         using StreamWriter output = terminal.Results();

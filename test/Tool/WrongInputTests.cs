@@ -114,6 +114,15 @@ public sealed class WrongInputTests(TrainedPlant plant) : IClassFixture<TrainedP
     [InlineData("score model.zip --threshold high", "--threshold is 'high', expected a number")]
     [InlineData("train --epochs 0", "--epochs is '0', expected a number from 1 on")]
     [InlineData("train --contamination 1.5", "--contamination is '1.5', expected a number from 0 to below 1")]
+    [InlineData("train data.csv --lable foo", "There is no option --lable: did you mean --label? `realnvp train --help`")]
+    [InlineData("train data.csv --lable=foo", "There is no option --lable: did you mean --label?")]
+    [InlineData("score --thresold 5 model.zip data.csv", "There is no option --thresold: did you mean --threshold?")]
+    [InlineData("score model.zip -k id data.csv", "There is no option -k. `realnvp score --help`")]
+    [InlineData("score model.zip data.csv --zzzzzzz", "There is no option --zzzzzzz. ")]
+    [InlineData("info model.zip --jsn", "There is no option --jsn: did you mean --json?")]
+    [InlineData("export -o graphs modle.zip --chek x", "There is no option --chek: did you mean --check?")]
+    [InlineData("serve model.zip --url x", "There is no option --url: did you mean --urls?")]
+    [InlineData("--halp", "There is no option --halp: did you mean --help?")]
     [InlineData("train --missing gone", "gone")]
     [InlineData("train --size 32", "--size is '32', expected height x width")]
     [InlineData("train --device tpu", "--device is 'tpu', expected cpu, cuda or cuda:N")]
@@ -156,6 +165,15 @@ public sealed class WrongInputTests(TrainedPlant plant) : IClassFixture<TrainedP
         }
         Assert.Contains("LagsTransformer", ToolRun.Bad(1, "sample", lags, "--given", plant.Path("new.csv")), StringComparison.Ordinal);
         Assert.Contains("features: ", ToolRun.Good("info", lags).Output, StringComparison.Ordinal);
+    }
+
+    /// <summary>A file whose name begins with a dash stands behind two.</summary>
+    [Fact]
+    public void What_stands_behind_two_dashes_is_no_option()
+    {
+        Assert.Contains("There is no model --lable", ToolRun.Bad(1, "score", "--", "--lable"), StringComparison.Ordinal);
+        Assert.Contains("There is no option --lable", ToolRun.Bad(2, "score", "--lable", "--", "-x"), StringComparison.Ordinal);
+        Assert.Contains("--label", ToolRun.Good("train", "--lable", "--help").Output, StringComparison.Ordinal);
     }
 
     [Fact]
