@@ -34,7 +34,7 @@ public sealed class BatchTests(TrainedPlant plant) : IClassFixture<TrainedPlant>
     public void Parts_that_cannot_be_and_files_of_one_output_are_refused()
     {
         ToolRun run = ToolRun.WithInput(File.ReadAllText(plant.Path("new.csv")), "score", plant.Model, "--shard", "1/2");
-        Assert.Equal(1, run.ExitCode);
+        Assert.Equal(2, run.ExitCode);
         Assert.Contains("--shard needs a file", run.Error, StringComparison.Ordinal);
         string input = Path.GetDirectoryName(plant.Path("twice/a.csv"))!;
         File.WriteAllText(Path.Combine(input, "a.csv"), File.ReadAllText(plant.Path("new.csv")));
@@ -44,6 +44,33 @@ public sealed class BatchTests(TrainedPlant plant) : IClassFixture<TrainedPlant>
         {
             Assert.Contains("would have the same output, a.csv", ToolRun.Bad(1, ["score", plant.Model, input, "-o", plant.Path("once/"),
                 .. options]), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Names_that_end_in_gz_are_compressed_and_read_again()
+    {
+        string scored = plant.Path("packed/scored.csv.gz"), drawn = plant.Path("packed/drawn.csv.gz");
+        string[] score = ["score", plant.Model, plant.Path("new.csv"), "--block", "64"], sample = ["sample", plant.Model, "-n", "50"];
+        ToolRun.Good([.. score, "-o", scored]);
+        ToolRun.Good([.. sample, "-o", drawn]);
+        Assert.Equal(ToolRun.Good(score).Output, Unpacked(scored));
+        Assert.Equal(ToolRun.Good(sample).Output, Unpacked(drawn));
+        Assert.Equal(["drawn.csv.gz", "scored.csv.gz"], Files("packed"));
+        Assert.Equal(301, ToolRun.Good("score", plant.Model, scored, "--keep", "none").Lines.Length);
+        // what fails leaves nothing, and what was there stays
+        File.WriteAllText(plant.Path("bad.csv"), "temperature,pressure,flow,unit,valve\n1,2,3,4,x\n1,2,many,4,x\n");
+        byte[] was = File.ReadAllBytes(scored);
+        ToolRun.Bad(1, "score", plant.Model, plant.Path("bad.csv"), "-o", scored, "--block", "1");
+        Assert.Equal(was, File.ReadAllBytes(scored));
+        Assert.Equal(["drawn.csv.gz", "scored.csv.gz"], Files("packed"));
+        Assert.Contains("Parquet is compressed within", ToolRun.Bad(2, [.. score, "-o", plant.Path("packed/new.parquet.gz")]),
+            StringComparison.Ordinal);
+
+        static string Unpacked(string path)
+        {
+            using var text = new StreamReader(new GZipStream(File.OpenRead(path), CompressionMode.Decompress));
+            return text.ReadToEnd();
         }
     }
 
@@ -126,6 +153,15 @@ public sealed class BatchTests(TrainedPlant plant) : IClassFixture<TrainedPlant>
             line.LastIndexOf(',', line.LastIndexOf(',') - 1) - 1)]));
         Assert.Equal(csv.Lines[1..].Select(Results), before[1..].Select(Results));
         Assert.StartsWith("P-2-0,2.5,7,true,1,12.25,2026-01-02,", before[1], StringComparison.Ordinal);
+
+        ToolRun.Good("explain", plant.Model, path, "-o", plant.Path("explained.parquet"));
+        await using ParquetReader explained = await Open(plant.Path("explained.parquet"));
+        Assert.Contains("Nats3 Single True", explained.Schema.DataFields.Select(Described));
+        string[] told = ToolRun.Good("explain", plant.Model, path, "--keep", "none").Lines[1..];
+        Assert.Contains(told, line => line.EndsWith(",,", StringComparison.Ordinal));
+        Assert.Equal(told.Select(line => string.Join(',', line.Split(',')[3..])), ToolRun.Good("score", plant.Model,
+            plant.Path("explained.parquet"), "--keep", "Reason1,Nats1,Reason2,Nats2,Reason3,Nats3").Lines[1..]
+                .Select(line => string.Join(',', line.Split(',')[..6])));
 
         ToolRun train = ToolRun.Good(["train", path, "-o", plant.Path("parquet.zip"), "--columns", "temperature,pressure,flow,unit,valve",
             .. TrainedPlant.Quick]);

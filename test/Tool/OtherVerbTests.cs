@@ -100,6 +100,24 @@ public sealed class OtherVerbTests(TrainedPlant plant) : IClassFixture<TrainedPl
     }
 
     [Fact]
+    public void The_reason_of_a_row_without_a_score_is_what_it_lacks()
+    {
+        string data = plant.Path("lacking.csv"), model = plant.Path("lacking.zip");
+        File.WriteAllText(data, "temperature,pressure,flow,unit,valve\n70,2.2,4,7,open\n70,inf,4,7,half\n,2.2,4,7,open\n"
+            + ",2.2,-inf,7,open\n");
+        ToolRun.Good(["train", plant.Path("train.csv"), "-o", model, "--label", "broken", "--missing", "skip", "--condition", "flow",
+            .. TrainedPlant.Quick]);
+        string[] lines = ToolRun.Good("explain", plant.Model, data, "--keep", "none").Lines[1..];
+        Assert.Equal(["NaN,NaN,false,pressure,,,,,", "NaN,NaN,false,flow,,,,,"], lines.Where(line => line.StartsWith("NaN",
+            StringComparison.Ordinal)));
+        Assert.Equal(["NaN,NaN,false,pressure,,,,,", "NaN,NaN,false,temperature,,,,,", "NaN,NaN,false,temperature,,flow,,,"],
+            ToolRun.Good("explain", model, data, "--keep", "none").Lines[2..]);
+        // a reason that there is not is empty, and so are its nats
+        Assert.DoesNotContain(ToolRun.Good("explain", plant.Model, plant.Path("new.csv"), "--keep", "none", "--top", "5").Lines,
+            line => line.Contains(",,0", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Graphs_and_the_flow_file_are_exported()
     {
         ToolRun.Good("export", plant.Model, "-o", plant.Path("graphs"));
@@ -194,6 +212,12 @@ public sealed class OtherVerbTests(TrainedPlant plant) : IClassFixture<TrainedPl
         JsonElement json = JsonDocument.Parse(ToolRun.Good("info", plant.Model, "--json").Output).RootElement;
         Assert.Equal(0.05, json.GetProperty("contamination").GetDouble());
         Assert.Equal("text", json.GetProperty("inputs")[4].GetProperty("kind").GetString());
+
+        File.WriteAllText(plant.Path("commas.csv"), "x,kind\n" + string.Concat(Enumerable.Range(0, 60).Select(i
+            => $"{i * 0.37},{(i % 2 == 0 ? "\"half, open\"" : "shut")}\n")));
+        ToolRun.Good(["train", plant.Path("commas.csv"), "-o", plant.Path("commas.zip"), .. TrainedPlant.Quick]);
+        Assert.Contains("  kind: \"half, open\", shut\n", ToolRun.Good("info", plant.Path("commas.zip")).Output,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -212,8 +236,8 @@ public sealed class OtherVerbTests(TrainedPlant plant) : IClassFixture<TrainedPl
         File.WriteAllText(plant.Path("valves.csv"), "unit;valve\n7;ajar\n7;\n7;open\n");
         drawn = ToolRun.Good("sample", model, "-n", "1", "--given", plant.Path("valves.csv"));
         Assert.Equal(["", "", "open"], drawn.Lines[1..].Select(line => line.Split(',')[0])); // not the first of those that it knows
-        Assert.Contains("categories that the model does not know, the first is 'ajar'", drawn.Error, StringComparison.Ordinal);
-        Assert.Contains("--given FILE with the columns valve, unit", ToolRun.Bad(1, "sample", model), StringComparison.Ordinal);
+        Assert.Contains("1 of 3 cells of 'valve' is a category that the model does not know, 'ajar'", drawn.Error, StringComparison.Ordinal);
+        Assert.Contains("--given FILE with the columns valve, unit", ToolRun.Bad(2, "sample", model), StringComparison.Ordinal);
         File.WriteAllText(plant.Path("valves.csv"), "unit\n7\n");
         Assert.Contains("no column 'valve'", ToolRun.Bad(1, "sample", model, "--given", plant.Path("valves.csv")),
             StringComparison.Ordinal);
@@ -281,14 +305,14 @@ public sealed class OtherVerbTests(TrainedPlant plant) : IClassFixture<TrainedPl
         string images = Path.Combine(folder.Root, "images");
         foreach (string[] idle in new[] { ["--columns", "a"], ["--label", "a"], ["--missing", "flag"], new[] { "--hidden", "8" } })
         {
-            Assert.Contains($"{idle[0]} is for tables, and", ToolRun.Bad(1, ["train", images, "-o", folder.File("m.zip"), .. idle]),
+            Assert.Contains($"{idle[0]} is for tables, and", ToolRun.Bad(2, ["train", images, "-o", folder.File("m.zip"), .. idle]),
                 StringComparison.Ordinal);
         }
-        Assert.Contains("--size is for folders of images, and", ToolRun.Bad(1, "train", plant.Path("train.csv"), "-o",
+        Assert.Contains("--size is for folders of images, and", ToolRun.Bad(2, "train", plant.Path("train.csv"), "-o",
             folder.File("m.zip"), "--size", "8x8"), StringComparison.Ordinal);
-        foreach (string name in new[] { "rows.parquet", "rows.png", "rows.csv.gz" })
+        foreach (string name in new[] { "rows.parquet", "rows.png", "rows.gz", "rows.csv.zip" })
         {
-            Assert.Contains("let -o end in .csv", ToolRun.Bad(1, "sample", plant.Model, "-o", folder.File(name)),
+            Assert.Contains("let -o end in .csv", ToolRun.Bad(2, "sample", plant.Model, "-o", folder.File(name)),
                 StringComparison.Ordinal);
             Assert.False(File.Exists(folder.File(name)));
         }
@@ -320,8 +344,8 @@ public sealed class OtherVerbTests(TrainedPlant plant) : IClassFixture<TrainedPl
         Assert.True(grid.Width >= 16 && grid.Height >= 16, $"{grid.Width} x {grid.Height}");
         ToolRun.Good("sample", model, "-n", "3", "-o", folder.File("drawn/"));
         Assert.Equal(3, Directory.GetFiles(Path.Combine(folder.Root, "drawn")).Length);
-        Assert.Contains("-o FILE.png", ToolRun.Bad(1, "sample", model), StringComparison.Ordinal);
-        Assert.Contains("-o FILE.png", ToolRun.Bad(1, "sample", model, "-o", folder.File("drawn.jpg")), StringComparison.Ordinal);
+        Assert.Contains("-o FILE.png", ToolRun.Bad(2, "sample", model), StringComparison.Ordinal);
+        Assert.Contains("-o FILE.png", ToolRun.Bad(2, "sample", model, "-o", folder.File("drawn.jpg")), StringComparison.Ordinal);
         Assert.StartsWith("density.onnx, sampler.onnx and flow.rnvp are in ",
             ToolRun.Good("export", model, "-o", folder.File("graphs")).Error, StringComparison.Ordinal);
         Assert.Contains("is for tables", ToolRun.Bad(1, "explain", model, images), StringComparison.Ordinal);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 
@@ -135,8 +136,60 @@ public sealed class TrainAndScoreTests(TrainedPlant plant) : IClassFixture<Train
             model, "--decimal", "comma").Error, StringComparison.Ordinal);
         Assert.Contains("'-' is not a number; --na '-' says that it is missing", ToolRun.WithInput(
             "temperature;pressure;flow;valve\n-;2;3;half\n", "score", model).Error, StringComparison.Ordinal);
-        Assert.Contains("expected words that are no numbers", ToolRun.Bad(2, "score", model, here, "--na", "-999"),
+    }
+
+    /// <summary>The model knows them in rows to score too, and in every format.</summary>
+    [Theory]
+    [InlineData("mean")]
+    [InlineData("flag")]
+    public void Numbers_that_stand_for_missing_cells_score_as_empty_cells(string missing)
+    {
+        string[] rows = Plant.Csv(Plant.Rows(300, seed: 5), columns: ["temperature", "pressure", "flow", "valve"])
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        string empty = plant.Path("empty.csv"), coded = plant.Path("coded.csv"), model = plant.Path("coded.zip");
+        File.WriteAllLines(empty, rows);
+        File.WriteAllLines(coded, rows.Select((row, i) => row.StartsWith(',') ? (i % 2 == 0 ? "-999" : "-999.0") + row : row));
+        Assert.Contains("\n-999,", File.ReadAllText(coded), StringComparison.Ordinal);
+        string scores(string name, string rows) => ToolRun.Good("score", plant.Path(name), rows, "--keep", "none").Output;
+        ToolRun.Good(["train", empty, "-o", plant.Path("empty.zip"), "--missing", missing, .. TrainedPlant.Quick]);
+        string notes = ToolRun.Good(["train", coded, "-o", model, "--na", "-999,n.a.", "--missing", missing, .. TrainedPlant.Quick]).Error;
+        Assert.Contains($"column 'temperature': {rows.Count(row => row.StartsWith(','))} of 300 cells are missing", notes,
             StringComparison.Ordinal);
+        Assert.Equal(scores("empty.zip", empty), scores("coded.zip", coded));
+        Assert.Equal(scores("empty.zip", empty), scores("coded.zip", empty));
+        Assert.NotEqual(scores("empty.zip", empty), scores("empty.zip", coded));
+        Assert.Equal(scores("empty.zip", empty), ToolRun.Good("score", plant.Path("empty.zip"), coded, "--keep", "none", "--na",
+            "-999").Output);
+        // an application loads it as ever
+        (new MLContext().Model.Load(model, out DataViewSchema inputs) as IDisposable)?.Dispose();
+        Assert.Equal(["temperature", "pressure", "flow", "valve"], inputs.Select(column => column.Name));
+    }
+
+    [Fact]
+    public void A_share_that_too_few_rows_can_tell_flags_nothing_and_says_so()
+    {
+        string[] command = ["score", plant.Model, plant.Path("new.csv"), "--keep", "none"];
+        int rows = JsonDocument.Parse(ToolRun.Good("info", plant.Model, "--json").Output).RootElement.GetProperty("calibrationRows")
+            .GetInt32();
+        // n rows tell 1 / (n + 1), and no less
+        string least = (1.0 / (rows + 1)).ToString(CultureInfo.InvariantCulture);
+        Assert.Empty(ToolRun.Good([.. command, "--contamination", least]).Error);
+        ToolRun few = ToolRun.Good([.. command, "--contamination", "0.001"]);
+        Assert.Contains($"warning: Nothing will be flagged: {rows} calibration rows are too few for a contamination of 0.001, which needs "
+            + "999. ", few.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("true", few.Output, StringComparison.Ordinal);
+        Assert.Empty(ToolRun.Good([.. command, "--contamination", "0"]).Error); // nothing is to be flagged
+        foreach (string verb in new[] { "evaluate", "explain" })
+        {
+            Assert.Contains("Nothing will be flagged", ToolRun.Good(verb, plant.Model, plant.Path("new.csv"), "--contamination",
+                "0.001").Error, StringComparison.Ordinal);
+        }
+        string[] flagged = ToolRun.Good([.. command, "--threshold", "5"]).Lines[1..];
+        Assert.Equal(flagged.Count(line => line.EndsWith("true", StringComparison.Ordinal)), ToolRun.Good("explain", plant.Model,
+            plant.Path("new.csv"), "--keep", "none", "--threshold", "5", "--flagged").Lines.Length - 1);
+        Assert.Equal(flagged.Average(line => line.EndsWith("true", StringComparison.Ordinal) ? 1.0 : 0), JsonDocument.Parse(
+            ToolRun.Good("evaluate", plant.Model, plant.Path("new.csv"), "--threshold", "5", "--json").Output).RootElement
+                .GetProperty("flagged").GetDouble(), 9);
     }
 
     [Fact]
@@ -198,7 +251,7 @@ public sealed class TrainAndScoreTests(TrainedPlant plant) : IClassFixture<Train
         string[] t = Column("--threshold", "5", "Score", "PredictedLabel");
         Assert.All(t, row => Assert.Equal(float.Parse(row.Split(',')[0], CultureInfo.InvariantCulture) > 5,
             row.EndsWith("true", StringComparison.Ordinal)));
-        Assert.Contains("give one", ToolRun.Bad(1, "score", plant.Model, plant.Path("new.csv"), "--threshold", "1", "--contamination",
+        Assert.Contains("give one", ToolRun.Bad(2, "score", plant.Model, plant.Path("new.csv"), "--threshold", "1", "--contamination",
             "0.1"),
             StringComparison.Ordinal);
 

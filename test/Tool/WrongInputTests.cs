@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Text;
+using System.Text.Json;
 using RealNvp.ML.Tests.Eng;
 using RealNvp.ML.Tool.Tables;
 
@@ -7,39 +9,43 @@ namespace RealNvp.ML.Tests.Tool;
 /// <summary>What is wrong is said in one line that names it, with an exit code to go by.</summary>
 public sealed class WrongInputTests(TrainedPlant plant) : IClassFixture<TrainedPlant>
 {
-    public static TheoryData<string, string, string> Tables => new()
+    public static TheoryData<string, string, string, int> Tables => new()
     {
-        { "", "score", "is empty" },
-        { "\n\n", "train", "is empty" },
-        { "a,b\n", "train", "has a header and no rows" },
-        { "a,b\n1,2\n3\n", "train", "line 3: 1 cell, where the first line has 2" },
-        { "a,a\n1,2\n", "train", "names the column 'a' 2 times: give each column a name of its own" },
+        { "", "score", "is empty", 1 },
+        { "\n\n", "train", "is empty", 1 },
+        { "a,b\n", "train", "has a header and no rows", 1 },
+        { "a,b\n1,2\n3\n", "train", "line 3: 1 cell, where the first line has 2", 1 },
+        { "a,a\n1,2\n", "train", "names the column 'a' 2 times: give each column a name of its own", 1 },
         // two rows that a quote makes one, and one that swallows the rest
-        { "a,b\n1,5\" pipe\n2,6\" pipe\n", "train", "line 2: a quote within a cell that does not begin with one" },
-        { "a,b\n1,2\n3,\"4\n5,6\n", "train", "line 3: a quote that nothing closes" },
-        { "a,b\n,2\n,3\n", "train --columns a", "all cells of the column 'a' are empty" },
-        { "Score,b\n1,2\n2,3\n", "train", "'Score' bears the name of a result" },
-        { "a,b\n1,2\n2,3\n", "train --columns c", "has no column 'c'. It has: a, b" },
-        { "a,b\n1,2\n2,3\n", "train --label b --columns a,b", "'b' cannot be the label and an input" },
-        { "a,b\n1,2\n2,3\n", "train --condition a --columns a", "'a' cannot be a feature and a condition" },
-        { "id\n1\n2\n", "train", "no column is left to learn from" },
-        { "a,b\n1,2\n", "train", "row" },
-        { "temperature,pressure,flow,unit\n1,2,3,4\n", "score", "has no column 'valve'" },
-        { "temperature,pressure,flow,unit,valve\n1,2,3,4,x\n\n1,2,many,4,x\n", "score", "line 4, column 'flow': 'many' is not a number" },
-        { "temperature,pressure,flow,unit,valve,flow\n1,2,3,4,x,5\n", "score", "names the column 'flow' 2 times" },
-        { "temperature,pressure,flow,unit,valve\n1,2,3,4,x\n", "score --keep what", "has no column 'what'" },
-        { "temperature,pressure,flow,unit,valve\n1,2,3,4,x\n", "score --add What", "there is no result 'What'" },
+        { "a,b\n1,5\" pipe\n2,6\" pipe\n", "train", "line 2: a quote within a cell that does not begin with one", 1 },
+        { "a,b\n1,2\n3,\"4\n5,6\n", "train", "line 3: a quote that nothing closes", 1 },
+        { "a,b\n,2\n,3\n", "train --columns a", "all cells of the column 'a' are empty", 1 },
+        { "Score,b\n1,2\n2,3\n", "train", "'Score' bears the name of a result", 1 },
+        { "a,b\n1,2\n2,3\n", "train --columns c", "has no column 'c'. It has: a, b", 1 },
+        { "a,b\n1,2\n2,3\n", "train --label b --columns a,b", "'b' cannot be the label and an input", 2 },
+        { "a,b\n1,2\n2,3\n", "train --condition a --columns a", "'a' cannot be a feature and a condition", 2 },
+        { "a,b\n1,2\n2,3\n", "train --columns a,b --ignore b", "'b' cannot be ignored, and an input of the flow, at once", 2 },
+        { "a,b\n1,2\n2,3\n", "train --condition b --ignore b", "'b' cannot be ignored", 2 },
+        { "a,b\n1,2\n2,3\n", "train --columns a --categories b", "--categories names 'b', and --columns and --condition do not", 2 },
+        { "id\n1\n2\n", "train", "no column is left to learn from", 1 },
+        { "a,b\n1,2\n", "train", "has 1 usable row, expected", 1 },
+        { "temperature,pressure,flow,unit\n1,2,3,4\n", "score", "has no column 'valve'", 1 },
+        { "temperature,pressure,flow,unit,valve\n1,2,3,4,x\n\n1,2,many,4,x\n", "score",
+            "line 4, column 'flow': 'many' is not a number", 1 },
+        { "temperature,pressure,flow,unit,valve,flow\n1,2,3,4,x,5\n", "score", "names the column 'flow' 2 times", 1 },
+        { "temperature,pressure,flow,unit,valve\n1,2,3,4,x\n", "score --keep what", "has no column 'what'", 1 },
+        { "temperature,pressure,flow,unit,valve\n1,2,3,4,x\n", "score --add What", "there is no result 'What'", 2 },
     };
 
     [Theory]
     [MemberData(nameof(Tables))]
-    public void Tables_that_will_not_do(string csv, string command, string message)
+    public void Tables_that_will_not_do(string csv, string command, string message, int exitCode)
     {
         string path = plant.Path("wrong.csv");
         File.WriteAllText(path, csv);
         string[] words = command.Split(' ');
         string output = plant.Path("wrong.out");
-        string line = ToolRun.Bad(1, words[0] == "train" ? ["train", path, "-o", output, .. words[1..], .. TrainedPlant.Quick]
+        string line = ToolRun.Bad(exitCode, words[0] == "train" ? ["train", path, "-o", output, .. words[1..], .. TrainedPlant.Quick]
             : ["score", plant.Model, path, "-o", output, .. words[1..]]);
         Assert.Contains(message, line, StringComparison.Ordinal);
         // nothing is left of the output, not even a part
@@ -104,6 +110,13 @@ public sealed class WrongInputTests(TrainedPlant plant) : IClassFixture<TrainedP
         ToolRun evaluated = ToolRun.Good("evaluate", plant.Model, path, "--label", "broken", "--json");
         Assert.Contains("\"rowsWithoutLabel\": 1", evaluated.Output, StringComparison.Ordinal);
         Assert.Contains("the first is 'Open'", evaluated.Error, StringComparison.Ordinal);
+        float[] scores = [.. ToolRun.Good("score", plant.Model, path, "--keep", "none").Lines[1..]
+            .Select(line => float.Parse(line.Split(',')[0], CultureInfo.InvariantCulture))];
+        Assert.Equal(-((double)scores[1] + scores[3]) / 2, JsonDocument.Parse(evaluated.Output).RootElement
+            .GetProperty("meanLogLikelihood").GetDouble(), 9);
+        string told = ToolRun.Good("evaluate", plant.Model, path, "--label", "broken").Output;
+        Assert.Contains("nats (2 rows that are no anomalies)", told, StringComparison.Ordinal);
+        Assert.Contains("1 (1 row without a label left out)", told, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -114,6 +127,12 @@ public sealed class WrongInputTests(TrainedPlant plant) : IClassFixture<TrainedP
     [InlineData("score model.zip --threshold high", "--threshold is 'high', expected a number")]
     [InlineData("train --epochs 0", "--epochs is '0', expected a number from 1 on")]
     [InlineData("train --contamination 1.5", "--contamination is '1.5', expected a number from 0 to below 1")]
+    [InlineData("train --trim 0.7", "--trim is '0.7', expected a number from 0 to below 0.5")]
+    [InlineData("train --couplings 1", "--couplings is '1', expected a number from 2 on")]
+    [InlineData("train data.csv --epochs 2 --steps 3", "--epochs and --steps both say how long to train")]
+    [InlineData("train data.csv --anomaly bad", "--anomaly names labels of the column of --label, which is not given")]
+    [InlineData("evaluate model.zip --anomaly bad", "--anomaly names labels of the column of --label")]
+    [InlineData("explain model.zip data.csv --all --top 2", "--all tells every column and --top some")]
     [InlineData("train data.csv --lable foo", "There is no option --lable: did you mean --label? `realnvp train --help`")]
     [InlineData("train data.csv --lable=foo", "There is no option --lable: did you mean --label?")]
     [InlineData("score --thresold 5 model.zip data.csv", "There is no option --thresold: did you mean --threshold?")]
@@ -147,8 +166,14 @@ public sealed class WrongInputTests(TrainedPlant plant) : IClassFixture<TrainedP
             StringComparison.Ordinal);
         Assert.Contains("is the input too", ToolRun.Bad(1, "score", plant.Model, plant.Path("new.csv"), "-o", plant.Path("new.csv")),
             StringComparison.Ordinal);
-        Assert.Contains("need a folder", ToolRun.Bad(1, "score", plant.Model, plant.Path("new.csv"), plant.Path("train.csv")),
+        Assert.Contains("need a folder", ToolRun.Bad(2, "score", plant.Model, plant.Path("new.csv"), plant.Path("train.csv")),
             StringComparison.Ordinal);
+        Assert.Contains("only Parquet is written as Parquet", ToolRun.Bad(2, "score", plant.Model, plant.Path("new.csv"), "-o",
+            plant.Path("new.parquet")), StringComparison.Ordinal);
+        Assert.Contains("--given is for models of tables with a condition", ToolRun.Bad(2, "sample", plant.Model, "--given",
+            plant.Path("new.csv")), StringComparison.Ordinal);
+        Assert.Contains("density-1.rnvp is a flow alone: `realnvp serve` and ApplyRealNvp of an application take it",
+            ToolRun.Bad(1, "score", Saved("density-1.rnvp"), plant.Path("new.csv")), StringComparison.Ordinal);
         Directory.CreateDirectory(plant.Path("nothing"));
         ToolRun.Bad(1, "train", plant.Path("nothing"));
     }

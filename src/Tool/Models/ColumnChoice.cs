@@ -36,9 +36,15 @@ internal sealed record ColumnChoice(IReadOnlyList<ModelInput> Features, IReadOnl
             throw new ToolException($"{table.Name} has a header and no rows.");
         if (options.Features.Concat(options.Condition).Concat(options.Categories).Where(name => name == options.Label)
             .FirstOrDefault() is { } label)
-            throw new ToolException($"'{label}' cannot be the label and an input of the flow at once.");
+            throw new UsageException($"'{label}' cannot be the label and an input of the flow at once.");
         if (options.Features.Intersect(options.Condition, StringComparer.Ordinal).FirstOrDefault() is { } twice)
-            throw new ToolException($"'{twice}' cannot be a feature and a condition at once.");
+            throw new UsageException($"'{twice}' cannot be a feature and a condition at once.");
+        if (options.Ignored.FirstOrDefault(name => options.Features.Concat(options.Condition).Concat(options.Categories)
+            .Contains(name, StringComparer.Ordinal)) is { } ignored)
+            throw new UsageException($"'{ignored}' cannot be ignored, and an input of the flow, at once.");
+        if (options.Features.Count > 0 && options.Categories.Except(options.Features.Concat(options.Condition), StringComparer.Ordinal)
+            .FirstOrDefault() is { } idle)
+            throw new UsageException($"--categories names '{idle}', and --columns and --condition do not: it would be no input.");
 
         ColumnFacts fact(string name) => facts[table.Find(name)];
         ModelInput[] features = [.. facts.Where(column => options.Features.Count == 0

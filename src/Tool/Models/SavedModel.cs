@@ -1,6 +1,7 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
+using RealNvp.ML.Export;
 using RealNvp.ML.Serving.Rows;
 using RealNvp.ML.Tool.Running;
 using RealNvp.ML.Tool.Tables;
@@ -45,6 +46,9 @@ internal sealed class SavedModel : IDisposable
     /// <summary>The parts of the condition, those of one category together; empty where there is none.</summary>
     public IReadOnlyList<FeatureGroup> ConditionGroups { get; }
 
+    /// <summary>Numbers that stood for missing values in its training rows.</summary>
+    public IReadOnlyList<float> MissingCodes { get; private init; } = [];
+
     /// <summary>Whether it reads the paths of images.</summary>
     public bool ReadsImages => Flow.Model.InputShape.IsImage;
 
@@ -64,9 +68,13 @@ internal sealed class SavedModel : IDisposable
         catch (Exception e) when (e is FormatException or InvalidOperationException or InvalidDataException or ArgumentException
             or NotSupportedException)
         {
-            throw new ToolException($"{path} cannot be loaded as a model: {Guard.Message(e)}");
+            throw new ToolException(IsFlow(path)
+                ? $"{path} is a flow alone: `realnvp serve` and ApplyRealNvp of an application take it; this takes what `realnvp train`, "
+                    + "or Model.Save in an application, has saved."
+                : $"{path} cannot be loaded as a model: {Guard.Message(e)}");
         }
-        return inputs is null ? throw new ToolException($"{path} was saved without its input columns.") : new(path, context, model, inputs);
+        return inputs is null ? throw new ToolException($"{path} was saved without its input columns.")
+            : new(path, context, model, inputs) { MissingCodes = Models.MissingCodes.Read(path) };
     }
 
     /// <summary>Loads a model for rows that are computed in blocks, by which one that looks at rows before would lose some.</summary>
@@ -89,7 +97,7 @@ internal sealed class SavedModel : IDisposable
         context.Log += (_, message) =>
         {
             if (message.Kind >= ChannelMessageKind.Warning)
-                terminal.Warn(message.RawMessage);
+                terminal.Warn(LibraryWords.Of(message.RawMessage));
         };
         return context;
     }
@@ -150,6 +158,19 @@ internal sealed class SavedModel : IDisposable
     }
 
     public void Dispose() => (_model as IDisposable)?.Dispose();
+
+    private static bool IsFlow(string path)
+    {
+        try
+        {
+            FlowModel.Load(path);
+            return true;
+        }
+        catch (Exception e) when (e is FlowModelException or IOException)
+        {
+            return false;
+        }
+    }
 
     private bool DoesWithout(string[] missing)
     {

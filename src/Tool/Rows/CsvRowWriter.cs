@@ -59,6 +59,9 @@ internal sealed class CsvRowWriter : IRowWriter
             case float[] numbers:
                 _line.Append(CultureInfo.InvariantCulture, $"{numbers[row]}");
                 break;
+            case float?[] known:
+                _line.Append(CultureInfo.InvariantCulture, $"{known[row]}");
+                break;
             case bool[] truths:
                 _line.Append(truths[row] ? "true" : "false");
                 break;

@@ -17,14 +17,15 @@ internal sealed class ParquetRowWriter : IRowWriter
     /// <param name="added">Names and types of what is added.</param>
     public ParquetRowWriter(Stream stream, ParquetTable table, Kept kept, IEnumerable<(string Name, Type Type)> added)
     {
-        _added = [.. added.Select(column => new DataField(column.Name, column.Type, isNullable: column.Type == typeof(string)))];
+        _added = [.. added.Select(column => new DataField(column.Name, Nullable.GetUnderlyingType(column.Type) ?? column.Type,
+            isNullable: column.Type == typeof(string) || Nullable.GetUnderlyingType(column.Type) is not null))];
         _writer = ParquetWriter.CreateAsync(new ParquetSchema([.. table.Fields(kept), .. _added]), stream).GetAwaiter().GetResult();
     }
 
     public void Write(Block block, IReadOnlyList<ResultColumn> results, IReadOnlyList<int>? rows = null)
     {
         if (rows is not null)
-            throw new ToolException("Some rows of a Parquet file can be written as CSV only: let -o end in .csv.");
+            throw new UsageException("Some rows of a Parquet file can be written as CSV only: let -o end in .csv.");
         using ParquetRowGroupWriter group = _writer.CreateRowGroup();
         ((ParquetRows)block.Kept).Write(group);
         for (int i = 0; i < results.Count; i++)
@@ -36,6 +37,7 @@ internal sealed class ParquetRowWriter : IRowWriter
     private static Task Write(ParquetRowGroupWriter group, DataField field, Array values) => values switch
     {
         float[] numbers => group.WriteAsync<float>(field, (ReadOnlyMemory<float>)numbers),
+        float?[] known => group.WriteAsync<float>(field, (ReadOnlyMemory<float?>)known),
         bool[] truths => group.WriteAsync<bool>(field, (ReadOnlyMemory<bool>)truths),
         _ => group.WriteAsync(field, (string[])values),
     };

@@ -49,7 +49,9 @@ internal sealed class RowWork(SavedModel model, Terminal terminal)
         bool isFolder = output is not null && (files.Count > 1 || Directory.Exists(output)
             || output.EndsWith(Path.DirectorySeparatorChar) || output.EndsWith('/'));
         if (files.Count > 1 && !isFolder)
-            throw new ToolException($"{files.Count} files need a folder for their output: -o FOLDER/.");
+            throw new UsageException($"{files.Count} files need a folder for their output: -o FOLDER/.");
+        if (!isFolder && output?.EndsWith(".parquet.gz", StringComparison.OrdinalIgnoreCase) == true)
+            throw new UsageException($"{output}: Parquet is compressed within; let -o end in .parquet.");
         bool isPart = Shard is not null && files.Count == 1;
         IReadOnlyList<string> mine = Shard is null || isPart ? files : [.. Shard.Of(files)];
         // of all files, for another part may write what this one writes
@@ -74,7 +76,7 @@ internal sealed class RowWork(SavedModel model, Terminal terminal)
                 terminal.Note($"{target} is there and newer than the model and {file}: passed over (--force makes it again)");
                 continue;
             }
-            using var whole = new WholeFile(target);
+            using var whole = new WholeFile(target, ofRows: true);
             WriteTo(whole.Stream, file, Sources.IsParquet(target), isPart, cancellation);
             whole.Complete();
         }
@@ -110,7 +112,7 @@ internal sealed class RowWork(SavedModel model, Terminal terminal)
                 [.. kept.Columns.Select(column => table.Columns[column])], Added.Select(column => column.Name));
         }
         return table is ParquetTable parquet ? new ParquetRowWriter(stream, parquet, kept, Added)
-            : throw new ToolException($"{table.Name} is not Parquet, and only Parquet is written as Parquet: let -o end in .csv.");
+            : throw new UsageException($"{table.Name} is not Parquet, and only Parquet is written as Parquet: let -o end in .csv.");
     }
 
     private static string NameOf(string file) => file == Sources.Standard ? "standard-input.csv"

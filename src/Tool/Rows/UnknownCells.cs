@@ -50,8 +50,9 @@ internal sealed class UnknownCells
                 terminal.Warn($"{file}: all cells of the column '{column.Name}' are missing.");
             if (column.Unknown > 0)
             {
-                terminal.Warn($"{file}: {column.Unknown:N0} of {_rows:N0} cells of '{column.Name}' are categories that the model does not "
-                    + $"know, the first is '{column.FirstUnknown}'.");
+                string cells = $"{file}: {column.Unknown:N0} of {Counted.Of(_rows, "cell")} of '{column.Name}'";
+                terminal.Warn(column.Unknown == 1 ? $"{cells} is a category that the model does not know, '{column.FirstUnknown}'."
+                    : $"{cells} are categories that the model does not know, the first is '{column.FirstUnknown}'.");
             }
         }
     }

@@ -27,8 +27,8 @@ internal static partial class Guard
                 return ExitCode.BrokenPipe;
             if (Environment.GetEnvironmentVariable(TraceVariable) == "1")
                 terminal.Error.WriteLine(e);
-            terminal.Fail(Message(causes.FirstOrDefault(cause => cause is ToolException) ?? e));
-            return ExitCode.Failed;
+            terminal.Fail(LibraryWords.Of(Message(causes.FirstOrDefault(cause => cause is ToolException) ?? e)));
+            return causes.Any(cause => cause is UsageException) ? ExitCode.Usage : ExitCode.Failed;
         }
     }
 
@@ -58,4 +58,7 @@ internal static partial class Guard
 }
 
 /// <summary>One line for the user: the input, the model or an option is not as it must be.</summary>
-internal sealed class ToolException(string message) : Exception(message);
+internal class ToolException(string message) : Exception(message);
+
+/// <summary>One line for the user: the command line asks for what cannot be, or for two things that exclude each other.</summary>
+internal sealed class UsageException(string message) : ToolException(message);

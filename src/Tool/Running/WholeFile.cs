@@ -1,24 +1,32 @@
+using System.IO.Compression;
+
 namespace RealNvp.ML.Tool.Running;
 
 /// <summary>
 /// A file that appears whole or not at all: it is written beside its place, under a name that readers of the folder pass over, and renamed
 /// at the end. What a killed process left is overwritten by the next one. (The library's own way to do so is internal to it, and lets two
 /// processes write one file, of which the later stays: between the parts of a batch that would be a fault that nobody sees.) What is no
-/// file, as /dev/null and pipes are, is written to as it is: a file must not take its place.
+/// file, as /dev/null and pipes are, is written to as it is: a file must not take its place. Rows are compressed where the name ends in
+/// .gz, as they are read.
 /// </summary>
 internal sealed class WholeFile : IDisposable
 {
     private readonly string _path, _partial = "";
+    private readonly FileStream _file;
     private bool _done;
 
     /// <summary>Begins a file; makes its folder where there is none.</summary>
+    /// <param name="path">Where it will be.</param>
+    /// <param name="ofRows">Whether a name may ask for compression.</param>
     /// <exception cref="ToolException">Another process is writing the same file.</exception>
-    public WholeFile(string path)
+    public WholeFile(string path, bool ofRows = false)
     {
+        bool isPacked = ofRows && path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase);
         _path = Path.GetFullPath(path);
         if (Special(_path) is { } special)
         {
-            (Stream, _done) = (special, true);
+            (_file, _done) = (special, true);
+            Stream = isPacked ? new GZipStream(special, CompressionLevel.Optimal) : special;
             return;
         }
         string folder = Path.GetDirectoryName(_path)!;
@@ -35,7 +43,8 @@ internal sealed class WholeFile : IDisposable
         _partial = Path.Combine(folder, $".{Path.GetFileName(_path)}.partial");
         try
         {
-            Stream = new FileStream(_partial, FileMode.Create, FileAccess.ReadWrite, FileShare.None);
+            _file = new FileStream(_partial, FileMode.Create, FileAccess.ReadWrite, FileShare.None);
+            Stream = isPacked ? new GZipStream(_file, CompressionLevel.Optimal, leaveOpen: true) : _file;
         }
         catch (IOException e) when (File.Exists(_partial))
         {
@@ -48,15 +57,17 @@ internal sealed class WholeFile : IDisposable
     }
 
     /// <summary>What goes into the file.</summary>
-    public FileStream Stream { get; }
+    public Stream Stream { get; }
 
     /// <summary>Puts the file in its place.</summary>
     public void Complete()
     {
         if (_done)
             return;
-        Stream.Flush(flushToDisk: true);
-        Stream.Dispose();
+        if (Stream != _file)
+            Stream.Dispose(); // the end of what is compressed
+        _file.Flush(flushToDisk: true);
+        _file.Dispose();
         File.Move(_partial, _path, overwrite: true);
         _done = true;
     }
@@ -67,6 +78,7 @@ internal sealed class WholeFile : IDisposable
         try
         {
             Stream.Dispose();
+            _file.Dispose();
         }
         finally
         {

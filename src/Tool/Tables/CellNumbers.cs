@@ -7,15 +7,36 @@ namespace RealNvp.ML.Tool.Tables;
 /// <param name="Missing">What cells without a number hold, beside what is known everywhere (<see cref="Cell.IsMissing"/>).</param>
 internal sealed record CellNumbers(char Point, IReadOnlyList<string> Missing)
 {
+    /// <summary>Numbers that stand for a missing one, as -999.</summary>
+    public IReadOnlyList<float> Codes { get; init; } = [];
+
     private const int LongestNumber = 64;
     private static readonly SearchValues<char> s_marks = SearchValues.Create(".,");
 
     /// <summary>A decimal point.</summary>
     public static CellNumbers Plain { get; } = new('.', []);
 
+    /// <summary>A number, or NaN where it is a code.</summary>
+    public float Known(float number)
+    {
+        foreach (float code in Codes)
+        {
+            if (number == code)
+                return float.NaN;
+        }
+        return number;
+    }
+
     /// <summary>Reads a cell.</summary>
     /// <returns>False where it is neither a number nor missing; NaN for a missing one.</returns>
     public bool TryRead(ReadOnlySpan<char> cell, out float number)
+    {
+        bool isNumber = TryWritten(cell, out float written);
+        number = Known(written);
+        return isNumber;
+    }
+
+    private bool TryWritten(ReadOnlySpan<char> cell, out float number)
     {
         if (Missing.Count > 0 && IsNamed(cell.Trim()))
         {

@@ -53,7 +53,8 @@ internal sealed class CsvTable : ITable
     public CellKind? KindOf(int column) => null;
 
     public int CountBlocks() => _isStream
-        ? throw new ToolException($"{Name} is read once, and has no parts: --shard needs a file.") : Read([], Kept.None, Range.All).Count();
+        ? throw new UsageException($"{Name} is read once, and has no parts: --shard needs a file.")
+        : Read([], Kept.None, Range.All).Count();
 
     public IEnumerable<Block> Read(IReadOnlyList<Wanted> wanted, Kept kept, Range blocks)
     {

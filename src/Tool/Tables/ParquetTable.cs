@@ -11,9 +11,12 @@ internal sealed class ParquetTable : ITable
     private readonly ParquetReader _reader;
     private readonly ParquetColumn[] _columns;
 
+    /// <param name="path">The file.</param>
+    /// <param name="numbers">Says which numbers stand for missing ones.</param>
     /// <exception cref="ToolException">The file is not Parquet.</exception>
-    public ParquetTable(string path)
+    public ParquetTable(string path, CellNumbers numbers)
     {
+        Numbers = numbers;
         Name = path;
         try
         {
@@ -30,6 +33,8 @@ internal sealed class ParquetTable : ITable
     public string Name { get; }
 
     public IReadOnlyList<string> Columns { get; }
+
+    public CellNumbers Numbers { get; }
 
     public CellKind? KindOf(int column) => _columns[column].Kind;
 
@@ -63,7 +68,7 @@ internal sealed class ParquetTable : ITable
         if (wanted.Kind == CellKind.Text)
             return Enumerable.Range(0, values.Length).Select(row => column.ToText(values, row).AsMemory()).ToArray();
         return column.Kind == CellKind.Number
-            ? column.ToNumbers(values)
+            ? Array.ConvertAll(column.ToNumbers(values), Numbers.Known)
             : throw new ToolException($"{Name}: the column '{column.Field.Name}' holds {column.Field.ClrType.Name}, expected numbers.");
     }
 }

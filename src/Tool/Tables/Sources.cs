@@ -18,14 +18,14 @@ internal static class Sources
     /// <summary>Opens a table.</summary>
     /// <param name="path">A file, a folder of images, or -.</param>
     /// <param name="terminal">Has standard input.</param>
-    /// <param name="csv">What is known of a CSV file.</param>
+    /// <param name="csv">What is known of a CSV file; of others only which numbers stand for missing ones.</param>
     /// <param name="expected">Names by which a header is known as one.</param>
     /// <param name="rowsPerBlock">Rows of CSV that are read together.</param>
     public static ITable Open(string path, Terminal terminal, CsvOptions csv, IReadOnlyCollection<string> expected,
         int rowsPerBlock = ITable.RowsPerBlock)
         => path == Standard ? CsvTable.Open(terminal.Input, csv, expected, rowsPerBlock)
         : Directory.Exists(path) ? new ImageTable(path)
-        : IsParquet(path) ? new ParquetTable(path)
+        : IsParquet(path) ? new ParquetTable(path, csv.Numbers ?? CellNumbers.Plain)
         : CsvTable.Open(path, csv, expected, rowsPerBlock);
 
     /// <summary>Whether a file is Parquet, by its name.</summary>

@@ -29,9 +29,9 @@ internal sealed class CsvSettings
         DefaultValueFactory = _ => "point",
     }.AcceptOnlyFromAmong("point", "comma");
 
-    private readonly Option<string[]> _missing = VerbOptions.Checked(VerbOptions.Names("--na",
-        "What cells without a number hold in CSV, beside nothing, NA, N/A, NaN, null, None and ?: as -, or n.a.", "WORDS"),
-        words => words?.Any(IsNumber) != true, "expected words that are no numbers: empty such cells instead");
+    private readonly Option<string[]> _missing = VerbOptions.Names("--na",
+        "What cells without a number hold, beside nothing, NA, N/A, NaN, null, None and ?: words in CSV, as - or n.a., and numbers, as "
+        + "-999. A model remembers numbers that it was trained with.", "WORDS");
 
     private readonly Option<string?> _encoding = VerbOptions.Checked(new Option<string?>("--encoding")
     {
@@ -51,13 +51,21 @@ internal sealed class CsvSettings
     }
 
     /// <summary>What was said.</summary>
-    public CsvOptions Read(ParseResult said) => new(
-        said.GetValue(_separator) is not { } text ? null : text is "tab" or "\\t" ? '\t' : text == "space" ? ' ' : text[0],
-        said.GetValue(_header) switch { "yes" => true, "no" => false, _ => null },
-        said.GetValue(_encoding) is { } name ? EncodingOf(name) : null,
-        new CellNumbers(said.GetValue(_decimal) == "comma" ? ',' : '.', said.GetValue(_missing) ?? []));
+    public CsvOptions Read(ParseResult said)
+    {
+        ILookup<bool, string> missing = (said.GetValue(_missing) ?? []).ToLookup(word => float.IsNaN(Number(word)));
+        return new(
+            said.GetValue(_separator) is not { } text ? null : text is "tab" or "\\t" ? '\t' : text == "space" ? ' ' : text[0],
+            said.GetValue(_header) switch { "yes" => true, "no" => false, _ => null },
+            said.GetValue(_encoding) is { } name ? EncodingOf(name) : null,
+            new CellNumbers(said.GetValue(_decimal) == "comma" ? ',' : '.', [.. missing[true]])
+            {
+                Codes = [.. missing[false].Select(Number)],
+            });
+    }
 
-    private static bool IsNumber(string word) => Cell.TryNumber(word, out float number) && !float.IsNaN(number);
+    /// <summary>The number that a word is; NaN for none.</summary>
+    private static float Number(string word) => Cell.TryNumber(word, out float number) ? number : float.NaN;
 
     private static Encoding? EncodingOf(string name)
     {

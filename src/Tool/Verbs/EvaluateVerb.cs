@@ -23,8 +23,7 @@ internal sealed class EvaluateVerb
         Description = "The column that says which rows are anomalies: says how well the scores find them.", HelpName = "COLUMN",
     };
     private readonly Option<string[]> _anomaly = Labels.Option();
-    private readonly Option<double?> _contamination = VerbOptions.Share("--contamination",
-        "Flag this share of rows like the training rows, instead of the share that the model was trained for.");
+    private readonly AlarmSettings _alarms = new();
     private readonly Option<bool> _asJson = new("--json") { Description = "For machines." };
     private readonly Option<string?> _device = VerbOptions.Device();
     private readonly CsvSettings _csv = new();
@@ -39,14 +38,17 @@ internal sealed class EvaluateVerb
             Say how likely rows are, and how well scores tell anomalies.
 
             Of rows that were not learned from: the mean log-likelihood in nats with its standard error, and how many are flagged. With a
-            label the mean is that of the rows that are no anomalies, which is what was learned, and there are also the area under the ROC
-            curve, the average precision, how many anomalies (recall) and how many other rows are flagged, and how many of the flagged rows
-            are anomalies (precision).
+            label the mean is that of the rows that it calls no anomalies, as those that were learned, and there are also the area under
+            the ROC curve, the average precision, how many anomalies (recall) and how many other rows are flagged, and how many of the
+            flagged rows are anomalies (precision); rows whose label is empty are left out of all this.
 
             realnvp evaluate model.zip test.csv --label fraud
             """) { _model, _data };
-        foreach (Option option in new Option[] { _label, _anomaly, _contamination, _asJson, _device })
-            verb.Add(option);
+        verb.Add(_label);
+        verb.Add(_anomaly);
+        _alarms.AddTo(verb);
+        verb.Add(_asJson);
+        verb.Add(_device);
         _csv.AddTo(verb);
         verb.Add(_quiet);
         verb.Does(terminal, _quiet, (said, cancellation) => Evaluate(said, terminal, cancellation));
@@ -55,8 +57,9 @@ internal sealed class EvaluateVerb
 
     private void Evaluate(ParseResult said, Terminal terminal, CancellationToken cancellation)
     {
+        Labels.RequireColumn(said, _anomaly, _label);
         using SavedModel model = SavedModel.LoadForRows(said.GetRequiredValue(_model), said.GetValue(_device), terminal);
-        using RealNvpTransformer? adjusted = VerbActions.Adjusted(model, said.GetValue(_contamination), threshold: null);
+        using RealNvpTransformer? adjusted = _alarms.Adjusted(said, model, terminal);
         Scored[] rows = [.. Sources.Files(said.GetRequiredValue(_data))
             .SelectMany(file => Rows(said, terminal, model, adjusted, file, cancellation))];
         if (rows.Length == 0)
@@ -66,7 +69,9 @@ internal sealed class EvaluateVerb
             throw new ToolException("No row has a score: all have missing or infinite features.");
 
         var figures = new Dictionary<string, double> { ["rows"] = rows.Length, ["rowsWithoutScore"] = rows.Length - finite.Length };
-        Scored[] learnable = [.. finite.Where(row => row.Label != 1)]; // without a label all
+        string? label = said.GetValue(_label);
+        // of a row that nobody has labelled it is not known whether it is like those that were learned
+        Scored[] learnable = label is null ? finite : [.. finite.Where(row => row.Label == 0)];
         if (learnable.Length > 0)
         {
             var estimate = LogLikelihoodEstimate.Of(learnable.Select(row => -row.Score));
@@ -75,7 +80,7 @@ internal sealed class EvaluateVerb
                 figures["standardError"] = estimate.StandardError;
         }
         figures["flagged"] = Share(rows);
-        if (said.GetValue(_label) is { } label)
+        if (label is not null)
             AddDetection(figures, model.Context, finite, label, new Labels(said.GetRequiredValue(_anomaly)));
         Write(figures, said.GetValue(_asJson), terminal);
     }
@@ -121,7 +126,7 @@ internal sealed class EvaluateVerb
     private IEnumerable<Scored> Rows(
         ParseResult said, Terminal terminal, SavedModel model, RealNvpTransformer? flow, string file, CancellationToken cancellation)
     {
-        using ITable table = Sources.Open(file, terminal, _csv.Read(said), model.InputNames);
+        using ITable table = Sources.Open(file, terminal, _csv.Read(said).With(model.MissingCodes), model.InputNames);
         IReadOnlyList<Wanted?> found = model.Find(table);
         List<Wanted> wanted = [.. found.OfType<Wanted>()];
         Labels? labels = null;
@@ -166,13 +171,14 @@ internal sealed class EvaluateVerb
             + (figures["rowsWithoutScore"] > 0 ? $" ({figures["rowsWithoutScore"]:N0} without a score)" : ""));
         text.WriteLine($"mean log-likelihood        {figures["meanLogLikelihood"]:0.####}"
             + (figures.TryGetValue("standardError", out double error) ? $" +- {error:0.####} nats" : " nats")
-            + (figures.TryGetValue("anomalies", out double left) ? $" ({figures["rows"] - figures["rowsWithoutScore"] - left:N0} rows that "
-                + "are no anomalies)" : ""));
+            + (figures.TryGetValue("anomalies", out double left) ? $" ({Counted.Of((long)(figures["rows"] - figures["rowsWithoutScore"]
+                - figures["rowsWithoutLabel"] - left), "row")} that are no anomalies)" : ""));
         text.WriteLine($"flagged                    {figures["flagged"]:P1}");
         if (!figures.TryGetValue("areaUnderRocCurve", out double area))
             return;
         text.WriteLine($"anomalies                  {figures["anomalies"]:N0}"
-            + (figures["rowsWithoutLabel"] > 0 ? $" ({figures["rowsWithoutLabel"]:N0} rows have no label)" : ""));
+            + (figures["rowsWithoutLabel"] > 0 ? $" ({Counted.Of((long)figures["rowsWithoutLabel"], "row")} without a label left out)"
+                : ""));
         text.WriteLine($"area under the ROC curve   {area:F4}");
         text.WriteLine($"average precision          {figures["averagePrecision"]:F4}");
         text.WriteLine($"anomalies flagged          {figures["anomaliesFlagged"]:P1} (recall)");

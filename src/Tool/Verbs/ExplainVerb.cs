@@ -25,8 +25,9 @@ internal sealed class ExplainVerb
     }, count => count >= 1, "expected a number from 1 on");
     private readonly Option<bool> _all = new("--all")
     {
-        Description = "Instead of reasons a column for each feature column, with its nats.",
+        Description = "Instead of reasons a column nats.NAME for each feature column, with its nats.",
     };
+    private readonly AlarmSettings _alarms = new();
     private readonly Option<bool> _flagged = new("--flagged") { Description = "Only rows that are flagged." };
     private readonly Option<bool> _quiet = VerbOptions.Quiet();
 
@@ -40,31 +41,37 @@ internal sealed class ExplainVerb
 
             Each row gets the columns that add most to its score, in nats, beside a row of the training medians and most frequent
             categories; fewer where fewer add anything. What all columns add is the difference of the two scores. A row of D columns
-            takes 2 D - 1 scores for it.
+            takes 2 D - 1 scores for it. The reason of a row without a score is the column that is missing or infinite.
 
             realnvp explain model.zip new.csv --flagged --keep id
             """) { _model };
         _rows.AddTo(verb, sharded: false);
-        foreach (Option option in new Option[] { _top, _all, _flagged, _quiet })
-            verb.Add(option);
+        verb.Add(_top);
+        verb.Add(_all);
+        verb.Add(_flagged);
+        _alarms.AddTo(verb);
+        verb.Add(_quiet);
         verb.Does(terminal, _quiet, (said, cancellation) => Explain(said, terminal, cancellation));
         return verb;
     }
 
     private void Explain(ParseResult said, Terminal terminal, CancellationToken cancellation)
     {
+        if (said.GetValue(_all) && said.GetResult(_top) is { Implicit: false })
+            throw new UsageException("--all tells every column and --top some; give one.");
         string path = said.GetRequiredValue(_model);
         using SavedModel model = SavedModel.LoadForRows(path, _rows.Device(said), terminal);
         if (model.ReadsImages)
             throw new ToolException("explain is for tables; of an image, single pixels say nothing.");
         RealNvpColumns columns = model.Flow.Columns;
-        using RealNvpTransformer flow = model.Flow.WithColumns(columns with { Contributions = Contributions });
+        using RealNvpTransformer? adjusted = _alarms.Adjusted(said, model, terminal);
+        using RealNvpTransformer flow = (adjusted ?? model.Flow).WithColumns(columns with { Contributions = Contributions });
         IReadOnlyList<FeatureGroup> groups = model.Groups.Count > 0 ? model.Groups
             : [.. Enumerable.Range(0, flow.Model.InputShape.Size).Select(i => new FeatureGroup($"feature {i + 1}", i, []))];
         string[] results = [columns.Score, columns.PValue, columns.PredictedLabel];
         int top = Math.Min(said.GetValue(_top), groups.Count);
         (string, Type)[] reasons = said.GetValue(_all) ? [.. groups.Select(group => ($"nats.{group.Name}", typeof(float)))]
-            : [.. Enumerable.Range(1, top).SelectMany(i => new[] { ($"Reason{i}", typeof(string)), ($"Nats{i}", typeof(float)) })];
+            : [.. Enumerable.Range(1, top).SelectMany(i => new[] { ($"Reason{i}", typeof(string)), ($"Nats{i}", typeof(float?)) })];
 
         IReadOnlyList<ResultColumn> compute(IDataView view, int rows)
         {
@@ -72,8 +79,14 @@ internal sealed class ExplainVerb
             float[][] shares = [.. explained.GetColumn<float[]>(Contributions)
                 .Select(features => groups.Select(group => group.Sum(features)).ToArray())];
             ResultColumn.RequireAll(shares.Length == rows);
-            return [.. ResultColumn.Of(explained, results, rows),
-                .. said.GetValue(_all) ? Each(reasons, shares) : Top(reasons, shares, groups, top)];
+            IReadOnlyList<ResultColumn> scored = ResultColumn.Of(explained, results, rows);
+            if (said.GetValue(_all))
+                return [.. scored, .. Each(reasons, shares)];
+            bool[] hasScore = Array.ConvertAll((float[])scored[0].Values, score => !float.IsNaN(score));
+            string[][] causes = hasScore.Contains(false) ? Unscored(model, view, groups) : [];
+            (string, float?)[][] each = [.. shares.Select((row, at) => hasScore[at] ? Reasons(groups, row)
+                : Array.ConvertAll(causes[at], name => (name, (float?)null)))];
+            return [.. scored, .. Top(reasons, each, top)];
         }
 
         (string, Type)[] added = [(columns.Score, typeof(float)), (columns.PValue, typeof(float)), (columns.PredictedLabel, typeof(bool)),
@@ -86,18 +99,30 @@ internal sealed class ExplainVerb
     private static IEnumerable<ResultColumn> Each((string Name, Type)[] columns, float[][] shares)
         => columns.Select((column, i) => new ResultColumn(column.Name, Array.ConvertAll(shares, row => row[i])));
 
-    private static IEnumerable<ResultColumn> Top((string Name, Type)[] columns, float[][] shares, IReadOnlyList<FeatureGroup> groups,
-        int top)
+    /// <summary>The columns that add to a score, from the one that adds most; that one in any case.</summary>
+    private static (string Name, float? Nats)[] Reasons(IReadOnlyList<FeatureGroup> groups, float[] shares)
+        => [.. groups.Zip(shares, (group, nats) => (group.Name, (float?)nats)).OrderByDescending(reason => reason.Item2)
+            .Where((reason, place) => place == 0 || reason.Item2 > LeastNats)];
+
+    private static IEnumerable<ResultColumn> Top((string Name, Type)[] columns, (string Name, float? Nats)[][] reasons, int top)
     {
-        int[][] order = Array.ConvertAll(shares, row => Enumerable.Range(0, row.Length).OrderByDescending(i => row[i]).ToArray());
         for (int i = 0; i < top; i++)
         {
             int place = i;
-            bool isReason(float nats) => place == 0 || nats > LeastNats;
-            yield return new(columns[2 * i].Name, order.Select((row, at)
-                => isReason(shares[at][row[place]]) ? groups[row[place]].Name : "").ToArray());
-            yield return new(columns[2 * i + 1].Name, shares.Select((row, at)
-                => row[order[at][place]] is var nats && isReason(nats) ? nats : 0).ToArray());
+            yield return new(columns[2 * i].Name, Array.ConvertAll(reasons, row => place < row.Length ? row[place].Name : ""));
+            yield return new(columns[2 * i + 1].Name, Array.ConvertAll(reasons, row => place < row.Length ? row[place].Nats : null));
         }
+    }
+
+    /// <summary>Of each row the columns whose features, or whose part of the condition, are missing or infinite before the flow.</summary>
+    private static string[][] Unscored(SavedModel model, IDataView view, IReadOnlyList<FeatureGroup> groups)
+    {
+        IDataView given = model.BeforeFlow(view);
+        string[][] features = Of(model.Flow.FeatureColumnName, groups);
+        return model.Flow.ConditionColumnName is not { } condition ? features
+            : [.. features.Zip(Of(condition, model.ConditionGroups), (one, other) => one.Concat(other).ToArray())];
+
+        string[][] Of(string column, IReadOnlyList<FeatureGroup> of) => [.. given.GetColumn<float[]>(column).Select(row => of
+            .Where(group => !row[group.First..(group.First + group.Count)].All(float.IsFinite)).Select(group => group.Name).ToArray())];
     }
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text;
 using System.Text.Json;
 using RealNvp.ML.Export;
 using RealNvp.ML.Tool.Models;
@@ -40,19 +41,27 @@ internal static class InfoVerb
     {
         Calibration calibration = model.Flow.Model.Calibration;
         text.WriteLine($"reads: {string.Join(", ", model.Inputs.Select(input
-            => input.Kind == CellKind.Text && !model.ReadsImages ? $"{input.Name} (category)" : input.Name))}");
+            => Quoted(input.Name) + (input.Kind == CellKind.Text && !model.ReadsImages ? " (category)" : "")))}");
         foreach (FeatureGroup group in model.Groups.Where(group => group.Categories.Count > 0))
-            text.WriteLine($"  {group.Name}: {string.Join(", ", group.Categories)}");
+            text.WriteLine($"  {Quoted(group.Name)}: {string.Join(", ", group.Categories.Select(Quoted))}");
         if (model.ConditionGroups.Count > 0)
-            text.WriteLine($"given: {string.Join(", ", model.ConditionGroups.Select(group => group.Name))}");
+            text.WriteLine($"given: {string.Join(", ", model.ConditionGroups.Select(group => Quoted(group.Name)))}");
         text.WriteLine($"features: {model.Flow.Model.InputShape}");
         text.WriteLine(calibration.Count == 0 ? "threshold: none, for no rows were held out"
             : $"threshold: rows with a score above {model.Flow.Threshold:G6} nats are flagged, at a contamination of "
-                + $"{calibration.Contamination:G4}, from {calibration.Count} held-out rows");
+                + $"{calibration.Contamination:G4}, from {Counted.Of(calibration.Count, "held-out row")}");
         foreach ((string name, string value) in model.Flow.Model.Metadata.Training)
             text.WriteLine($"training {name}: {value}");
         text.WriteLine();
         text.WriteLine(model.Flow.Model.Summary());
+    }
+
+    /// <summary>A text in a list with commas, as CSV has it.</summary>
+    private static string Quoted(string text)
+    {
+        var cell = new StringBuilder();
+        CsvCell.Append(cell, text, ',');
+        return cell.ToString();
     }
 
     private static object Facts(SavedModel model) => new

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using RealNvp.ML.Tool.Running;
 
 namespace RealNvp.ML.Tool.Verbs;
 
@@ -13,11 +14,19 @@ internal sealed class Labels(IReadOnlyCollection<string> anomalies)
     /// <summary>The option that names them.</summary>
     public static Option<string[]> Option() => new("--anomaly")
     {
-        Description = "The labels of anomalies, in any case. Default: 1, true, yes, anomaly, anomalous, outlier.",
+        Description = "The labels of anomalies, in any case.",
         HelpName = "LABELS",
         DefaultValueFactory = _ => ["1", "true", "yes", "anomaly", "anomalous", "outlier"],
         CustomParser = result => [.. result.Tokens.SelectMany(token => token.Value.Split(',', StringSplitOptions.TrimEntries))],
     };
+
+    /// <summary>Labels of no column would say nothing.</summary>
+    /// <exception cref="UsageException">They are named, and the column is not.</exception>
+    public static void RequireColumn(ParseResult said, Option<string[]> anomaly, Option<string?> label)
+    {
+        if (said.GetResult(anomaly) is { Implicit: false } && said.GetValue(label) is null)
+            throw new UsageException("--anomaly names labels of the column of --label, which is not given.");
+    }
 
     /// <summary>Whether a cell is one of them; numbers compare as numbers, so that 1.0 is 1.</summary>
     public bool Contains(ReadOnlySpan<char> cell)

@@ -13,8 +13,8 @@ internal sealed class RowSettings
     private readonly Argument<string[]> _data = VerbOptions.Data(
         "CSV or Parquet files, folders of such, a folder of images, or - (default) for CSV on standard input.");
     private readonly Option<string?> _output = VerbOptions.Output(
-        "A file, or a folder for several (FOLDER/). Parquet where it ends in .parquet or the input does. Default: standard "
-        + "output, as CSV.");
+        "A file, or a folder for several (FOLDER/). Parquet where it ends in .parquet or the input does, compressed CSV where it ends in "
+        + ".gz. Default: standard output, as CSV.");
     private readonly Option<string> _keep = new("--keep")
     {
         Description = "The columns of the input that are repeated: all, none, or names.", HelpName = "COLUMNS", DefaultValueFactory = _
@@ -62,7 +62,7 @@ internal sealed class RowSettings
         => new(model, terminal)
         {
             ModelPath = modelPath,
-            Csv = _csv.Read(said),
+            Csv = _csv.Read(said).With(model.MissingCodes),
             RowsPerBlock = said.GetValue(_block) ?? ITable.RowsPerBlock,
             Keep = said.GetRequiredValue(_keep) switch
             {

@@ -28,7 +28,8 @@ internal sealed class SampleVerb
         Description = "Below 1 draws nearer to the likeliest rows.", HelpName = "T", DefaultValueFactory = _ => 1,
     }, temperature => temperature is >= 0 and < 1e6f, "expected 0 or more");
     private readonly Option<string?> _output = VerbOptions.Output(
-        "CSV; of images a .png with all of them, or a folder (FOLDER/) of one each. Default: standard output, for tables.");
+        "CSV, compressed where it ends in .csv.gz; of images a .png with all of them, or a folder (FOLDER/) of one each. Default: "
+        + "standard output, for tables.");
     private readonly Option<int> _seed = VerbOptions.Seed();
     private readonly CsvSettings _csv = new();
     private readonly Option<bool> _quiet = VerbOptions.Quiet();
@@ -62,19 +63,22 @@ internal sealed class SampleVerb
         using SavedModel model = said.GetValue(_given) is null ? SavedModel.Load(modelPath, device: null, terminal)
             : SavedModel.LoadForRows(modelPath, device: null, terminal);
         string? output = said.GetValue(_output) is { } path && path != Sources.Standard ? path : null;
+        bool isConditional = model.ConditionGroups.Count > 0 || model.Flow.Model.Condition is not null;
+        if (said.GetValue(_given) is not null && (!isConditional || model.ReadsImages))
+            throw new UsageException($"--given is for models of tables with a condition, and {modelPath} is none.");
         if (model.ReadsImages)
         {
             if (output is null || IsOtherFile(output, ".png"))
-                throw new ToolException($"Images need a place: -o FILE.png or -o FOLDER/.{(output is null ? "" : $" Found {output}.")}");
+                throw new UsageException($"Images need a place: -o FILE.png or -o FOLDER/.{(output is null ? "" : $" Found {output}.")}");
             Images(said, model.Flow, output, cancellation);
             return;
         }
-        if (output is not null && IsOtherFile(output, ".csv"))
-            throw new ToolException($"Drawn rows are written as CSV: let -o end in .csv. Found {output}.");
-        using WholeFile? whole = output is null ? null : new WholeFile(output);
+        if (output is not null && IsOtherFile(output, ".csv", ".csv.gz"))
+            throw new UsageException($"Drawn rows are written as CSV: let -o end in .csv or .csv.gz. Found {output}.");
+        using WholeFile? whole = output is null ? null : new WholeFile(output, ofRows: true);
         using (var text = new StreamWriter(whole?.Stream ?? terminal.Output, bufferSize: 1 << 16, leaveOpen: true) { NewLine = "\n" })
         {
-            if (model.ConditionGroups.Count > 0 || model.Flow.Model.Condition is not null)
+            if (isConditional)
                 Conditional(said, model, terminal, text, cancellation);
             else
                 Table(model, model.Flow.Sample(said.GetValue(_count), said.GetValue(_seed), said.GetValue(_temperature)), text,
@@ -84,9 +88,10 @@ internal sealed class SampleVerb
     }
 
     /// <summary>Whether a name promises a file of another format.</summary>
-    private static bool IsOtherFile(string output, string format) => Path.GetExtension(output).ToLowerInvariant() is var ending
-        && ending != format && ending is ".csv" or ".parquet" or ".gz" or ".zip" or ".json" or ".png" or ".jpg" or ".jpeg" or ".webp"
-            or ".bmp" or ".gif";
+    private static bool IsOtherFile(string output, params string[] formats)
+        => !formats.Any(format => output.EndsWith(format, StringComparison.OrdinalIgnoreCase))
+        && Path.GetExtension(output).ToLowerInvariant() is ".csv" or ".parquet" or ".gz" or ".zip" or ".json" or ".png" or ".jpg"
+            or ".jpeg" or ".webp" or ".bmp" or ".gif";
 
     private static void Table(SavedModel model, IDataView drawn, TextWriter text, CancellationToken cancellation)
     {
@@ -105,8 +110,8 @@ internal sealed class SampleVerb
         string[] names = [.. model.ConditionGroups.Select(group => group.Name)];
         string columns = names.Length == 1 ? "the column" : "the columns";
         string file = said.GetValue(_given)
-            ?? throw new ToolException($"The model is conditional: --given FILE with {columns} {string.Join(", ", names)}.");
-        using ITable table = Sources.Open(file, terminal, _csv.Read(said), names);
+            ?? throw new UsageException($"The model is conditional: --given FILE with {columns} {string.Join(", ", names)}.");
+        using ITable table = Sources.Open(file, terminal, _csv.Read(said).With(model.MissingCodes), names);
         IReadOnlyList<Wanted?> found = model.Find(table, conditionAlone: true);
         // of the features nothing is known, and nothing is asked
         Wanted[] wanted = [.. found.OfType<Wanted>()];

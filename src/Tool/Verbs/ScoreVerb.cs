@@ -16,12 +16,7 @@ internal sealed class ScoreVerb
 
     private readonly Argument<string> _model = VerbOptions.Model();
     private readonly RowSettings _rows = new();
-    private readonly Option<double?> _contamination = VerbOptions.Share("--contamination",
-        "Flag this share of rows like the training rows, instead of the share that the model was trained for.");
-    private readonly Option<float?> _threshold = new("--threshold")
-    {
-        Description = "Flag rows with a score above this.", HelpName = "NATS",
-    };
+    private readonly AlarmSettings _alarms = new();
     private readonly Option<bool> _quiet = VerbOptions.Quiet();
 
     /// <summary>The verb.</summary>
@@ -46,19 +41,18 @@ internal sealed class ScoreVerb
             realnvp score model.zip parts/ -o scored/ --shard $SLURM_ARRAY_TASK_ID/4
             """) { _model };
         _rows.AddTo(verb, sharded: true);
-        foreach (Option option in new Option[] { s_add, _contamination, _threshold, _quiet })
-            verb.Add(option);
+        verb.Add(s_add);
+        _alarms.AddTo(verb);
+        verb.Add(_quiet);
         verb.Does(terminal, _quiet, (said, cancellation) => Score(said, terminal, cancellation));
         return verb;
     }
 
     private void Score(ParseResult said, Terminal terminal, CancellationToken cancellation)
     {
-        if (said.GetValue(_contamination) is not null && said.GetValue(_threshold) is not null)
-            throw new ToolException("--contamination and --threshold both set the threshold; give one.");
         string path = said.GetRequiredValue(_model);
         using SavedModel model = SavedModel.LoadForRows(path, _rows.Device(said), terminal);
-        using RealNvpTransformer? adjusted = VerbActions.Adjusted(model, said.GetValue(_contamination), said.GetValue(_threshold));
+        using RealNvpTransformer? adjusted = _alarms.Adjusted(said, model, terminal);
         string[] names = Results(model.Flow.Columns, said.GetRequiredValue(s_add));
         var work = _rows.Work(said, model, path, terminal,
             [.. names.Select(name => (name, name == model.Flow.Columns.PredictedLabel ? typeof(bool) : typeof(float)))],
@@ -72,6 +66,6 @@ internal sealed class ScoreVerb
             return [columns.Score, columns.PValue, columns.PredictedLabel];
         string[] known = [.. ColumnChoice.ResultNames(columns)];
         return [.. asked.Select(name => known.Contains(name, StringComparer.Ordinal) ? name
-            : throw new ToolException($"--add: there is no result '{name}'. There are: {string.Join(", ", known)}."))];
+            : throw new UsageException($"--add: there is no result '{name}'. There are: {string.Join(", ", known)}."))];
     }
 }

@@ -37,20 +37,20 @@ internal sealed class TrainVerb
     };
     private readonly Option<string> _missing = new Option<string>("--missing")
     {
-        Description = "Cells that are empty, NA, NaN, null or ?. mean: get the mean of the training rows, here and in scoring; flag: so, "
-            + "and a feature says that they were missing; skip: their rows are not learned from and get no score. An empty category is "
-            + "none of the known ones.",
+        Description = "Cells that are empty, NA, N/A, NaN, null, None or ?. mean: get the mean of the training rows, here and in scoring; "
+            + "flag: so, and a feature says that they were missing; skip: their rows are not learned from and get no score. An empty "
+            + "category is none of the known ones.",
         HelpName = "mean|flag|skip",
         DefaultValueFactory = _ => "mean",
     }.AcceptOnlyFromAmong("mean", "flag", "skip");
     private readonly Option<double?> _contamination = VerbOptions.Share("--contamination",
         "The share of rows like these that will be flagged: the rate of false alarms. Default 0.05.");
     private readonly Option<double?> _trim = VerbOptions.Share("--trim",
-        "The share of each batch that is left out as least likely, where anomalies are among the rows. Default 0.");
+        "The share of each batch that is left out as least likely, where anomalies are among the rows. Default 0.", below: 0.5);
     private readonly Option<int?> _epochs = VerbOptions.Count("--epochs", "Passes over the rows. Default: by the number of rows.");
     private readonly Option<int?> _steps = VerbOptions.Count("--steps", "Optimizer steps, instead of epochs.");
     private readonly Option<int?> _members = VerbOptions.Count("--members", "Flows whose mixture is the model. Default 1.");
-    private readonly Option<int?> _couplings = VerbOptions.Count("--couplings", "Couplings of a table's flow. Default 8.");
+    private readonly Option<int?> _couplings = VerbOptions.Count("--couplings", "Couplings of a table's flow. Default 8.", least: 2);
     private readonly Option<int?> _hidden = VerbOptions.Count("--hidden", "Width of the nets of a table's flow. Default 64.");
     private readonly Option<bool> _density = new("--density")
     {
@@ -97,6 +97,9 @@ internal sealed class TrainVerb
 
     private void Train(ParseResult said, Terminal terminal, CancellationToken cancellation)
     {
+        Labels.RequireColumn(said, _anomaly, _label);
+        if (said.GetValue(_epochs) is not null && said.GetValue(_steps) is not null)
+            throw new UsageException("--epochs and --steps both say how long to train; give one.");
         string path = said.GetRequiredValue(_output);
         using var whole = new WholeFile(path);
         MLContext context = SavedModel.NewContext(device: null, terminal, said.GetValue(_seed));
@@ -104,7 +107,8 @@ internal sealed class TrainVerb
         using var spooled = new Spool();
         IReadOnlyList<string> files = [.. Sources.Files(said.GetRequiredValue(_data))
             .Select(file => file == Sources.Standard ? spooled.Take(terminal.Input, cancellation) : file)];
-        ITable[] tables = [.. files.Select(file => Sources.Open(file, terminal, _csv.Read(said), []))];
+        CsvOptions csv = _csv.Read(said);
+        ITable[] tables = [.. files.Select(file => Sources.Open(file, terminal, csv, []))];
         using ITable table = tables.Length == 1 ? tables[0] : new JoinedTable(tables);
 
         RefuseIdle(said, table);
@@ -114,13 +118,27 @@ internal sealed class TrainVerb
             : TableOf(said, context, table, options, terminal, cancellation);
         ITransformer model = meter.Show(() => pipeline.Fit(rows));
         using var disposed = model as IDisposable;
-        context.Model.Save(model, rows.Schema, whole.Stream);
+        Save(context, model, rows.Schema, csv.Numbers?.Codes ?? [], whole.Stream);
         whole.Complete();
         using RealNvpTransformer flow = model.FindRealNvp();
-        terminal.Note($"{path}: a flow over {flow.Model.InputShape.Size} features, "
+        terminal.Note($"{path}: a flow over {Counted.Of(flow.Model.InputShape.Size, "feature")}, "
             + (float.IsFinite(flow.Threshold)
                 ? $"threshold {flow.Threshold:G6} at a contamination of {flow.Model.Calibration.Contamination:G4}"
             : "no threshold"));
+    }
+
+    /// <summary>Writes the model; with codes by way of memory, for they are added to what ML.NET has written.</summary>
+    private static void Save(MLContext context, ITransformer model, DataViewSchema inputs, IReadOnlyList<float> codes, Stream stream)
+    {
+        if (codes.Count == 0)
+        {
+            context.Model.Save(model, inputs, stream);
+            return;
+        }
+        using var whole = new MemoryStream();
+        context.Model.Save(model, inputs, whole);
+        MissingCodes.Write(whole, codes);
+        whole.WriteTo(stream);
     }
 
     /// <summary>Options that would do nothing are a mistake: what they were meant to do would silently be left undone.</summary>
@@ -131,7 +149,7 @@ internal sealed class TrainVerb
             : [.. _images.All];
         if (idle.FirstOrDefault(option => said.GetResult(option) is { Implicit: false }) is not { } given)
             return;
-        throw new ToolException(table is ImageTable ? $"{given.Name} is for tables, and {table.Name} holds images."
+        throw new UsageException(table is ImageTable ? $"{given.Name} is for tables, and {table.Name} holds images."
             : $"{given.Name} is for folders of images, and {table.Name} is a table.");
     }
 
@@ -153,16 +171,16 @@ internal sealed class TrainVerb
         long rows = facts.Max(column => column.Rows); // no cell of some columns is looked at
         if (anomalies.Found > 0 && rows == 0)
         {
-            throw new ToolException($"{table.Name}: all {anomalies.Found:N0} rows are anomalies by '{asked.Label}'; a flow learns the "
-                + "others.");
+            string all = anomalies.Found == 1 ? "its one row is an anomaly" : $"all {anomalies.Found:N0} rows are anomalies";
+            throw new ToolException($"{table.Name}: {all} by '{asked.Label}'; a flow learns the others.");
         }
         ColumnChoice choice = ColumnChoice.Of(table, facts, asked, terminal.Note, terminal.Warn);
         ModelInput[] inputs = [.. choice.Inputs];
-        terminal.Note($"{rows:N0} rows; features: " + Tables.Names.Listed(choice.Features.Select(input
+        terminal.Note($"{Counted.Of(rows, "row")}; features: " + Tables.Names.Listed(choice.Features.Select(input
             => input.Kind == CellKind.Text ? $"{input.Name} (category)" : input.Name))
             + (choice.Condition.Count > 0 ? $"; given: {Tables.Names.Listed(choice.Condition.Select(input => input.Name))}" : ""));
         foreach (ColumnFacts column in facts.Where(column => column.Missing > 0 && inputs.Any(input => input.Name == column.Name)))
-            terminal.Note($"column '{column.Name}': {column.Missing:N0} of {column.Rows:N0} cells are missing");
+            terminal.Note($"column '{column.Name}': {Counted.Part(column.Missing, column.Rows, "cell")} missing");
 
         foreach (ColumnFacts column in facts.Where(column => choice.Features.Any(input => input.Name == column.Name)))
         {
@@ -175,8 +193,8 @@ internal sealed class TrainVerb
             if (anomalies.Found == 0)
                 terminal.Warn($"no row is left out: {anomalies.Told(asked.Label)}");
             else
-                terminal.Note($"{anomalies.Found:N0} of {rows + anomalies.Found:N0} rows are anomalies by '{asked.Label}', and not "
-                    + "learned from");
+                terminal.Note($"{Counted.Part(anomalies.Found, rows + anomalies.Found, "row")} "
+                    + $"{(anomalies.Found == 1 ? "an anomaly" : "anomalies")} by '{asked.Label}', and not learned from");
         }
         List<Wanted> wanted = [.. inputs.Select(input => new Wanted(table.Find(input.Name), input.Kind))];
         List<(string? Name, CellKind Kind)> columns = [.. inputs.Select(input => ((string?)input.Name, input.Kind))];

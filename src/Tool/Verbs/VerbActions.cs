@@ -1,5 +1,4 @@
 using System.CommandLine;
-using RealNvp.ML.Tool.Models;
 using RealNvp.ML.Tool.Running;
 
 namespace RealNvp.ML.Tool.Verbs;
@@ -15,10 +14,4 @@ internal static class VerbActions
             action(said, cancellation);
             return ExitCode.Done;
         })));
-
-    /// <summary>A model's flow, with another share of false alarms or threshold where one is asked for.</summary>
-    /// <returns>Null where none is.</returns>
-    public static Transforms.RealNvpTransformer? Adjusted(SavedModel model, double? contamination, float? threshold)
-        => contamination is { } share ? model.Flow.WithContamination(share)
-        : threshold is { } score ? model.Flow.WithThreshold(score) : null;
 }

@@ -68,13 +68,13 @@ internal static class VerbOptions
         return option;
     }
 
-    /// <summary>A share from 0 to below 1.</summary>
-    public static Option<double?> Share(string name, string description) => Checked(
-        new Option<double?>(name) { Description = description, HelpName = "SHARE" }, share => share is null or >= 0 and < 1,
-        "expected a number from 0 to below 1");
+    /// <summary>A share from 0 to below a bound.</summary>
+    public static Option<double?> Share(string name, string description, double below = 1) => Checked(
+        new Option<double?>(name) { Description = description, HelpName = "SHARE" },
+        share => share is null || share >= 0 && share < below, $"expected a number from 0 to below {below}");
 
-    /// <summary>A number from 1 on.</summary>
-    public static Option<int?> Count(string name, string description) => Checked(
-        new Option<int?>(name) { Description = description, HelpName = "N" }, count => count is null or >= 1,
-            "expected a number from 1 on");
+    /// <summary>A number from 1, or another, on.</summary>
+    public static Option<int?> Count(string name, string description, int least = 1) => Checked(
+        new Option<int?>(name) { Description = description, HelpName = "N" }, count => count is null || count >= least,
+            $"expected a number from {least} on");
 }
