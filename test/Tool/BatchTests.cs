@@ -154,6 +154,12 @@ public sealed class BatchTests(TrainedPlant plant) : IClassFixture<TrainedPlant>
         Assert.Equal(csv.Lines[1..].Select(Results), before[1..].Select(Results));
         Assert.StartsWith("P-2-0,2.5,7,true,1,12.25,2026-01-02,", before[1], StringComparison.Ordinal);
 
+        // a number that stands for a missing one does so in both
+        string code = FormattableString.Invariant($"{rows[0].Flow}");
+        string[] coded = ToolRun.Good("score", plant.Model, path, "--keep", "none", "--na", code).Lines;
+        Assert.Equal(ToolRun.Good("score", plant.Model, plant.Path("new.csv"), "--keep", "none", "--na", code).Lines, coded);
+        Assert.NotEqual(Results(before[1]), coded[1]);
+
         ToolRun.Good("explain", plant.Model, path, "-o", plant.Path("explained.parquet"));
         await using ParquetReader explained = await Open(plant.Path("explained.parquet"));
         Assert.Contains("Nats3 Single True", explained.Schema.DataFields.Select(Described));

@@ -236,7 +236,8 @@ public sealed class OtherVerbTests(TrainedPlant plant) : IClassFixture<TrainedPl
         File.WriteAllText(plant.Path("valves.csv"), "unit;valve\n7;ajar\n7;\n7;open\n");
         drawn = ToolRun.Good("sample", model, "-n", "1", "--given", plant.Path("valves.csv"));
         Assert.Equal(["", "", "open"], drawn.Lines[1..].Select(line => line.Split(',')[0])); // not the first of those that it knows
-        Assert.Contains("1 of 3 cells of 'valve' is a category that the model does not know, 'ajar'", drawn.Error, StringComparison.Ordinal);
+        Assert.Contains("1 of 3 cells of 'valve' is a category that the model does not know, 'ajar'", drawn.Error,
+            StringComparison.Ordinal);
         Assert.Contains("--given FILE with the columns valve, unit", ToolRun.Bad(2, "sample", model), StringComparison.Ordinal);
         File.WriteAllText(plant.Path("valves.csv"), "unit\n7\n");
         Assert.Contains("no column 'valve'", ToolRun.Bad(1, "sample", model, "--given", plant.Path("valves.csv")),

@@ -101,7 +101,7 @@ public sealed class WrongInputTests(TrainedPlant plant) : IClassFixture<TrainedP
     public void Cells_that_the_model_does_not_know_are_told_and_unlabelled_rows_are_no_negatives()
     {
         string path = plant.Path("unknown.csv");
-        File.WriteAllText(path, "temperature,pressure,flow,unit,valve,broken\n,2,4,7,open,yes\n,2,4,7,Open,no\n,2,4,7,,\n,2,4,7,ajar,no\n");
+        File.WriteAllText(path, "temperature,pressure,flow,unit,valve,broken\n,2,4,7,open,yes\n,2,4,7,Open,no\n,3,4,7,,\n,2,4,7,ajar,no\n");
         string[] warnings = ToolRun.Good("score", plant.Model, path).Error.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal(2, warnings.Length);
         Assert.EndsWith("all cells of the column 'temperature' are missing.", warnings[0], StringComparison.Ordinal);
@@ -112,6 +112,7 @@ public sealed class WrongInputTests(TrainedPlant plant) : IClassFixture<TrainedP
         Assert.Contains("the first is 'Open'", evaluated.Error, StringComparison.Ordinal);
         float[] scores = [.. ToolRun.Good("score", plant.Model, path, "--keep", "none").Lines[1..]
             .Select(line => float.Parse(line.Split(',')[0], CultureInfo.InvariantCulture))];
+        Assert.NotEqual(scores[1], scores[2]);
         Assert.Equal(-((double)scores[1] + scores[3]) / 2, JsonDocument.Parse(evaluated.Output).RootElement
             .GetProperty("meanLogLikelihood").GetDouble(), 9);
         string told = ToolRun.Good("evaluate", plant.Model, path, "--label", "broken").Output;

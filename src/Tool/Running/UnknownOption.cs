@@ -19,12 +19,12 @@ internal static class UnknownOption
         if (unknown is null)
             return null;
         string name = unknown.Split('=')[0];
-        string? near = Names(said.CommandResult).Select(known => (Name: known, Distance: Distance(name, known)))
+        string? near = LongNames(said.CommandResult).Select(known => (Name: known, Distance: Distance(name, known)))
             .Where(known => known.Distance <= Math.Max(1, known.Name.Length / 4)).OrderBy(known => known.Distance).FirstOrDefault().Name;
         return $"There is no option {name}{(near is null ? "." : $": did you mean {near}?")}";
     }
 
-    private static IEnumerable<string> Names(CommandResult command)
+    private static IEnumerable<string> LongNames(CommandResult command)
         => command.Command.Options.Concat(command.Command.Parents.OfType<Command>().SelectMany(parent => parent.Options)
             .Where(option => option.Recursive)).Select(option => option.Name)
             .Where(name => name.StartsWith("--", StringComparison.Ordinal));
