@@ -203,6 +203,20 @@ public sealed class OtherVerbTests(TrainedPlant plant) : IClassFixture<TrainedPl
             Directory.GetFiles(plant.Path("alone")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
     }
 
+    [Theory, InlineData(false), InlineData(true)]
+    public void Rows_that_are_drawn_normalised_are_told_to_be(bool isNormalised)
+    {
+        string model = plant.Path($"normalised-{isNormalised}.zip");
+        var ml = new MLContext(seed: 1);
+        IDataView rows = Machine.Load(ml, 40, seed: 1);
+        IEstimator<ITransformer> features = ml.Transforms.Concatenate("Features", "Temperature", "Temperature");
+        using (var pipeline = (isNormalised ? features.Append(ml.Transforms.NormalizeMinMax("Features")) : features)
+            .Append(ml.Transforms.ApplyRealNvp(Flows.Random(features: 2))).Fit(rows))
+            ml.Model.Save(pipeline, rows.Schema, model);
+        Assert.Equal(isNormalised, ToolRun.Good("sample", model, "-n", "3").Error.Contains("drawn rows are normalised too",
+            StringComparison.Ordinal));
+    }
+
     [Fact]
     public void A_model_is_told()
     {

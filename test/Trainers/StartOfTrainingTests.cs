@@ -52,7 +52,7 @@ public sealed class StartOfTrainingTests
     /// Where nothing compresses extreme values: by a row of 1e25 every step was infinitely unlikely, and one of 3e38 is no number in any.
     /// </summary>
     [Theory, InlineData(1e25f), InlineData(3e38f)]
-    public void A_far_validation_row_gives_numbers_and_where_little_is_kept_for_it_that_is_told(float far)
+    public void A_far_validation_row_gives_numbers_and_where_nothing_is_kept_for_it_that_is_told(float far)
     {
         float[][] rows = [.. Normals(400, 2, 1)], validation = [.. Normals(40, 2, 2), [1, far]];
         using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options
@@ -60,7 +60,7 @@ public sealed class StartOfTrainingTests
             Steps = 60, Table = new() { TailBound = 0 }, Validation = Tables.Load(_ml, validation), Seed = 1,
         }).Fit(Tables.Load(_ml, rows));
         Assert.Equal(model.LogLikelihoods(validation).Average(), Number(model, "validation_log_likelihood"), 0.05);
-        Assert.True(Number(model, "kept_step") > 10 || _warnings.Any(message => message.Contains("Training did not make",
+        Assert.True(Number(model, "kept_step") > 0 || _warnings.Any(message => message.Contains("Training did not make",
             StringComparison.Ordinal)));
     }
 

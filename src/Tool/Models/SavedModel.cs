@@ -1,6 +1,7 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
+using Microsoft.ML.Transforms;
 using RealNvp.ML.Export;
 using RealNvp.ML.Serving.Rows;
 using RealNvp.ML.Tool.Running;
@@ -51,6 +52,9 @@ internal sealed class SavedModel : IDisposable
 
     /// <summary>Whether it reads the paths of images.</summary>
     public bool ReadsImages => Flow.Model.InputShape.IsImage;
+
+    /// <summary>Whether features are normalised before they reach the flow, which then draws normalised ones.</summary>
+    public bool IsNormalised => _steps.TakeWhile(step => step is not RealNvpTransformer).Any(step => step is NormalizingTransformer);
 
     /// <summary>Loads a model.</summary>
     /// <exception cref="ToolException">There is none at the path, or what is there is none.</exception>

@@ -10,6 +10,8 @@ internal static class LibraryWords
     [
         ("Raise CalibrationFraction or Contamination, or set a threshold with WithThreshold.",
             "Train on more rows, raise --contamination, or give --threshold when rows are scored."),
+        ("Take a larger one, set a threshold with WithThreshold, or train with more calibration rows.",
+            "Raise --contamination, flag by --threshold, or train on more rows."),
         ("Give more rows, raise Dropout or Noise, lower LearningRate, or take fewer Couplings and HiddenUnits.",
             "Give more rows, or lower --couplings and --hidden."),
         ("the flow overfits (raise Dropout), or batch norm statistics jump (raise BatchSize, lower LearningRate).",

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using RealNvp.ML.Export;
 using RealNvp.ML.Tool.Models;
 using RealNvp.ML.Tool.Running;
 using RealNvp.ML.Transforms;
@@ -25,22 +24,13 @@ internal sealed class AlarmSettings
 
     /// <summary>A model's flow with another threshold; null where none is asked for.</summary>
     /// <exception cref="UsageException">Two are.</exception>
-    public RealNvpTransformer? Adjusted(ParseResult said, SavedModel model, Terminal terminal)
+    public RealNvpTransformer? Adjusted(ParseResult said, SavedModel model)
     {
         float? threshold = said.GetValue(_threshold);
         if (said.GetValue(_contamination) is not { } share)
             return threshold is { } score ? model.Flow.WithThreshold(score) : null;
         if (threshold is not null)
             throw new UsageException("--contamination and --threshold both set the threshold; give one.");
-        RealNvpTransformer flow = model.Flow.WithContamination(share);
-        if (share > 0 && float.IsPositiveInfinity(flow.Threshold))
-        {
-            Calibration calibration = flow.Model.Calibration;
-            // the library's own count: 1 / c - 1 rows, rounded up after a hair is taken away
-            terminal.Warn($"Nothing will be flagged: {Counted.Of(calibration.Count, "calibration row")} "
-                + $"{(calibration.Count == 1 ? "is" : "are")} too few for a contamination of {share}, which needs "
-                + $"{Math.Ceiling(1 / share - 1e-9) - 1:N0}. Raise --contamination, flag by --threshold, or train on more rows.");
-        }
-        return flow;
+        return model.Flow.WithContamination(share);
     }
 }

@@ -59,7 +59,7 @@ internal sealed class EvaluateVerb
     {
         Labels.RequireColumn(said, _anomaly, _label);
         using SavedModel model = SavedModel.LoadForRows(said.GetRequiredValue(_model), said.GetValue(_device), terminal);
-        using RealNvpTransformer? adjusted = _alarms.Adjusted(said, model, terminal);
+        using RealNvpTransformer? adjusted = _alarms.Adjusted(said, model);
         Scored[] rows = [.. Sources.Files(said.GetRequiredValue(_data))
             .SelectMany(file => Rows(said, terminal, model, adjusted, file, cancellation))];
         if (rows.Length == 0)

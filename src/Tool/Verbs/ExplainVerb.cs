@@ -64,7 +64,7 @@ internal sealed class ExplainVerb
         if (model.ReadsImages)
             throw new ToolException("explain is for tables; of an image, single pixels say nothing.");
         RealNvpColumns columns = model.Flow.Columns;
-        using RealNvpTransformer? adjusted = _alarms.Adjusted(said, model, terminal);
+        using RealNvpTransformer? adjusted = _alarms.Adjusted(said, model);
         using RealNvpTransformer flow = (adjusted ?? model.Flow).WithColumns(columns with { Contributions = Contributions });
         IReadOnlyList<FeatureGroup> groups = model.Groups.Count > 0 ? model.Groups
             : [.. Enumerable.Range(0, flow.Model.InputShape.Size).Select(i => new FeatureGroup($"feature {i + 1}", i, []))];

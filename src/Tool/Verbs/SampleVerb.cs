@@ -75,6 +75,11 @@ internal sealed class SampleVerb
         }
         if (output is not null && IsOtherFile(output, ".csv", ".csv.gz"))
             throw new UsageException($"Drawn rows are written as CSV: let -o end in .csv or .csv.gz. Found {output}.");
+        if (model.IsNormalised)
+        {
+            terminal.Warn("The model normalises its features before the flow: drawn rows are normalised too. A flow standardises by "
+                + "itself; a pipeline without that step draws in the units of the training rows.");
+        }
         using WholeFile? whole = output is null ? null : new WholeFile(output, ofRows: true);
         using (var text = new StreamWriter(whole?.Stream ?? terminal.Output, bufferSize: 1 << 16, leaveOpen: true) { NewLine = "\n" })
         {

@@ -52,7 +52,7 @@ internal sealed class ScoreVerb
     {
         string path = said.GetRequiredValue(_model);
         using SavedModel model = SavedModel.LoadForRows(path, _rows.Device(said), terminal);
-        using RealNvpTransformer? adjusted = _alarms.Adjusted(said, model, terminal);
+        using RealNvpTransformer? adjusted = _alarms.Adjusted(said, model);
         string[] names = Results(model.Flow.Columns, said.GetRequiredValue(s_add));
         var work = _rows.Work(said, model, path, terminal,
             [.. names.Select(name => (name, name == model.Flow.Columns.PredictedLabel ? typeof(bool) : typeof(float)))],
