@@ -36,7 +36,7 @@ public sealed class GroupThresholdsEstimator : IEstimator<GroupThresholdsTransfo
         if (calibrations.Common.WhyNothing is { } why)
         {
             using IChannel channel = _host.Start("Calibration");
-            channel.Warning(MessageSensitivity.None, $"{why}: of all groups together too. Take a larger one, or more rows.");
+            channel.Warning(MessageSensitivity.None, $"{why}, and those of all groups are counted. Take a larger one, or more rows.");
         }
         return new GroupThresholdsTransformer(_host, _columns, calibrations);
     }

@@ -39,6 +39,16 @@ public sealed class GroupThresholdsTests
         Assert.Equal((3 > common.Threshold, common.PValue(3)), (others[1].PredictedLabel, others[1].PValue));
     }
 
+    [Theory, InlineData(19, 0), InlineData(18, 1)]
+    public void Where_all_groups_together_have_too_few_rows_nothing_is_flagged_and_that_is_told(int rows, int warnings)
+    {
+        GroupThresholdsTransformer byMachine = Fit([.. Enumerable.Range(0, rows).Select(i
+            => new Scored { Machine = $"{i % 2}", Score = i })], 0.05);
+        Assert.Equal(warnings > 0, float.IsPositiveInfinity(byMachine.CommonThreshold));
+        Assert.Equal(warnings, _log.Count(line => line.Contains($"Nothing will be flagged: {rows} calibration rows are too few for a "
+            + "contamination of 0.05, which needs 19, and those of all groups are counted.")));
+    }
+
     [Fact]
     public void Groups_with_too_few_rows_take_the_common_threshold_and_are_told()
     {
