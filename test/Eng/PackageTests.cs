@@ -43,7 +43,7 @@ public sealed class PackageTests(ITestOutputHelper output) : IDisposable
     {
         string feed = Path.GetDirectoryName(_folder.File("feed/x"))!;
         var time = Stopwatch.StartNew();
-        // a folder of its own for all that is built, so that nothing of this checkout's changes; its code has been analysed already
+        // what the tests were built with is packed: building it again took longer than all that follows
         File.WriteAllText(_folder.File("packages.slnf"), JsonSerializer.Serialize(new
         {
             solution = new
@@ -52,8 +52,8 @@ public sealed class PackageTests(ITestOutputHelper output) : IDisposable
                 projects = s_ids.Select(id => $"src\\{id.Key}\\{id.Value}.csproj"),
             },
         }));
-        Dotnet("pack", _folder.File("packages.slnf"), "-c", "Release", $"-p:PackageOutputPath={feed}",
-            $"-p:ArtifactsPath={_folder.File("artifacts")}", $"-p:MinVerVersionOverride={_version}", "-p:RunAnalyzers=false");
+        Dotnet("pack", _folder.File("packages.slnf"), "--no-build", "-c", Repository.Configuration, $"-p:PackageOutputPath={feed}",
+            $"-p:MinVerVersionOverride={_version}");
         output.WriteLine($"packed in {time.Elapsed.TotalSeconds:F0} s");
         foreach (string id in s_ids.Values)
             AssertPackage(Path.Combine(feed, $"{id}.{_version}"), id);
@@ -247,7 +247,6 @@ public sealed class PackageTests(ITestOutputHelper output) : IDisposable
         // nothing of the builder's folders
         Assert.DoesNotContain(Repository.Root, Text(package, $"lib/net10.0/{id}.dll"), StringComparison.Ordinal);
         Assert.DoesNotContain(Repository.Root, Text(symbols, $"lib/net10.0/{id}.pdb"), StringComparison.Ordinal);
-        Assert.DoesNotContain(_folder.Root, Text(package, $"lib/net10.0/{id}.dll"), StringComparison.Ordinal);
 
         static string Text(ZipArchive archive, string name)
         {

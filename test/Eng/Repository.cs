@@ -7,6 +7,10 @@ internal static class Repository
 {
     public static string Root { get; } = FindRoot();
 
+    /// <summary>What the tests and all that they call were built as: Release or Debug.</summary>
+    public static string Configuration { get; }
+        = Path.GetFileName(AppContext.BaseDirectory.TrimEnd('/', '\\')).StartsWith("debug", StringComparison.Ordinal) ? "Debug" : "Release";
+
     /// <summary>Runs the dotnet command in the root and returns its exit code and what it printed.</summary>
     public static (int ExitCode, string Output, string Error) Dotnet(params string[] arguments)
     {

@@ -37,10 +37,19 @@ public sealed class QuickSampleTests : IDisposable
         Assert.InRange(new FileInfo(file).Length, 10_000, 1_000_000);
     }
 
+    [Fact]
+    public void A_program_that_is_run_again_after_another_is_still_itself()
+    {
+        string rows = Run("strangest-rows.cs", "--help"), moons = Run("two-moons.cs", "--help");
+        Assert.Contains("strangest-rows.cs", rows, StringComparison.Ordinal);
+        Assert.Contains("two-moons.cs", moons, StringComparison.Ordinal);
+        Assert.Equal(rows, Run("strangest-rows.cs", "--help"));
+    }
+
     private static string Run(string name, params string[] arguments)
     {
         var (exitCode, output, error) = Repository.Dotnet(
-            ["run", Path.Combine("samples", "quick", name), "-c", "Release", "--", .. arguments]);
+            ["run", Path.Combine("samples", "quick", name), "-c", Repository.Configuration, "--", .. arguments]);
         Assert.True(exitCode == 0, output + error);
         return output;
     }

@@ -257,6 +257,151 @@ public sealed class ReadmeSnippets
     }
 }
 
+/// <summary>
+/// Those that train with the defaults, beside other tests: their files lie in the folder that all tests run in, and no others have these
+/// names.
+/// </summary>
+public sealed class ReadmeFirstSnippets : IDisposable
+{
+    public void Dispose()
+    {
+        foreach (string file in new[] { "model.zip", "flow.rnvp", "density.onnx", "sampler.onnx" })
+            File.Delete(file);
+        if (Directory.Exists("models"))
+            Directory.Delete("models", recursive: true);
+    }
+
+    [Fact]
+    public void Five_minutes()
+    {
+        IEnumerable<Reading> readings = Readings(2000, seed: 1);
+
+        // README: load rows
+        var mlContext = new MLContext(seed: 1);
+        IDataView normalRows = mlContext.Data.LoadFromEnumerable(readings); // or from files, databases, ...
+
+        IDataView newRows = mlContext.Data.LoadFromEnumerable(Readings(100, seed: 2)
+            .Append(new Reading { Temperature = 95, Pressure = 2, Flow = 3 }));
+
+        // README: train and score
+        var pipeline = mlContext.Transforms.Concatenate("Features", "Temperature", "Pressure", "Flow")
+            .Append(mlContext.AnomalyDetection.Trainers.RealNvp(contamination: 0.01));
+        using var model = pipeline.Fit(normalRows);
+
+        IDataView scored = model.Transform(newRows); // adds Score, PredictedLabel, PValue and more
+        foreach (ScoredReading row in mlContext.Data.CreateEnumerable<ScoredReading>(scored, reuseRowObject: false))
+        {
+            if (row.PredictedLabel)
+                Console.WriteLine($"{row.Temperature} degrees: score {row.Score:F1}, p = {row.PValue:F3}");
+        }
+
+        ScoredReading last = mlContext.Data.CreateEnumerable<ScoredReading>(scored, reuseRowObject: false).Last();
+        Assert.True(last.PredictedLabel);
+        Assert.Equal(1f / 201, last.PValue); // 200 of 2000 rows calibrate
+
+        // README: threshold
+        RealNvpTransformer flow = model.LastTransformer;
+        using RealNvpTransformer lenient = flow.WithContamination(0.05); // another share of false alarms, without training
+        using RealNvpTransformer manual = flow.WithThreshold(12.5f);     // or a score of your own
+
+        Assert.True(lenient.Threshold < flow.Threshold);
+        Assert.Equal(12.5f, manual.Threshold);
+
+        // README: sample
+        IDataView drawn = flow.Sample(count: 10_000, seed: 1);
+        float[][] rows = [.. drawn.GetColumn<float[]>("Features")];
+
+        Assert.Equal(10_000, rows.Length);
+        Assert.Equal(70, rows.Average(row => row[0]), 1.0);
+
+        // docs/sampling.md
+        foreach (Reading reading in flow.SampleRows<Reading>(count: 5, seed: 1))
+            Console.WriteLine($"{reading.Temperature:F1} degrees");
+
+        Assert.Equal(rows[..5].Select(row => row[0]), flow.SampleRows<Reading>(5, seed: 1).Select(reading => reading.Temperature));
+
+        float[][] incomplete = [[70.5f, float.NaN, 4.1f]];
+        float[][] filled = flow.ImputeRows(incomplete, seed: 1);                       // a draw from p(missing | known)
+        float[][] best = flow.ImputeRows(incomplete, ImputationKind.MostLikely);       // the most likely values
+
+        Assert.All([.. filled, .. best], row => Assert.True(row[0] == 70.5f && float.IsFinite(row[1]) && row[2] == 4.1f));
+
+        // docs/getting-started.md: without views
+        float[] logLikelihoods = flow.LogLikelihoods([[70.5f, 2.3f, 4.1f], [95f, 2f, 3f]]); // PValues likewise
+        LogLikelihoodEstimate fit = flow.Evaluate(model.Transform(newRows));
+        Console.WriteLine($"{fit.Mean:F2} +- {fit.StandardError:F2} nats a row");
+
+        Assert.Equal(-last.Score, logLikelihoods[1], 1e-3 * Math.Abs(last.Score));
+        Assert.Equal(101, fit.Rows);
+
+        // README: save and export
+        mlContext.Model.SaveAtomically(model, normalRows.Schema, "model.zip"); // the whole pipeline
+        flow.Model.Save("flow.rnvp");                                          // the flow alone
+        flow.ExportDensity("density.onnx");                                    // features in; score, label, p-value, latent out
+        flow.ExportSampler("sampler.onnx");                                    // noise in, features out
+
+        // README: load the model
+        ITransformer loaded = mlContext.Model.Load("model.zip", out DataViewSchema inputSchema);
+        using var engine = mlContext.Model.CreatePredictionEngine<Reading, ScoredReading>(loaded);
+        ScoredReading result = engine.Predict(new Reading { Temperature = 95, Pressure = 2, Flow = 3 });
+
+        Assert.Equal(last.Score, result.Score, 1e-3 * Math.Abs(last.Score));
+        Assert.NotNull(inputSchema.GetColumnOrNull("Pressure"));
+
+        // README: other runtimes
+        using var session = new InferenceSession("density.onnx");
+        using var input = OrtValue.CreateTensorValueFromMemory(new float[] { 95, 2, 3 }, [1, 3]); // rows x features
+        using var outputs = session.Run(new RunOptions(), ["Features"], [input], ["Score", "PValue"]);
+        float score = outputs[0].GetTensorDataAsSpan<float>()[0];
+
+        Assert.Equal(last.Score, score, 1e-3 * Math.Abs(last.Score));
+
+        // docs/deployment.md: Triton
+        flow.ExportTriton("models", "pumps");
+
+        Assert.True(File.Exists(Path.Combine("models", "pumps", "1", "model.onnx")));
+
+        // README: apply
+        var scoring = mlContext.Transforms.Concatenate("Features", "Temperature", "Pressure", "Flow")
+            .Append(mlContext.Transforms.ApplyRealNvp("flow.rnvp"));
+        IDataView again = scoring.Fit(newRows).Transform(newRows);
+
+        Assert.Equal(scored.GetColumn<float>("Score"), again.GetColumn<float>("Score"));
+
+        // README: explain
+        var explaining = mlContext.Transforms.Concatenate("Features", "Temperature", "Pressure", "Flow")
+            .Append(mlContext.Transforms.ApplyRealNvp(flow.Model, columns: new() { Contributions = "Contributions" }));
+        float[] shares = explaining.Fit(newRows).Transform(newRows).GetColumn<float[]>("Contributions").Last();
+
+        Assert.Equal(3, shares.Length);
+        Assert.True(shares.Sum() > 10); // far above the score of the medians
+
+        // README: find
+        RealNvpTransformer found = loaded.FindRealNvp(); // to sample, export, or set another threshold; good until the model is disposed
+
+        Assert.Equal(flow.Threshold, found.Threshold);
+    }
+
+    [Fact]
+    public void Package()
+    {
+        var mlContext = new MLContext(seed: 1);
+        IDataView normalRows = mlContext.Data.LoadFromEnumerable(Readings(400, seed: 1));
+        IDataView newRows = mlContext.Data.LoadFromEnumerable(Readings(10, seed: 2));
+
+        // src/PACKAGE.md
+        var pipeline = mlContext.Transforms.Concatenate("Features", "Temperature", "Pressure", "Flow")
+            .Append(mlContext.AnomalyDetection.Trainers.RealNvp(contamination: 0.01));
+        using var model = pipeline.Fit(normalRows);
+
+        IDataView scored = model.Transform(newRows); // adds Score, PredictedLabel, PValue and more
+        mlContext.Model.SaveAtomically(model, normalRows.Schema, "model.zip");
+
+        Assert.Equal(10, scored.GetColumn<float>("Score").Count());
+        Assert.True(File.Exists("model.zip"));
+    }
+}
+
 /// <summary>Those that write to the current folder or train with more threads, which both belong to the process.</summary>
 [Collection<Alone>]
 public sealed class ReadmeFileSnippets : IDisposable
@@ -482,6 +627,7 @@ public sealed class ReadmeFileSnippets : IDisposable
         };
 
         longRun.Memory = new() { ResidentLimit = 0 }; // so few rows stream too
+        longRun.Steps = 1000; // as many as two checkpoints need
         var mlContext = new MLContext(seed: 1);
         IDataView rows = mlContext.Data.LoadFromEnumerable(Readings(300, seed: 1));
         var pipeline = mlContext.Transforms.Concatenate("Features", "Temperature", "Pressure", "Flow")
@@ -498,118 +644,6 @@ public sealed class ReadmeFileSnippets : IDisposable
 
         Assert.Equal(model.LastTransformer.Model.Calibration.Threshold, soFar.Calibration.Threshold);
         Assert.Equal(3, preview.SampleRows(1)[0].Length);
-    }
-
-    [Fact]
-    public void Five_minutes()
-    {
-        IEnumerable<Reading> readings = Readings(2000, seed: 1);
-
-        // README: load rows
-        var mlContext = new MLContext(seed: 1);
-        IDataView normalRows = mlContext.Data.LoadFromEnumerable(readings); // or from files, databases, ...
-
-        IDataView newRows = mlContext.Data.LoadFromEnumerable(Readings(100, seed: 2)
-            .Append(new Reading { Temperature = 95, Pressure = 2, Flow = 3 }));
-
-        // README: train and score
-        var pipeline = mlContext.Transforms.Concatenate("Features", "Temperature", "Pressure", "Flow")
-            .Append(mlContext.AnomalyDetection.Trainers.RealNvp(contamination: 0.01));
-        using var model = pipeline.Fit(normalRows);
-
-        IDataView scored = model.Transform(newRows); // adds Score, PredictedLabel, PValue and more
-        foreach (ScoredReading row in mlContext.Data.CreateEnumerable<ScoredReading>(scored, reuseRowObject: false))
-        {
-            if (row.PredictedLabel)
-                Console.WriteLine($"{row.Temperature} degrees: score {row.Score:F1}, p = {row.PValue:F3}");
-        }
-
-        ScoredReading last = mlContext.Data.CreateEnumerable<ScoredReading>(scored, reuseRowObject: false).Last();
-        Assert.True(last.PredictedLabel);
-        Assert.Equal(1f / 201, last.PValue); // 200 of 2000 rows calibrate
-
-        // README: threshold
-        RealNvpTransformer flow = model.LastTransformer;
-        using RealNvpTransformer lenient = flow.WithContamination(0.05); // another share of false alarms, without training
-        using RealNvpTransformer manual = flow.WithThreshold(12.5f);     // or a score of your own
-
-        Assert.True(lenient.Threshold < flow.Threshold);
-        Assert.Equal(12.5f, manual.Threshold);
-
-        // README: sample
-        IDataView drawn = flow.Sample(count: 10_000, seed: 1);
-        float[][] rows = [.. drawn.GetColumn<float[]>("Features")];
-
-        Assert.Equal(10_000, rows.Length);
-        Assert.Equal(70, rows.Average(row => row[0]), 1.0);
-
-        // docs/sampling.md
-        foreach (Reading reading in flow.SampleRows<Reading>(count: 5, seed: 1))
-            Console.WriteLine($"{reading.Temperature:F1} degrees");
-
-        Assert.Equal(rows[..5].Select(row => row[0]), flow.SampleRows<Reading>(5, seed: 1).Select(reading => reading.Temperature));
-
-        float[][] incomplete = [[70.5f, float.NaN, 4.1f]];
-        float[][] filled = flow.ImputeRows(incomplete, seed: 1);                       // a draw from p(missing | known)
-        float[][] best = flow.ImputeRows(incomplete, ImputationKind.MostLikely);       // the most likely values
-
-        Assert.All([.. filled, .. best], row => Assert.True(row[0] == 70.5f && float.IsFinite(row[1]) && row[2] == 4.1f));
-
-        // docs/getting-started.md: without views
-        float[] logLikelihoods = flow.LogLikelihoods([[70.5f, 2.3f, 4.1f], [95f, 2f, 3f]]); // PValues likewise
-        LogLikelihoodEstimate fit = flow.Evaluate(model.Transform(newRows));
-        Console.WriteLine($"{fit.Mean:F2} +- {fit.StandardError:F2} nats a row");
-
-        Assert.Equal(-last.Score, logLikelihoods[1], 1e-3 * Math.Abs(last.Score));
-        Assert.Equal(101, fit.Rows);
-
-        using var inFolder = new CurrentFolder(_folder);
-        // README: save and export
-        mlContext.Model.SaveAtomically(model, normalRows.Schema, "model.zip"); // the whole pipeline
-        flow.Model.Save("flow.rnvp");                                          // the flow alone
-        flow.ExportDensity("density.onnx");                                    // features in; score, label, p-value, latent out
-        flow.ExportSampler("sampler.onnx");                                    // noise in, features out
-
-        // README: load the model
-        ITransformer loaded = mlContext.Model.Load("model.zip", out DataViewSchema inputSchema);
-        using var engine = mlContext.Model.CreatePredictionEngine<Reading, ScoredReading>(loaded);
-        ScoredReading result = engine.Predict(new Reading { Temperature = 95, Pressure = 2, Flow = 3 });
-
-        Assert.Equal(last.Score, result.Score, 1e-3 * Math.Abs(last.Score));
-        Assert.NotNull(inputSchema.GetColumnOrNull("Pressure"));
-
-        // README: other runtimes
-        using var session = new InferenceSession("density.onnx");
-        using var input = OrtValue.CreateTensorValueFromMemory(new float[] { 95, 2, 3 }, [1, 3]); // rows x features
-        using var outputs = session.Run(new RunOptions(), ["Features"], [input], ["Score", "PValue"]);
-        float score = outputs[0].GetTensorDataAsSpan<float>()[0];
-
-        Assert.Equal(last.Score, score, 1e-3 * Math.Abs(last.Score));
-
-        // docs/deployment.md: Triton
-        flow.ExportTriton("models", "pumps");
-
-        Assert.True(File.Exists(Path.Combine("models", "pumps", "1", "model.onnx")));
-
-        // README: apply
-        var scoring = mlContext.Transforms.Concatenate("Features", "Temperature", "Pressure", "Flow")
-            .Append(mlContext.Transforms.ApplyRealNvp("flow.rnvp"));
-        IDataView again = scoring.Fit(newRows).Transform(newRows);
-
-        Assert.Equal(scored.GetColumn<float>("Score"), again.GetColumn<float>("Score"));
-
-        // README: explain
-        var explaining = mlContext.Transforms.Concatenate("Features", "Temperature", "Pressure", "Flow")
-            .Append(mlContext.Transforms.ApplyRealNvp(flow.Model, columns: new() { Contributions = "Contributions" }));
-        float[] shares = explaining.Fit(newRows).Transform(newRows).GetColumn<float[]>("Contributions").Last();
-
-        Assert.Equal(3, shares.Length);
-        Assert.True(shares.Sum() > 10); // far above the score of the medians
-
-        // README: find
-        RealNvpTransformer found = loaded.FindRealNvp(); // to sample, export, or set another threshold; good until the model is disposed
-
-        Assert.Equal(flow.Threshold, found.Threshold);
     }
 
     [Fact]
@@ -678,26 +712,6 @@ public sealed class ReadmeFileSnippets : IDisposable
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
         return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
-
-    [Fact]
-    public void Package()
-    {
-        using var inFolder = new CurrentFolder(_folder);
-        var mlContext = new MLContext(seed: 1);
-        IDataView normalRows = mlContext.Data.LoadFromEnumerable(Readings(400, seed: 1));
-        IDataView newRows = mlContext.Data.LoadFromEnumerable(Readings(10, seed: 2));
-
-        // src/PACKAGE.md
-        var pipeline = mlContext.Transforms.Concatenate("Features", "Temperature", "Pressure", "Flow")
-            .Append(mlContext.AnomalyDetection.Trainers.RealNvp(contamination: 0.01));
-        using var model = pipeline.Fit(normalRows);
-
-        IDataView scored = model.Transform(newRows); // adds Score, PredictedLabel, PValue and more
-        mlContext.Model.SaveAtomically(model, normalRows.Schema, "model.zip");
-
-        Assert.Equal(10, scored.GetColumn<float>("Score").Count());
-        Assert.True(File.Exists("model.zip"));
     }
 
     [Fact]
