@@ -94,6 +94,16 @@ public sealed class AddressTests(ServedFlows served) : IClassFixture<ServedFlows
     }
 
     [Fact]
+    public async Task Errors_are_readable_as_they_come()
+    {
+        using HttpResponseMessage answer = await Send("GET", "models/größe");
+        string text = await answer.Content.ReadAsStringAsync(_stop);
+        Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
+        Assert.Contains("'größe'", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("\\u", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Models_and_versions_that_are_not_there_are_told_with_those_that_are()
     {
         string version = (await served.Service.Get("models/plain")).GetProperty("version").GetString()!;

@@ -203,6 +203,24 @@ public sealed class OtherVerbTests(TrainedPlant plant) : IClassFixture<TrainedPl
             Directory.GetFiles(plant.Path("alone")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
     }
 
+    [Theory, InlineData("--contamination", "0.2"), InlineData("--threshold", "5")]
+    public void Thresholds_of_groups_are_not_said_to_be_changed(string option, string value)
+    {
+        string model = plant.Path("groups.zip"), data = plant.Path("groups.csv");
+        var ml = new MLContext(seed: 1);
+        IDataView rows = Machine.Load(ml, 40, seed: 1);
+        using (var pipeline = ml.Transforms.Concatenate("Features", "Temperature", "Temperature")
+            .Append(ml.Transforms.ApplyRealNvp(Flows.Random(features: 2)))
+            .Append(ml.AnomalyDetection.CalibrateByGroup("Kind", contamination: 0.2)).Fit(rows))
+            ml.Model.Save(pipeline, rows.Schema, model);
+        File.WriteAllText(data, "Kind,Temperature\npump,20\n");
+        foreach (string verb in new[] { "score", "evaluate", "explain" })
+        {
+            Assert.Contains("a threshold for each group (CalibrateByGroup), which --contamination and --threshold do not change",
+                ToolRun.Bad(2, verb, model, data, option, value), StringComparison.Ordinal);
+        }
+    }
+
     [Theory, InlineData(false), InlineData(true)]
     public void Rows_that_are_drawn_normalised_are_told_to_be(bool isNormalised)
     {

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net;
 using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
@@ -43,6 +44,14 @@ public sealed class ServeTests : IDisposable
             using HttpResponseMessage answer = await client.PostAsync(new Uri("models/plant/score", UriKind.Relative), rows, stop);
             JsonElement scored = await answer.Content.ReadFromJsonAsync<JsonElement>(stop);
             Assert.Equal(2, scored.GetProperty("rows").GetArrayLength());
+            foreach (string path in new[] { "", "favicon.ico", "score/it's" })
+            {
+                using HttpResponseMessage nothing = await client.GetAsync(new Uri(path, UriKind.Relative), stop);
+                Assert.Equal(HttpStatusCode.NotFound, nothing.StatusCode);
+                Assert.Equal($$"""
+                    {"error":"There is no /{{path}} here; /models lists what is served, /v2 is the Open Inference Protocol."}
+                    """, await nothing.Content.ReadAsStringAsync(stop));
+            }
             if (!OperatingSystem.IsWindows())
             {
                 Process.Start("kill", ["-TERM", $"{process.Id}"]).WaitForExit();

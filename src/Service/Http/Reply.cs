@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 
@@ -8,6 +9,11 @@ namespace RealNvp.ML.AspNetCore.Http;
 internal static class Reply
 {
     private const int MostKept = 1 << 18;
+
+    /// <summary>
+    /// Quotes and letters of all languages as they are: what is escaped by default is for JSON inside of HTML, and hard to read.
+    /// </summary>
+    private static readonly JsonWriterOptions s_readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     [ThreadStatic]
     private static ArrayBufferWriter<byte>? t_buffer;
@@ -76,13 +82,16 @@ internal static class Reply
         json.WriteEndArray();
     }
 
+    /// <summary>A writer of the same form.</summary>
+    public static Utf8JsonWriter Writer(IBufferWriter<byte> body) => new(body, s_readable);
+
     private static async Task Sent(HttpContext context) => await context.Response.BodyWriter.FlushAsync(context.RequestAborted);
 
     private static ReadOnlySpan<byte> Written(Action<Utf8JsonWriter> write)
     {
         ArrayBufferWriter<byte> buffer = t_buffer ??= new(1024);
         buffer.ResetWrittenCount();
-        Utf8JsonWriter json = t_writer ??= new(buffer);
+        Utf8JsonWriter json = t_writer ??= Writer(buffer);
         json.Reset(buffer);
         write(json);
         json.Flush();

@@ -121,7 +121,7 @@ internal sealed class PeopleEndpoints(ModelHost host, RealNvpServiceOptions opti
             context.Response.ContentType = "application/json";
             using IEnumerator<float[]> drawn = rows.GetEnumerator();
             bool isThere = drawn.MoveNext(); // what goes wrong does so before the answer begins
-            using var json = new Utf8JsonWriter(body);
+            using Utf8JsonWriter json = Reply.Writer(body);
             long flushed = 0;
             Begin(json, model);
             for (; isThere; isThere = drawn.MoveNext())

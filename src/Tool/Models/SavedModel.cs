@@ -56,6 +56,9 @@ internal sealed class SavedModel : IDisposable
     /// <summary>Whether features are normalised before they reach the flow, which then draws normalised ones.</summary>
     public bool IsNormalised => _steps.TakeWhile(step => step is not RealNvpTransformer).Any(step => step is NormalizingTransformer);
 
+    /// <summary>Whether rows are flagged behind the flow, by what their groups have for thresholds.</summary>
+    public bool HasGroupThresholds => _steps.Any(step => step is GroupThresholdsTransformer);
+
     /// <summary>Loads a model.</summary>
     /// <exception cref="ToolException">There is none at the path, or what is there is none.</exception>
     public static SavedModel Load(string path, string? device, Terminal terminal)

@@ -23,10 +23,15 @@ internal sealed class AlarmSettings
     }
 
     /// <summary>A model's flow with another threshold; null where none is asked for.</summary>
-    /// <exception cref="UsageException">Two are.</exception>
+    /// <exception cref="UsageException">Two are, or one that would change nothing.</exception>
     public RealNvpTransformer? Adjusted(ParseResult said, SavedModel model)
     {
         float? threshold = said.GetValue(_threshold);
+        if (model.HasGroupThresholds && (threshold ?? said.GetValue(_contamination)) is not null)
+        {
+            throw new UsageException("The model flags rows by a threshold for each group (CalibrateByGroup), which --contamination and "
+                + "--threshold do not change.");
+        }
         if (said.GetValue(_contamination) is not { } share)
             return threshold is { } score ? model.Flow.WithThreshold(score) : null;
         if (threshold is not null)

@@ -13,8 +13,6 @@ namespace RealNvp.ML.Tool.Verbs;
 /// <summary><c>realnvp evaluate</c>: how likely rows are, and how well scores tell anomalies.</summary>
 internal sealed class EvaluateVerb
 {
-    private static readonly JsonSerializerOptions s_json = new() { WriteIndented = true };
-
     private readonly Argument<string> _model = VerbOptions.Model();
     private readonly Argument<string[]> _data = VerbOptions.Data(
         "CSV or Parquet files, a folder of such, a folder of images, or - (default) for CSV on standard input: one set of rows.");
@@ -164,7 +162,7 @@ internal sealed class EvaluateVerb
         using StreamWriter text = terminal.Results();
         if (asJson)
         {
-            text.WriteLine(JsonSerializer.Serialize(figures, s_json));
+            text.WriteLine(JsonSerializer.Serialize(figures, ReadableJson.Indented));
             return;
         }
         text.WriteLine($"rows                       {figures["rows"]:N0}"

@@ -12,12 +12,6 @@ namespace RealNvp.ML.Tool.Verbs;
 /// <summary><c>realnvp info</c>: what a model reads, what it is and how it was trained.</summary>
 internal static class InfoVerb
 {
-    private static readonly JsonSerializerOptions s_json = new()
-    {
-        WriteIndented = true,
-        NumberHandling = System.Text.Json.Serialization.JsonNumberHandling.AllowNamedFloatingPointLiterals,
-    };
-
     /// <summary>The verb.</summary>
     public static Command Create(Terminal terminal)
     {
@@ -30,7 +24,7 @@ internal static class InfoVerb
             using SavedModel saved = SavedModel.Load(said.GetRequiredValue(model), device: null, terminal);
             using StreamWriter results = terminal.Results();
             if (said.GetValue(json))
-                results.WriteLine(JsonSerializer.Serialize(Facts(saved), s_json));
+                results.WriteLine(JsonSerializer.Serialize(Facts(saved), ReadableJson.Indented));
             else
                 Write(saved, results);
         });

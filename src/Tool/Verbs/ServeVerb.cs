@@ -108,6 +108,11 @@ internal sealed class ServeVerb
         }).AddRealNvpGrpc();
         await using WebApplication service = builder.Build();
         service.MapRealNvp();
+        service.MapFallback("{**any}", (HttpContext context) => Results.Json(options: ReadableJson.Line,
+            statusCode: StatusCodes.Status404NotFound, data: new Dictionary<string, string>
+            {
+                ["error"] = $"There is no {context.Request.Path} here; /models lists what is served, /v2 is the Open Inference Protocol.",
+            }));
         if (grpcUrls.Length > 0)
             service.MapRealNvpGrpc();
         await service.StartAsync(CancellationToken.None);
