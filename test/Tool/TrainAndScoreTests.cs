@@ -2,6 +2,8 @@ using System.Globalization;
 using System.Text.Json;
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace RealNvp.ML.Tests.Tool;
 
@@ -160,9 +162,45 @@ public sealed class TrainAndScoreTests(TrainedPlant plant) : IClassFixture<Train
         Assert.NotEqual(scores("empty.zip", empty), scores("empty.zip", coded));
         Assert.Equal(scores("empty.zip", empty), ToolRun.Good("score", plant.Path("empty.zip"), coded, "--keep", "none", "--na",
             "-999").Output);
-        // an application loads it as ever
-        (new MLContext().Model.Load(model, out DataViewSchema inputs) as IDisposable)?.Dispose();
+        // an application, the service and the graph of the pipeline know them too
+        var ml = new MLContext();
+        ITransformer loaded = ml.Model.Load(model, out DataViewSchema inputs);
+        using var disposed = loaded as IDisposable;
         Assert.Equal(["temperature", "pressure", "flow", "valve"], inputs.Select(column => column.Name));
+        Reading[] readings = [new(-999, 2, 3), new(float.NaN, 2, 3), new(70, 2, 3)];
+        IDataView scored = loaded.Transform(ml.Data.LoadFromEnumerable(readings));
+        float[] score = [.. scored.GetColumn<float>("Score")];
+        Assert.Equal(score[0], score[1]);
+        Assert.NotEqual(score[0], score[2]);
+        Assert.Equal(readings.Select(reading => reading.temperature), scored.GetColumn<float>("temperature"));
+
+        string graphs = plant.Path("coded-graphs");
+        ToolRun.Good("export", model, "-o", graphs, "--check", coded);
+        using var quiet = new SessionOptions { LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR };
+        using var session = new InferenceSession(Path.Combine(graphs, "pipeline.onnx"), quiet);
+        using var results = session.Run([Numbers("temperature", reading => reading.temperature),
+            Numbers("pressure", reading => reading.pressure), Numbers("flow", reading => reading.flow),
+            NamedOnnxValue.CreateFromTensor("valve", new DenseTensor<string>(readings.Select(_ => "half").ToArray(), [3, 1]))],
+            ["Score.output"]);
+        Assert.Equal(score, results[0].AsEnumerable<float>());
+
+        NamedOnnxValue Numbers(string name, Func<Reading, float> value) => NamedOnnxValue.CreateFromTensor(name,
+            new DenseTensor<float>(readings.Select(value).ToArray(), [3, 1]));
+    }
+
+    [Fact]
+    public void Rows_with_a_code_get_no_score_where_missing_cells_are_skipped()
+    {
+        string data = plant.Path("skipped.csv"), model = plant.Path("skipped.zip");
+        File.WriteAllLines(data, ["x,y", .. Enumerable.Range(0, 60).Select(i => $"{(i % 10 == 0 ? -999 : i)},{i % 7}")]);
+        ToolRun.Good(["train", data, "-o", model, "--na", "-999", "--missing", "skip", .. TrainedPlant.Quick]);
+        Assert.Equal(["NaN", "NaN"], ToolRun.WithInput("x,y\n-999,3\n,3\n5,3\n", "score", model, "--keep", "none").Lines[1..3]
+            .Select(line => line.Split(',')[0] is "" ? "NaN" : line.Split(',')[0]));
+    }
+
+    private sealed record Reading(float temperature, float pressure, float flow)
+    {
+        public string valve => "half";
     }
 
     [Fact]

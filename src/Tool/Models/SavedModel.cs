@@ -47,9 +47,6 @@ internal sealed class SavedModel : IDisposable
     /// <summary>The parts of the condition, those of one category together; empty where there is none.</summary>
     public IReadOnlyList<FeatureGroup> ConditionGroups { get; }
 
-    /// <summary>Numbers that stood for missing values in its training rows.</summary>
-    public IReadOnlyList<float> MissingCodes { get; private init; } = [];
-
     /// <summary>Whether it reads the paths of images.</summary>
     public bool ReadsImages => Flow.Model.InputShape.IsImage;
 
@@ -81,7 +78,7 @@ internal sealed class SavedModel : IDisposable
                 : $"{path} cannot be loaded as a model: {Guard.Message(e)}");
         }
         return inputs is null ? throw new ToolException($"{path} was saved without its input columns.")
-            : new(path, context, model, inputs) { MissingCodes = Models.MissingCodes.Read(path) };
+            : new(path, context, model, inputs);
     }
 
     /// <summary>Loads a model for rows that are computed in blocks, by which one that looks at rows before would lose some.</summary>

@@ -8,8 +8,9 @@ using RealNvp.ML.Transforms;
 namespace RealNvp.ML.Tool.Models;
 
 /// <summary>
-/// The pipeline of a table, which is saved whole: missing cells filled, categories one-hot, features side by side, the flow. The columns
-/// that it reads leave it as they came, so that an application finds in them what it put there.
+/// The pipeline of a table, which is saved whole: numbers that stand for missing ones made so, missing cells filled, categories one-hot,
+/// features side by side, the flow. The columns that it reads leave it as they came, so that an application finds in them what it put
+/// there.
 /// </summary>
 internal static class TablePipeline
 {
@@ -19,16 +20,26 @@ internal static class TablePipeline
     private const string Given = "given:";
 
     /// <summary>The pipeline, to be fitted to the columns of a choice.</summary>
-    public static IEstimator<ITransformer> Of(MLContext context, ColumnChoice choice, MissingCells missing, RealNvpTrainer.Options options)
+    /// <param name="context">Where it is made.</param>
+    /// <param name="choice">The columns.</param>
+    /// <param name="missing">What becomes of rows with missing numbers.</param>
+    /// <param name="codes">Numbers that stand for missing ones, in all columns of numbers.</param>
+    /// <param name="options">How the flow is trained.</param>
+    public static IEstimator<ITransformer> Of(MLContext context, ColumnChoice choice, MissingCells missing, IReadOnlyList<float> codes,
+        RealNvpTrainer.Options options)
     {
         ModelInput[] inputs = [.. choice.Inputs];
-        ModelInput[] filled = [.. inputs.Where(input => input.Kind == CellKind.Number && missing != MissingCells.Skip)];
+        ModelInput[] numbers = [.. inputs.Where(input => input.Kind == CellKind.Number)];
+        ModelInput[] filled = missing == MissingCells.Skip ? [] : numbers, coded = codes.Count == 0 ? [] : numbers;
+        ModelInput[] kept = coded.Length > 0 ? coded : filled; // which leave as they came
         ModelInput[] flagged = [.. filled.Where(input => input.HasMissing && missing == MissingCells.Flag)];
         ModelInput[] categories = [.. inputs.Where(input => input.Kind == CellKind.Text)];
-        string[] changed = [.. filled.Concat(categories).Select(input => input.Name)];
+        string[] changed = [.. kept.Concat(categories).Select(input => input.Name)];
 
-        IEstimator<ITransformer> pipeline = Copies(new EstimatorChain<ITransformer>(), context, filled, categories, name => Given + name,
+        IEstimator<ITransformer> pipeline = Copies(new EstimatorChain<ITransformer>(), context, kept, categories, name => Given + name,
             name => name);
+        if (coded.Length > 0)
+            pipeline = pipeline.Append(context.Transforms.TreatAsMissing([.. codes], [.. coded.Select(input => input.Name)]));
         if (flagged.Length > 0)
         {
             string[] names = [.. flagged.Select(input => input.Name)];
@@ -56,7 +67,7 @@ internal static class TablePipeline
         }
         pipeline = pipeline.Append(context.AnomalyDetection.Trainers.RealNvp(options));
         return changed.Length == 0 ? pipeline
-            : Copies(pipeline, context, filled, categories, name => name, name => Given + name)
+            : Copies(pipeline, context, kept, categories, name => name, name => Given + name)
                 .Append(context.Transforms.DropColumns(
                     [.. changed.Select(name => Given + name), .. flagged.Select(input => input.Name + Flag)]));
     }

@@ -9,12 +9,7 @@ namespace RealNvp.ML.Tool.Tables;
 /// <param name="HasHeader">Whether the first line names the columns; null: where none of its cells is a number.</param>
 /// <param name="Encoding">How letters are written; null: UTF-8, or what a byte-order mark says.</param>
 /// <param name="Numbers">How numbers are written; null: with a decimal point.</param>
-internal sealed record CsvOptions(char? Separator = null, bool? HasHeader = null, Encoding? Encoding = null, CellNumbers? Numbers = null)
-{
-    /// <summary>With numbers that stand for missing ones besides.</summary>
-    public CsvOptions With(IReadOnlyList<float> codes) => codes.Count == 0 ? this
-        : this with { Numbers = (Numbers ?? CellNumbers.Plain) with { Codes = [.. codes, .. Numbers?.Codes ?? []] } };
-}
+internal sealed record CsvOptions(char? Separator = null, bool? HasHeader = null, Encoding? Encoding = null, CellNumbers? Numbers = null);
 
 /// <summary>How the rows of a CSV file are written.</summary>
 /// <param name="Separator">Between cells.</param>

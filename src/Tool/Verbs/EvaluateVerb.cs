@@ -124,7 +124,7 @@ internal sealed class EvaluateVerb
     private IEnumerable<Scored> Rows(
         ParseResult said, Terminal terminal, SavedModel model, RealNvpTransformer? flow, string file, CancellationToken cancellation)
     {
-        using ITable table = Sources.Open(file, terminal, _csv.Read(said).With(model.MissingCodes), model.InputNames);
+        using ITable table = Sources.Open(file, terminal, _csv.Read(said), model.InputNames);
         IReadOnlyList<Wanted?> found = model.Find(table);
         List<Wanted> wanted = [.. found.OfType<Wanted>()];
         Labels? labels = null;

@@ -98,7 +98,7 @@ internal sealed class ExportVerb
 
     private TableView FirstRows(string file, ParseResult said, SavedModel model, Terminal terminal)
     {
-        using ITable table = Sources.Open(file, terminal, _csv.Read(said).With(model.MissingCodes), model.InputNames, RowsToCheck);
+        using ITable table = Sources.Open(file, terminal, _csv.Read(said), model.InputNames, RowsToCheck);
         IReadOnlyList<Wanted?> found = model.Find(table);
         Block[] first = [.. table.Read([.. found.OfType<Wanted>()], Kept.None, Range.All).Take(1)];
         return model.View(found, () => first);

@@ -62,7 +62,7 @@ internal sealed class RowSettings
         => new(model, terminal)
         {
             ModelPath = modelPath,
-            Csv = _csv.Read(said).With(model.MissingCodes),
+            Csv = _csv.Read(said),
             RowsPerBlock = said.GetValue(_block) ?? ITable.RowsPerBlock,
             Keep = said.GetRequiredValue(_keep) switch
             {

@@ -116,7 +116,7 @@ internal sealed class SampleVerb
         string columns = names.Length == 1 ? "the column" : "the columns";
         string file = said.GetValue(_given)
             ?? throw new UsageException($"The model is conditional: --given FILE with {columns} {string.Join(", ", names)}.");
-        using ITable table = Sources.Open(file, terminal, _csv.Read(said).With(model.MissingCodes), names);
+        using ITable table = Sources.Open(file, terminal, _csv.Read(said), names);
         IReadOnlyList<Wanted?> found = model.Find(table, conditionAlone: true);
         // of the features nothing is known, and nothing is asked
         Wanted[] wanted = [.. found.OfType<Wanted>()];

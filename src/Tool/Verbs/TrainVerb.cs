@@ -115,30 +115,16 @@ internal sealed class TrainVerb
         RealNvpTrainer.Options options = Options(said, cancellation, meter);
         (IEstimator<ITransformer> pipeline, IDataView rows) = table is ImageTable images
             ? _images.Pipeline(said, context, images, options, terminal)
-            : TableOf(said, context, table, options, terminal, cancellation);
+            : TableOf(said, context, table, csv, options, terminal, cancellation);
         ITransformer model = meter.Show(() => pipeline.Fit(rows));
         using var disposed = model as IDisposable;
-        Save(context, model, rows.Schema, csv.Numbers?.Codes ?? [], whole.Stream);
+        context.Model.Save(model, rows.Schema, whole.Stream);
         whole.Complete();
         using RealNvpTransformer flow = model.FindRealNvp();
         terminal.Note($"{path}: a flow over {Counted.Of(flow.Model.InputShape.Size, "feature")}, "
             + (float.IsFinite(flow.Threshold)
                 ? $"threshold {flow.Threshold:G6} at a contamination of {flow.Model.Calibration.Contamination:G4}"
             : "no threshold"));
-    }
-
-    /// <summary>Writes the model; with codes by way of memory, for they are added to what ML.NET has written.</summary>
-    private static void Save(MLContext context, ITransformer model, DataViewSchema inputs, IReadOnlyList<float> codes, Stream stream)
-    {
-        if (codes.Count == 0)
-        {
-            context.Model.Save(model, inputs, stream);
-            return;
-        }
-        using var whole = new MemoryStream();
-        context.Model.Save(model, inputs, whole);
-        MissingCodes.Write(whole, codes);
-        whole.WriteTo(stream);
     }
 
     /// <summary>Options that would do nothing are a mistake: what they were meant to do would silently be left undone.</summary>
@@ -154,7 +140,7 @@ internal sealed class TrainVerb
     }
 
     private (IEstimator<ITransformer>, IDataView) TableOf(
-        ParseResult said, MLContext context, ITable table, RealNvpTrainer.Options options, Terminal terminal,
+        ParseResult said, MLContext context, ITable table, CsvOptions csv, RealNvpTrainer.Options options, Terminal terminal,
         CancellationToken cancellation)
     {
         MissingCells missing = Enum.Parse<MissingCells>(said.GetRequiredValue(_missing), ignoreCase: true);
@@ -205,7 +191,7 @@ internal sealed class TrainVerb
             columns.Add((null, CellKind.Text));
             takes = (block, row) => !anomalies.Contains(block.Texts(wanted.Count - 1)[row].Span);
         }
-        return (TablePipeline.Of(context, choice, missing, options),
+        return (TablePipeline.Of(context, choice, missing, csv.Numbers?.Codes ?? [], options),
             new TableView(columns, () => table.Read(wanted, Kept.None, Range.All), takes));
     }
 

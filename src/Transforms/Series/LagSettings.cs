@@ -19,8 +19,6 @@ internal sealed record LagSettings(
     /// <summary>The largest lag: as many rows of each group are remembered.</summary>
     public const int MaxLag = 1 << 16;
 
-    private const string ExpectedInput = "Single, or a vector of Single of known size";
-
     /// <summary>The largest lag.</summary>
     public int Depth => Lags.Max();
 
@@ -50,9 +48,7 @@ internal sealed record LagSettings(
 
     /// <summary>The input columns of a schema.</summary>
     /// <exception cref="ArgumentOutOfRangeException">One is missing or of another type.</exception>
-    public DataViewSchema.Column[] FindInputs(DataViewSchema schema) => [.. Inputs.Select(name => InputColumn.Find(
-        schema, name, ExpectedInput, type => InputProblem((type as VectorDataViewType)?.ItemType ?? type,
-            isVector: type is VectorDataViewType, isSized: type is VectorDataViewType { Size: > 0 }, isKey: type is KeyDataViewType)))];
+    public DataViewSchema.Column[] FindInputs(DataViewSchema schema) => [.. Inputs.Select(name => NumberColumn.Find(schema, name))];
 
     /// <summary>The group column of a schema; null where there is to be none.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is missing or of another type.</exception>
@@ -74,11 +70,7 @@ internal sealed record LagSettings(
     public DataViewSchema.DetachedColumn Added(SchemaShape shape)
     {
         foreach (string name in Inputs)
-        {
-            InputColumn.Find(shape, name, ExpectedInput, column => InputProblem(column.ItemType,
-                isVector: column.Kind != SchemaShape.Column.VectorKind.Scalar,
-                isSized: column.Kind == SchemaShape.Column.VectorKind.Vector, column.IsKey));
-        }
+            NumberColumn.Find(shape, name);
         if (Group is not null)
             GroupColumn.Find(shape, Group);
         return new(Output, new VectorDataViewType(NumberDataViewType.Single, 1), SlotNames.Of(["name"]));
@@ -112,20 +104,6 @@ internal sealed record LagSettings(
         for (int left = reader.ReadInt32(); left > 0; left--)
             lags.Add(reader.ReadInt32());
         return new LagSettings(output, inputs.ToImmutable(), lags.ToImmutable(), group.Length == 0 ? null : group, firstRows).Checked();
-    }
-
-    private static string? InputProblem(DataViewType item, bool isVector, bool isSized, bool isKey)
-    {
-        string found = isVector ? $"is a vector of {item}" : $"is {item}";
-        if (isKey)
-            return "is a key (Conversion.MapKeyToVector makes numbers of it)";
-        if (item is TextDataViewType)
-            return found + " (Categorical.OneHotEncoding makes numbers of categories)";
-        if (item != NumberDataViewType.Single)
-            return found + " (Conversion.ConvertType converts)";
-        return isVector && !isSized
-            ? found + $" of unknown size ({InputColumn.SizeRemedy})"
-            : null;
     }
 
     private static IEnumerable<string> Names(DataViewSchema.Column column)
