@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Globalization;
 using Microsoft.ML;
 using RealNvp.ML.Transforms.Columns;
+using RealNvp.ML.Transforms.MlNet;
 
 namespace RealNvp.ML.Transforms.Missing;
 
@@ -37,25 +38,12 @@ internal sealed record MissingCodes(ImmutableArray<string> Columns, ImmutableArr
     /// <summary>Writes this into a model's stream.</summary>
     public void Save(BinaryWriter writer)
     {
-        writer.Write(Columns.Length);
-        foreach (string column in Columns)
-            writer.Write(column);
-        writer.Write(Codes.Length);
-        foreach (float code in Codes)
-            writer.Write(code);
+        SavedSettings.WriteList(writer, Columns, writer.Write);
+        SavedSettings.WriteList(writer, Codes, writer.Write);
     }
 
     /// <summary>Reads what <see cref="Save"/> wrote.</summary>
     /// <exception cref="ArgumentException">It did not write this.</exception>
     public static MissingCodes Load(BinaryReader reader)
-    {
-        // read one by one: a damaged count ends at the end of the stream, before memory is taken for it
-        var columns = ImmutableArray.CreateBuilder<string>();
-        for (int left = reader.ReadInt32(); left > 0; left--)
-            columns.Add(reader.ReadString());
-        var codes = ImmutableArray.CreateBuilder<float>();
-        for (int left = reader.ReadInt32(); left > 0; left--)
-            codes.Add(reader.ReadSingle());
-        return new MissingCodes(columns.ToImmutable(), codes.ToImmutable()).Checked();
-    }
+        => new MissingCodes(SavedSettings.ReadList(reader, reader.ReadString), SavedSettings.ReadList(reader, reader.ReadSingle)).Checked();
 }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.ML;
@@ -28,6 +29,24 @@ internal static class SavedSettings
         writer.Write(bytes.Length);
         writer.Write(bytes);
         writer.Write(SHA256.HashData(bytes));
+    }
+
+    /// <summary>Writes a list of settings.</summary>
+    public static void WriteList<T>(BinaryWriter writer, ImmutableArray<T> list, Action<T> write)
+    {
+        writer.Write(list.Length);
+        foreach (T item in list)
+            write(item);
+    }
+
+    /// <summary>Reads what <see cref="WriteList"/> wrote.</summary>
+    public static ImmutableArray<T> ReadList<T>(BinaryReader reader, Func<T> read)
+    {
+        // one by one: a damaged count ends at the end of the stream, before memory is taken for it
+        var list = ImmutableArray.CreateBuilder<T>();
+        for (int left = reader.ReadInt32(); left > 0; left--)
+            list.Add(read());
+        return list.ToImmutable();
     }
 
     /// <summary>Reads what <see cref="Save"/> wrote.</summary>

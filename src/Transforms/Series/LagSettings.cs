@@ -82,12 +82,8 @@ internal sealed record LagSettings(
         writer.Write(Output);
         writer.Write(Group ?? "");
         writer.Write((int)FirstRows);
-        writer.Write(Inputs.Length);
-        foreach (string input in Inputs)
-            writer.Write(input);
-        writer.Write(Lags.Length);
-        foreach (int lag in Lags)
-            writer.Write(lag);
+        SavedSettings.WriteList(writer, Inputs, writer.Write);
+        SavedSettings.WriteList(writer, Lags, writer.Write);
     }
 
     /// <summary>Reads what <see cref="Save"/> wrote.</summary>
@@ -96,14 +92,9 @@ internal sealed record LagSettings(
     {
         string output = reader.ReadString(), group = reader.ReadString();
         var firstRows = (LagsOfFirstRows)reader.ReadInt32();
-        // read one by one: a damaged count ends at the end of the stream, before memory is taken for it
-        var inputs = ImmutableArray.CreateBuilder<string>();
-        for (int left = reader.ReadInt32(); left > 0; left--)
-            inputs.Add(reader.ReadString());
-        var lags = ImmutableArray.CreateBuilder<int>();
-        for (int left = reader.ReadInt32(); left > 0; left--)
-            lags.Add(reader.ReadInt32());
-        return new LagSettings(output, inputs.ToImmutable(), lags.ToImmutable(), group.Length == 0 ? null : group, firstRows).Checked();
+        ImmutableArray<string> inputs = SavedSettings.ReadList(reader, reader.ReadString);
+        ImmutableArray<int> lags = SavedSettings.ReadList(reader, reader.ReadInt32);
+        return new LagSettings(output, inputs, lags, group.Length == 0 ? null : group, firstRows).Checked();
     }
 
     private static IEnumerable<string> Names(DataViewSchema.Column column)
