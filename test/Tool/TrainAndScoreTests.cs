@@ -198,6 +198,33 @@ public sealed class TrainAndScoreTests(TrainedPlant plant) : IClassFixture<Train
             .Select(line => line.Split(',')[0] is "" ? "NaN" : line.Split(',')[0]));
     }
 
+    /// <summary>Twenty readings of each of forty devices, which differ more from each other than readings of one.</summary>
+    [Fact]
+    public void Rows_of_a_group_stand_in_one_slice()
+    {
+        string data = plant.Path("devices.csv"), model = plant.Path("devices.zip"), alone = plant.Path("alone.zip");
+        var random = new Random(1);
+        File.WriteAllLines(data, ["device,x,y", .. Enumerable.Range(0, 800).Select(i => FormattableString.Invariant(
+            $"\"d, {i / 20}\",{i / 20},{i / 20 % 7 + 0.01 * random.NextDouble():F4}"))]);
+        ToolRun grouped = ToolRun.Good(["train", data, "-o", model, "--group", "device", .. TrainedPlant.Quick]);
+        Assert.Contains("features: x, y\n", grouped.Error, StringComparison.Ordinal);
+        ToolRun.Good(["train", data, "-o", alone, "--ignore", "device", .. TrainedPlant.Quick]);
+        Assert.Equal(80, CalibrationRows(alone));
+        Assert.InRange(CalibrationRows(model), 2, 10); // one row of each of a tenth of the devices, or of as many as are needed
+        // the model reads no device
+        Assert.Contains("reads: x, y\n", ToolRun.Good("info", model).Output, StringComparison.Ordinal);
+        Assert.Equal(2, ToolRun.WithInput("y,x\n3,3\n", "score", model, "--keep", "none").Lines.Length);
+
+        Assert.Contains("'device' cannot be the group and an input of the flow at once", ToolRun.Bad(2, "train", data, "--group", "device",
+            "--categories", "device"), StringComparison.Ordinal);
+        Assert.Contains("'device' cannot be the label and the group at once", ToolRun.Bad(2, "train", data, "--group", "device",
+            "--label", "device"), StringComparison.Ordinal);
+        Assert.Contains("'none'", ToolRun.Bad(1, "train", data, "--group", "none"), StringComparison.Ordinal);
+
+        static int CalibrationRows(string model) => JsonDocument.Parse(ToolRun.Good("info", model, "--json").Output).RootElement
+            .GetProperty("calibrationRows").GetInt32();
+    }
+
     private sealed record Reading(float temperature, float pressure, float flow)
     {
         public string valve => "half";

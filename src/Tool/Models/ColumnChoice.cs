@@ -34,9 +34,13 @@ internal sealed record ColumnChoice(IReadOnlyList<ModelInput> Features, IReadOnl
             table.Find(name);
         if (facts.All(column => column.Rows == 0))
             throw new ToolException($"{table.Name} has a header and no rows.");
-        if (options.Features.Concat(options.Condition).Concat(options.Categories).Where(name => name == options.Label)
-            .FirstOrDefault() is { } label)
-            throw new UsageException($"'{label}' cannot be the label and an input of the flow at once.");
+        foreach ((string? name, string what) in new[] { (options.Label, "label"), (options.Group, "group") })
+        {
+            if (options.Features.Concat(options.Condition).Concat(options.Categories).Contains(name, StringComparer.Ordinal))
+                throw new UsageException($"'{name}' cannot be the {what} and an input of the flow at once.");
+        }
+        if (options.Group is not null && options.Group == options.Label)
+            throw new UsageException($"'{options.Group}' cannot be the label and the group at once.");
         if (options.Features.Intersect(options.Condition, StringComparer.Ordinal).FirstOrDefault() is { } twice)
             throw new UsageException($"'{twice}' cannot be a feature and a condition at once.");
         if (options.Ignored.FirstOrDefault(name => options.Features.Concat(options.Condition).Concat(options.Categories)
@@ -64,7 +68,7 @@ internal sealed record ColumnChoice(IReadOnlyList<ModelInput> Features, IReadOnl
     private static bool IsFeature(ColumnFacts column, ColumnOptions options, Action<string> note)
     {
         if (options.Ignored.Contains(column.Name, StringComparer.Ordinal) || options.Condition.Contains(column.Name, StringComparer.Ordinal)
-            || column.Name == options.Label)
+            || column.Name == options.Label || column.Name == options.Group)
             return false;
         if (options.Categories.Contains(column.Name, StringComparer.Ordinal))
             return true;
@@ -96,7 +100,8 @@ internal sealed record ColumnChoice(IReadOnlyList<ModelInput> Features, IReadOnl
 
     /// <summary>Whether an option says what becomes of a column, so that nothing is in doubt.</summary>
     private static bool IsNamed(string name, ColumnOptions options)
-        => options.Ignored.Concat(options.Categories).Contains(name, StringComparer.Ordinal) || name == options.Label
+        => options.Ignored.Concat(options.Categories).Contains(name, StringComparer.Ordinal)
+        || name == options.Label || name == options.Group
         || options.Features.Count > 0 && !options.Features.Concat(options.Condition).Contains(name, StringComparer.Ordinal);
 
     private static ModelInput InputOf(ITable table, ColumnFacts column, ColumnOptions options)

@@ -19,13 +19,14 @@ internal enum MissingCells
 /// <param name="Categories">Columns whose cells are names, also where they look like numbers.</param>
 /// <param name="Condition">Columns of the condition.</param>
 /// <param name="Label">The column that says which rows are anomalies; null for none.</param>
+/// <param name="Group">The column whose rows of one value stand in one slice of the training; null for none.</param>
 /// <param name="MostCategories">A column of texts with more different ones is no feature unless it is named.</param>
 /// <param name="Missing">What becomes of missing cells.</param>
 internal sealed record ColumnOptions(
     IReadOnlyList<string> Features, IReadOnlyList<string> Ignored, IReadOnlyList<string> Categories, IReadOnlyList<string> Condition,
-    string? Label, int MostCategories, MissingCells Missing)
+    string? Label, string? Group, int MostCategories, MissingCells Missing)
 {
     /// <summary>All columns that an option names.</summary>
     public IEnumerable<string> Named
-        => [.. Features, .. Ignored, .. Categories, .. Condition, .. Label is null ? (string[])[] : [Label]];
+        => [.. Features, .. Ignored, .. Categories, .. Condition, .. new[] { Label, Group }.OfType<string>()];
 }

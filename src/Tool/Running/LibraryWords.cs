@@ -18,7 +18,8 @@ internal static class LibraryWords
             "the flow overfits (lower --couplings and --hidden), or batch norm statistics jump."),
         ("than Contamination says. Name the column that tells groups apart (devices, patients, days) as SamplingKeyColumnName, so that all "
             + "rows of one stand in one slice, leave copies out, or give rows of other groups as Validation and Calibration.",
-            "than --contamination says. Leave copies out."),
+            "than --contamination says. Name the column that tells groups apart (devices, patients, days) as --group, so that all rows of "
+            + "one stand in one slice, or leave copies out."),
         ("Replace codes by NaN or a usual value, and take logarithms of skewed features.",
             "Name codes with --na, and take logarithms of skewed features."),
         ("Replace missing values before, or set NonFiniteRows to Skip.", "Replace missing values before."),

@@ -32,7 +32,7 @@ internal sealed class ImageSettings
     }
 
     /// <summary>The pipeline from the paths of files, and those paths.</summary>
-    public (IEstimator<ITransformer>, IDataView) Pipeline(
+    public (IEstimator<ITransformer>, IDataView, DataViewSchema) Pipeline(
         ParseResult said, MLContext context, ImageTable images, RealNvpTrainer.Options options, Terminal terminal)
     {
         (int height, int width) = Size(said.GetRequiredValue(_size))!.Value;
@@ -43,7 +43,7 @@ internal sealed class ImageSettings
             () => images.Read([new(0, CellKind.Text)], Kept.None, Range.All));
         terminal.Note($"images of {images.Name} as {preset.Channels}x{height}x{width}");
         return (context.Transforms.LoadImageFeatures(preset, "Features", ImageTable.PathColumn)
-            .Append(context.AnomalyDetection.Trainers.RealNvp(options)), paths);
+            .Append(context.AnomalyDetection.Trainers.RealNvp(options)), paths, paths.Schema);
     }
 
     private static (int Height, int Width)? Size(string? text)

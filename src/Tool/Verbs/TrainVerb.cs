@@ -31,6 +31,12 @@ internal sealed class TrainVerb
         HelpName = "COLUMN",
     };
     private readonly Option<string[]> _anomaly = Labels.Option();
+    private readonly Option<string?> _group = new("--group")
+    {
+        Description = "The column that tells devices, patients or days apart whose rows are alike: all rows of one are learned from or "
+            + "held out, so that the rate of false alarms holds for new ones. It is no feature.",
+        HelpName = "COLUMN",
+    };
     private readonly Option<int> _maxCategories = new("--max-categories")
     {
         Description = "A column of more different texts is no feature unless it is named.", HelpName = "N", DefaultValueFactory = _ => 50,
@@ -83,8 +89,9 @@ internal sealed class TrainVerb
             realnvp train readings.parquet --condition hour,site
             realnvp train photos/ --size 32x32 -o photos.zip
             """) { _data };
-        foreach (Option option in new Option[] { _output, _columns, _ignore, _categories, _condition, _label, _anomaly, _maxCategories,
-            _missing, _contamination, _trim, _epochs, _steps, _members, _couplings, _hidden, _density, _checkpoints, _threads })
+        foreach (Option option in new Option[] { _output, _columns, _ignore, _categories, _condition, _label, _anomaly, _group,
+            _maxCategories, _missing, _contamination, _trim, _epochs, _steps, _members, _couplings, _hidden, _density, _checkpoints,
+            _threads })
             verb.Add(option);
         _images.AddTo(verb);
         verb.Add(_seed);
@@ -113,12 +120,12 @@ internal sealed class TrainVerb
 
         RefuseIdle(said, table);
         RealNvpTrainer.Options options = Options(said, cancellation, meter);
-        (IEstimator<ITransformer> pipeline, IDataView rows) = table is ImageTable images
+        (IEstimator<ITransformer> pipeline, IDataView rows, DataViewSchema inputs) = table is ImageTable images
             ? _images.Pipeline(said, context, images, options, terminal)
             : TableOf(said, context, table, csv, options, terminal, cancellation);
         ITransformer model = meter.Show(() => pipeline.Fit(rows));
         using var disposed = model as IDisposable;
-        context.Model.Save(model, rows.Schema, whole.Stream);
+        context.Model.Save(model, inputs, whole.Stream);
         whole.Complete();
         using RealNvpTransformer flow = model.FindRealNvp();
         terminal.Note($"{path}: a flow over {Counted.Of(flow.Model.InputShape.Size, "feature")}, "
@@ -131,7 +138,8 @@ internal sealed class TrainVerb
     private void RefuseIdle(ParseResult said, ITable table)
     {
         Option[] idle = table is ImageTable
-            ? [_columns, _ignore, _categories, _condition, _label, _anomaly, _maxCategories, _missing, _couplings, _hidden, _density]
+            ? [_columns, _ignore, _categories, _condition, _label, _anomaly, _group, _maxCategories, _missing, _couplings, _hidden,
+                _density]
             : [.. _images.All];
         if (idle.FirstOrDefault(option => said.GetResult(option) is { Implicit: false }) is not { } given)
             return;
@@ -139,13 +147,14 @@ internal sealed class TrainVerb
             : $"{given.Name} is for folders of images, and {table.Name} is a table.");
     }
 
-    private (IEstimator<ITransformer>, IDataView) TableOf(
+    private (IEstimator<ITransformer>, IDataView, DataViewSchema) TableOf(
         ParseResult said, MLContext context, ITable table, CsvOptions csv, RealNvpTrainer.Options options, Terminal terminal,
         CancellationToken cancellation)
     {
         MissingCells missing = Enum.Parse<MissingCells>(said.GetRequiredValue(_missing), ignoreCase: true);
         var asked = new ColumnOptions(said.GetRequiredValue(_columns), said.GetRequiredValue(_ignore), said.GetRequiredValue(_categories),
-            said.GetRequiredValue(_condition), said.GetValue(_label), said.GetValue(_maxCategories), missing);
+            said.GetRequiredValue(_condition), said.GetValue(_label), said.GetValue(_group), said.GetValue(_maxCategories),
+            missing);
         if (table is CsvTable { Format.HasHeader: false })
         {
             terminal.Note($"{table.Name} has no header, it seems: its columns are called {Tables.Names.Listed(table.Columns)} (--header "
@@ -184,6 +193,13 @@ internal sealed class TrainVerb
         }
         List<Wanted> wanted = [.. inputs.Select(input => new Wanted(table.Find(input.Name), input.Kind))];
         List<(string? Name, CellKind Kind)> columns = [.. inputs.Select(input => ((string?)input.Name, input.Kind))];
+        DataViewSchema read = new TableView(columns, () => []).Schema; // what is asked of rows to score, and no more
+        if (asked.Group is { } group)
+        {
+            wanted.Add(new(table.Find(group), CellKind.Text));
+            columns.Add((group, CellKind.Text));
+            options.SamplingKeyColumnName = group;
+        }
         Func<Block, int, bool>? takes = null;
         if (labelColumn is { } label)
         {
@@ -192,7 +208,7 @@ internal sealed class TrainVerb
             takes = (block, row) => !anomalies.Contains(block.Texts(wanted.Count - 1)[row].Span);
         }
         return (TablePipeline.Of(context, choice, missing, csv.Numbers?.Codes ?? [], options),
-            new TableView(columns, () => table.Read(wanted, Kept.None, Range.All), takes));
+            new TableView(columns, () => table.Read(wanted, Kept.None, Range.All), takes), read);
     }
 
     private RealNvpTrainer.Options Options(ParseResult said, CancellationToken cancellation, TrainingMeter meter)
