@@ -55,6 +55,27 @@ public sealed class FlowFreezerTests
         Assert.Contains(255f, model.Probes.Rows);
     }
 
+    /// <summary>
+    /// Where TorchSharp converts a parameter with a gradient, it asks the old gradient a last question while nothing holds it: whenever
+    /// garbage is collected in that moment the process ends. Gradients that are gone are not converted.
+    /// </summary>
+    [Fact]
+    public void Gradients_of_the_last_step_are_let_go_before_a_flow_is_converted()
+    {
+        using Flow flow = Sharp(1);
+        using (NewDisposeScope())
+            flow.LogLikelihood(zeros(2, 16, dtype: ScalarType.Float32)).sum().backward();
+        Assert.Contains(flow.parameters(), HasGradient);
+        FlowFreezer.Freeze([flow], s_shape, FlowMetadata.Empty, 1, _ => { }, cancellation: TestContext.Current.CancellationToken);
+        Assert.DoesNotContain(flow.parameters(), HasGradient);
+
+        static bool HasGradient(Tensor parameter)
+        {
+            using Tensor? gradient = parameter.grad;
+            return gradient is not null;
+        }
+    }
+
     [Fact]
     public void Of_several_candidates_the_one_that_float32_follows_best_is_a_probe()
     {

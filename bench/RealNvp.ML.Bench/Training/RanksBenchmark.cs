@@ -23,6 +23,7 @@ internal sealed class RanksBenchmark : Benchmark
         (TrainingLoad.All[0] with { Description = "D = 30, 6 couplings, nets of 3x128, global batch 1,024", Steps = 60 }, 1024),
         Images(TrainingLoad.All[1].Name, 256),
         Images("image-64", 64),
+        Images("image-512", 512),
     ];
 
     /// <inheritdoc/>
@@ -35,7 +36,7 @@ internal sealed class RanksBenchmark : Benchmark
     public override IReadOnlyDictionary<string, string> Options => new Dictionary<string, string>
     {
         ["--ranks"] = "processes; 2 by default",
-        ["--loads"] = "some of tabular,image,image-64; all by default",
+        ["--loads"] = "some of tabular,image,image-64,image-512; all by default",
         ["--turn"] = "what mpirun is told; not for use by hand",
     };
 
@@ -134,7 +135,7 @@ internal sealed class RanksBenchmark : Benchmark
 
     private static (TrainingLoad, int) Images(string name, int batch) => (TrainingLoad.All[1] with
     {
-        Name = name, Description = $"1 x 8 x 8, 2 scales, 4 blocks of 32 maps, global batch {batch}", Steps = 20,
+        Name = name, Description = $"1 x 8 x 8, 2 scales, 4 blocks of 32 maps, global batch {batch}", Steps = batch > 256 ? 10 : 20,
     }, batch);
 
     /// <summary>

@@ -230,6 +230,13 @@ internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
         return most;
     }
 
+    /// <summary>Lets go of what the last step of the training left.</summary>
+    public void ForgetGradients()
+    {
+        foreach (Tensor parameter in parameters())
+            parameter.grad = null;
+    }
+
     /// <summary>The flow as plain data.</summary>
     public IEnumerable<FlowStep> Freeze() => steps.Select(step => step.Freeze());
 

@@ -39,6 +39,8 @@ internal static class FlowFreezer
         {
             tell?.Invoke($"Freezing flow {member + 1} of {flows.Count}.");
             flow.eval();
+            // TorchSharp moves gradients too, and asks the old one a last question while nothing holds it any more
+            flow.ForgetGradients();
             flow.cpu();
             flow.to(ScalarType.Float64); // so that what is folded into weights is rounded once
             var steps = new List<Export.Steps.FlowStep>();

@@ -25,7 +25,12 @@ internal static class FloatTensors
     public static float[] Array(Tensor tensor)
     {
         if (tensor.device_type == DeviceType.CPU && tensor.dtype == ScalarType.Float32 && tensor.is_contiguous())
-            return MemoryMarshal.Cast<byte, float>(tensor.bytes).ToArray(); // a training in several processes asks for hundreds in a step
+        {
+            // a training in several processes asks for hundreds in a step
+            float[] values = MemoryMarshal.Cast<byte, float>(tensor.bytes).ToArray();
+            GC.KeepAlive(tensor); // whose memory it is
+            return values;
+        }
         using DisposeScope scope = NewDisposeScope();
         Tensor flat = tensor.detach().to(ScalarType.Float32).cpu().flatten().contiguous();
         return flat.data<float>().ToArray();
