@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text;
 using System.Text.Json;
 using Microsoft.ML;
@@ -9,6 +10,7 @@ using RealNvp.ML.Serving.Models;
 using RealNvp.ML.Serving.Rows;
 using RealNvp.ML.Tests.Conditions;
 using RealNvp.ML.Tests.Eng;
+using RealNvp.ML.Tests.Tool;
 using RealNvp.ML.Transforms;
 
 namespace RealNvp.ML.Tests.Service;
@@ -167,6 +169,33 @@ public sealed class PeopleTests(ServedFlows served) : IClassFixture<ServedFlows>
         Assert.Contains("'load' of condition 1 is beyond the numbers of single precision", Assert.Throws<RequestException>(
             () => read("[[0, 1, 0, 2, 0], [0, 1, 0, 1e300, 0]]")).Message, StringComparison.Ordinal);
         Assert.Equal("""[{"site": "north", "load": ..., "load:missing": ...}]""", ConditionRows.Form(condition, groups));
+    }
+
+    /// <summary>As in rows to score: a number that stands for a missing one is answered as null is.</summary>
+    [Fact]
+    public async Task A_code_of_a_condition_is_missing_where_rows_are_drawn()
+    {
+        await using RunningService service = await RunningService.Start(folder =>
+        {
+            File.WriteAllLines(folder.File("rows.csv"), ["a,c", .. Enumerable.Range(0, 80)
+                .Select(i => FormattableString.Invariant($"{i % 9 + 0.1 * (i % 4)},{(i % 8 == 0 ? -999 : i % 9)}"))]);
+            ToolRun.Good(["train", folder.File("rows.csv"), "-o", folder.File("coded.zip"), "--condition", "c", "--na", "-999",
+                .. TrainedPlant.Quick]);
+            File.Delete(folder.File("rows.csv"));
+        });
+        async Task<(HttpStatusCode, string)> drawn(string condition)
+        {
+            using var body = new StringContent($$"""{"count": 1, "conditions": [{{condition}}]}""", Encoding.UTF8);
+            using HttpResponseMessage answer = await service.Client.PostAsync(new Uri("models/coded/sample", UriKind.Relative), body,
+                TestContext.Current.CancellationToken);
+            return (answer.StatusCode, await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+        }
+        Assert.Equal(HttpStatusCode.OK, (await drawn("""{"c": 3}""")).Item1);
+        (HttpStatusCode status, string said) = await drawn("""{"c": null}""");
+        Assert.Equal(HttpStatusCode.BadRequest, status);
+        Assert.Contains("'c' of condition 0 is missing", said, StringComparison.Ordinal);
+        Assert.Equal((status, said), await drawn("""{"c": -999}"""));
+        Assert.Equal((status, said), await drawn("[-999]"));
     }
 
     [Fact]

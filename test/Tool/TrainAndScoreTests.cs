@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.IO.Compression;
+using System.Text;
 using System.Text.Json;
 using Microsoft.ML;
 using Microsoft.ML.Data;
@@ -196,6 +198,57 @@ public sealed class TrainAndScoreTests(TrainedPlant plant) : IClassFixture<Train
         ToolRun.Good(["train", data, "-o", model, "--na", "-999", "--missing", "skip", .. TrainedPlant.Quick]);
         Assert.Equal(["NaN", "NaN"], ToolRun.WithInput("x,y\n-999,3\n,3\n5,3\n", "score", model, "--keep", "none").Lines[1..3]
             .Select(line => line.Split(',')[0] is "" ? "NaN" : line.Split(',')[0]));
+    }
+
+    [Fact]
+    public void Columns_that_are_called_as_copies_and_flags_are_their_own_or_refused()
+    {
+        string data = plant.Path("names.csv"), model = plant.Path("names.zip");
+        File.WriteAllLines(data, ["x,given:x,y", .. Enumerable.Range(0, 60).Select(i => $"{(i % 10 == 0 ? -999 : i)},{i % 4},{i % 7}")]);
+        ToolRun.Good(["train", data, "-o", model, "--na", "-999", .. TrainedPlant.Quick]);
+        string[] scores = [.. new[] { 1, 12345 }.Select(other
+            => ToolRun.WithInput($"x,given:x,y\n5,{other},3\n", "score", model, "--keep", "none").Lines[1])];
+        Assert.NotEqual(scores[0], scores[1]);
+
+        File.WriteAllText(data, File.ReadAllText(data).Replace("given:x", "x:missing", StringComparison.Ordinal));
+        Assert.Contains("'x:missing' bears the name of the feature that says whether 'x' is missing", ToolRun.Bad(1, "train", data, "-o",
+            model, "--na", "-999", "--missing", "flag"), StringComparison.Ordinal);
+        Assert.Contains("--na 'inf'", ToolRun.Bad(2, "train", data, "--na", "inf"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Cells_that_all_are_codes_are_told_and_a_damaged_step_says_what_it_is()
+    {
+        string data = plant.Path("told.csv"), model = plant.Path("told.zip");
+        File.WriteAllLines(data, ["x,y", .. Enumerable.Range(0, 60).Select(i => $"{(i % 10 == 0 ? -999 : i)},{i % 7}")]);
+        ToolRun.Good(["train", data, "-o", model, "--na", "-999", .. TrainedPlant.Quick]);
+        Assert.Contains("all cells of the column 'x' are missing", ToolRun.WithInput("x,y\n-999,3\n,4\n", "score", model).Error,
+            StringComparison.Ordinal);
+
+        using (ZipArchive zip = ZipFile.Open(model, ZipArchiveMode.Update))
+        {
+            ZipArchiveEntry step = zip.Entries.First(entry => Holds(entry, "RealNvpMissingCodes"));
+            string name = step.FullName;
+            using var content = new MemoryStream();
+            using (Stream old = step.Open())
+                old.CopyTo(content);
+            step.Delete();
+            byte[] bytes = content.ToArray();
+            bytes[bytes.AsSpan().IndexOf(BitConverter.GetBytes(-999f))] ^= 1;
+            using Stream damaged = zip.CreateEntry(name).Open();
+            damaged.Write(bytes);
+        }
+        string error = ToolRun.Bad(1, "info", model);
+        Assert.Contains("The entry of RealNvpMissingCodes in the saved model is damaged", error, StringComparison.Ordinal);
+        Assert.DoesNotContain("TargetInvocation", error, StringComparison.Ordinal);
+
+        static bool Holds(ZipArchiveEntry entry, string text)
+        {
+            using var bytes = new MemoryStream();
+            using (Stream content = entry.Open())
+                content.CopyTo(bytes);
+            return bytes.ToArray().AsSpan().IndexOf(Encoding.UTF8.GetBytes(text)) >= 0;
+        }
     }
 
     /// <summary>Twenty readings of each of forty devices, which differ more from each other than readings of one.</summary>

@@ -11,7 +11,7 @@ internal static class Reply
     private const int MostKept = 1 << 18;
 
     /// <summary>
-    /// Quotes and letters of all languages as they are: what is escaped by default is for JSON inside of HTML, and hard to read.
+    /// Quotes and letters as they are: what is escaped by default is for JSON inside of HTML, and hard to read.
     /// </summary>
     private static readonly JsonWriterOptions s_readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -81,6 +81,9 @@ internal static class Reply
             json.WriteStringValue(text);
         json.WriteEndArray();
     }
+
+    /// <summary>A name, as these writers write it.</summary>
+    public static JsonEncodedText Text(string name) => JsonEncodedText.Encode(name, s_readable.Encoder);
 
     /// <summary>A writer of the same form.</summary>
     public static Utf8JsonWriter Writer(IBufferWriter<byte> body) => new(body, s_readable);

@@ -17,14 +17,16 @@ internal static class ConditionRows
     /// <param name="condition">The flow's.</param>
     /// <param name="groups">Its columns; empty where its values have no names.</param>
     /// <param name="mostRows">The most conditions.</param>
+    /// <param name="isMissing">Whether a number, at its place, stands for a missing one; null: none does.</param>
     /// <exception cref="RequestException">One is not as the flow needs it; its number is named.</exception>
-    public static float[][] Read(ref Utf8JsonReader json, FlowCondition condition, IReadOnlyList<FeatureGroup> groups, int mostRows)
+    public static float[][] Read(ref Utf8JsonReader json, FlowCondition condition, IReadOnlyList<FeatureGroup> groups, int mostRows,
+        Func<int, float, bool>? isMissing = null)
     {
         if (!HasText(json, groups))
         {
             var values = new RowFields([new ModelColumn("Condition", ColumnKind.Single, [condition.Size], condition.Names)]);
             (int count, Array[] only) = values.Read(ref json, mostRows);
-            return Known([.. ((float[])only[0]).Chunk(condition.Size).Take(count)], condition);
+            return Known([.. ((float[])only[0]).Chunk(condition.Size).Take(count)], condition, isMissing);
         }
         FeatureGroup[] parts = [.. groups.SelectMany(Parts)];
         var fields = new RowFields([.. parts.Select(part
@@ -41,16 +43,21 @@ internal static class ConditionRows
                     conditions[row][part.First + PlaceOf(text.ToString(), part, row)] = 1; // of a missing one all are 0, as in training
             }
         }
-        return Known(conditions, condition);
+        return Known(conditions, condition, isMissing);
     }
 
     /// <summary>
     /// The conditions, none of which may be infinite, or missing where training has seen none missing: what is drawn given such is no row.
     /// </summary>
-    private static float[][] Known(float[][] conditions, FlowCondition condition)
+    private static float[][] Known(float[][] conditions, FlowCondition condition, Func<int, float, bool>? isMissing)
     {
         foreach ((int row, float[] values) in conditions.Index())
         {
+            for (int i = 0; i < values.Length; i++)
+            {
+                if (isMissing?.Invoke(i, values[i]) == true)
+                    values[i] = float.NaN;
+            }
             int at = Array.FindIndex(values, value => float.IsInfinity(value) || float.IsNaN(value) && !condition.MayBeUnknown);
             if (at >= 0)
             {

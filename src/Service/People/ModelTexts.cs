@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Text.Json;
+using RealNvp.ML.AspNetCore.Http;
 using RealNvp.ML.Serving.Models;
 using RealNvp.ML.Transforms;
 
@@ -13,8 +14,8 @@ internal sealed class ModelTexts
     private ModelTexts(ServedModel model)
     {
         Fields = new RowFields(model.Inputs);
-        Outputs = [.. model.Outputs.Select(output => JsonEncodedText.Encode(output.Name))];
-        Drawn = [.. model.FeatureGroups.Select(group => (JsonEncodedText.Encode(group.Name), group))];
+        Outputs = [.. model.Outputs.Select(output => Reply.Text(output.Name))];
+        Drawn = [.. model.FeatureGroups.Select(group => (Reply.Text(group.Name), group))];
         Numbers = DrawnNumbers.Of(model.Flow.Model);
     }
 

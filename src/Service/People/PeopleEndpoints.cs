@@ -113,7 +113,7 @@ internal sealed class PeopleEndpoints(ModelHost host, RealNvpServiceOptions opti
     public Task Sample(HttpContext context) => NamedModel.With(context, host, async (model, _) =>
     {
         SampleBody asked = await Body.Read(context, options.MaxBodyBytes,
-            body => SampleBody.Read(body, model.Flow.Model, model.ConditionGroups, options.MaxDrawnRows));
+            body => SampleBody.Read(body, model, options.MaxDrawnRows));
         await model.Draw(asked.Count, asked.Seed, asked.Temperature, asked.Conditions, async (rows, outside) =>
         {
             var texts = ModelTexts.Of(model);

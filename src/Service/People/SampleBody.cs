@@ -1,8 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
 using RealNvp.ML.AspNetCore.Http;
-using RealNvp.ML.Export;
-using RealNvp.ML.Transforms;
+using RealNvp.ML.Serving.Models;
 
 namespace RealNvp.ML.AspNetCore.People;
 
@@ -17,12 +16,11 @@ internal sealed record SampleBody(int Count, int Seed, float Temperature, float[
 {
     /// <summary>Reads a body, which may be empty.</summary>
     /// <param name="body">The body.</param>
-    /// <param name="flow">The flow.</param>
-    /// <param name="conditions">The columns of its condition; empty where it has none, or no names.</param>
+    /// <param name="model">Whose rows they are.</param>
     /// <param name="mostRows">The most rows.</param>
     /// <exception cref="RequestException">It is not as the model needs it.</exception>
     /// <exception cref="JsonException">It is no JSON.</exception>
-    public static SampleBody Read(ReadOnlySequence<byte> body, FlowModel flow, IReadOnlyList<FeatureGroup> conditions, int mostRows)
+    public static SampleBody Read(ReadOnlySequence<byte> body, ServedModel model, int mostRows)
     {
         var asked = new SampleBody(10, 0, 1, null);
         if (!body.IsEmpty)
@@ -31,7 +29,7 @@ internal sealed record SampleBody(int Count, int Seed, float Temperature, float[
             if (!json.Read() || json.TokenType != JsonTokenType.StartObject)
                 throw new RequestException("The body is no JSON object: {\"count\": 10, \"seed\": 1}.");
             while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
-                asked = asked.With(ref json, flow, conditions, mostRows);
+                asked = asked.With(ref json, model, mostRows);
             while (json.Read())
             {
             }
@@ -39,15 +37,15 @@ internal sealed record SampleBody(int Count, int Seed, float Temperature, float[
         long rows = (long)asked.Count * (asked.Conditions?.Length ?? 1);
         if (rows > mostRows)
             throw RequestException.TooLarge($"{rows} rows are asked for, at most {mostRows} are drawn at once.");
-        if (flow.Condition is { MayBeUnknown: false } condition && asked.Conditions is null)
+        if (model.Flow.Model.Condition is { MayBeUnknown: false } condition && asked.Conditions is null)
         {
             throw new RequestException($"The flow draws rows given a condition of {condition.Size} values: \"conditions\": "
-                + $"{ConditionRows.Form(condition, conditions)}.");
+                + $"{ConditionRows.Form(condition, model.ConditionGroups)}.");
         }
         return asked;
     }
 
-    private SampleBody With(ref Utf8JsonReader json, FlowModel flow, IReadOnlyList<FeatureGroup> conditions, int mostRows)
+    private SampleBody With(ref Utf8JsonReader json, ServedModel model, int mostRows)
     {
         string name = json.GetString()!;
         json.Read();
@@ -64,11 +62,11 @@ internal sealed record SampleBody(int Count, int Seed, float Temperature, float[
                     ? this with { Temperature = temperature }
                     : throw new RequestException("The temperature is a number from 0 to below 1,000,000.");
             case "conditions":
-                if (flow.Condition is not { } condition)
+                if (model.Flow.Model.Condition is not { } condition)
                     throw new RequestException("The flow has no condition to draw rows for: leave it out.");
                 if (json.TokenType != JsonTokenType.StartArray)
                     throw new RequestException("The conditions are a list of conditions.");
-                return this with { Conditions = ConditionRows.Read(ref json, condition, conditions, mostRows) };
+                return this with { Conditions = ConditionRows.Read(ref json, condition, model.ConditionGroups, mostRows, model.IsMissing) };
             default:
                 throw new RequestException($"There is no '{name}' to ask for; there are count, seed, temperature and conditions.");
         }

@@ -73,6 +73,13 @@ internal sealed class ServedModel
     /// <summary>The columns of a condition; empty where there is none, or its values have no names.</summary>
     public IReadOnlyList<FeatureGroup> ConditionGroups => _pipeline.Given;
 
+    /// <summary>Whether a number of the condition stands for a missing one, by the model's own step before the flow.</summary>
+    /// <param name="place">Of the condition's values.</param>
+    /// <param name="value">The number.</param>
+    public bool IsMissing(int place, float value) => _pipeline.Steps.OfType<MissingCodesTransformer>().Any(step
+        => step.Codes.Contains(value) && ConditionGroups.Any(group
+            => group.First == place && group.Categories.Count == 0 && step.ColumnNames.Contains(group.Name)));
+
     /// <summary>The columns that callers bring to have rows scored.</summary>
     public IReadOnlyList<ModelColumn> Inputs => _pipeline.Plan.Inputs;
 

@@ -1,3 +1,4 @@
+using System.Reflection;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
@@ -53,6 +54,10 @@ internal sealed class SavedModel : IDisposable
     /// <summary>Whether features are normalised before they reach the flow, which then draws normalised ones.</summary>
     public bool IsNormalised => _steps.TakeWhile(step => step is not RealNvpTransformer).Any(step => step is NormalizingTransformer);
 
+    /// <summary>Whether a number in an input is missing: NaN, or what stands for a missing one in the training rows.</summary>
+    public bool IsMissing(string input, float number) => float.IsNaN(number) || _steps.OfType<MissingCodesTransformer>()
+        .Any(step => step.Codes.Contains(number) && step.ColumnNames.Contains(input));
+
     /// <summary>Whether rows are flagged behind the flow, by what their groups have for thresholds.</summary>
     public bool HasGroupThresholds => _steps.Any(step => step is GroupThresholdsTransformer);
 
@@ -70,12 +75,14 @@ internal sealed class SavedModel : IDisposable
             model = context.Model.Load(path, out inputs);
         }
         catch (Exception e) when (e is FormatException or InvalidOperationException or InvalidDataException or ArgumentException
-            or NotSupportedException)
+            or NotSupportedException or TargetInvocationException)
         {
+            // ML.NET calls the loaders of steps by reflection: what one of them says is inside
+            Exception cause = e.GetBaseException() is FlowModelException damaged ? damaged : e;
             throw new ToolException(IsFlow(path)
                 ? $"{path} is a flow alone: `realnvp serve` and ApplyRealNvp of an application take it; this takes what `realnvp train`, "
                     + "or Model.Save in an application, has saved."
-                : $"{path} cannot be loaded as a model: {Guard.Message(e)}");
+                : $"{path} cannot be loaded as a model: {Guard.Message(cause)}");
         }
         return inputs is null ? throw new ToolException($"{path} was saved without its input columns.")
             : new(path, context, model, inputs);

@@ -1,6 +1,7 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Transforms;
+using RealNvp.ML.Tool.Running;
 using RealNvp.ML.Tool.Tables;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Transforms;
@@ -17,8 +18,6 @@ internal static class TablePipeline
     /// <summary>Behind the name of a column: the feature that says whether its cell was missing.</summary>
     public const string Flag = FeatureGroup.MissingSuffix;
 
-    private const string Given = "given:";
-
     /// <summary>The pipeline, to be fitted to the columns of a choice.</summary>
     /// <param name="context">Where it is made.</param>
     /// <param name="choice">The columns.</param>
@@ -33,10 +32,18 @@ internal static class TablePipeline
         ModelInput[] filled = missing == MissingCells.Skip ? [] : numbers, coded = codes.Count == 0 ? [] : numbers;
         ModelInput[] kept = coded.Length > 0 ? coded : filled; // which leave as they came
         ModelInput[] flagged = [.. filled.Where(input => input.HasMissing && missing == MissingCells.Flag)];
+        if (flagged.FirstOrDefault(input => inputs.Any(other => other.Name == input.Name + Flag)) is { } flag)
+        {
+            throw new ToolException($"The column '{flag.Name + Flag}' bears the name of the feature that says whether '{flag.Name}' is "
+                + "missing: rename it, leave it out with --ignore, or give another --missing.");
+        }
+        string given = "given:"; // before the names of copies, which no column has
+        while (inputs.Any(input => input.Name.StartsWith(given, StringComparison.Ordinal)))
+            given = "_" + given;
         ModelInput[] categories = [.. inputs.Where(input => input.Kind == CellKind.Text)];
         string[] changed = [.. kept.Concat(categories).Select(input => input.Name)];
 
-        IEstimator<ITransformer> pipeline = Copies(new EstimatorChain<ITransformer>(), context, kept, categories, name => Given + name,
+        IEstimator<ITransformer> pipeline = Copies(new EstimatorChain<ITransformer>(), context, kept, categories, name => given + name,
             name => name);
         if (coded.Length > 0)
             pipeline = pipeline.Append(context.Transforms.TreatAsMissing([.. codes], [.. coded.Select(input => input.Name)]));
@@ -67,9 +74,9 @@ internal static class TablePipeline
         }
         pipeline = pipeline.Append(context.AnomalyDetection.Trainers.RealNvp(options));
         return changed.Length == 0 ? pipeline
-            : Copies(pipeline, context, kept, categories, name => name, name => Given + name)
+            : Copies(pipeline, context, kept, categories, name => name, name => given + name)
                 .Append(context.Transforms.DropColumns(
-                    [.. changed.Select(name => Given + name), .. flagged.Select(input => input.Name + Flag)]));
+                    [.. changed.Select(name => given + name), .. flagged.Select(input => input.Name + Flag)]));
     }
 
     /// <summary>Copies columns. Only conversions, here from Single to Single, copy many of them in one step.</summary>

@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 
 namespace RealNvp.ML.Tool.Running;
 
-/// <summary>JSON for machines that people read too: quotes and letters of all languages as they are, and numbers that are none.</summary>
+/// <summary>JSON for machines that people read too: quotes and letters as they are, and numbers that are none.</summary>
 internal static class ReadableJson
 {
     /// <summary>In one line.</summary>

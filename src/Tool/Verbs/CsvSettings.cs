@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text;
+using RealNvp.ML.Tool.Running;
 using RealNvp.ML.Tool.Tables;
 
 namespace RealNvp.ML.Tool.Verbs;
@@ -53,6 +54,8 @@ internal sealed class CsvSettings
     /// <summary>What was said.</summary>
     public CsvOptions Read(ParseResult said)
     {
+        if ((said.GetValue(_missing) ?? []).FirstOrDefault(word => float.IsInfinity(Number(word))) is { } infinite)
+            throw new UsageException($"--na '{infinite}': a number that stands for missing ones is within those of single precision.");
         ILookup<bool, string> missing = (said.GetValue(_missing) ?? []).ToLookup(word => float.IsNaN(Number(word)));
         return new(
             said.GetValue(_separator) is not { } text ? null : text is "tab" or "\\t" ? '\t' : text == "space" ? ' ' : text[0],

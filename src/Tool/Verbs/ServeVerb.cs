@@ -111,7 +111,8 @@ internal sealed class ServeVerb
         service.MapFallback("{**any}", (HttpContext context) => Results.Json(options: ReadableJson.Line,
             statusCode: StatusCodes.Status404NotFound, data: new Dictionary<string, string>
             {
-                ["error"] = $"There is no {context.Request.Path} here; /models lists what is served, /v2 is the Open Inference Protocol.",
+                ["error"] = $"There is no {context.Request.Path.Value} here; /models lists what is served, /v2 is the Open Inference "
+                    + "Protocol.",
             }));
         if (grpcUrls.Length > 0)
             service.MapRealNvpGrpc();

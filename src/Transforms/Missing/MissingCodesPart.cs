@@ -7,9 +7,17 @@ using RealNvp.ML.Transforms.MlNet;
 namespace RealNvp.ML.Transforms.Missing;
 
 /// <summary>Codes of missing values in a graph of the whole pipeline: comparisons and a choice, which round nothing.</summary>
-internal sealed class MissingCodesPart(MissingCodes codes, DataViewSchema schema) : IPipelinePart
+internal sealed class MissingCodesPart : IPipelinePart
 {
-    private readonly DataViewSchema.Column[] _columns = codes.Find(schema);
+    private readonly MissingCodes _codes;
+    private readonly DataViewSchema.Column[] _columns;
+
+    public MissingCodesPart(MissingCodes codes, DataViewSchema schema)
+    {
+        (_codes, _columns) = (codes, codes.Find(schema));
+        Inputs = [.. _columns.Select((column, i) => new PipelineInput(column.Name, $"Given{i}",
+            (column.Type as VectorDataViewType)?.Size ?? 1))];
+    }
 
     /// <inheritdoc/>
     public string Name => nameof(MissingCodesTransformer);
@@ -18,8 +26,7 @@ internal sealed class MissingCodesPart(MissingCodes codes, DataViewSchema schema
     public string? Refusal => null;
 
     /// <inheritdoc/>
-    public ImmutableArray<PipelineInput> Inputs
-        => [.. _columns.Select((column, i) => new PipelineInput(column.Name, $"Given{i}", (column.Type as VectorDataViewType)?.Size ?? 1))];
+    public ImmutableArray<PipelineInput> Inputs { get; }
 
     /// <inheritdoc/>
     public void AddTo(PipelineGraph graph, IDataView view, IDataView source) => graph.Add(Build(), Inputs,
@@ -31,7 +38,7 @@ internal sealed class MissingCodesPart(MissingCodes codes, DataViewSchema schema
         foreach ((int i, PipelineInput input) in Inputs.Index())
         {
             nodes.Input(input.Tensor, "N", input.Width);
-            string marked = codes.Codes.Aggregate(input.Tensor, (numbers, code) => nodes.Node("Where",
+            string marked = _codes.Codes.Aggregate(input.Tensor, (numbers, code) => nodes.Node("Where",
                 nodes.Node("Equal", numbers, nodes.Scalar(code)), nodes.Scalar(float.NaN), numbers));
             nodes.Name($"Marked{i}", marked);
             nodes.Output($"Marked{i}", isBool: false, "N", input.Width);
