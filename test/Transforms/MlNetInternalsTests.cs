@@ -50,7 +50,7 @@ public class MlNetInternalsTests
             .Where(attribute => attribute.GetType().Name == "LoadableClassAttribute")];
         string[] signatures = [RealNvpTransformer.LoaderSignature, RealNvpSampler.LoaderSignature, LagsTransformer.LoaderSignature,
             RealNvpRegressionTransformer.LoaderSignature, GroupThresholdsTransformer.LoaderSignature,
-            ImageCroppingTransformer.LoaderSignature, ScoreMapImageTransformer.LoaderSignature];
+            ImageCroppingTransformer.LoaderSignature, ScoreMapImageTransformer.LoaderSignature, MissingCodesTransformer.LoaderSignature];
         Assert.Equal(signatures.Length, attributes.Length); // the runtime drops them silently without access to ML.NET's internals
         Assert.All(signatures, signature => Assert.InRange(signature.Length, 1, 24));
     }
