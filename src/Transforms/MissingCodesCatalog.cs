@@ -18,7 +18,8 @@ public static class MissingCodesCatalog
     /// <example>
     /// <code>
     /// var pipeline = mlContext.Transforms.TreatAsMissing([-999], "Temperature", "Pressure")
-    ///     .Append(mlContext.Transforms.ReplaceMissingValues("Temperature", replacementMode: ReplacementMode.Mean));
+    ///     .Append(mlContext.Transforms.ReplaceMissingValues([new("Temperature"), new("Pressure")],
+    ///         MissingValueReplacingEstimator.ReplacementMode.Mean));
     /// </code>
     /// </example>
     public static MissingCodesEstimator TreatAsMissing(this TransformsCatalog catalog, float[] codes, params string[] columnNames)

@@ -268,6 +268,15 @@ public sealed class TrainAndScoreTests(TrainedPlant plant) : IClassFixture<Train
         Assert.Contains("reads: x, y\n", ToolRun.Good("info", model).Output, StringComparison.Ordinal);
         Assert.Equal(2, ToolRun.WithInput("y,x\n3,3\n", "score", model, "--keep", "none").Lines.Length);
 
+        // and its name is never that of what the pipeline makes beside the features
+        File.WriteAllText(data, File.ReadAllText(data).Replace("device,x,y", "Features,x,y", StringComparison.Ordinal));
+        ToolRun.Good(["train", data, "-o", alone, "--group", "Features", .. TrainedPlant.Quick]);
+        Assert.Equal(CalibrationRows(model), CalibrationRows(alone));
+        File.WriteAllText(data, File.ReadAllText(data).Replace("Features,x,y", "given:x,x,y", StringComparison.Ordinal));
+        ToolRun.Good(["train", data, "-o", alone, "--group", "given:x", .. TrainedPlant.Quick]);
+        Assert.Equal(CalibrationRows(model), CalibrationRows(alone));
+        File.WriteAllText(data, File.ReadAllText(data).Replace("given:x,x,y", "device,x,y", StringComparison.Ordinal));
+
         Assert.Contains("'device' cannot be the group and an input of the flow at once", ToolRun.Bad(2, "train", data, "--group", "device",
             "--categories", "device"), StringComparison.Ordinal);
         Assert.Contains("'device' cannot be the label and the group at once", ToolRun.Bad(2, "train", data, "--group", "device",

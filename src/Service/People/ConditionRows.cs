@@ -47,7 +47,8 @@ internal static class ConditionRows
     }
 
     /// <summary>
-    /// The conditions, none of which may be infinite, or missing where training has seen none missing: what is drawn given such is no row.
+    /// The conditions, in which codes of missing values become missing. None may be infinite, or missing where training has seen none
+    /// missing: what is drawn given such is no row.
     /// </summary>
     private static float[][] Known(float[][] conditions, FlowCondition condition, Func<int, float, bool>? isMissing)
     {

@@ -25,6 +25,7 @@ internal sealed class ServedModel
     private readonly SemaphoreSlim _drawing;
     private readonly int[] _scalars;
     private readonly bool _hasVectors;
+    private readonly Dictionary<int, float[]> _conditionCodes;
     private int _references = 1;
 
     private ServedModel(string name, LoadedPipeline pipeline, BatchingOptions options, ServingMetrics metrics)
@@ -40,6 +41,9 @@ internal sealed class ServedModel
         string[]? usual = columns is null ? null : [columns.Score, columns.PValue, columns.PredictedLabel, columns.LogLikelihood];
         Usual = [.. plan.Outputs.Index().Where(output => usual is null || usual.Contains(output.Item.Name, StringComparer.Ordinal))
             .Select(output => output.Index)];
+
+        _conditionCodes = ConditionGroups.Where(group => group.Categories.Count == 0)
+            .ToDictionary(group => group.First, group => ColumnCodes.Of(pipeline.Steps, group.Name));
 
         BatchPlan batches = plan.Map.Batches!;
         int capacity = options.MaxBatchRows is { } asked ? Flow.Runtime.RowsPerBatch(asked) : batches.Most;
@@ -76,9 +80,7 @@ internal sealed class ServedModel
     /// <summary>Whether a number of the condition stands for a missing one, by the model's own step before the flow.</summary>
     /// <param name="place">Of the condition's values.</param>
     /// <param name="value">The number.</param>
-    public bool IsMissing(int place, float value) => _pipeline.Steps.OfType<MissingCodesTransformer>().Any(step
-        => step.Codes.Contains(value) && ConditionGroups.Any(group
-            => group.First == place && group.Categories.Count == 0 && step.ColumnNames.Contains(group.Name)));
+    public bool IsMissing(int place, float value) => _conditionCodes.TryGetValue(place, out float[]? codes) && codes.Contains(value);
 
     /// <summary>The columns that callers bring to have rows scored.</summary>
     public IReadOnlyList<ModelColumn> Inputs => _pipeline.Plan.Inputs;

@@ -54,9 +54,8 @@ internal sealed class SavedModel : IDisposable
     /// <summary>Whether features are normalised before they reach the flow, which then draws normalised ones.</summary>
     public bool IsNormalised => _steps.TakeWhile(step => step is not RealNvpTransformer).Any(step => step is NormalizingTransformer);
 
-    /// <summary>Whether a number in an input is missing: NaN, or what stands for a missing one in the training rows.</summary>
-    public bool IsMissing(string input, float number) => float.IsNaN(number) || _steps.OfType<MissingCodesTransformer>()
-        .Any(step => step.Codes.Contains(number) && step.ColumnNames.Contains(input));
+    /// <summary>The numbers that stand for missing ones in an input.</summary>
+    public float[] CodesOf(string input) => ColumnCodes.Of(_steps, input);
 
     /// <summary>Whether rows are flagged behind the flow, by what their groups have for thresholds.</summary>
     public bool HasGroupThresholds => _steps.Any(step => step is GroupThresholdsTransformer);
@@ -78,7 +77,7 @@ internal sealed class SavedModel : IDisposable
             or NotSupportedException or TargetInvocationException)
         {
             // ML.NET calls the loaders of steps by reflection: what one of them says is inside
-            Exception cause = e.GetBaseException() is FlowModelException damaged ? damaged : e;
+            Exception cause = e is TargetInvocationException || e.GetBaseException() is FlowModelException ? e.GetBaseException() : e;
             throw new ToolException(IsFlow(path)
                 ? $"{path} is a flow alone: `realnvp serve` and ApplyRealNvp of an application take it; this takes what `realnvp train`, "
                     + "or Model.Save in an application, has saved."

@@ -32,13 +32,15 @@ internal static class TablePipeline
         ModelInput[] filled = missing == MissingCells.Skip ? [] : numbers, coded = codes.Count == 0 ? [] : numbers;
         ModelInput[] kept = coded.Length > 0 ? coded : filled; // which leave as they came
         ModelInput[] flagged = [.. filled.Where(input => input.HasMissing && missing == MissingCells.Flag)];
-        if (flagged.FirstOrDefault(input => inputs.Any(other => other.Name == input.Name + Flag)) is { } flag)
+        // what is made beside them has other names; the groups of the training stand among them too
+        string[] taken = [.. inputs.Select(input => input.Name).Append(options.SamplingKeyColumnName).OfType<string>()];
+        if (flagged.FirstOrDefault(input => taken.Contains(input.Name + Flag)) is { } flag)
         {
             throw new ToolException($"The column '{flag.Name + Flag}' bears the name of the feature that says whether '{flag.Name}' is "
                 + "missing: rename it, leave it out with --ignore, or give another --missing.");
         }
-        string given = "given:"; // before the names of copies, which no column has
-        while (inputs.Any(input => input.Name.StartsWith(given, StringComparison.Ordinal)))
+        string given = "given:"; // before the names of copies
+        while (taken.Any(name => name.StartsWith(given, StringComparison.Ordinal)))
             given = "_" + given;
         ModelInput[] categories = [.. inputs.Where(input => input.Kind == CellKind.Text)];
         string[] changed = [.. kept.Concat(categories).Select(input => input.Name)];
@@ -65,11 +67,11 @@ internal static class TablePipeline
             pipeline = pipeline.Append(context.Transforms.Categorical.OneHotEncoding(
                 Pairs([.. categories.Select(input => input.Name)], name => name, name => name)));
         }
-        options.FeatureColumnName = Free("Features", inputs);
+        options.FeatureColumnName = Free("Features", taken);
         pipeline = pipeline.Append(context.Transforms.Concatenate(options.FeatureColumnName, Columns(choice.Features, flagged)));
         if (choice.Condition.Count > 0)
         {
-            options.ConditionColumnName = Free("Condition", inputs);
+            options.ConditionColumnName = Free("Condition", taken);
             pipeline = pipeline.Append(context.Transforms.Concatenate(options.ConditionColumnName, Columns(choice.Condition, flagged)));
         }
         pipeline = pipeline.Append(context.AnomalyDetection.Trainers.RealNvp(options));
@@ -95,7 +97,7 @@ internal static class TablePipeline
     private static string[] Columns(IEnumerable<ModelInput> inputs, ModelInput[] flagged)
         => [.. inputs.SelectMany(input => flagged.Contains(input) ? (string[])[input.Name, input.Name + Flag] : [input.Name])];
 
-    private static string Free(string name, ModelInput[] inputs) => inputs.Any(input => input.Name == name) ? name + ":all" : name;
+    private static string Free(string name, string[] taken) => taken.Contains(name) ? Free(name + ":all", taken) : name;
 
     private static InputOutputColumnPair[] Pairs(string[] names, Func<string, string> output, Func<string, string> input)
         => [.. names.Select(name => new InputOutputColumnPair(output(name), input(name)))];

@@ -28,7 +28,7 @@ internal sealed class UnknownCells
                 : groups.FirstOrDefault(group => group.Name == name && group.Categories.Count > 0)?.Categories
                     .ToHashSet(StringComparer.Ordinal);
             if (kind == CellKind.Number || known is not null)
-                _columns.Add(new(name, place, known, number => model.IsMissing(name, number)));
+                _columns.Add(new(name, place, known, model.CodesOf(name)));
             place++;
         }
     }
@@ -57,7 +57,7 @@ internal sealed class UnknownCells
         }
     }
 
-    private sealed class Watched(string name, int place, HashSet<string>? known, Func<float, bool> isMissing)
+    private sealed class Watched(string name, int place, HashSet<string>? known, float[] codes)
     {
         public string Name => name;
 
@@ -72,7 +72,7 @@ internal sealed class UnknownCells
             if (known is null)
             {
                 foreach (float number in block.Numbers(place))
-                    Missing += isMissing(number) ? 1 : 0;
+                    Missing += float.IsNaN(number) || codes.AsSpan().Contains(number) ? 1 : 0;
                 return;
             }
             HashSet<string>.AlternateLookup<ReadOnlySpan<char>> lookup = known.GetAlternateLookup<ReadOnlySpan<char>>();
