@@ -49,6 +49,9 @@ if [ "$app" ]; then
   # what only debuggers, other systems and other garbage collectors need
   (cd "$out/app" && rm -f onnxruntime.* onnxruntime_providers_shared.* ./*.dbg ./*.pdb ./*.xml ./*.lib createdump \
     libmscordaccore.so libmscordbi.so libcoreclrtraceptprovider.so libclrgc.so libclrgcexp.so)
+  # what only the benchmarks of services, clusters and pretrained nets need, which are not run there
+  (cd "$out/app" && rm -rf DnnImageModels Microsoft.AspNetCore.*.dll Orleans*.dll Microsoft.Orleans*.dll Microsoft.CodeAnalysis*.dll \
+    StackExchange.Redis.dll)
   for needed in RealNvp.ML.Bench TrainImages libcoreclr.so libLibTorchSharp.so libonnxruntime.so pytorch/training.py; do
     [ -e "$out/app/$needed" ] || { echo "The published programs lack $needed." >&2; exit 1; }
   done

@@ -8,7 +8,8 @@
 #   --archives DIR   beside this file, or artifacts/gpu-host, by default
 #   --device D       cuda by default
 # PYTHON names the interpreter whose PyTorch is used, TORCH_LIB_DIR the folder of another libtorch, GPU_HOST_WORK the folder to unpack into;
-# STEPS, RATE, BATCH and PRECISION are those of part c.
+# CHECKS is a part of the names of the checks to run in part a, GRAPHS of what to measure in part d; LOADS, PRECISIONS and ROUNDS are
+# those of part b, WIDTH and BLOCKS those of part c-narrow, STEPS, RATE, BATCH and PRECISION those of both trainings of part c.
 # The exit code is the number of parts that failed.
 set -u
 minutes=12 only=a,b,c,d,e smallest='' out=gpu-host-results archives='' device=cuda
@@ -20,11 +21,13 @@ parts=(a:3 b:5 c-narrow:6 c-paper:5 d:3 e:2)
 command_of() {
   local left=$(($2 * 4 / 5)) minutes_of rate cores
   case $1 in
-    a) command=(RealNvp.ML.Bench device --device "$device" --seconds "$([ "$smallest" ] && echo 15 || echo "$left")") ;;
+    a) command=(RealNvp.ML.Bench device --device "$device" --only "${CHECKS:-}"
+         --seconds "$([ "$smallest" ] && echo 15 || echo "$left")") ;;
     b) command=(RealNvp.ML.Bench training --device "$device" --python "$peer")
        if [ "$smallest" ]; then command+=(--precisions f32 --loads tabular --threads 1) # cores of a rehearsal may be busy
        elif [ "$device" = cpu ]; then command+=(--precisions f32 --loads tabular,image,image32)
-       else command+=(--precisions f32,tf32,bf16 --loads tabular,image32,image --rounds 5 --seconds "$left"); fi ;;
+       else command+=(--precisions "${PRECISIONS:-f32,tf32,bf16}" --loads "${LOADS:-tabular,image32,image}" --rounds "${ROUNDS:-5}"
+         --seconds "$left"); fi ;;
     c-*) # checks of the graphs, bits per dimension and pictures follow training, on the CPU
        # the learning rate falls over so many steps; a guess of the steps per second makes it low when the time is up
        [ "$1" = c-narrow ] && left=$(($2 - 30)) rate=12 || left=$(($2 - 50)) rate=6
@@ -35,10 +38,11 @@ command_of() {
        else command+=(--steps "${STEPS:-$((left * rate))}" --minutes "$minutes_of" --rate "${RATE:-0.002}"); fi
        # launching kernels takes longer than computing them: larger batches cost nothing
        if [ "$smallest" ]; then :
-       elif [ "$1" = c-narrow ]; then command+=(--width 32 --blocks 4 --test 1000 --batch "${BATCH:-256}")
+       elif [ "$1" = c-narrow ]; then command+=(--width "${WIDTH:-32}" --blocks "${BLOCKS:-4}" --test 1000 --batch "${BATCH:-256}")
        else command+=(--test 500 --batch "${BATCH:-128}"); fi
        if [ "$device" != cpu ]; then command+=(--precision "${PRECISION:-bf16}"); fi ;;
-    d) command=(RealNvp.ML.Bench cuda --device "$device" --python "$peer" --seconds "$([ "$smallest" ] && echo 5 || echo "$left")") ;;
+    d) command=(RealNvp.ML.Bench cuda --device "$device" --python "$peer" --only "${GRAPHS:-}"
+         --seconds "$([ "$smallest" ] && echo 5 || echo "$left")") ;;
     e) cores=$(for n in 1 2 4 8 16; do [ "$n" -gt "$cpus" ] || echo "$n"; done | paste -sd,)
        command=(RealNvp.ML.Bench scoring --cores "$cores" --seconds "$([ "$smallest" ] && echo 5 || echo "$left")") ;;
   esac
@@ -55,7 +59,7 @@ while [ $# -gt 0 ]; do
     --out) out=$2; shift 2 ;;
     --archives) archives=$2; shift 2 ;;
     --device) device=$2; shift 2 ;;
-    *) sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    *) sed -n '2,13s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
   esac
 done
 if [ -z "$archives" ]; then
@@ -192,8 +196,8 @@ for entry in "${parts[@]}"; do
   # a training is worth nothing before its end: rather than lose it, it may take from the parts after it
   if [ "${name%-*}" = c ]; then seconds=$((seconds + 60)); fi
   if [ "$seconds" -gt $((deadline - SECONDS - 5)) ]; then seconds=$((deadline - SECONDS - 5)); fi
-  # only this part may compare with the CUDA provider: the others are to run on the ONNX Runtime that the packages name
-  if [ "$name" = d ] && [ -e "$work/ort-cuda.stamp" ]; then program=$work/ort-cuda/app/${command[0]}; fi
+  # the checks and the rates of a GPU need the CUDA provider; the others are to run on the ONNX Runtime that the packages name
+  if [[ "$name" = [ad] ]] && [ -e "$work/ort-cuda.stamp" ]; then program=$work/ort-cuda/app/${command[0]}; fi
   if [ "${command[0]}" = RealNvp.ML.Bench ]; then command+=(--json "$work/results/$name.jsonl" --markdown "$work/results/$name.md"); fi
   printf '\n=== part %s, at most %s s: %s\n' "$name" "$seconds" "${command[*]}"
   start=$SECONDS

@@ -13,6 +13,7 @@ internal sealed class CudaArguments
     {
         ["--device"] = "cuda (default), or cpu for a rehearsal without a GPU",
         ["--python"] = "the interpreter that has torch; python3 by default",
+        ["--only"] = "the measurements whose name holds this",
         ["--seconds"] = "stop starting measurements after so many; 90 by default",
     };
 
@@ -24,6 +25,7 @@ internal sealed class CudaArguments
         if (Device is not ("cuda" or "cpu"))
             throw new BenchmarkFailedException($"--device is '{Device}', expected cuda or cpu.");
         Python = arguments["--python"] ?? "python3";
+        Only = arguments["--only"] ?? "";
         Seconds = arguments.Count("--seconds") ?? 90;
     }
 
@@ -35,6 +37,9 @@ internal sealed class CudaArguments
 
     /// <summary>The interpreter that has torch.</summary>
     public string Python { get; }
+
+    /// <summary>A part of the names of what is measured.</summary>
+    public string Only { get; }
 
     /// <summary>The time for everything.</summary>
     public int Seconds { get; }

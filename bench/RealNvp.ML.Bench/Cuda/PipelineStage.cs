@@ -31,7 +31,7 @@ internal static class PipelineStage
         {
             var ml = new MLContext(seed: 1) { GpuDeviceId = onDevice && arguments.IsCuda ? 0 : null, FallbackToCpu = false };
             IDataView data = Tables.Cached(ml, rows);
-            string name = onDevice ? $"RealNvpTransformer.Transform, {arguments.Device}" : "RealNvpTransformer.Transform, one CPU core";
+            string name = onDevice ? $"RealNvpTransformer.Transform, {arguments.Device}" : "RealNvpTransformer.Transform, the CPU";
             var cells = new List<string> { name };
             try
             {
@@ -58,6 +58,6 @@ internal static class PipelineStage
         if (problem is not null)
             context.Report.Add(problem);
         if (best > 0 && baseline > 0)
-            context.Report.Add(new Figure(figure, best, "rows/s", baseline, "the pipeline on one CPU core", best / baseline));
+            context.Report.Add(new Figure(figure, best, "rows/s", baseline, "the pipeline on the CPU", best / baseline));
     }
 }

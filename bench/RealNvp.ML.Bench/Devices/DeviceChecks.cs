@@ -25,6 +25,7 @@ internal sealed class DeviceChecks
         [
             ("a table flow computes what it computes on a CPU", differences.Table),
             ("an image flow computes what it computes on a CPU", differences.Image),
+            ("an image flow with learned dequantisation and a condition does", differences.GivenImage),
             ("a table trains there, and scores the same on a CPU after it was saved", () => Table("table", new())),
             ("an image flow trains there, and scores on a CPU after it was saved", () => Image(TrainingPrecision.Float32)),
             ("resumed from a checkpoint", Resumed),
@@ -38,6 +39,7 @@ internal sealed class DeviceChecks
             ("streamed rows", () => Table("streamed", new() { Memory = new() { ResidentLimit = 1 << 16, ShufflePool = 2048 } })),
             ("the GPU of the MLContext", OfTheContext),
             ("a device that is missing", Missing),
+            .. new DevicePipelines(device).All,
             ("memory", Memory),
         ];
     }

@@ -44,6 +44,25 @@ internal sealed class DeviceDifferences(string device)
         return Compare(flow, generator => randint(0, 256, [Rows, shape.Size], dtype: ScalarType.Float32, generator: generator), shape.Size);
     }
 
+    /// <summary>A flow of images with learned dequantisation, given a condition that may be unknown.</summary>
+    public string GivenImage()
+    {
+        const int Conditions = 3;
+        FlowShape shape = FlowShape.Image(1, 8, 8);
+        using var random = new DeviceRandom(1, CPU);
+        float[] ones = [.. Enumerable.Repeat(1f, shape.Size)];
+        var options = new RealNvpTrainer.Options { ConditionColumnName = "Condition", ConditionDropout = 0.2,
+            Image = new() { Scales = 2, BaseWidth = 8, Blocks = 2, DequantizationMaps = 8 } };
+        using Flow flow = options.Design(shape, Conditions).Build(new ColumnFacts(ones, ones, ones, ones)
+        {
+            Condition = new([0, 0, 0], [1, 1, 1], mayBeUnknown: true),
+        }, dropout: 0, seed: 1, random);
+        return Compare(flow, generator => cat([
+            randint(0, 256, [Rows, shape.Size], dtype: ScalarType.Float32, generator: generator),
+            randn([Rows, Conditions], generator: generator).masked_fill(rand([Rows, Conditions], generator: generator).lt(0.2), float.NaN),
+        ], 1), shape.Size);
+    }
+
     private string Compare(Flow flow, Func<Generator, Tensor> draw, int features)
     {
         using DisposeScope scope = NewDisposeScope();
@@ -61,8 +80,10 @@ internal sealed class DeviceDifferences(string device)
         flow.to(there);
         using var precision = new MatrixPrecision(tensorFloat32: false);
         (Tensor latent, Tensor logLikelihood) = flow.LatentAndLogLikelihood(rows.to(there));
-        Tensor back = flow.Inverse(latent).cpu();
-        double difference = Largest(logLikelihood.cpu().to(ScalarType.Float64), exact, features), roundTrip = Largest(back, rows, 1);
+        Tensor? given = flow.Condition is { } condition ? rows.narrow(1, features, condition.Size) : null;
+        Tensor back = flow.Inverse(latent, given?.to(there)).cpu();
+        double difference = Largest(logLikelihood.cpu().to(ScalarType.Float64), exact, features);
+        double roundTrip = Largest(back, rows.narrow(1, 0, features), 1);
         string found = string.Create(CultureInfo.InvariantCulture,
             $"log-likelihoods differ by {difference:G2} of max(1, |value|, D), "
                 + $"rows from their latents by {roundTrip:G2} of max(1, |value|)");

@@ -77,14 +77,19 @@ internal sealed class ExecutionProvider
     /// Whether matrix products may round their factors to 10 bits. ONNX Runtime's own default does, and log-likelihoods then differ from
     /// the trained flow's by more than rounding in float32.
     /// </param>
+    /// <param name="searches">
+    /// Whether each convolution is run in all ways there are to find the fastest, anew for every number of images. ONNX Runtime's own
+    /// default does: a session's first results then take a minute, and two sessions may differ in their last bits.
+    /// </param>
     /// <exception cref="OnnxRuntimeException">The CUDA libraries are missing, or the device does not exist.</exception>
-    internal static void AppendCuda(SessionOptions options, int device, bool useTf32 = false)
+    internal static void AppendCuda(SessionOptions options, int device, bool useTf32 = false, bool searches = false)
     {
         using var cuda = new OrtCUDAProviderOptions();
         cuda.UpdateOptions(new Dictionary<string, string>
         {
             ["device_id"] = device.ToString(CultureInfo.InvariantCulture),
             ["use_tf32"] = useTf32 ? "1" : "0",
+            ["cudnn_conv_algo_search"] = searches ? "EXHAUSTIVE" : "HEURISTIC",
         });
         options.AppendExecutionProvider_CUDA(cuda);
     }

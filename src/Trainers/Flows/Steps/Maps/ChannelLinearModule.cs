@@ -45,9 +45,9 @@ internal sealed class ChannelLinearModule : FlowStepModule
     public override (Tensor Output, Tensor LogDet) forward(Tensor x, Tensor? condition = null)
     {
         double positions = (double)x.shape[2] * x.shape[3];
-        if (fixedMatrix is not null)
-            return (Apply(x, fixedMatrix), tensor([positions * _logAbsDet], device: CPU).squeeze().to(x.dtype, x.device));
-        using Scalar times = positions.ToScalar();
+        using Scalar times = (fixedMatrix is null ? positions : positions * _logAbsDet).ToScalar();
+        if (fixedMatrix is not null) // a number that was copied to a GPU would wait for what runs there
+            return (Apply(x, fixedMatrix), zeros([], dtype: x.dtype, device: x.device).Plus(times));
         (Tensor y, Tensor logDet) = learned!.forward(x.permute(0, 2, 3, 1));
         return (y.permute(0, 3, 1, 2), logDet * times);
     }
