@@ -32,6 +32,7 @@ public sealed class LatentMixture : FlowStep
     /// </summary>
     internal const double OutOfReach = 1e9;
 
+    private readonly double[] _logScales; // of each component: log w - sum log deviation
     private readonly double[] _constants; // of each component: log w - sum log deviation - sum (mean / deviation)^2 / 2
 
     /// <summary>A mixture of this many components beside the standard normal, which has the rest of the weight; without a tail.</summary>
@@ -68,7 +69,7 @@ public sealed class LatentMixture : FlowStep
             throw new FlowModelException("expects finite means, and deviations above 0 and below 1.");
         (Features, Weights, Means, Deviations, TailWeight) = (features, weights, means, deviations, tailWeight);
         NormalWeight = 1 - weights.Sum(weight => (double)weight) - tailWeight;
-        _constants = new double[weights.Length];
+        (_logScales, _constants) = (new double[weights.Length], new double[weights.Length]);
         for (int k = 0; k < weights.Length; k++)
         {
             double gain = Math.Log(weights[k]) + GainOf(ComponentMeans(k), ComponentDeviations(k));
@@ -81,6 +82,9 @@ public sealed class LatentMixture : FlowStep
                 constant -= Math.Log(deviation) + 0.5 * (mean / deviation) * (mean / deviation);
             }
             _constants[k] = constant;
+            _logScales[k] = Math.Log(weights[k]);
+            foreach (float deviation in ComponentDeviations(k))
+                _logScales[k] -= Math.Log(deviation);
         }
     }
 
@@ -156,12 +160,12 @@ public sealed class LatentMixture : FlowStep
         double sum = 0;
         for (int k = 0; k < Weights.Length; k++)
         {
-            double exponent = Math.Log(Weights[k]);
+            double exponent = _logScales[k];
             ReadOnlySpan<float> means = ComponentMeans(k), deviations = ComponentDeviations(k);
             for (int j = 0; j < means.Length; j++)
             {
                 double z = latent[j], away = (z - means[j]) / deviations[j];
-                exponent += 0.5 * (z * z - away * away) - Math.Log(deviations[j]);
+                exponent += 0.5 * (z * z - away * away);
             }
             sum += Math.Exp(exponent);
         }

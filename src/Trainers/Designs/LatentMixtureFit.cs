@@ -1,6 +1,9 @@
 using System.Collections.Immutable;
 using RealNvp.ML.Export.Steps;
 using RealNvp.ML.Trainers.Data.Rows;
+using RealNvp.ML.Trainers.Native;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace RealNvp.ML.Trainers.Designs;
 
@@ -51,6 +54,11 @@ internal static class LatentMixtureFit
 
     /// <summary>A row has no part in a component that is so much less likely than its best one, in nats.</summary>
     private const double OutOfReach = 20;
+
+    private static readonly long[] s_rows = [0]; // a bare 0 is taken for a type
+    private static readonly Scalar s_half = 0.5.ToScalar(), s_minusHalf = (-0.5).ToScalar();
+    private static readonly Scalar s_outOfReach = OutOfReach.ToScalar(), s_never = double.NegativeInfinity.ToScalar();
+    private static readonly Scalar s_leastRows = LeastRows.ToScalar();
 
     /// <summary>The mixture; null where it is to be none.</summary>
     /// <param name="training">Latents of training rows, and their weights.</param>
@@ -154,104 +162,49 @@ internal static class LatentMixtureFit
     /// <summary>Diagonal Gaussians by expectation maximisation, from randomly chosen rows on.</summary>
     private static Component[] Fit(WeightedRows rows, IReadOnlyList<float[]> logLikelihoods, int seed)
     {
-        int features = rows.Features;
+        using IDisposable guard = no_grad();
+        using DisposeScope scope = NewDisposeScope();
         int[] order = [.. Enumerable.Range(0, rows.Count)];
         new Random(seed).Shuffle(order);
-        order = order[..Math.Min(order.Length, MostRows)];
-        double weight = order.Sum(row => (double)rows.Weights[row]) / order.Length; // of a row, on the mean
-        Component[] components = [.. order.Take(Math.Clamp(order.Length / RowsEach, 1, MostComponents)).Select(row
-            => new Component([.. rows.Row(row).ToArray().Select(value => (double)value)],
-                [.. Enumerable.Repeat(Narrowest, features)], RowsEach * weight, logLikelihoods.Count))];
-        var likely = new double[components.Length];
+        WeightedRows taken = rows.Gather(order.AsSpan(0, Math.Min(order.Length, MostRows)));
+        double perRow = taken.Weights.Average(weight => (double)weight);
+        int features = rows.Features, count = taken.Count, first = Math.Clamp(count / RowsEach, 1, MostComponents);
+        Tensor z = tensor(taken.Values, [count, features], dtype: ScalarType.Float32, device: CPU).to(ScalarType.Float64);
+        Tensor own = tensor(taken.Weights, [count, 1], dtype: ScalarType.Float32, device: CPU).to(ScalarType.Float64);
+        Tensor powers = cat([z, z * z], 1);
+        // what a row adds to each component that it has a part in; an impossible row makes a mean impossible, and no number that is none
+        Tensor Judgements(float[] values) => tensor(
+            Array.ConvertAll(order[..count], row => Math.Clamp((double)values[row], float.MinValue, float.MaxValue)), [count, 1]);
+        Tensor told = cat([powers, .. logLikelihoods.Select(Judgements)], 1);
+        using Scalar floor = (Narrowest * Narrowest).ToScalar(), start = Narrowest.ToScalar();
+        using Scalar least = (LeastRows * perRow).ToScalar(), weightOfFirst = (RowsEach * perRow).ToScalar();
+        Tensor mean = z.narrow(0, 0, first), variance = ones_like(mean) * start;
+        Tensor weight = ones(first, dtype: ScalarType.Float64, device: CPU) * weightOfFirst, judged = told.narrow(0, 0, first);
         for (int round = 0; round < Rounds; round++)
         {
-            Component[] next = [.. components.Select(_ => new Component(new double[features], new double[features], 0,
-                logLikelihoods.Count))];
-            foreach (int row in order)
-            {
-                ReadOnlySpan<float> z = rows.Row(row);
-                double best = double.NegativeInfinity, sum = 0;
-                for (int k = 0; k < components.Length; k++)
-                {
-                    likely[k] = components[k].LogDensity(z, best - OutOfReach);
-                    best = Math.Max(best, likely[k]);
-                }
-                for (int k = 0; k < components.Length; k++)
-                    sum += likely[k] = likely[k] < best - OutOfReach ? 0 : Math.Exp(likely[k] - best);
-                for (int k = 0; k < components.Length; k++)
-                {
-                    if (likely[k] > 0)
-                        next[k].Add(z, rows.Weights[row] * likely[k] / sum, logLikelihoods, row);
-                }
-            }
-            Component[] kept = [.. next.Where(component
-                => component.Weight >= LeastRows * weight && component.Rows >= LeastRows)];
-            components = kept.Length > 0 ? kept : [next.MaxBy(component => component.Weight)!];
-            foreach (Component component in components)
-                component.Settle(Narrowest * Narrowest);
+            using DisposeScope inner = NewDisposeScope();
+            Tensor precision = variance.reciprocal(), scaled = mean * precision;
+            Tensor constant = weight.log() - (variance.log().sum(1).Plus((mean * scaled).sum(1))) * s_half;
+            Tensor logs = powers.matmul(cat([scaled, precision * s_minusHalf], 1).t()).Plus(constant); // [rows, components]
+            Tensor best = logs.max(1, keepdim: true).values;
+            Tensor parts = logs.masked_fill_(logs.lt(best - s_outOfReach), s_never).softmax(1) * own;
+            Tensor total = parts.sum(s_rows);
+            Tensor kept = total.ge(least).logical_and((total * total).ge((parts * parts).sum(s_rows) * s_leastRows)).nonzero().flatten();
+            if (kept.shape[0] == 0)
+                kept = total.argmax().unsqueeze(0);
+            weight = total.index_select(0, kept);
+            judged = parts.t().matmul(told).index_select(0, kept) / weight.unsqueeze(1);
+            mean = judged.narrow(1, 0, features);
+            variance = (judged.narrow(1, features, features) - mean * mean).relu().Plus(floor);
+            inner.MoveToOuter(weight, judged, mean, variance);
         }
-        return components;
+        double[] Of(Tensor values) => values.contiguous().data<double>().ToArray();
+        (double[] weights, double[] means, double[] variances) = (Of(weight), Of(mean), Of(variance));
+        double[] judgements = Of(judged.narrow(1, 2 * features, logLikelihoods.Count));
+        T[] Row<T>(T[] values, int k) => values[(k * values.Length / weights.Length)..((k + 1) * values.Length / weights.Length)];
+        return [.. weights.Select((own, k) => new Component(own, Row(means, k), Row(variances, k), Row(judgements, k)))];
     }
 
-    /// <summary>
-    /// A Gaussian with a weight in rows, and their mean log-likelihood by each that judges; while one is summed up, all but the weight are
-    /// sums.
-    /// </summary>
-    private sealed class Component(double[] mean, double[] variance, double weight, int judges)
-    {
-        private double _constant = Constant(variance, weight);
-        private double _squares; // of the parts of the weight
-
-        public double[] Mean => mean;
-
-        public double[] Variance => variance;
-
-        public double Weight => weight;
-
-        public double[] LogLikelihoods { get; } = new double[judges];
-
-        /// <summary>As how many rows those of it count, by what each of them gives to the weight.</summary>
-        public double Rows => weight * weight / _squares;
-
-        /// <summary>The logarithm of the weight times the density, without 2 pi; anything below a limit where it is below that.</summary>
-        public double LogDensity(ReadOnlySpan<float> z, double limit)
-        {
-            double value = _constant;
-            for (int j = 0; j < mean.Length && value >= limit; j++)
-            {
-                double away = z[j] - mean[j];
-                value -= 0.5 * away * away / variance[j];
-            }
-            return value;
-        }
-
-        public void Add(ReadOnlySpan<float> z, double part, IReadOnlyList<float[]> logLikelihoods, int row)
-        {
-            weight += part;
-            _squares += part * part;
-            for (int judge = 0; judge < LogLikelihoods.Length; judge++)
-                LogLikelihoods[judge] += part * logLikelihoods[judge][row];
-            for (int j = 0; j < mean.Length; j++)
-            {
-                mean[j] += part * z[j];
-                variance[j] += part * z[j] * z[j];
-            }
-        }
-
-        /// <summary>Makes means and variances of the sums, with so much variance more.</summary>
-        public void Settle(double floor)
-        {
-            for (int judge = 0; judge < LogLikelihoods.Length; judge++)
-                LogLikelihoods[judge] /= weight;
-            for (int j = 0; j < mean.Length; j++)
-            {
-                mean[j] /= weight;
-                variance[j] = Math.Max(0, variance[j] / weight - mean[j] * mean[j]) + floor;
-            }
-            _constant = Constant(variance, weight);
-        }
-
-        private static double Constant(double[] variance, double weight)
-            => Math.Log(weight) - 0.5 * variance.Sum(value => Math.Log(value));
-    }
+    /// <summary>A Gaussian with a weight in rows, and their mean log-likelihood by each that judges.</summary>
+    private sealed record Component(double Weight, double[] Mean, double[] Variance, double[] LogLikelihoods);
 }
