@@ -196,8 +196,11 @@ for entry in "${parts[@]}"; do
   # a training is worth nothing before its end: rather than lose it, it may take from the parts after it
   if [ "${name%-*}" = c ]; then seconds=$((seconds + 60)); fi
   if [ "$seconds" -gt $((deadline - SECONDS - 5)) ]; then seconds=$((deadline - SECONDS - 5)); fi
-  # the checks and the rates of a GPU need the CUDA provider; the others are to run on the ONNX Runtime that the packages name
-  if [[ "$name" = [ad] ]] && [ -e "$work/ort-cuda.stamp" ]; then program=$work/ort-cuda/app/${command[0]}; fi
+  # The checks and the rates of a GPU need the CUDA provider; the others are to run on the ONNX Runtime that the packages name.
+  # What was unpacked beside earlier programs would run those.
+  if [[ "$name" = [ad] ]] && [[ "$(cat "$work/ort-cuda.stamp" 2> /dev/null)" = *" $(cat "$work/app.stamp")" ]]; then
+    program=$work/ort-cuda/app/${command[0]}
+  fi
   if [ "${command[0]}" = RealNvp.ML.Bench ]; then command+=(--json "$work/results/$name.jsonl" --markdown "$work/results/$name.md"); fi
   printf '\n=== part %s, at most %s s: %s\n' "$name" "$seconds" "${command[*]}"
   start=$SECONDS

@@ -156,6 +156,7 @@ public sealed class PeopleTests(ServedFlows served) : IClassFixture<ServedFlows>
             [{"load": 2, "load:missing": 0, "site": "south"}, {"site": null, "load": 3, "load:missing": true},
              {"site": "north", "load:missing": false, "load": 0}]
             """));
+        Assert.Equal(expected[..1], read("""[{"load": 2, "site": "south"}]"""));
         Assert.Equal(expected, read("[[0, 1, 0, 2, 0], [0, 0, 0, 3, 1], [1, 0, 0, 0, 0]]"));
         Assert.Equal(expected[..1],
             read("""[{"site.north": 0, "site.south": 1, "site.west": 0, "load": 2, "load:missing": 0}]"""));
@@ -163,12 +164,41 @@ public sealed class PeopleTests(ServedFlows served) : IClassFixture<ServedFlows>
             Assert.Throws<RequestException>(() => read("""
                 [{"load": 2, "load:missing": 0, "site": "south"}, {"load": 2, "load:missing": 0, "site": "east"}]
                 """)).Message, StringComparison.Ordinal);
-        Assert.Contains("'load' of condition 0 is missing, and the flow has learned nothing of missing ones",
-            Assert.Throws<RequestException>(() => read("""[{"load": null, "load:missing": 0, "site": "south"}]""")).Message,
-            StringComparison.Ordinal);
+        Assert.Contains("'load' of condition 0 is missing, and the flow has learned nothing of missing ones: give a number; the one that "
+            + "training put in the place of missing ones, with \"load:missing\": 1, says that it is missing.",
+            Assert.Throws<RequestException>(() => read("""[{"load": null, "site": "south"}]""")).Message, StringComparison.Ordinal);
+        foreach ((string body, string message) in new[]
+        {
+            ("""[{"site": "south"}]""", "Condition 0 has no 'load'; null says that a value is missing."),
+            ("""[{"site": "south", "load": "much"}]""", "'load' of condition 0 is the text \"much\", expected a number"),
+            ("[[0, 1]]", "Condition 0 has 2 values, expected 5: 5 of Condition."),
+            ("[1]", "Condition 0 is neither an object nor a list of values."),
+        })
+        {
+            Assert.Contains(message, Assert.Throws<RequestException>(() => read(body)).Message, StringComparison.Ordinal);
+        }
         Assert.Contains("'load' of condition 1 is beyond the numbers of single precision", Assert.Throws<RequestException>(
             () => read("[[0, 1, 0, 2, 0], [0, 1, 0, 1e300, 0]]")).Message, StringComparison.Ordinal);
-        Assert.Equal("""[{"site": "north", "load": ..., "load:missing": ...}]""", ConditionRows.Form(condition, groups));
+        Assert.Equal("""[{"site": "north", "load": ...}]""", ConditionRows.Form(condition, groups));
+    }
+
+    /// <summary>A number that was never missing needs no flag that says so.</summary>
+    [Fact]
+    public void A_condition_of_numbers_that_may_be_missing_needs_no_flags()
+    {
+        string[] names = ["load", "load:missing", "hour"];
+        var condition = new FlowCondition([0, 0, 0], [1, 1, 1], names: [.. names]);
+        float[][] read(string body)
+        {
+            var json = new Utf8JsonReader(Encoding.UTF8.GetBytes(body));
+            json.Read();
+            return ConditionRows.Read(ref json, condition, [.. FeatureGroup.Of(names, [], ["load"])], 10);
+        }
+        float[][] expected = [[2, 0, 9], [3, 1, 10], [4, 0, 11]];
+        Assert.Equal(expected, read("""
+            [{"load": 2, "hour": 9}, {"hour": 10, "load:missing": 1, "load": 3}, {"load": 4, "load:missing": false, "hour": 11}]
+            """));
+        Assert.Equal(expected, read("[[2, 0, 9], [3, 1, 10], [4, 0, 11]]"));
     }
 
     /// <summary>As in rows to score: a number that stands for a missing one is answered as null is.</summary>

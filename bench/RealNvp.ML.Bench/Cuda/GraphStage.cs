@@ -18,7 +18,7 @@ internal sealed class GraphStage
 
     private static readonly int[] s_ofRows = [256, 1024, 4096, 16384, 65536], s_ofImages = [16, 64, 256, 1024];
 
-    private readonly string _what;
+    private readonly string _name, _what;
     private readonly bool _sampling;
     private readonly CudaArguments _arguments;
     private readonly TorchPeer? _peer;
@@ -34,7 +34,7 @@ internal sealed class GraphStage
     /// <summary>Of a table's flow: builds the graph and its rows.</summary>
     public GraphStage(BenchmarkFlow flow, bool sampling, CudaArguments arguments, TorchPeer? peer)
     {
-        (Name, _what) = ($"{(sampling ? "sampling" : "density")}, {flow}", "rows");
+        (_name, _what) = (NameOf(flow, sampling), "rows");
         (_sampling, _arguments, _peer) = (sampling, arguments, peer);
         (_batches, _compared, _least, _largestOnCpu) = (s_ofRows, 4096, sampling ? 1 : flow.Features, int.MaxValue);
         _model = flow.Build();
@@ -58,7 +58,7 @@ internal sealed class GraphStage
     /// <summary>Of an image flow, whose large batches a CPU is not asked for: they take it seconds and are no faster.</summary>
     public GraphStage(ImageFlow flow, CudaArguments arguments)
     {
-        (Name, _what) = ($"density, {flow}", "images");
+        (_name, _what) = (NameOf(flow), "images");
         _arguments = arguments;
         (_batches, _compared, _least, _largestOnCpu) = (s_ofImages, 64, flow.Pixels, 64);
         _model = flow.Build();
@@ -68,8 +68,11 @@ internal sealed class GraphStage
         flow.Fill(_input.Values);
     }
 
-    /// <summary>What is measured, in words.</summary>
-    public string Name { get; }
+    /// <summary>What is measured of a table's flow, in words.</summary>
+    public static string NameOf(BenchmarkFlow flow, bool sampling) => $"{(sampling ? "sampling" : "density")}, {flow}";
+
+    /// <summary>What is measured of an image flow, in words.</summary>
+    public static string NameOf(ImageFlow flow) => $"density, {flow}";
 
     /// <summary>Where lanes disagree by more than they may, as sentences.</summary>
     public List<string> Disagreements { get; } = [];
@@ -93,7 +96,7 @@ internal sealed class GraphStage
         for (int i = 0; i < lanes.Length && !box.IsOver; i++)
         {
             (string name, Func<ILane> create) = lanes[i];
-            progress.Show($"{Name}: {name}", i, lanes.Length);
+            progress.Show($"{_name}: {name}", i, lanes.Length);
             try
             {
                 long start = Stopwatch.GetTimestamp();
@@ -126,7 +129,7 @@ internal sealed class GraphStage
     /// <summary>Adds what was found.</summary>
     public void AddTo(Report report)
     {
-        var table = new MarkdownTable([$"{Name}: {_what}/s by batch", .. _batches.Select(batch => $"{batch}")]);
+        var table = new MarkdownTable([$"{_name}: {_what}/s by batch", .. _batches.Select(batch => $"{batch}")]);
         foreach (string name in (string[])[Bound, Searched, Copies, Tf32, Torch, AllCores, OneCore])
         {
             if (_rates.TryGetValue(name, out Dictionary<int, double>? rates))
@@ -153,8 +156,8 @@ internal sealed class GraphStage
     {
         Parity parity = Parity.Between(expected, results, _least);
         _parity.Add(name, parity.Largest.ToString("G3"), parity.Share.ToString("F3"), time.TotalSeconds.ToString("F2"));
-        if (parity.Share > 1 && name != Tf32)
-            Disagreements.Add($"{Name}: {name} differs from one CPU core by up to {parity.Largest:G3}, which is too much.");
+        if (!(parity.Share <= 1) && name != Tf32)
+            Disagreements.Add($"{_name}: {name} differs from one CPU core by up to {parity.Largest:G3}, which is too much.");
     }
 
     private SessionOptions DeviceOptions(bool tf32, bool searches = false)

@@ -21,8 +21,10 @@ internal sealed record ImageFlow(string Name, ImageFlowOptions Options, FlowShap
         => $"{Name} ({Options.Scales} scales, {Options.Blocks} blocks of {Options.BaseWidth} maps), images of {Shape}";
 
     /// <summary>The flow.</summary>
+    /// <exception cref="InvalidOperationException">libtorch, which builds it, is missing.</exception>
     public FlowModel Build()
     {
+        TorchRuntime.Require();
         float[] ones = [.. Enumerable.Repeat(1f, Pixels)];
         using var random = new DeviceRandom(1, torch.CPU);
         // the start of a training is the identity, of which all nets may compute what they like

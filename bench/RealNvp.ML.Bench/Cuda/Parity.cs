@@ -8,8 +8,8 @@ internal sealed record Parity(double Largest, double Share)
     /// <summary>Compares.</summary>
     /// <param name="expected">The results of the reference.</param>
     /// <param name="found">The others.</param>
-    /// <param name="least">D for log-likelihoods, 1 for values.</param>
-    public static Parity Between(float[] expected, float[] found, int least)
+    /// <param name="least">D for log-likelihoods, the square root of D for latents, 1 for values.</param>
+    public static Parity Between(float[] expected, float[] found, double least)
     {
         if (found.Length != expected.Length)
             return new(double.PositiveInfinity, double.PositiveInfinity);

@@ -18,13 +18,16 @@ internal static class PipelineStage
 
     private static readonly int[] s_batches = [FlowRuntime.DefaultBatchSize, 4096, 16384, 65536];
 
+    /// <summary>What is measured, in words.</summary>
+    public static string NameOf(BenchmarkFlow flow) => $"pipeline, {flow}";
+
     /// <summary>Measures, and adds what was found.</summary>
     public static void Run(BenchmarkFlow flow, CudaArguments arguments, BenchmarkContext context, TimeBox box, string figure)
     {
         FlowModel model = flow.Build();
         float[][] rows = flow.Rows(Rows);
         string[] batches = [.. s_batches.Select(batch => batch.ToString(CultureInfo.InvariantCulture))];
-        var table = new MarkdownTable([$"pipeline, {flow}: rows/s by batch", .. batches]);
+        var table = new MarkdownTable([$"{NameOf(flow)}: rows/s by batch", .. batches]);
         double best = 0, baseline = 0;
         string? problem = null;
         foreach (bool onDevice in (bool[])[false, true])
@@ -37,7 +40,7 @@ internal static class PipelineStage
             {
                 foreach (int batch in s_batches)
                 {
-                    context.Progress.Show($"pipeline, {flow}: {name}", cells.Count, s_batches.Length + 1);
+                    context.Progress.Show($"{NameOf(flow)}: {name}", cells.Count, s_batches.Length + 1);
                     if (box.IsOver)
                         break;
                     using RealNvpTransformer transformer = ml.Transforms.ApplyRealNvp(model, batchSize: batch).Fit(data);

@@ -50,6 +50,8 @@ internal sealed class DeviceBenchmark : Benchmark
         string only = context.Arguments["--only"] ?? "";
         (string Name, Func<string> Check)[] checks = [.. new DeviceChecks(device).All.Where(check
             => check.Name.Contains(only, StringComparison.OrdinalIgnoreCase))];
+        if (checks.Length == 0)
+            throw new BenchmarkFailedException($"No check's name holds '{only}'.");
         context.Report.Add(table);
         int passed = 0, failed = 0, left = 0;
         foreach ((string name, Func<string> check) in checks)
@@ -67,8 +69,7 @@ internal sealed class DeviceBenchmark : Benchmark
                 (found, word) = (check(), "passed");
                 passed++;
             }
-            catch (Exception e) when (e is InvalidOperationException or ArgumentException or ExternalException
-            or IOException or NotSupportedException)
+            catch (Exception e) // whatever it is, the others are worth having
             {
                 (found, word) = ($"{e.GetType().Name}: {e.Message.ReplaceLineEndings(" ")}", "FAILED");
                 failed++;

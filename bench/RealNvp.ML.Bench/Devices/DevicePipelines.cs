@@ -6,6 +6,7 @@ using RealNvp.ML.Bench.Flows;
 using RealNvp.ML.Export;
 using RealNvp.ML.Samples;
 using RealNvp.ML.Trainers;
+using RealNvp.ML.Trainers.Native;
 using RealNvp.ML.Transforms;
 using RealNvp.ML.Transforms.Onnx;
 
@@ -111,7 +112,11 @@ internal sealed class DevicePipelines
         options.Device = ScoresThere ? null : _device; // null follows the context
     }
 
-    private MLContext Context() => new(1) { GpuDeviceId = ScoresThere ? 0 : null, FallbackToCpu = false };
+    private MLContext Context() => new(1)
+    {
+        GpuDeviceId = ScoresThere ? TorchRuntime.NamedDevice(_device).index : null,
+        FallbackToCpu = false,
+    };
 
     /// <summary>All columns of numbers that a model adds, and rows drawn from it, here and by the saved model on a CPU.</summary>
     private string Compare(ITransformer model, FlowModel flow, Func<MLContext, IDataView> rows, int features,
@@ -145,8 +150,14 @@ internal sealed class DevicePipelines
         foreach ((string name, float[] expected) in here)
         {
             Require(expected.Length > 0 && expected.All(float.IsFinite), $"{name}: a value is not finite on the CPU");
-            // latents and drawn rows have passed all steps, each of which may amplify: they are held to ten times as much
-            double share = Parity.Between(expected, there[name], features).Share / (name is "Latent" or "Features" ? 10 : 1);
+            double share = name switch
+            {
+                "Latent" => Parity.Between(expected, there[name], Math.Sqrt(features)).Share, // as the library: of the latent's length
+                "Bits" => Parity.Between(expected, there[name], 1).Share,
+                // drawn rows have passed all steps backwards, each of which may amplify: they are held to ten times as much
+                "Features" => Parity.Between(expected, there[name], 1).Share / 10,
+                _ => Parity.Between(expected, there[name], features).Share,
+            };
             Require(share <= 1, $"{name}: {share:G3} times what is allowed");
             found.Add(string.Create(CultureInfo.InvariantCulture, $"{name} {share:F3}"));
         }

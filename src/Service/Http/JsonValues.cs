@@ -12,17 +12,19 @@ internal static class JsonValues
     /// <param name="values">Its values.</param>
     /// <param name="place">The place.</param>
     /// <param name="row">Its row, for the caller.</param>
+    /// <param name="noun">What a row is.</param>
     /// <exception cref="RequestException">It is of another kind than the column.</exception>
-    public static void Read(ref Utf8JsonReader json, ModelColumn column, Array values, int place, int row)
+    public static void Read(ref Utf8JsonReader json, ModelColumn column, Array values, int place, int row, string noun = "row")
     {
         switch (column.Kind)
         {
             case ColumnKind.Single:
                 ((float[])values)[place] = json.TokenType == JsonTokenType.Number ? json.GetSingle()
-                    : (float)Special(ref json, column, row);
+                    : (float)Special(ref json, column, row, noun);
                 break;
             case ColumnKind.Number:
-                ((double[])values)[place] = json.TokenType == JsonTokenType.Number ? json.GetDouble() : Special(ref json, column, row);
+                ((double[])values)[place] = json.TokenType == JsonTokenType.Number ? json.GetDouble()
+                    : Special(ref json, column, row, noun);
                 break;
             case ColumnKind.Boolean:
                 ((bool[])values)[place] = json.TokenType switch
@@ -30,7 +32,7 @@ internal static class JsonValues
                     JsonTokenType.True => true,
                     JsonTokenType.False => false,
                     JsonTokenType.Number => json.GetDouble() != 0,
-                    _ => throw Wrong(ref json, column, row, "true or false"),
+                    _ => throw Wrong(ref json, column, row, noun, "true or false"),
                 };
                 break;
             default:
@@ -38,7 +40,7 @@ internal static class JsonValues
                 {
                     JsonTokenType.String => json.GetString().AsMemory(),
                     JsonTokenType.Null => default, // missing, as ML.NET has it
-                    _ => throw Wrong(ref json, column, row, "text, in quotes"),
+                    _ => throw Wrong(ref json, column, row, noun, "text, in quotes"),
                 };
                 break;
         }
@@ -62,7 +64,7 @@ internal static class JsonValues
     }
 
     /// <summary>JSON has no NaN: null stands for a number that is missing, and the names of the three in quotes for themselves.</summary>
-    private static double Special(ref Utf8JsonReader json, ModelColumn column, int row) => json.TokenType switch
+    private static double Special(ref Utf8JsonReader json, ModelColumn column, int row, string noun) => json.TokenType switch
     {
         JsonTokenType.Null => double.NaN,
         JsonTokenType.True => 1, // as tables have them that hold Booleans among numbers
@@ -70,10 +72,10 @@ internal static class JsonValues
         JsonTokenType.String when json.ValueTextEquals("NaN") => double.NaN,
         JsonTokenType.String when json.ValueTextEquals("Infinity") => double.PositiveInfinity,
         JsonTokenType.String when json.ValueTextEquals("-Infinity") => double.NegativeInfinity,
-        _ => throw Wrong(ref json, column, row, "a number, or null where it is missing"),
+        _ => throw Wrong(ref json, column, row, noun, "a number, or null where it is missing"),
     };
 
-    private static RequestException Wrong(ref Utf8JsonReader json, ModelColumn column, int row, string expected)
+    private static RequestException Wrong(ref Utf8JsonReader json, ModelColumn column, int row, string noun, string expected)
     {
         string found = json.TokenType switch
         {
@@ -83,6 +85,6 @@ internal static class JsonValues
             JsonTokenType.Null => "null",
             _ => "a number",
         };
-        return new($"'{column.Name}' of row {row} is {found}, expected {expected}.");
+        return new($"'{column.Name}' of {noun} {row} is {found}, expected {expected}.");
     }
 }

@@ -12,6 +12,8 @@ namespace RealNvp.ML.AspNetCore.People;
 /// </summary>
 internal static class ConditionRows
 {
+    private const string Noun = "condition";
+
     /// <summary>Reads a list of conditions.</summary>
     /// <param name="json">Stands on the beginning of the list; on its end afterwards.</param>
     /// <param name="condition">The flow's.</param>
@@ -22,23 +24,26 @@ internal static class ConditionRows
     public static float[][] Read(ref Utf8JsonReader json, FlowCondition condition, IReadOnlyList<FeatureGroup> groups, int mostRows,
         Func<int, float, bool>? isMissing = null)
     {
-        if (!HasText(json, groups))
+        if (!HasParts(json, groups))
         {
-            var values = new RowFields([new ModelColumn("Condition", ColumnKind.Single, [condition.Size], condition.Names)]);
+            var values = new RowFields([new ModelColumn("Condition", ColumnKind.Single, [condition.Size], condition.Names)], Noun);
             (int count, Array[] only) = values.Read(ref json, mostRows);
             return Known([.. ((float[])only[0]).Chunk(condition.Size).Take(count)], condition, isMissing);
         }
         FeatureGroup[] parts = [.. groups.SelectMany(Parts)];
         var fields = new RowFields([.. parts.Select(part
-            => new ModelColumn(part.Name, part.Categories.Count > 0 ? ColumnKind.Text : ColumnKind.Single, [1], []))]);
+            => new ModelColumn(part.Name, part.Categories.Count > 0 ? ColumnKind.Text : ColumnKind.Single, [1], [])
+            {
+                IsOptional = part.HasFlag,
+            })], Noun);
         (int rows, Array[] columns) = fields.Read(ref json, mostRows);
         float[][] conditions = [.. Enumerable.Range(0, rows).Select(_ => new float[condition.Size])];
         foreach ((FeatureGroup part, Array column) in parts.Zip(columns))
         {
             for (int row = 0; row < rows; row++)
             {
-                if (part.Categories.Count == 0)
-                    conditions[row][part.First] = ((float[])column)[row];
+                if (column is float[] numbers)
+                    conditions[row][part.First] = part.HasFlag && float.IsNaN(numbers[row]) ? 0 : numbers[row];
                 else if (((ReadOnlyMemory<char>[])column)[row] is { IsEmpty: false } text)
                     conditions[row][part.First + PlaceOf(text.ToString(), part, row)] = 1; // of a missing one all are 0, as in training
             }
@@ -63,8 +68,11 @@ internal static class ConditionRows
             if (at >= 0)
             {
                 string name = condition.Names.IsEmpty ? $"Value {at}" : $"'{condition.Names[at]}'";
+                string? flag = condition.Names.FirstOrDefault(other => other == condition.Names[at] + FeatureGroup.MissingSuffix);
                 throw new RequestException(float.IsNaN(values[at])
-                    ? $"{name} of condition {row} is missing, and the flow has learned nothing of missing ones: give a number."
+                    ? $"{name} of condition {row} is missing, and the flow has learned nothing of missing ones: give a number"
+                        + (flag is null ? "." : $"; the one that training put in the place of missing ones, with \"{flag}\": 1, says that "
+                            + "it is missing.")
                     : $"{name} of condition {row} is beyond the numbers of single precision.");
             }
         }
@@ -73,18 +81,19 @@ internal static class ConditionRows
 
     /// <summary>How conditions are written, for a message.</summary>
     public static string Form(FlowCondition condition, IReadOnlyList<FeatureGroup> groups) => condition.Names.IsEmpty ? "[[...]]"
-        : "[{" + string.Join(", ", groups.SelectMany(Parts).Select(part => $"\"{part.Name}\": "
+        : "[{" + string.Join(", ", groups.Select(part => $"\"{part.Name}\": "
             + (part.Categories.Count > 0 ? $"\"{part.Categories[0]}\"" : "..."))) + "}]";
 
-    /// <summary>Whether the first condition has a text by its name.</summary>
-    private static bool HasText(Utf8JsonReader json, IReadOnlyList<FeatureGroup> groups)
+    /// <summary>Whether the first condition has a text, or where there are none a number that may be missing, by its name.</summary>
+    private static bool HasParts(Utf8JsonReader json, IReadOnlyList<FeatureGroup> groups)
     {
         if (!json.Read() || json.TokenType != JsonTokenType.StartObject)
             return false;
+        bool hasTexts = groups.Any(group => group.Categories.Count > 0);
         while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
         {
             string name = json.GetString()!;
-            if (groups.Any(group => group.Categories.Count > 0 && group.Name == name))
+            if (groups.Any(group => (hasTexts ? group.Categories.Count > 0 : group.HasFlag) && group.Name == name))
                 return true;
             json.Read();
             json.Skip();
@@ -92,9 +101,12 @@ internal static class ConditionRows
         return false;
     }
 
-    /// <summary>A column by itself, and of a number that may be missing the number and its flag.</summary>
+    /// <summary>
+    /// A column by itself, and of a number that may be missing the number and its flag, which says so, and which callers may leave out: it
+    /// is 0 then.
+    /// </summary>
     private static IEnumerable<FeatureGroup> Parts(FeatureGroup group) => !group.HasFlag ? [group]
-        : [group with { HasFlag = false }, new(group.Name + FeatureGroup.MissingSuffix, group.First + 1, [])];
+        : [group with { HasFlag = false }, new(group.Name + FeatureGroup.MissingSuffix, group.First + 1, []) { HasFlag = true }];
 
     private static int PlaceOf(string text, FeatureGroup group, int row)
     {

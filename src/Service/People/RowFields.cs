@@ -17,11 +17,14 @@ internal sealed class RowFields
     private readonly Field[] _fields;
     private readonly Dictionary<string, int> _places = new(StringComparer.Ordinal);
     private readonly int _values, _required;
+    private readonly string _noun;
 
     /// <summary>The fields of columns.</summary>
-    public RowFields(IReadOnlyList<ModelColumn> columns)
+    /// <param name="columns">The columns.</param>
+    /// <param name="noun">What a row is, for messages.</param>
+    public RowFields(IReadOnlyList<ModelColumn> columns, string noun = "row")
     {
-        _columns = columns;
+        (_columns, _noun) = (columns, noun);
         int first = 0;
         List<Field> fields = [];
         foreach ((int place, ModelColumn column) in columns.Index())
@@ -47,11 +50,11 @@ internal sealed class RowFields
         Utf8JsonReader ahead = json;
         int rows = Count(ref ahead);
         if (rows > mostRows)
-            throw RequestException.TooLarge($"The request has {rows} rows, at most {mostRows} are taken at once.");
+            throw RequestException.TooLarge($"The request has {rows} {_noun}s, at most {mostRows} are taken at once.");
         long values = (long)rows * _required, length = ahead.BytesConsumed - json.BytesConsumed;
         // before memory is taken for them: few rows are told which of them is too short
         if (values > FewValues && values > length)
-            throw new RequestException($"The {rows} rows have {length} bytes, too few for the {_required} values that each needs.");
+            throw new RequestException($"The {rows} {_noun}s have {length} bytes, too few for the {_required} values that each needs.");
         Array[] columns = [.. _columns.Select(column => column.NewValues(rows))];
         foreach ((ModelColumn column, Array unknown) in _columns.Zip(columns))
             JsonValues.Miss(column, unknown);
@@ -64,7 +67,7 @@ internal sealed class RowFields
             else if (json.TokenType == JsonTokenType.StartArray)
                 ReadList(ref json, columns, row);
             else
-                throw new RequestException($"Row {row} is neither an object nor a list of values.");
+                throw new RequestException($"{Called(row)} is neither an object nor a list of values.");
         }
         json.Read();
         foreach ((ModelColumn column, Array given) in _columns.Zip(columns))
@@ -94,17 +97,17 @@ internal sealed class RowFields
             else if (json.TokenType == JsonTokenType.StartArray && column.Size == 1)
                 ReadVector(ref json, column, columns[field.Column], place, row);
             else
-                JsonValues.Read(ref json, column, columns[field.Column], place, row);
+                JsonValues.Read(ref json, column, columns[field.Column], place, row, _noun);
             seen.AsSpan(field.First, field.Size).Fill(true);
         }
         for (int i = 0; i < _values; i++)
         {
             if (!seen[i] && Owner(i) is { Column.IsOptional: false } missing)
-                throw new RequestException($"Row {row} has no '{missing.Name}'; null says that a value is missing.");
+                throw new RequestException($"{Called(row)} has no '{missing.Name}'; null says that a value is missing.");
         }
     }
 
-    private static void ReadVector(ref Utf8JsonReader json, ModelColumn column, Array values, int place, int row)
+    private void ReadVector(ref Utf8JsonReader json, ModelColumn column, Array values, int place, int row)
     {
         int count = json.TokenType == JsonTokenType.StartArray ? 0 : -1, depth = json.CurrentDepth;
         while (count >= 0 && json.Read() && !(json.TokenType == JsonTokenType.EndArray && json.CurrentDepth == depth))
@@ -112,14 +115,14 @@ internal sealed class RowFields
             if (json.TokenType is JsonTokenType.StartArray or JsonTokenType.EndArray)
                 continue;
             if (count < column.Size)
-                JsonValues.Read(ref json, column, values, place + count, row);
+                JsonValues.Read(ref json, column, values, place + count, row, _noun);
             else
                 json.Skip();
             count++;
         }
         if (count != column.Size)
         {
-            throw new RequestException($"'{column.Name}' of row {row} is {(count < 0 ? "one value" : $"a list of {count} values")}, "
+            throw new RequestException($"'{column.Name}' of {_noun} {row} is {(count < 0 ? "one value" : $"a list of {count} values")}, "
                 + $"expected {column.Size}.");
         }
     }
@@ -137,17 +140,19 @@ internal sealed class RowFields
                 json.Skip();
                 continue;
             }
-            JsonValues.Read(ref json, _columns[column], columns[column], row * _columns[column].Size + slot, row);
+            JsonValues.Read(ref json, _columns[column], columns[column], row * _columns[column].Size + slot, row, _noun);
             if (++slot == _columns[column].Size)
                 (column, slot) = (NextRequired(column + 1), 0);
         }
         if (count != _required)
         {
-            throw new RequestException($"Row {row} has {count} values, expected {_required}: " + string.Join(", ", _columns
+            throw new RequestException($"{Called(row)} has {count} values, expected {_required}: " + string.Join(", ", _columns
                 .Where(column => !column.IsOptional).Select(column => column.Size == 1 ? column.Name : $"{column.Size} of {column.Name}"))
                 + ".");
         }
     }
+
+    private string Called(int row) => $"{char.ToUpperInvariant(_noun[0])}{_noun[1..]} {row}";
 
     private int NextRequired(int column)
     {

@@ -171,23 +171,25 @@ internal static class LatentMixtureFit
         int features = rows.Features, count = taken.Count, first = Math.Clamp(count / RowsEach, 1, MostComponents);
         Tensor z = tensor(taken.Values, [count, features], dtype: ScalarType.Float32, device: CPU).to(ScalarType.Float64);
         Tensor own = tensor(taken.Weights, [count, 1], dtype: ScalarType.Float32, device: CPU).to(ScalarType.Float64);
-        Tensor powers = cat([z, z * z], 1);
-        // what a row adds to each component that it has a part in; an impossible row makes a mean impossible, and no number that is none
-        Tensor Judgements(float[] values) => tensor(
-            Array.ConvertAll(order[..count], row => Math.Clamp((double)values[row], float.MinValue, float.MaxValue)), [count, 1]);
-        Tensor told = cat([powers, .. logLikelihoods.Select(Judgements)], 1);
+        // no number may be infinite or none: a row that has no part in a component would make its mean NaN
+        Tensor Judgements(float[] values) => tensor(Array.ConvertAll(order[..count],
+            row => float.IsNaN(values[row]) ? float.MinValue : Math.Clamp(values[row], float.MinValue, float.MaxValue)),
+            [count, 1], dtype: ScalarType.Float32, device: CPU).to(ScalarType.Float64);
+        // what a row adds to each component that it has a part in
+        Tensor told = cat([z, z * z, .. logLikelihoods.Select(Judgements)], 1), powers = told.narrow(1, 0, 2 * features);
         using Scalar floor = (Narrowest * Narrowest).ToScalar(), start = Narrowest.ToScalar();
         using Scalar least = (LeastRows * perRow).ToScalar(), weightOfFirst = (RowsEach * perRow).ToScalar();
         Tensor mean = z.narrow(0, 0, first), variance = ones_like(mean) * start;
         Tensor weight = ones(first, dtype: ScalarType.Float64, device: CPU) * weightOfFirst, judged = told.narrow(0, 0, first);
         for (int round = 0; round < Rounds; round++)
         {
+            Tensor[] before = [weight, judged, mean, variance];
             using DisposeScope inner = NewDisposeScope();
             Tensor precision = variance.reciprocal(), scaled = mean * precision;
             Tensor constant = weight.log() - (variance.log().sum(1).Plus((mean * scaled).sum(1))) * s_half;
             Tensor logs = powers.matmul(cat([scaled, precision * s_minusHalf], 1).t()).Plus(constant); // [rows, components]
             Tensor best = logs.max(1, keepdim: true).values;
-            Tensor parts = logs.masked_fill_(logs.lt(best - s_outOfReach), s_never).softmax(1) * own;
+            Tensor parts = logs.masked_fill_(logs.lt(best - s_outOfReach), s_never).softmax(1).mul_(own);
             Tensor total = parts.sum(s_rows);
             Tensor kept = total.ge(least).logical_and((total * total).ge((parts * parts).sum(s_rows) * s_leastRows)).nonzero().flatten();
             if (kept.shape[0] == 0)
@@ -197,11 +199,17 @@ internal static class LatentMixtureFit
             mean = judged.narrow(1, 0, features);
             variance = (judged.narrow(1, features, features) - mean * mean).relu().Plus(floor);
             inner.MoveToOuter(weight, judged, mean, variance);
+            foreach (Tensor old in before)
+                old.Dispose();
         }
         double[] Of(Tensor values) => values.contiguous().data<double>().ToArray();
         (double[] weights, double[] means, double[] variances) = (Of(weight), Of(mean), Of(variance));
         double[] judgements = Of(judged.narrow(1, 2 * features, logLikelihoods.Count));
-        T[] Row<T>(T[] values, int k) => values[(k * values.Length / weights.Length)..((k + 1) * values.Length / weights.Length)];
+        double[] Row(double[] values, int k)
+        {
+            int width = values.Length / weights.Length;
+            return values[(k * width)..((k + 1) * width)];
+        }
         return [.. weights.Select((own, k) => new Component(own, Row(means, k), Row(variances, k), Row(judgements, k)))];
     }
 

@@ -79,7 +79,8 @@ internal sealed class ExecutionProvider
     /// </param>
     /// <param name="searches">
     /// Whether each convolution is run in all ways there are to find the fastest, anew for every number of images. ONNX Runtime's own
-    /// default does: a session's first results then take a minute, and two sessions may differ in their last bits.
+    /// default does: scoring and drawing a few hundred images by several graphs then takes half a minute longer, and two sessions may
+    /// differ in their last bits.
     /// </param>
     /// <exception cref="OnnxRuntimeException">The CUDA libraries are missing, or the device does not exist.</exception>
     internal static void AppendCuda(SessionOptions options, int device, bool useTf32 = false, bool searches = false)

@@ -197,7 +197,7 @@ internal sealed class FlowRuntime : IDisposable
         private const int MaxImageValues = 1 << 18;
 
         /// <summary>
-        /// On a GPU, which computes 256 images of 3 x 32 x 32 at more than twice the rate of 64 (bench/results/gpu-h200.md).
+        /// On a GPU, which computes 256 images of 3 x 32 x 32 at more than twice the rate of 64 (bench/results/gpu-h200-2.md).
         /// </summary>
         private const int MaxGpuImageValues = 1 << 20;
 
