@@ -64,7 +64,8 @@ internal static class MapGaussianFit
 
         Candidate Choose()
         {
-            Tensor others = tensor(unseen), seen = tensor(Enumerable.Range(0, count).Select(i => (long)i).Except(unseen).ToArray());
+            Tensor others = tensor(unseen, device: CPU);
+            Tensor seen = tensor(Enumerable.Range(0, count).Select(i => (long)i).Except(unseen).ToArray(), device: CPU);
             (Tensor known, Tensor knownWeights) = (x.index_select(0, seen), weights.index_select(0, seen));
             (Tensor asked, Tensor askedWeights) = (x.index_select(0, others), weights.index_select(0, others));
             return (ofPositions ? new[] { false, true } : [false]).Select(byPosition =>
@@ -72,8 +73,8 @@ internal static class MapGaussianFit
                 using DisposeScope inner = NewDisposeScope();
                 MapMoments sample = MapMoments.Of(known, knownWeights, noise, byPosition, random);
                 (Tensor held, Tensor heldWeights) = MapMoments.AtRandom(asked - sample.Mean, askedWeights, MostHeldOutPositions, random);
-                held = held.Plus(randn(held.shape, ScalarType.Float64, generator: drawn) * noise.t());
-                ShrunkCovariance.ShareAndPower choice = ShrunkCovariance.Choose(zeros(channels, ScalarType.Float64), sample.Covariance,
+                held = held.Plus(randn(held.shape, ScalarType.Float64, CPU, generator: drawn) * noise.t());
+                ShrunkCovariance.ShareAndPower choice = ShrunkCovariance.Choose(zeros(channels, ScalarType.Float64, CPU), sample.Covariance,
                     held, heldWeights, s_shares, deviations, facts.Unvaried);
                 var candidate = new Candidate(byPosition, choice.Share, choice.Power) { LogLikelihood = choice.LogLikelihood };
                 return byPosition ? OfPositions(candidate, sample, asked, askedWeights) : candidate;
@@ -156,7 +157,7 @@ internal static class MapGaussianFit
                     random.Shuffle(order);
                 return order.Take((int)each);
             })];
-            return (x.permute(0, 2, 1).reshape(-1, channels).index_select(0, tensor(at)).to(ScalarType.Float64),
+            return (x.permute(0, 2, 1).reshape(-1, channels).index_select(0, tensor(at, device: CPU)).to(ScalarType.Float64),
                 weights.unsqueeze(1).expand(-1, each).reshape(-1).to(ScalarType.Float64));
         }
 

@@ -57,8 +57,9 @@ internal static class WhiteningFit
         if (heldOut.Length == 0)
             return (s_shares[^1], 1);
         using DisposeScope scope = NewDisposeScope();
-        Tensor seen = tensor(Enumerable.Range(0, (int)rows).Where(i => i % HeldOut != HeldOut - 1).Select(i => (long)i).ToArray());
-        Tensor chosen = tensor(heldOut.Length <= MostHeldOut ? heldOut : heldOut[..MostHeldOut]);
+        Tensor seen = tensor(Enumerable.Range(0, (int)rows).Where(i => i % HeldOut != HeldOut - 1).Select(i => (long)i).ToArray(),
+            device: CPU);
+        Tensor chosen = tensor(heldOut.Length <= MostHeldOut ? heldOut : heldOut[..MostHeldOut], device: CPU);
         (Tensor mean, Tensor covariance) = ShrunkCovariance.Moments(x.index_select(0, seen), weights.index_select(0, seen));
         ShrunkCovariance.ShareAndPower best = ShrunkCovariance.Choose(mean, covariance, x.index_select(0, chosen),
             weights.index_select(0, chosen), s_shares, facts.StandardDeviation, facts.Unvaried);
