@@ -189,9 +189,13 @@ internal sealed class DevicePipelines
         var random = new Random(seed);
         Row[] rows = [.. Enumerable.Range(0, count).Select(_ =>
         {
-            float[] given = [Normal(random), Normal(random)];
-            float a = given[0] + Normal(random), b = a * given[1] + Normal(random);
-            var row = new Row { Features = [a, b, Normal(random) + 0.5f * b * b, random.Next(5)], Weight = 1 + random.NextSingle() };
+            float[] given = [(float)random.NextNormal(), (float)random.NextNormal()];
+            float a = given[0] + (float)random.NextNormal(), b = a * given[1] + (float)random.NextNormal();
+            var row = new Row
+            {
+                Features = [a, b, (float)random.NextNormal() + 0.5f * b * b, random.Next(5)],
+                Weight = 1 + random.NextSingle(),
+            };
             if (random.Next(4) == 0)
                 given[1] = float.NaN;
             row.Condition = given;
@@ -209,14 +213,11 @@ internal sealed class DevicePipelines
         var random = new Random(seed);
         float[][] rows = [.. Enumerable.Range(0, count).Select(_ =>
         {
-            float common = Normal(random);
-            return Enumerable.Range(0, features).Select(_ => common + Normal(random)).ToArray();
+            float common = (float)random.NextNormal();
+            return Enumerable.Range(0, features).Select(_ => common + (float)random.NextNormal()).ToArray();
         })];
         return ml => Tables.Cached(ml, rows);
     }
-
-    private static float Normal(Random random)
-        => (float)(Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble()));
 
     private static void Require(bool holds, string found)
     {

@@ -1,3 +1,5 @@
+using RealNvp.ML.Bench.Flows;
+
 namespace RealNvp.ML.Bench.Small;
 
 /// <summary>
@@ -35,7 +37,7 @@ internal sealed class MixedTable
         for (int j = 0; j < latent.Length; j++)
         {
             double tie = j > 0 && _ties[j] > 0.5 ? _ties[j] : 0;
-            latent[j] = tie * latent[_parents[j]] + Math.Sqrt(1 - tie * tie) * Normal();
+            latent[j] = tie * latent[_parents[j]] + Math.Sqrt(1 - tie * tie) * _random.NextNormal();
         }
         return [.. latent.Select((z, j) => (float)(_kinds[j] switch
         {
@@ -47,6 +49,4 @@ internal sealed class MixedTable
             _ => Math.Pow(z, 3),
         }))];
     }
-
-    private double Normal() => Math.Sqrt(-2 * Math.Log(1 - _random.NextDouble())) * Math.Cos(2 * Math.PI * _random.NextDouble());
 }

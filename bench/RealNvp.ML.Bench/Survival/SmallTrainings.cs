@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using RealNvp.ML.Bench.Flows;
 using RealNvp.ML.Export;
 using RealNvp.ML.Export.Steps;
 using RealNvp.ML.Trainers;
@@ -67,16 +68,13 @@ internal static class SmallTrainings
             : new VectorDataViewType(NumberDataViewType.Single, 4);
         return ml.Data.LoadFromEnumerable(Enumerable.Range(0, images ? count / 3 : count).Select(i =>
         {
-            double a = Normal(random);
+            double a = random.NextNormal();
             float[] features = images
                 ? [.. Enumerable.Range(0, 64).Select(_ => (float)random.Next(17))]
-                : [(float)a, (float)(a * a + Normal(random)), (float)(1000 + 30 * Normal(random)), random.Next(5)];
+                : [(float)a, (float)(a * a + random.NextNormal()), (float)(1000 + 30 * random.NextNormal()), random.Next(5)];
             return new Row { Features = features, Condition = [i % 5], Key = i / 4, Weight = 1 + i % 2 };
         }).ToArray(), schema);
     }
-
-    private static double Normal(Random random)
-        => Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
 
     private static RealNvpTrainer.Options Table(RealNvpTrainer.Options options)
     {
