@@ -222,7 +222,8 @@ internal sealed class DeviceChecks
     private static double Number(RealNvpTransformer flow, string key)
         => double.Parse(flow.Model.Metadata.Training[key], CultureInfo.InvariantCulture);
 
-    private static void Require(bool holds, string found)
+    /// <summary>Fails a check where something does not hold.</summary>
+    internal static void Require(bool holds, string found)
     {
         if (!holds)
             throw new NotSupportedException(found);

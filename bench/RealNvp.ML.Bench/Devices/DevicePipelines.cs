@@ -64,17 +64,17 @@ internal sealed class DevicePipelines
 
     private string ModernImages()
     {
-        (Digit[] train, Digit[] test) = Digits.Load(Digits.Path);
         RealNvpTrainer.Options options = RealNvpTrainer.Options.ForImages(SmallImages).AsModern();
         (options.ConditionColumnName, options.ConditionDropout) = (nameof(Digit.Class), 0.2);
         options.Columns = new() { BitsPerDimension = "Bits", ScoreMap = "Map" };
-        return Compare(ml => Digits.View(ml, train), ml => Digits.View(ml, test), Digits.Pixels, options);
+        return OfDigits(options);
     }
 
-    private string OriginalImages()
+    private string OriginalImages() => OfDigits(RealNvpTrainer.Options.ForImages(SmallImages).AsOriginal());
+
+    private string OfDigits(RealNvpTrainer.Options options)
     {
         (Digit[] train, Digit[] test) = Digits.Load(Digits.Path);
-        RealNvpTrainer.Options options = RealNvpTrainer.Options.ForImages(SmallImages).AsOriginal();
         return Compare(ml => Digits.View(ml, train), ml => Digits.View(ml, test), Digits.Pixels, options);
     }
 
@@ -123,7 +123,7 @@ internal sealed class DevicePipelines
         Func<ITransformer, IDataView?> draw)
     {
         string device = flow.Metadata.Training["device"];
-        Require(device.StartsWith(_device, StringComparison.Ordinal), $"trained on {device}");
+        DeviceChecks.Require(device.StartsWith(_device, StringComparison.Ordinal), $"trained on {device}");
         IDataView test = rows(Context());
         string path = Path.Combine(Path.GetTempPath(), $"realnvp-pipeline-{Environment.ProcessId}.zip");
         try
@@ -145,11 +145,11 @@ internal sealed class DevicePipelines
 
     private static string Worst(Dictionary<string, float[]> there, Dictionary<string, float[]> here, int features)
     {
-        Require(there.Count > 0 && there.Keys.SequenceEqual(here.Keys), "other columns");
+        DeviceChecks.Require(there.Count > 0 && there.Keys.SequenceEqual(here.Keys), "other columns");
         var found = new List<string>();
         foreach ((string name, float[] expected) in here)
         {
-            Require(expected.Length > 0 && expected.All(float.IsFinite), $"{name}: a value is not finite on the CPU");
+            DeviceChecks.Require(expected.Length > 0 && expected.All(float.IsFinite), $"{name}: a value is not finite on the CPU");
             double share = name switch
             {
                 "Latent" => Parity.Between(expected, there[name], Math.Sqrt(features)).Share, // as the library: of the latent's length
@@ -158,7 +158,7 @@ internal sealed class DevicePipelines
                 "Features" => Parity.Between(expected, there[name], 1).Share / 10,
                 _ => Parity.Between(expected, there[name], features).Share,
             };
-            Require(share <= 1, $"{name}: {share:G3} times what is allowed");
+            DeviceChecks.Require(share <= 1, $"{name}: {share:G3} times what is allowed");
             found.Add(string.Create(CultureInfo.InvariantCulture, $"{name} {share:F3}"));
         }
         return string.Join(", ", found);
@@ -217,12 +217,6 @@ internal sealed class DevicePipelines
             return Enumerable.Range(0, features).Select(_ => common + (float)random.NextNormal()).ToArray();
         })];
         return ml => Tables.Cached(ml, rows);
-    }
-
-    private static void Require(bool holds, string found)
-    {
-        if (!holds)
-            throw new NotSupportedException(found);
     }
 
     private sealed class Row
