@@ -15,6 +15,12 @@ internal static class TensorAddition
     /// <summary>x + y of floating-point tensors.</summary>
     public static Tensor Plus(this Tensor x, Tensor y) => x.add(y, s_one);
 
+    /// <summary>
+    /// x + y in the place of x, which must be the result of an operation whose gradient does not need it (a convolution's does not): in a
+    /// training's memory it is one tensor less.
+    /// </summary>
+    public static Tensor PlusInPlace(this Tensor x, Tensor y) => x.add_(y, s_one);
+
     /// <summary>x + y of a floating-point tensor.</summary>
     public static Tensor Plus(this Tensor x, Scalar y) => x.add(y, s_one);
 }

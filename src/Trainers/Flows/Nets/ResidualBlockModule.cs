@@ -13,8 +13,6 @@ namespace RealNvp.ML.Trainers.Flows.Nets;
 /// </summary>
 internal sealed class ResidualBlockModule : nn.Module<Tensor, Tensor?, Tensor>
 {
-    private static readonly Scalar s_one = 1.0.ToScalar();
-
     private readonly ConditionerNormModule before;
     private readonly ConvLayerModule first;
     private readonly ConditionerNormModule between;
@@ -49,14 +47,14 @@ internal sealed class ResidualBlockModule : nn.Module<Tensor, Tensor?, Tensor>
         Tensor y = first.forward(before.forward(x).relu_());
         Tensor hidden = between.forward(y);
         if (condition is not null)
-            hidden.add_(condition.forward(given!).to(hidden.dtype).reshape(x.shape[0], -1, 1, 1), s_one);
+            hidden.PlusInPlace(condition.forward(given!).to(hidden.dtype).reshape(x.shape[0], -1, 1, 1));
         hidden = hidden.relu_();
         if (training && _dropout > 0)
         {
             Tensor maps = empty([RowShard.Drawn(hidden.shape[0]), hidden.shape[1], 1, 1], dtype: hidden.dtype, device: hidden.device);
             hidden = hidden * RowShard.Own(maps.bernoulli_(1 - _dropout, _noise!.Generator).mul_(_dropoutScale));
         }
-        return x.Plus(second.forward(hidden));
+        return second.forward(hidden).PlusInPlace(x);
     }
 
     /// <summary>What goes from the block's result straight to the net's output.</summary>

@@ -76,7 +76,7 @@ internal sealed class ResidualConditionerModule : nn.Module
         foreach (ResidualBlockModule block in blocks)
         {
             hidden = block.forward(hidden, condition);
-            skips = skips.Plus(block.Skip(hidden));
+            skips.PlusInPlace(block.Skip(hidden));
         }
         Tensor[] heads = output.forward(outputNorm.forward(skips).relu_()).to(x.dtype).chunk(2, 1);
         return (heads[0], heads[1]);
