@@ -12,15 +12,16 @@ namespace RealNvp.ML.Bench.Training;
 
 /// <summary>
 /// Steps per second of several processes over MPI beside one with the same global batch: Open MPI's mpirun is started in turns with one
-/// process and with several, one thread and one core each.
+/// process on each of the cores, for a shared machine's are not equally fast, and with several, one thread and one core each.
 /// </summary>
 internal sealed class RanksBenchmark : Benchmark
 {
     private const int DefaultRounds = 5, WarmUps = 5;
 
-    private static readonly (TrainingLoad Load, int BatchSize)[] s_loads =
+    private static readonly Load[] s_loads =
     [
-        (TrainingLoad.All[0] with { Description = "D = 30, 6 couplings, nets of 3x128, global batch 1,024", Steps = 60 }, 1024),
+        new("arithmetic", "no training: 240 times 4 ms of additions, shared, and a sum of 64 numbers over the processes", Arithmetic),
+        Training(TrainingLoad.All[0] with { Description = "D = 30, 6 couplings, nets of 3x128, global batch 1,024", Steps = 60 }, 1024),
         Images(TrainingLoad.All[1].Name, 256),
         Images("image-64", 64),
         Images("image-512", 512),
@@ -36,7 +37,7 @@ internal sealed class RanksBenchmark : Benchmark
     public override IReadOnlyDictionary<string, string> Options => new Dictionary<string, string>
     {
         ["--ranks"] = "processes; 2 by default",
-        ["--loads"] = "some of tabular,image,image-64,image-512; all by default",
+        ["--loads"] = $"some of {string.Join(',', s_loads.Select(load => load.Name))}; all by default",
         ["--turn"] = "what mpirun is told; not for use by hand",
     };
 
@@ -45,29 +46,37 @@ internal sealed class RanksBenchmark : Benchmark
     {
         if (context.Arguments["--turn"] is { } name)
         {
-            (TrainingLoad load, int batchSize) = s_loads.Single(load => load.Load.Name == name);
-            Turn(load, batchSize);
+            using MpiExchange mpi = MpiExchange.Open();
+            s_loads.Single(load => load.Name == name).Turn(mpi);
             return;
         }
         int ranks = context.Arguments.Count("--ranks") ?? 2, rounds = context.Arguments.Rounds ?? DefaultRounds;
-        string[] loads = context.Arguments["--loads"]?.Split(',') ?? [.. s_loads.Select(load => load.Load.Name)];
+        string[] loads = context.Arguments["--loads"]?.Split(',') ?? [.. s_loads.Select(load => load.Name)];
         context.Report.Add(string.Create(CultureInfo.InvariantCulture, $"""
             The trainer's own loop in {ranks} processes over Open MPI, one thread and one core each, and in one, with the same batches; in
-            turns, {rounds} of each; medians of the rates and of the ratios of neighbouring turns. Beside them the processor time that the
-            first process takes for a step, without what passes inside the exchange, where it waits for the other: what a busy machine
-            does not change much.
+            turns, {rounds} of each, one process on each of the cores and the mean of these, for a shared machine's cores are not equally
+            fast; medians of the rates and of the ratios of neighbouring turns. Beside them the processor time that the first process takes
+            for a step, without what passes inside the exchange, where it waits for the other: what a busy machine does not change much.
+            The arithmetic reaches {ranks} times where the cores are equally fast and nothing else uses them: it tells what this machine
+            lets a training with as many exchanges have.
             """));
         var table = new MarkdownTable("Load", "", "one process, steps/s", $"{ranks} processes, steps/s", "times",
             "processor time of a step, ms, one process", $"{ranks} processes", "times");
         context.Report.Add(table);
-        foreach ((TrainingLoad load, _) in s_loads.Where(load => loads.Contains(load.Load.Name)))
+        foreach (Load load in s_loads.Where(load => loads.Contains(load.Name)))
         {
             double[] one = new double[rounds], several = new double[rounds], cpuOfOne = new double[rounds], cpu = new double[rounds];
             for (int round = 0; round < rounds; round++)
             {
                 context.Progress.Show($"ranks, {load.Name}", round, rounds);
-                (one[round], cpuOfOne[round]) = Measure(load, 1);
-                (several[round], cpu[round]) = Measure(load, ranks);
+                (several[round], cpu[round]) = Measure(load, ranks, "--bind-to", "core");
+                for (int core = 0; core < ranks; core++)
+                {
+                    (double rate, double time) = Measure(load, 1, "--cpu-list", $"{core % Environment.ProcessorCount}",
+                        "--bind-to", "cpu-list:ordered");
+                    one[round] += rate / ranks;
+                    cpuOfOne[round] += time / ranks;
+                }
             }
             double times = Contest.Median([.. several.Zip(one, (more, single) => more / single)]);
             table.Add(load.Name, load.Description, Report.Number(Contest.Median(one)), Report.Number(Contest.Median(several)),
@@ -81,36 +90,45 @@ internal sealed class RanksBenchmark : Benchmark
     }
 
     /// <summary>In a rank: trains, and the first one writes steps per second.</summary>
-    private static void Turn(TrainingLoad load, int batchSize)
+    private static void Train(TrainingLoad load, int batchSize, MpiExchange mpi)
     {
         load.Options.BatchSize = batchSize;
-        using MpiExchange mpi = MpiExchange.Open();
         using var threads = new TorchThreads(1);
-        long start = 0;
-        double cpu = 0;
         var exchange = new Metered(mpi);
-        load.Train(torch.CPU, TrainingPrecision.Float32, _ => { }, steps =>
-        {
-            if (steps == WarmUps)
-                (start, cpu) = (Stopwatch.GetTimestamp(), exchange.Own);
-            if (steps < WarmUps + load.Steps)
-                return true;
-            if (mpi.Rank == 0 && steps == WarmUps + load.Steps)
-            {
-                Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                    $"RATE {load.Steps / Stopwatch.GetElapsedTime(start).TotalSeconds} "
-                        + $"CPU {(exchange.Own - cpu) / load.Steps}"));
-            }
-            return false;
-        }, mpi.Ranks > 1 ? exchange : null);
+        var watch = new Watch(exchange, load.Steps);
+        load.Train(torch.CPU, TrainingPrecision.Float32, _ => { }, watch.Stepped, mpi.Ranks > 1 ? exchange : null);
     }
 
-    private static (double StepsPerSecond, double Milliseconds) Measure(TrainingLoad load, int ranks)
+    /// <summary>In a rank: as many exchanges as a step of images has, and work between them that asks nothing of memory.</summary>
+    private static void Arithmetic(MpiExchange mpi)
+    {
+        const int Exchanges = 240, Additions = 1_000_000;
+        var exchange = new Metered(mpi);
+        var watch = new Watch(exchange, steps: 20);
+        using torch.Tensor numbers = torch.zeros(64, torch.ScalarType.Float64);
+        Span<double> own = MemoryMarshal.Cast<byte, double>(numbers.bytes);
+        long steps = 0;
+        do
+        {
+            for (int i = 0; i < Exchanges; i++)
+            {
+                double sum = 0;
+                for (int k = 0; k < Additions / mpi.Ranks; k++)
+                    sum += k;
+                own.Fill(sum);
+                if (mpi.Ranks > 1)
+                    exchange.Sum(numbers);
+            }
+        }
+        while (watch.Stepped(++steps));
+    }
+
+    private static (double StepsPerSecond, double Milliseconds) Measure(Load load, int ranks, params string[] binding)
     {
         string own = Environment.ProcessPath!;
         string[] program = Path.GetFileNameWithoutExtension(own) == "dotnet" ? [own, typeof(RanksBenchmark).Assembly.Location] : [own];
         var start = new ProcessStartInfo("mpirun",
-            ["--allow-run-as-root", "--bind-to", "core", "-n", $"{ranks}", .. program, "ranks", "--turn", load.Name])
+            ["--allow-run-as-root", .. binding, "-n", $"{ranks}", .. program, "ranks", "--turn", load.Name])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -133,10 +151,42 @@ internal sealed class RanksBenchmark : Benchmark
         }
     }
 
-    private static (TrainingLoad, int) Images(string name, int batch) => (TrainingLoad.All[1] with
+    private static Load Images(string name, int batch) => Training(TrainingLoad.All[1] with
     {
-        Name = name, Description = $"1 x 8 x 8, 2 scales, 4 blocks of 32 maps, global batch {batch}", Steps = batch > 256 ? 10 : 20,
+        Name = name,
+        Description = $"1 x 8 x 8, 2 scales, 4 blocks of 32 maps, global batch {batch}",
+        Steps = batch > 256 ? 10 : batch > 64 ? 20 : 40,
     }, batch);
+
+    private static Load Training(TrainingLoad load, int batch) => new(load.Name, load.Description, mpi => Train(load, batch, mpi));
+
+    /// <summary>Something to measure.</summary>
+    /// <param name="Name">The name in figures.</param>
+    /// <param name="Description">What is done, in words.</param>
+    /// <param name="Turn">Does it in a rank, of which the first one writes steps per second.</param>
+    private sealed record Load(string Name, string Description, Action<MpiExchange> Turn);
+
+    /// <summary>Times steps once they are warm. The last one is taken by every rank, so that none is left waiting.</summary>
+    private sealed class Watch(Metered exchange, int steps)
+    {
+        private long _start;
+        private double _cpu;
+
+        /// <summary>Is told how many steps were taken, and tells whether to go on.</summary>
+        public bool Stepped(long taken)
+        {
+            if (taken == WarmUps)
+                (_start, _cpu) = (Stopwatch.GetTimestamp(), exchange.Own);
+            if (taken < WarmUps + steps)
+                return true;
+            if (exchange.Rank == 0 && taken == WarmUps + steps)
+            {
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                    $"RATE {steps / Stopwatch.GetElapsedTime(_start).TotalSeconds} CPU {(exchange.Own - _cpu) / steps}"));
+            }
+            return false;
+        }
+    }
 
     /// <summary>
     /// An exchange that keeps the processor time of the process outside of it. Within it is that of the thread, which waits: of all
