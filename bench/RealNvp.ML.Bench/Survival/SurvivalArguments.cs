@@ -34,6 +34,7 @@ internal sealed class SurvivalArguments
     {
         ["--check"] = $"one of {string.Join(", ", All.Keys)}; all by default",
         ["--minutes"] = "for each check that goes on for as long as it is let; 5 by default",
+        [GcCheck.AtOnceOption] = "kinds of training that gc lets run at the same time, each for as much longer; 1 by default",
         [ChildProcess.Option] = "what a check's own process does; not for people",
     };
 
