@@ -124,7 +124,7 @@ public sealed partial class RealNvpTrainer : IEstimator<RealNvpTransformer>
         using var gradients = new GradientMode();
 
         using TrainingData data = new TrainingDataReader(settings.Rows, settings.Design, Warn).Read(input);
-        TrainingPlan plan = settings.Plan(data.TrainingCount);
+        TrainingPlan plan = settings.Plan(data);
         int calibrationRows = data.Calibration.Length / settings.Design.RowSize;
         string given = settings.Design.Condition is { } known ? $" given {known.Size}" : "";
         Tell($"Training on {data.TrainingCount} rows of {shape} values{given}{(data.IsStreamed ? ", streamed" : "")}, "

@@ -439,7 +439,7 @@ public sealed partial class RealNvpTrainer
                     Cancellation = CancellationToken,
                 },
                 Design = design,
-                Plan = rows => Plan(design, rows),
+                Plan = data => Plan(design, data.TrainingCount, data.DifferentRows),
                 Members = Members,
                 MembersAtOnce = atOnce,
                 Exchange = exchange,
@@ -520,12 +520,12 @@ public sealed partial class RealNvpTrainer
             }
         }
 
-        /// <summary>The numbers of a training of this many rows.</summary>
-        internal TrainingPlan Plan(FlowDesign design, long rows)
+        /// <summary>The numbers of a training of this many rows, of which so many are no copies of others.</summary>
+        internal TrainingPlan Plan(FlowDesign design, long rows, long different)
         {
             // Small tables need many passes and large ones few: steps, not epochs, are what a flow needs.
             const long MostSteps = 10_000, AutomaticEpochs = 30;
-            TrainingDefaults defaults = design.DefaultsOf(rows);
+            TrainingDefaults defaults = design.DefaultsOf(rows, different);
             int batch = (int)Math.Min(rows, BatchSize ?? defaults.BatchSize);
             long stepsPerEpoch = Math.Max(1, rows / batch);
             long steps = Steps ?? Epochs * stepsPerEpoch ?? Math.Clamp(AutomaticEpochs * stepsPerEpoch, defaults.LeastSteps, MostSteps);

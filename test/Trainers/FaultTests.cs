@@ -192,7 +192,7 @@ public sealed class FaultTests
         FlowDesign design = options.Design(FlowShape.Vector(2));
         Flow flow = design.Build(facts, dropout: 0.1, seed: 1, random);
         var warnings = new List<string>();
-        using var loop = new TrainingLoop(design, options.Plan(design, 100), facts, flow, random, batches,
+        using var loop = new TrainingLoop(design, options.Plan(design, 100, 100), facts, flow, random, batches,
             new EvaluationRows(rows, rows, rows), readsLate: readsLate)
         {
             Warn = warnings.Add,

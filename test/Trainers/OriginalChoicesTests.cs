@@ -73,7 +73,7 @@ public sealed class OriginalChoicesTests
         own.Optimizer = new() { AveragedWeights = 0.9, WeightDecay = 0.1 };
         RealNvpTrainer.Options options = own.AsOriginal();
         FlowShape shape = FlowShape.Image(1, 28, 28);
-        TrainingPlan plan = options.Checked().Plan(options.Design(shape), 1000);
+        TrainingPlan plan = options.Checked().Plan(options.Design(shape), 1000, 1000);
         Assert.Equal((64, 0.0, 1e-3, LearningRateDecay.None, 0.0, 5e-5, 0.0, 100.0, 0),
             (plan.BatchSize, plan.Dropout, plan.LearningRate, plan.Decay, plan.WeightDecay, plan.GainPenalty, plan.AveragedWeights,
                 plan.GradientClip, plan.Patience));
@@ -81,7 +81,7 @@ public sealed class OriginalChoicesTests
         Assert.All([0, 1, plan.Steps / 2, plan.Steps - 1], step => Assert.Equal(1e-3, schedule.At(step)));
         Assert.Equal(ImageFlowOptions.Small.AsOriginal(), options.Image);
 
-        TrainingPlan before = own.Plan(own.Design(shape), 1000);
+        TrainingPlan before = own.Plan(own.Design(shape), 1000, 1000);
         Assert.Equal((16, 0.2, 3e-3, LearningRateDecay.Cosine, 0.9), (before.BatchSize, before.Dropout, before.LearningRate, before.Decay,
             before.AveragedWeights));
         Assert.Equal(ImageFlowOptions.Small, own.Image);

@@ -1,5 +1,6 @@
 using RealNvp.ML.Export;
 using RealNvp.ML.Trainers;
+using RealNvp.ML.Trainers.Data.Rows;
 using RealNvp.ML.Trainers.Training;
 
 namespace RealNvp.ML.Tests.Trainers;
@@ -8,8 +9,10 @@ namespace RealNvp.ML.Tests.Trainers;
 public sealed class TrainingPlanTests
 {
     [Theory]
-    [InlineData(16, 16, 2000)] // twenty rows, of which two each validate and calibrate
-    [InlineData(1_000, 128, 2000)]
+    [InlineData(16, 16, 500)] // twenty rows, of which two each validate and calibrate
+    [InlineData(333, 128, 500)]
+    [InlineData(1_000, 128, 1500)]
+    [InlineData(1_334, 128, 2000)]
     [InlineData(4_999, 128, 2000)]
     [InlineData(10_000, 256, 2000)]
     [InlineData(40_000, 256, 30 * 156)]
@@ -30,7 +33,7 @@ public sealed class TrainingPlanTests
         {
             TrainingPlan plan = Plan(new RealNvpTrainer.Options(), rows, FlowShape.Vector(5));
             Assert.InRange(plan.BatchSize, Math.Min(rows, 128), Math.Min(rows, 512));
-            Assert.InRange(plan.Steps, 2000, 10_000);
+            Assert.InRange(plan.Steps, Math.Clamp(rows * 3 / 2, 500, 2000), 10_000);
             Assert.InRange(plan.Steps / plan.EvaluationInterval, 20, 41);
         }
     }
@@ -38,13 +41,30 @@ public sealed class TrainingPlanTests
     [Theory]
     [InlineData(2, 14, 14, 2 * 7)] // seven whole batches
     [InlineData(3, 1000, 100, 3)] // one batch of all rows
-    [InlineData(null, 50, 50, 2000)]
+    [InlineData(null, 50, 50, 500)]
     public void What_the_options_say_goes_before(int? epochs, int batch, int foundBatch, long steps)
     {
         const long rows = 100;
         TrainingPlan plan = Plan(new RealNvpTrainer.Options { Epochs = epochs, BatchSize = batch }, rows, FlowShape.Vector(5));
         Assert.Equal((foundBatch, steps), (plan.BatchSize, plan.Steps));
         Assert.Equal(77, Plan(new RealNvpTrainer.Options { Epochs = 5, Steps = 77 }, rows, FlowShape.Vector(5)).Steps);
+    }
+
+    /// <summary>Copies are learned by heart like the rows that they are of.</summary>
+    [Fact]
+    public void Copies_of_rows_are_worth_no_steps()
+    {
+        var options = new RealNvpTrainer.Options();
+        Assert.Equal(600, options.Plan(options.Design(FlowShape.Vector(5)), rows: 1_300, different: 400).Steps);
+        Assert.Equal(2000, options.Plan(options.Design(FlowShape.Vector(5)), rows: 3_000, different: 2_000).Steps);
+        Assert.Equal(30 * 156, options.Plan(options.Design(FlowShape.Vector(5)), rows: 40_000, different: 40).Steps);
+
+        var random = new Random(1);
+        float[] measured = [.. Enumerable.Range(0, 300).Select(_ => random.NextSingle())], counted = [.. measured.Select(value
+            => MathF.Floor(value * 30))];
+        WeightedRows Twice(float[] values) => new([.. values, .. values], [.. Enumerable.Repeat(1f, 200)], 3);
+        Assert.Equal(100, CopiedRows.Different(Twice(measured)));
+        Assert.Equal(200, CopiedRows.Different(Twice(counted))); // whole numbers repeat by nature
     }
 
     [Theory, InlineData(28, 16, 3e-3), InlineData(32, 64, 1e-3)]
@@ -56,5 +76,5 @@ public sealed class TrainingPlanTests
     }
 
     private static TrainingPlan Plan(RealNvpTrainer.Options options, long rows, FlowShape shape)
-        => options.Plan(options.Design(shape), rows);
+        => options.Plan(options.Design(shape), rows, rows);
 }

@@ -60,7 +60,7 @@ internal sealed record TrainingLoad(string Name, string Description, FlowShape S
         using var random = new DeviceRandom(1, device);
         using DeviceRows rows = Draw(device);
         FlowDesign design = Options.Design(Shape, Conditions);
-        TrainingPlan plan = Options.Plan(design, Rows) with { EvaluationInterval = int.MaxValue, Decay = LearningRateDecay.None,
+        TrainingPlan plan = Options.Plan(design, Rows, Rows) with { EvaluationInterval = int.MaxValue, Decay = LearningRateDecay.None,
             LearningRate = 1e-3 };
         using Flow flow = design.Build(Facts(), plan.Dropout, seed: 1, random);
         flow.to(device);

@@ -13,6 +13,9 @@ internal sealed class TrainingData : IDisposable
     /// <summary>The number of rows to train on.</summary>
     public required long TrainingCount { get; init; }
 
+    /// <summary>How many of them are no copies of others; all where rows repeat by nature, or stream.</summary>
+    public required long DifferentRows { get; init; }
+
     /// <summary>Rows left out for a NaN or infinite value.</summary>
     public required long Skipped { get; init; }
 

@@ -126,6 +126,7 @@ internal sealed class TrainingDataReader
         return new TrainingData
         {
             TrainingCount = training.Count,
+            DifferentRows = _design.LooksForCopies ? CopiedRows.Different(training) : training.Count,
             Skipped = skipped,
             Facts = facts,
             Sample = rows,
@@ -186,6 +187,7 @@ internal sealed class TrainingDataReader
         return new TrainingData
         {
             TrainingCount = training,
+            DifferentRows = training,
             Skipped = skipped,
             Facts = Facts(sampled, statistics),
             Sample = sampled.To(_settings.Device, source.HasWeights),

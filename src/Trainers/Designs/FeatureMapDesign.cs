@@ -87,7 +87,7 @@ internal sealed record FeatureMapDesign : FlowDesign
     };
 
     /// <inheritdoc/>
-    public override TrainingDefaults DefaultsOf(long rows) => new()
+    public override TrainingDefaults DefaultsOf(long rows, long different) => new()
     {
         BatchSize = 16,
         LeastSteps = 1000,

@@ -52,7 +52,9 @@ internal abstract record FlowDesign
     public abstract bool LooksForCopies { get; }
 
     /// <summary>What a training of this many rows has by default.</summary>
-    public abstract TrainingDefaults DefaultsOf(long rows);
+    /// <param name="rows">The rows to train on.</param>
+    /// <param name="different">How many of them are no copies of others, as far as that is known.</param>
+    public abstract TrainingDefaults DefaultsOf(long rows, long different);
 
     /// <summary>Numbers that a flow holds, where they are many and known before there is one; 0 elsewhere.</summary>
     public virtual long CountNumbers() => 0;
@@ -129,7 +131,7 @@ internal abstract record FlowDesign
         foreach (var stretches in facts.Stretches.ToLookup(stretch => stretch.Column < Shape.Size))
         {
             warn($"{(stretches.Key ? $"In column '{column.Name}' s" : "S")}tandard deviation and quartiles disagree, as of skewed features "
-                + "or where a code stands for missing values; these are scaled by quartiles: "
+                + "or where a code stands for missing values; these are scaled by their middle rows: "
                 + ShortList.Of([.. stretches.Select(stretch => $"{column.Call(stretch.Column)} ({stretch.Remark})")], "; ")
                 + ". Replace codes by NaN or a usual value, and take logarithms of skewed features.");
         }

@@ -100,7 +100,7 @@ internal sealed record ImageDesign : FlowDesign
     public override string? WhyNot(DensityOutput output) => null;
 
     /// <inheritdoc/>
-    public override TrainingDefaults DefaultsOf(long rows)
+    public override TrainingDefaults DefaultsOf(long rows, long different)
     {
         bool small = Math.Max(Shape.Dimensions[1], Shape.Dimensions[2]) <= SmallSide;
         return new()

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace RealNvp.ML.Trainers.Training;
 
 /// <summary>
-/// A training run with every choice made; only the number of its rows is still missing, which <see cref="Plan"/> receives.
+/// A training run with every choice made; only its rows are still missing, of which <see cref="Plan"/> takes the number.
 /// </summary>
 internal sealed record RunSettings
 {
@@ -16,7 +16,7 @@ internal sealed record RunSettings
     public required FlowDesign Design { get; init; }
 
     /// <summary>The numbers of the training of this many rows.</summary>
-    public required Func<long, TrainingPlan> Plan { get; init; }
+    public required Func<TrainingData, TrainingPlan> Plan { get; init; }
 
     /// <summary>The number of flows.</summary>
     public required int Members { get; init; }

@@ -5,28 +5,32 @@ using RealNvp.ML.Transforms;
 
 namespace RealNvp.ML.Tests.Trainers;
 
-/// <summary>A category that training never had, a row of zeros after a one-hot encoder, stands out by default.</summary>
+/// <summary>
+/// A category that training never had, a row of zeros after a one-hot encoder, stands out by default, and so does a row of two categories.
+/// </summary>
 [Trait("Area", "DataAsItIs")]
 public sealed class OneHotTests
 {
     private readonly MLContext _ml = new(seed: 1);
 
-    /// <summary>Groups of one-hot columns beside two normal ones; values of 0 and 1, or any two.</summary>
+    /// <summary>Groups of one-hot columns beside two normal ones; values of 0 and 1, or any two; none of the last group, or two.</summary>
     [Theory]
     [InlineData(new[] { 12 }, 0f, 1f)]
     [InlineData(new[] { 4 }, 0f, 1f)]
     [InlineData(new[] { 12, 12 }, 0f, 1f)]
     [InlineData(new[] { 3, 2 }, 0f, 1f)]
     [InlineData(new[] { 5 }, -3f, 7f)]
-    public void An_unseen_category_of_the_last_group_is_flagged(int[] groups, float off, float on)
+    [InlineData(new[] { 12 }, 0f, 1f, 2)]
+    [InlineData(new[] { 4 }, 0f, 1f, 2)]
+    public void None_or_two_of_the_last_group_are_flagged(int[] groups, float off, float on, int strange = 0)
     {
         float[] Row(Random random, bool unseen)
         {
             var row = new List<float>();
             foreach ((int g, int size) in groups.Index())
             {
-                int category = unseen && g == groups.Length - 1 ? -1 : random.Next(size);
-                row.AddRange(Enumerable.Range(0, size).Select(i => i == category ? on : off));
+                int category = random.Next(size), many = unseen && g == groups.Length - 1 ? strange : 1;
+                row.AddRange(Enumerable.Range(0, size).Select(i => (i - category + size) % size < many ? on : off));
             }
             return [.. row, (float)Tables.Normal(random), (float)Tables.Normal(random)];
         }

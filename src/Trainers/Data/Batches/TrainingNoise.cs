@@ -1,3 +1,4 @@
+using RealNvp.ML.Trainers.Data.Columns;
 using RealNvp.ML.Trainers.Native;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -11,6 +12,7 @@ internal sealed class TrainingNoise : IDisposable
 
     private readonly Tensor? _uniform;
     private readonly Tensor? _gaussian;
+    private readonly (Tensor Means, Tensor Members)? _categories;
     private readonly DeviceRandom _random;
 
     /// <summary>Noise in the units of the features.</summary>
@@ -18,7 +20,9 @@ internal sealed class TrainingNoise : IDisposable
     /// <param name="deviations">The standard deviation of the Gaussian noise per feature.</param>
     /// <param name="random">Draws the noise.</param>
     /// <param name="device">Where the rows are.</param>
-    public TrainingNoise(float[] widths, float[] deviations, DeviceRandom random, Device device)
+    /// <param name="categories">The columns of each one-hot group: along their sum, which tells one category from none or two,
+    /// noise is less.</param>
+    public TrainingNoise(float[] widths, float[] deviations, DeviceRandom random, Device device, int[][]? categories = null)
     {
         Tensor? Positive(float[] values)
             => values.Any(value => value > 0)
@@ -26,6 +30,15 @@ internal sealed class TrainingNoise : IDisposable
         _uniform = Positive(widths);
         _gaussian = Positive(deviations);
         _random = random;
+        if (categories is null or [])
+            return;
+        (var means, var members) = (new float[widths.Length, categories.Length], new float[categories.Length, widths.Length]);
+        foreach ((int g, int[] group) in categories.Index())
+        {
+            foreach (int j in group)
+                (means[j, g], members[g, j]) = (1f / group.Length, 1 - ColumnFacts.TwoValueNoise);
+        }
+        _categories = (LastingTensor.Of(() => tensor(means, device: device)), LastingTensor.Of(() => tensor(members, device: device)));
     }
 
     /// <summary>Where the Gaussian noise begins to grow; null where it is the same everywhere.</summary>
@@ -48,12 +61,19 @@ internal sealed class TrainingNoise : IDisposable
     }
 
     private Tensor AddUniform(Tensor rows)
-        => rows.Plus((rand(rows.shape, dtype: ScalarType.Float32, device: rows.device, generator: _random.Generator) - s_half) * _uniform!);
+    {
+        Tensor noise = rand(rows.shape, dtype: ScalarType.Float32, device: rows.device, generator: _random.Generator) - s_half;
+        if (_categories is { } of)
+            noise -= noise.matmul(of.Means).matmul(of.Members);
+        return rows.Plus(noise * _uniform!);
+    }
 
     public void Dispose()
     {
         _uniform?.Dispose();
         _gaussian?.Dispose();
+        _categories?.Means.Dispose();
+        _categories?.Members.Dispose();
         Reach?.Dispose();
     }
 }

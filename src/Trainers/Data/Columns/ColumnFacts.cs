@@ -6,8 +6,8 @@ namespace RealNvp.ML.Trainers.Data.Columns;
 
 /// <summary>What the training slice says of each column before any training.</summary>
 /// <param name="Mean">Means; medians of stretched columns.</param>
-/// <param name="StandardDeviation">Standard deviations, with a floor for constant columns; scales by quartiles of stretched
-/// columns.</param>
+/// <param name="StandardDeviation">Standard deviations, with a floor for constant columns; scales by the middle 90% or by quartiles of
+/// stretched columns.</param>
 /// <param name="Median">Medians.</param>
 /// <param name="BinWidths">The width of one bin of discrete columns, 0 for others.</param>
 internal sealed record ColumnFacts(float[] Mean, float[] StandardDeviation, float[] Median, float[] BinWidths)
@@ -22,16 +22,26 @@ internal sealed record ColumnFacts(float[] Mean, float[] StandardDeviation, floa
     private const double Stretched = 3;
 
     /// <summary>
+    /// A stretched feature is scaled by its middle 90% unless that is more than so many scales by quartiles, as where a code is more than a
+    /// twentieth of the rows. By quartiles alone the tail of a skewed feature is far from all else, and its rows look like anomalies.
+    /// </summary>
+    private const double MostSkewed = 7;
+
+    /// <summary>
     /// The part of the gap of two values that noise fills. A whole gap would fill all the space between them: in one-hot columns a category
     /// that never was, a row of zeros, then lies in the midst of the known ones and looks the most normal of all; from a quarter on some
-    /// are missed. None at all ranks other anomalies worse.
+    /// are missed. None at all ranks other anomalies worse. In <see cref="Categories"/> noise fills this part of the gap between a row with
+    /// one category and a row with none or two, and all of the gap between two categories.
     /// </summary>
-    private const float TwoValueNoise = 0.1f;
+    public const float TwoValueNoise = 0.1f;
 
     /// <summary>
     /// The width of the uniform noise of training: that of a bin, and in columns of two values without bins a part of their gap.
     /// </summary>
     public float[] NoiseWidths { get; init; } = BinWidths;
+
+    /// <summary>The columns of each one-hot group whose noise is that of one category; none without such noise.</summary>
+    public int[][] Categories { get; init; } = [];
 
     /// <summary>What the Gaussian noise of training is in proportion to; less than the deviations where a condition tells much.</summary>
     public float[] NoiseScales { get; init; } = StandardDeviation;
@@ -79,6 +89,7 @@ internal sealed record ColumnFacts(float[] Mean, float[] StandardDeviation, floa
         (float[] mean, float[] deviation, float[] medians, float[] widths) =
             (new float[rows.Features], new float[rows.Features], new float[features], new float[features]);
         var noise = new float[features];
+        var gaps = new float[features];
         var levels = new float[features][];
         var stretched = new bool[features];
         var stretches = new List<(int, string)>();
@@ -100,7 +111,8 @@ internal sealed record ColumnFacts(float[] Mean, float[] StandardDeviation, floa
             if (isStretched)
             {
                 stretches.Add((j, Stretch(column, median, byQuartiles, scale)));
-                (center, scale) = (median, byQuartiles);
+                (center, scale) = (median, j < features && column.MiddleScale() is var middle && middle > byQuartiles
+                    && middle <= MostSkewed * byQuartiles ? middle : byQuartiles);
             }
             bool varies = ColumnStatistics.Varies(center, scale), isConstant = !varies && column.Values[0] == column.Values[^1];
             if (!varies && !isConstant)
@@ -120,13 +132,18 @@ internal sealed record ColumnFacts(float[] Mean, float[] StandardDeviation, floa
                 unvaried.Add(j);
             (float width, levels[j]) = varies ? DiscreteColumns.Grid(column.Values, scale) : (0, [median]);
             bool isOfTwo = levels[j].Length == 2;
+            gaps[j] = width;
             if (!dequantize)
                 continue;
             widths[j] = isOfTwo && !ofTwoValues ? 0 : width;
             noise[j] = isOfTwo && !ofTwoValues ? TwoValueNoise * width : width;
         }
+        int[][] categories = dequantize && !ofTwoValues ? OneHotGroups.Of(rows, levels) : [];
+        foreach (int j in categories.SelectMany(group => group))
+            noise[j] = gaps[j];
         return new(mean[..features], deviation[..features], medians, widths)
         {
+            Categories = categories,
             Condition = conditions > 0 ? new FlowCondition([.. mean[features..]], [.. deviation[features..]]) : null,
             Constant = constant,
             NoiseWidths = noise,

@@ -32,6 +32,9 @@ internal static class CopiedRows
     /// <summary>The held-out rows that are no such copies, by number.</summary>
     public static int[] Fresh(WeightedRows training, WeightedRows heldOut) => Fresh(heldOut, Seen(training));
 
+    /// <summary>How many rows are no copies of others; all where rows repeat by nature.</summary>
+    public static int Different(WeightedRows rows) => Seen(rows)?.Count ?? rows.Count;
+
     private static int[] Fresh(WeightedRows heldOut, HashSet<ulong>? seen)
         => [.. Enumerable.Range(0, heldOut.Count).Where(row => seen is null || !seen.Contains(Hash(heldOut, row)))];
 
