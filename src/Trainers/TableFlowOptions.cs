@@ -58,8 +58,8 @@ public sealed record TableFlowOptions
     public bool WeightNorm { get; init; }
 
     /// <summary>
-    /// Standard deviations (scales by quartiles, where those are less than a third) beyond which values are compressed logarithmically, so
-    /// that extreme rows neither dominate nor overflow; 10 by default, 0 turns it off.
+    /// Standard deviations (scales of the middle rows, where those by quartiles are less than a third) beyond which values are compressed
+    /// logarithmically, so that extreme rows neither dominate nor overflow; 10 by default, 0 turns it off.
     /// </summary>
     public double TailBound { get; init; } = 10;
 
@@ -83,9 +83,9 @@ public sealed record TableFlowOptions
 
     /// <summary>
     /// Whether features with few different values (3 to 20, or 5% of the rows) get uniform noise of their smallest gap in training, so that
-    /// their density does not run to infinity. Features of two values get a tenth of it, unless
-    /// <see cref="RealNvpColumns.BitsPerDimension"/> is named or they are a regression's labels: in one-hot groups all of it would hide a
-    /// category that was never seen. True by default.
+    /// their density does not run to infinity. Features of two values get a tenth of it, and one-hot groups all of it between two
+    /// categories and a tenth of it to none or two, since more would hide a category that was never seen; unless
+    /// <see cref="RealNvpColumns.BitsPerDimension"/> is named or they are a regression's labels. True by default.
     /// </summary>
     public bool Dequantize { get; init; } = true;
 

@@ -4,6 +4,7 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using RealNvp.ML.Bench.Engine;
 using RealNvp.ML.Export;
+using RealNvp.ML.Export.Nets;
 using RealNvp.ML.Export.Steps;
 using RealNvp.ML.Trainers;
 using RealNvp.ML.Transforms;
@@ -66,7 +67,8 @@ internal static class RankTraining
         var ml = new MLContext(seed: 1);
         RealNvpTrainer.Options options = what != Images ? new()
         {
-            Table = new() { Couplings = 4, HiddenUnits = 16, BatchNorm = what == NormedTable },
+            // tanh: a ReLU's input that is zero but for roundings has one gradient or another, and one row's then parts the weights
+            Table = new() { Couplings = 4, HiddenUnits = 16, BatchNorm = what == NormedTable, Activation = Activation.Tanh },
             ExampleWeightColumnName = "Weight", Trim = 0.1, Dropout = 0.1,
         } : new()
         {
