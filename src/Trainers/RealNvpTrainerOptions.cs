@@ -128,9 +128,10 @@ public sealed partial class RealNvpTrainer
 
         /// <summary>
         /// Gaussian noise added to the rows of a table, or to continuous maps, in training, in standard deviations of each feature, or in
-        /// scales of the middle rows where a feature is scaled by those, and with a condition of what a linear function of that leaves of
-        /// them; of maps in standard deviations of all channels, or of each (<see cref="FeatureMapOptions.SameUnits"/>). Keeps the
-        /// density of duplicated and rounded rows finite. 0.05 by default; 0 turns it off.
+        /// scales by quartiles where a feature is scaled by those, and with a condition of what a linear function of that leaves of them;
+        /// of maps in standard deviations of all channels, or of each
+        /// (<see cref="FeatureMapOptions.SameUnits"/>). Keeps the density of duplicated and rounded rows finite. 0.05 by default; 0 turns
+        /// it off.
         /// </summary>
         public double Noise = 0.05;
 

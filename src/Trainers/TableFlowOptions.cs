@@ -58,8 +58,8 @@ public sealed record TableFlowOptions
     public bool WeightNorm { get; init; }
 
     /// <summary>
-    /// Standard deviations (scales of the middle rows, where those by quartiles are less than a third) beyond which values are compressed
-    /// logarithmically, so that extreme rows neither dominate nor overflow; 10 by default, 0 turns it off.
+    /// Standard deviations (scales by quartiles, where those are less than a third) beyond which values are compressed logarithmically, so
+    /// that extreme rows neither dominate nor overflow; 10 by default, 0 turns it off.
     /// </summary>
     public double TailBound { get; init; } = 10;
 

@@ -10,9 +10,10 @@ public sealed class TrainingPlanTests
 {
     [Theory]
     [InlineData(16, 16, 500)] // twenty rows, of which two each validate and calibrate
-    [InlineData(333, 128, 500)]
-    [InlineData(1_000, 128, 1500)]
-    [InlineData(1_334, 128, 2000)]
+    [InlineData(200, 128, 500)]
+    [InlineData(500, 128, 1250)]
+    [InlineData(800, 128, 2000)]
+    [InlineData(1_000, 128, 2000)]
     [InlineData(4_999, 128, 2000)]
     [InlineData(10_000, 256, 2000)]
     [InlineData(40_000, 256, 30 * 156)]
@@ -33,7 +34,7 @@ public sealed class TrainingPlanTests
         {
             TrainingPlan plan = Plan(new RealNvpTrainer.Options(), rows, FlowShape.Vector(5));
             Assert.InRange(plan.BatchSize, Math.Min(rows, 128), Math.Min(rows, 512));
-            Assert.InRange(plan.Steps, Math.Clamp(rows * 3 / 2, 500, 2000), 10_000);
+            Assert.InRange(plan.Steps, Math.Clamp(rows * 5 / 2, 500, 2000), 10_000);
             Assert.InRange(plan.Steps / plan.EvaluationInterval, 20, 41);
         }
     }
@@ -55,7 +56,7 @@ public sealed class TrainingPlanTests
     public void Copies_of_rows_are_worth_no_steps()
     {
         var options = new RealNvpTrainer.Options();
-        Assert.Equal(600, options.Plan(options.Design(FlowShape.Vector(5)), rows: 1_300, different: 400).Steps);
+        Assert.Equal(1000, options.Plan(options.Design(FlowShape.Vector(5)), rows: 1_300, different: 400).Steps);
         Assert.Equal(2000, options.Plan(options.Design(FlowShape.Vector(5)), rows: 3_000, different: 2_000).Steps);
         Assert.Equal(30 * 156, options.Plan(options.Design(FlowShape.Vector(5)), rows: 40_000, different: 40).Steps);
 

@@ -131,7 +131,7 @@ internal abstract record FlowDesign
         foreach (var stretches in facts.Stretches.ToLookup(stretch => stretch.Column < Shape.Size))
         {
             warn($"{(stretches.Key ? $"In column '{column.Name}' s" : "S")}tandard deviation and quartiles disagree, as of skewed features "
-                + "or where a code stands for missing values; these are scaled by their middle rows: "
+                + "or where a code stands for missing values; these are scaled by quartiles: "
                 + ShortList.Of([.. stretches.Select(stretch => $"{column.Call(stretch.Column)} ({stretch.Remark})")], "; ")
                 + ". Replace codes by NaN or a usual value, and take logarithms of skewed features.");
         }

@@ -123,10 +123,10 @@ internal sealed record TableDesign : FlowDesign
     };
 
     /// <summary>
-    /// 2,000 where there are rows for them. Few rows, of which some may be anomalies, are learned by heart in as many: some 200 passes over
+    /// 2,000 where there are rows for them. Few rows, of which some may be anomalies, are learned by heart in as many: some 300 passes over
     /// them rank better, and need 500 steps to leave the start.
     /// </summary>
-    private static long LeastStepsOf(long different) => Math.Clamp(3 * different / 2, 500, 2000);
+    private static long LeastStepsOf(long different) => Math.Clamp(5 * different / 2, 500, 2000);
 
     /// <inheritdoc/>
     public override ColumnFacts Facts(WeightedRows training, ColumnStatistics? statistics, ColumnNames column, Action<string> warn)

@@ -6,8 +6,8 @@ namespace RealNvp.ML.Trainers.Data.Columns;
 
 /// <summary>What the training slice says of each column before any training.</summary>
 /// <param name="Mean">Means; medians of stretched columns.</param>
-/// <param name="StandardDeviation">Standard deviations, with a floor for constant columns; scales by the middle 90% or by quartiles of
-/// stretched columns.</param>
+/// <param name="StandardDeviation">Standard deviations, with a floor for constant columns; scales by quartiles of stretched
+/// columns.</param>
 /// <param name="Median">Medians.</param>
 /// <param name="BinWidths">The width of one bin of discrete columns, 0 for others.</param>
 internal sealed record ColumnFacts(float[] Mean, float[] StandardDeviation, float[] Median, float[] BinWidths)
@@ -20,12 +20,6 @@ internal sealed record ColumnFacts(float[] Mean, float[] StandardDeviation, floa
     /// the others: a code for missing values would make the column blind. Exponential and mildly skewed columns stay well below.
     /// </summary>
     private const double Stretched = 3;
-
-    /// <summary>
-    /// A stretched feature is scaled by its middle 90% unless that is more than so many scales by quartiles, as where a code is more than a
-    /// twentieth of the rows. By quartiles alone the tail of a skewed feature is far from all else, and its rows look like anomalies.
-    /// </summary>
-    private const double MostSkewed = 7;
 
     /// <summary>
     /// The part of the gap of two values that noise fills. A whole gap would fill all the space between them: in one-hot columns a category
@@ -111,8 +105,7 @@ internal sealed record ColumnFacts(float[] Mean, float[] StandardDeviation, floa
             if (isStretched)
             {
                 stretches.Add((j, Stretch(column, median, byQuartiles, scale)));
-                (center, scale) = (median, j < features && column.MiddleScale() is var middle && middle > byQuartiles
-                    && middle <= MostSkewed * byQuartiles ? middle : byQuartiles);
+                (center, scale) = (median, byQuartiles);
             }
             bool varies = ColumnStatistics.Varies(center, scale), isConstant = !varies && column.Values[0] == column.Values[^1];
             if (!varies && !isConstant)

@@ -75,17 +75,8 @@ internal sealed class SortedColumn
         return distances[at] * Math.Sqrt(others);
     }
 
-    /// <summary>
-    /// A scale that a twentieth of the rows on either side cannot move: how wide the middle 90% are, as a standard deviation where the
-    /// values are normal.
-    /// </summary>
-    public double MiddleScale() => ((double)Quantile(0.95) - Quantile(0.05)) / NormalMiddle;
-
     /// <summary>The distance of a normal's quartiles, in standard deviations.</summary>
     private const double NormalQuartiles = 1.349;
-
-    /// <summary>The width of a normal's middle 90%.</summary>
-    private const double NormalMiddle = 3.29;
 
     private int Rank(double weight)
     {
