@@ -25,9 +25,15 @@ internal sealed record ColumnFacts(float[] Mean, float[] StandardDeviation, floa
     /// The part of the gap of two values that noise fills. A whole gap would fill all the space between them: in one-hot columns a category
     /// that never was, a row of zeros, then lies in the midst of the known ones and looks the most normal of all; from a quarter on some
     /// are missed. None at all ranks other anomalies worse. In <see cref="Categories"/> noise fills this part of the gap between a row with
-    /// one category and a row with none or two, and all of the gap between two categories.
+    /// one category and a row with none or two, and <see cref="CategoryNoise"/> of it between two categories.
     /// </summary>
     public const float TwoValueNoise = 0.1f;
+
+    /// <summary>
+    /// The part of the gap between two categories of a one-hot group that noise fills. All of it ranks better still, but of drawn rows few
+    /// would have one category.
+    /// </summary>
+    public const float CategoryNoise = 0.5f;
 
     /// <summary>
     /// The width of the uniform noise of training: that of a bin, and in columns of two values without bins a part of their gap.
@@ -133,7 +139,7 @@ internal sealed record ColumnFacts(float[] Mean, float[] StandardDeviation, floa
         }
         int[][] categories = dequantize && !ofTwoValues ? OneHotGroups.Of(rows, levels) : [];
         foreach (int j in categories.SelectMany(group => group))
-            noise[j] = gaps[j];
+            noise[j] = CategoryNoise * gaps[j];
         return new(mean[..features], deviation[..features], medians, widths)
         {
             Categories = categories,
