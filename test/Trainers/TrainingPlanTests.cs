@@ -64,8 +64,8 @@ public sealed class TrainingPlanTests
         float[] measured = [.. Enumerable.Range(0, 300).Select(_ => random.NextSingle())], counted = [.. measured.Select(value
             => MathF.Floor(value * 30))];
         WeightedRows Twice(float[] values) => new([.. values, .. values], [.. Enumerable.Repeat(1f, 200)], 3);
-        Assert.Equal(100, CopiedRows.Different(Twice(measured)));
-        Assert.Equal(200, CopiedRows.Different(Twice(counted))); // whole numbers repeat by nature
+        Assert.Equal(100, new CopiedRows(Twice(measured)).Different);
+        Assert.Equal(200, new CopiedRows(Twice(counted)).Different); // whole numbers repeat by nature
     }
 
     [Theory, InlineData(28, 16, 3e-3), InlineData(32, 64, 1e-3)]

@@ -120,13 +120,14 @@ internal sealed class TrainingDataReader
         if (split.Validation.Length > 0)
             validation = held.Gather(split.Validation);
         calibration ??= held.Gather(split.Calibration);
-        WarnOfCopies(training, split.Validation.Length > 0 ? validation : null, split.Calibration.Length > 0 ? calibration : null);
+        CopiedRows? copies = Copies(training);
+        WarnOfCopies(copies, split.Validation.Length > 0 ? validation : null, split.Calibration.Length > 0 ? calibration : null);
         ColumnFacts facts = Facts(training);
         DeviceRows rows = training.To(_settings.Device, weighted);
         return new TrainingData
         {
             TrainingCount = training.Count,
-            DifferentRows = _design.LooksForCopies ? CopiedRows.Different(training) : training.Count,
+            DifferentRows = copies?.Different ?? training.Count,
             Skipped = skipped,
             Facts = facts,
             Sample = rows,
@@ -183,7 +184,7 @@ internal sealed class TrainingDataReader
         if (rule.Validation > 0)
             validation = validationRows.Sample();
         calibration ??= slices is null ? calibrationRows.Sample() : calibrationKeys.Sample();
-        WarnOfCopies(sampled, rule.Validation > 0 ? validation : null, rule.Calibration > 0 ? calibration : null);
+        WarnOfCopies(Copies(sampled), rule.Validation > 0 ? validation : null, rule.Calibration > 0 ? calibration : null);
         return new TrainingData
         {
             TrainingCount = training,
@@ -217,10 +218,13 @@ internal sealed class TrainingDataReader
         }
     }
 
+    /// <summary>What is known of copies of training rows; null where nobody asks.</summary>
+    private CopiedRows? Copies(WeightedRows training) => _design.LooksForCopies ? new(training) : null;
+
     /// <summary>Says where slices that were cut by chance have rows in common.</summary>
-    private void WarnOfCopies(WeightedRows training, WeightedRows? validation, WeightedRows? calibration)
+    private void WarnOfCopies(CopiedRows? copies, WeightedRows? validation, WeightedRows? calibration)
     {
-        double share = _design.LooksForCopies ? CopiedRows.Share(training, validation, calibration) : 0;
+        double share = copies?.Share(validation, calibration) ?? 0;
         if (share < CopiedRows.Noteworthy)
             return;
         _warn($"{share:P0} of the held-out rows of column '{Column}' are copies of training rows: validation then cannot tell learning by "

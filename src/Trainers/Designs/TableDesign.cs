@@ -274,7 +274,7 @@ internal sealed record TableDesign : FlowDesign
         using DeviceRows? noisy = facts.NoiseWidths.All(width => width == 0) ? null : Dequantized(rows.Sample, facts, seed);
         (WeightedRows training, float[] logLikelihoods) = Latents(flow, noisy ?? rows.Sample);
         // a copy of a training row says of every component that it was right to be there
-        int[] fresh = CopiedRows.Fresh(rows.Sample.ToHost(), heldOut.ToHost(LatentMixtureFit.MostRows));
+        int[] fresh = new CopiedRows(rows.Sample.ToHost()).Fresh(heldOut.ToHost(LatentMixtureFit.MostRows));
         WeightedRows choosing = Latents(flow, validation).Latents.Gather(fresh);
         using var random = new DeviceRandom(seed, rows.Sample.Rows.device);
         using Flow start = Build(facts, dropout: 0, seed, random);

@@ -47,4 +47,20 @@ public sealed class OneHotTests
         Assert.InRange(auroc, 0.99, 1);
         Assert.InRange(odd.GetColumn<bool>("PredictedLabel").Average(flagged => flagged ? 1.0 : 0), 0.97, 1);
     }
+
+    /// <summary>Rounded, for the columns are numbers; with noise of the whole gap less than half of the rows were so.</summary>
+    [Fact]
+    public void Most_drawn_rows_have_one_category()
+    {
+        var random = new Random(1);
+        using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp().Fit(Tables.Load(_ml, Enumerable.Range(0, 3000).Select(_ =>
+        {
+            int category = random.Next(12);
+            return (float[])[.. Enumerable.Range(0, 12).Select(i => i == category ? 1f : 0),
+                (float)Tables.Normal(random), (float)(Tables.Normal(random) + 0.3 * category)];
+        })));
+        double share = model.SampleRows(2000, seed: 3).Average(row => row[..12].Count(value => value > 0.5f) == 1 ? 1.0 : 0);
+        TestContext.Current.SendDiagnosticMessage($"{share:P1} of drawn rows have one category");
+        Assert.InRange(share, 0.7, 1);
+    }
 }

@@ -12,7 +12,7 @@ internal sealed class TrainingNoise : IDisposable
 
     private readonly Tensor? _uniform;
     private readonly Tensor? _gaussian;
-    private readonly (Tensor Means, Tensor Members)? _categories;
+    private readonly (Tensor Means, Tensor Members)? _categories; // noise times both is what is taken from it again
     private readonly DeviceRandom _random;
 
     /// <summary>Noise in the units of the features.</summary>

@@ -89,7 +89,6 @@ internal sealed record ColumnFacts(float[] Mean, float[] StandardDeviation, floa
         (float[] mean, float[] deviation, float[] medians, float[] widths) =
             (new float[rows.Features], new float[rows.Features], new float[features], new float[features]);
         var noise = new float[features];
-        var gaps = new float[features];
         var levels = new float[features][];
         var stretched = new bool[features];
         var stretches = new List<(int, string)>();
@@ -131,7 +130,6 @@ internal sealed record ColumnFacts(float[] Mean, float[] StandardDeviation, floa
                 unvaried.Add(j);
             (float width, levels[j]) = varies ? DiscreteColumns.Grid(column.Values, scale) : (0, [median]);
             bool isOfTwo = levels[j].Length == 2;
-            gaps[j] = width;
             if (!dequantize)
                 continue;
             widths[j] = isOfTwo && !ofTwoValues ? 0 : width;
@@ -139,7 +137,7 @@ internal sealed record ColumnFacts(float[] Mean, float[] StandardDeviation, floa
         }
         int[][] categories = dequantize && !ofTwoValues ? OneHotGroups.Of(rows, levels) : [];
         foreach (int j in categories.SelectMany(group => group))
-            noise[j] = CategoryNoise * gaps[j];
+            noise[j] = CategoryNoise * (levels[j][1] - levels[j][0]);
         return new(mean[..features], deviation[..features], medians, widths)
         {
             Categories = categories,

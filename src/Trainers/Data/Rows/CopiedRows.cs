@@ -1,10 +1,10 @@
 namespace RealNvp.ML.Trainers.Data.Rows;
 
 /// <summary>
-/// Held-out rows that stand in the training slice too, as where each device was measured several times: validation then cannot see
-/// overfitting, and the threshold is that of rows the flow has seen.
+/// Rows that stand in the training slice more than once, or in it and in one that is held out, as where each device was measured several
+/// times: validation then cannot see overfitting, and the threshold is that of rows the flow has seen.
 /// </summary>
-internal static class CopiedRows
+internal sealed class CopiedRows
 {
     /// <summary>A share of copies from which on there is something to say.</summary>
     public const double Noteworthy = 0.1;
@@ -12,36 +12,37 @@ internal static class CopiedRows
     /// <summary>A column of fewer values may repeat by chance; so may the rows of a table that has no other.</summary>
     private const int FewValues = 20;
 
+    private readonly HashSet<ulong>? _seen; // the rows of the training slice; null where they repeat by nature
+
+    /// <summary>Looks at the rows of the training slice.</summary>
+    public CopiedRows(WeightedRows training)
+    {
+        if (Enumerable.Range(0, training.Features).Any(feature => IsMeasured(training, feature)))
+            _seen = [.. Enumerable.Range(0, training.Count).Select(row => Hash(training, row))];
+        Different = _seen?.Count ?? training.Count;
+    }
+
+    /// <summary>How many of them are no copies of others; all where rows repeat by nature.</summary>
+    public int Different { get; }
+
     /// <summary>
     /// The share of held-out rows that equal a training row in every value; 0 where all columns are categories or whole numbers, whose rows
     /// repeat by nature.
     /// </summary>
-    public static double Share(WeightedRows training, params ReadOnlySpan<WeightedRows?> heldOut)
+    public double Share(params ReadOnlySpan<WeightedRows?> heldOut)
     {
-        if (Seen(training) is not { } seen)
-            return 0;
         int rows = 0, copies = 0;
         foreach (WeightedRows? slice in heldOut)
         {
             rows += slice?.Count ?? 0;
-            copies += slice is null ? 0 : slice.Count - Fresh(slice, seen).Length;
+            copies += slice is null ? 0 : slice.Count - Fresh(slice).Length;
         }
         return rows == 0 ? 0 : (double)copies / rows;
     }
 
     /// <summary>The held-out rows that are no such copies, by number.</summary>
-    public static int[] Fresh(WeightedRows training, WeightedRows heldOut) => Fresh(heldOut, Seen(training));
-
-    /// <summary>How many rows are no copies of others; all where rows repeat by nature.</summary>
-    public static int Different(WeightedRows rows) => Seen(rows)?.Count ?? rows.Count;
-
-    private static int[] Fresh(WeightedRows heldOut, HashSet<ulong>? seen)
-        => [.. Enumerable.Range(0, heldOut.Count).Where(row => seen is null || !seen.Contains(Hash(heldOut, row)))];
-
-    /// <summary>The rows of the training slice; null where they repeat by nature.</summary>
-    private static HashSet<ulong>? Seen(WeightedRows training)
-        => !Enumerable.Range(0, training.Features).Any(feature => IsMeasured(training, feature)) ? null
-            : [.. Enumerable.Range(0, training.Count).Select(row => Hash(training, row))];
+    public int[] Fresh(WeightedRows heldOut)
+        => [.. Enumerable.Range(0, heldOut.Count).Where(row => _seen is null || !_seen.Contains(Hash(heldOut, row)))];
 
     /// <summary>
     /// Whether a column has values that two rows hardly share by chance: more than a few, most of them no whole numbers of some unit.
