@@ -24,6 +24,12 @@ public sealed class FlowMetadata
     public ImmutableArray<ImmutableArray<float>> FeatureLevels { get; init; } = [];
 
     /// <summary>
+    /// The features of each one-hot group, ascending: each has two levels, and each training row exactly one of them at the higher.
+    /// Empty where there are none or nothing is known. What is drawn lies between: <c>DrawnNumbers</c> gives the one that is meant.
+    /// </summary>
+    public ImmutableArray<ImmutableArray<int>> OneHotGroups { get; init; } = [];
+
+    /// <summary>
     /// Facts of the training run by name (rows, epochs, seconds, seed, device, log-likelihoods in nats), in invariant culture.
     /// </summary>
     public ImmutableSortedDictionary<string, string> Training { get; init; }

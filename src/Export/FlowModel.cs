@@ -70,6 +70,13 @@ public sealed class FlowModel
             if (!levels.All(float.IsFinite) || levels.Zip(levels.Skip(1)).Any(pair => pair.First >= pair.Second))
                 throw new FlowModelException($"The levels of feature {feature} are not finite and ascending.");
         }
+        int last = -1;
+        foreach (int feature in Metadata.OneHotGroups.SelectMany(group => group))
+        {
+            if (feature <= last || feature >= Metadata.FeatureLevels.Length || Metadata.FeatureLevels[feature].Length != 2)
+                throw new FlowModelException($"Feature {feature} cannot be the next of a one-hot group.");
+            last = feature;
+        }
         if (Probes.Rows.Length != (long)Probes.Count * inputShape.Size)
             throw new FlowModelException(
                 $"The {Probes.Count} probe rows hold {Probes.Rows.Length} values, expected {Probes.Count} x {inputShape.Size}.");
@@ -300,6 +307,10 @@ public sealed class FlowModel
             => $"{FeatureName(levels.Index)} ({levels.Item.Length})")];
         if (discrete.Length > 0)
             text.Append("Discrete, with how many values in training: ").AppendJoin(", ", discrete).AppendLine();
+        string[] oneHot = [.. Metadata.OneHotGroups.Where(group => group.Length > 0).Select(group
+            => $"{FeatureName(group[0])} to {FeatureName(group[^1])} ({group.Length})")];
+        if (oneHot.Length > 0)
+            text.Append("One-hot groups: ").AppendJoin(", ", oneHot).AppendLine();
         text.Append(CultureInfo.InvariantCulture,
             $"Calibration: {Calibration.Count} scores, contamination {Calibration.Contamination:G6}, threshold {Calibration.Threshold}");
         if (!Metadata.Training.IsEmpty)

@@ -143,6 +143,7 @@ internal static class FlowModelFile
             message.Members.Add(new MemberMessage { Steps = { steps.Select(StepKinds.Save) } });
         message.Metadata.FeatureNames.AddRange(model.Metadata.FeatureNames);
         message.Metadata.FeatureLevels.AddRange(model.Metadata.FeatureLevels.Select(Bytes));
+        message.Metadata.OneHotGroups.AddRange(model.Metadata.OneHotGroups.Select(group => new IndexMessage { Values = { group } }));
         message.Metadata.Training.Add(model.Metadata.Training);
         return message;
     }
@@ -162,6 +163,7 @@ internal static class FlowModelFile
                 FeatureNames = [.. metadata.FeatureNames],
                 FeatureMedians = Values<float>(metadata.FeatureMedians),
                 FeatureLevels = [.. metadata.FeatureLevels.Select(Values<float>)],
+                OneHotGroups = [.. metadata.OneHotGroups.Select(group => group.Values.ToImmutableArray())],
                 Training = ImmutableSortedDictionary.CreateRange(StringComparer.Ordinal, metadata.Training),
             },
             new ProbeSet(Values<float>(probes.Rows), Values<double>(probes.LogLikelihoods), Values<double>(probes.Latents),

@@ -41,6 +41,7 @@ public class FlowModelFileTests
         Assert.Equal(model.Probes.Latents, back.Probes.Latents);
         Assert.Equal(model.Metadata.FeatureMedians, back.Metadata.FeatureMedians);
         Assert.Equal(model.Metadata.FeatureLevels, back.Metadata.FeatureLevels);
+        Assert.Equal(model.Metadata.OneHotGroups, back.Metadata.OneHotGroups);
         Assert.Equal(model.Members.Length, back.Members.Length);
         foreach ((ImmutableArray<FlowStep> steps, ImmutableArray<FlowStep> others) in model.Members.Zip(back.Members))
         {
@@ -152,6 +153,8 @@ public class FlowModelFileTests
         AssertRefused(Changed(content => content.Metadata.FeatureMedians = ByteString.CopyFrom(new byte[4])));
         AssertRefused(Changed(content => content.Metadata.FeatureLevels.RemoveAt(0)));
         AssertRefused(Changed(content => content.Metadata.FeatureLevels[1] = ByteString.CopyFrom(new byte[8]))); // 0 and 0
+        AssertRefused(Changed(content => content.Metadata.OneHotGroups[0].Values[0] = 99));
+        AssertRefused(Changed(content => content.Metadata.OneHotGroups[0].Values.Add(1)));
         AssertRefused(Changed(content => content.Members[0].Steps[6].Tensors["matrix"].Values = ByteString.CopyFrom(new byte[100])));
         AssertRefused(Changed(content => content.InputShape.Clear()));
         AssertRefused(Changed(content => content.InputShape[0] = 6));
@@ -297,7 +300,8 @@ public class FlowModelFileTests
             new FlowMetadata
             {
                 FeatureMedians = [1, 2.5f, -3, 0, 1e-9f],
-                FeatureLevels = [[1, 2, 4.5f], [], [-3], [-1, 0], []],
+                FeatureLevels = [[1, 2, 4.5f], [0, 1], [-3], [-1, 0], []],
+                OneHotGroups = [[1, 3]],
                 FeatureNames = ["length", "width", "Höhe", "", "a \"quoted\" name"],
                 Training = FlowMetadata.Empty.Training.Add("epochs", "12").Add("Seed", "-1"),
             },

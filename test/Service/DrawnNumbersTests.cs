@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Text.Json;
 using Microsoft.ML;
 using Microsoft.ML.Data;
@@ -24,16 +25,52 @@ public sealed class DrawnNumbersTests
     public void The_nearest_number_that_a_column_can_have_is_meant()
     {
         var numbers = DrawnNumbers.Of(s_flow);
-        Assert.Equal([2, 2, 7.5f, 9.3f], new[] { 3.4f, 1.51f, 8, 9.3f }.Select((value, i) => numbers.Nearest(i, value)));
-        Assert.Equal([0, 1, 7.5f, -1], new[] { -3.4f, 1.49f, -8, -1 }.Select((value, i) => numbers.Nearest(i, value)));
-        Assert.Equal([5, 9.5f, 9.5f, 5], new[] { 3.6f, 7.3f, 1e30f, 5 }.Select(value => numbers.Nearest(0, value)));
-        Assert.Equal(float.NaN, numbers.Nearest(0, float.NaN));
-        Assert.Throws<ArgumentOutOfRangeException>(() => numbers.Nearest(4, 0));
-        Assert.Throws<ArgumentOutOfRangeException>(() => numbers.Nearest(-1, 0));
+        Assert.Equal([2, 2, 7.5f, 9.3f], numbers.Nearest([3.4f, 1.51f, 8, 9.3f]));
+        Assert.Equal([0, 1, 7.5f, -1], numbers.Nearest([-3.4f, 1.49f, -8, -1]));
+        Assert.Equal([5, 9.5f, 9.5f, 5], new[] { 3.6f, 7.3f, 1e30f, 5 }.Select(value => numbers.Nearest([value, 0, 0, 0])[0]));
+        Assert.Equal([float.NaN, 2, 7.5f, float.NaN], numbers.Nearest([float.NaN, 3, float.MaxValue, float.NaN]));
+        Assert.Throws<ArgumentException>(() => numbers.Nearest([1, 2, 3]));
+        Assert.Throws<ArgumentException>(() => numbers.Nearest([1, 2, 3, 4, 5]));
 
         var unknown = DrawnNumbers.Of(new FlowModel(FlowShape.Vector(4), s_flow.Steps)); // none that it knows
-        Assert.Equal(2.9f, unknown.Nearest(0, 2.9f));
+        Assert.Equal([2.9f, 1.2f, 7, 0], unknown.Nearest([2.9f, 1.2f, 7, 0]));
     }
+
+    /// <summary>Of 0 and 1, and of -5 and 15 beside 0 and 1: where no column is beyond the middle of its gap, and where two are.</summary>
+    [Theory]
+    [InlineData(new[] { 0.2f, 0.4f, 0.1f }, new[] { 0f, 1, 0 })]
+    [InlineData(new[] { 0.9f, 0.2f, 1.3f }, new[] { 0f, 0, 1 })]
+    [InlineData(new[] { -0.2f, -0.1f, -0.4f }, new[] { 0f, 1, 0 })]
+    [InlineData(new[] { 0.5f, 0.5f, 0.5f }, new[] { 1f, 0, 0 })]
+    [InlineData(new[] { float.NaN, 0.3f, 0.2f }, new[] { float.NaN, 1, 0 })]
+    [InlineData(new[] { float.NaN, float.NaN, float.NaN }, new[] { float.NaN, float.NaN, float.NaN })]
+    [InlineData(new[] { float.PositiveInfinity, 0.3f, 0.2f }, new[] { float.PositiveInfinity, 0, 0 })]
+    [InlineData(new[] { 0.6f, 6, 0.1f }, new[] { 1f, -5, 0 }, -5f, 15f)]
+    [InlineData(new[] { 0.5f, 6, 0.1f }, new[] { 0f, 15, 0 }, -5f, 15f)]
+    public void Of_a_one_hot_group_the_largest_is_meant(float[] drawn, float[] meant, float off = 0, float on = 1)
+    {
+        FlowModel flow = OneHot([[0, 1], [off, on], [0, 1], []], [0, 1, 2]);
+        Assert.Equal([.. meant, 0.7f], DrawnNumbers.Of(flow).Nearest([.. drawn, 0.7f]));
+        Assert.Contains("One-hot groups: value 0 to value 2 (3)", flow.Summary());
+    }
+
+    [Theory]
+    [InlineData(new[] { 0, 3 })] // has no levels
+    [InlineData(new[] { 0, 2 })] // has three
+    [InlineData(new[] { 1, 0 })]
+    [InlineData(new[] { 0, 0 })]
+    [InlineData(new[] { -1, 0 })]
+    [InlineData(new[] { 0, 4 })]
+    [InlineData(new[] { 0, 1 }, new[] { 1 })]
+    public void Groups_of_other_columns_are_refused(params int[][] groups)
+        => Assert.Throws<FlowModelException>(() => OneHot([[0, 1], [0, 1], [0, 1, 2], []], groups));
+
+    private static FlowModel OneHot(float[][] levels, params int[][] groups) => new(FlowShape.Vector(4), s_flow.Steps,
+        metadata: new FlowMetadata
+        {
+            FeatureLevels = [.. levels.Select(values => values.ToImmutableArray())],
+            OneHotGroups = [.. groups.Select(group => group.ToImmutableArray())],
+        });
 
     [Fact]
     public void Rows_of_a_class_have_them()
@@ -44,7 +81,7 @@ public sealed class DrawnNumbersTests
         foreach ((float[] drawn, Row row) in flow.SampleRows(100, seed: 4).Zip(flow.SampleRows<Row>(100, seed: 4)))
         {
             Assert.Contains(row.Uneven, s_flow.Metadata.FeatureLevels[0]);
-            Assert.Equal(numbers.Nearest(0, drawn[0]), row.Uneven);
+            Assert.Equal(numbers.Nearest(drawn)[0], row.Uneven);
             Assert.Equal(drawn[1] > 1.5f ? 2 : 1, row.Flag); // not 0, and not 3, to which rounding goes
             Assert.Equal((7.5f, drawn[3]), (row.Same, row.Any));
         }
@@ -63,7 +100,7 @@ public sealed class DrawnNumbersTests
             ValidationFraction = 0, CalibrationFraction = 0 }).Fit(Tables.Load(ml, rows));
         Assert.Equal([.. expected, []], flow.Model.Metadata.FeatureLevels.Select(levels => levels.ToArray()));
         var numbers = DrawnNumbers.Of(flow.Model);
-        Assert.Equal([-999, 2, 3000, 7, 0.3f], new[] { -800, 9, 2999, 1e9f, 0.3f }.Select((value, i) => numbers.Nearest(i, value)));
+        Assert.Equal([-999, 2, 3000, 7, 0.3f], numbers.Nearest([-800, 9, 2999, 1e9f, 0.3f]));
     }
 
     [Fact]

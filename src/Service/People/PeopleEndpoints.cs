@@ -152,11 +152,12 @@ internal sealed class PeopleEndpoints(ModelHost host, RealNvpServiceOptions opti
     /// <summary>A row by its columns; without names the list of its features.</summary>
     private static void Row(Utf8JsonWriter json, float[] row, ModelTexts texts)
     {
+        float[] meant = texts.Numbers.Nearest(row);
         if (texts.Drawn.Length == 0)
         {
             json.WriteStartArray();
-            for (int i = 0; i < row.Length; i++)
-                Reply.Number(json, texts.Numbers.Nearest(i, row[i]));
+            foreach (float value in meant)
+                Reply.Number(json, value);
             json.WriteEndArray();
             return;
         }
@@ -169,7 +170,7 @@ internal sealed class PeopleEndpoints(ModelHost host, RealNvpServiceOptions opti
             else if (group.CategoryOf(row) is { } category)
                 json.WriteStringValue(category);
             else
-                Reply.Number(json, texts.Numbers.Nearest(group.First, row[group.First]));
+                Reply.Number(json, meant[group.First]);
         }
         json.WriteEndObject();
     }

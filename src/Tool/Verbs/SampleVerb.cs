@@ -106,7 +106,8 @@ internal sealed class SampleVerb
         foreach (float[] row in drawn.GetColumn<float[]>(model.Flow.FeatureColumnName))
         {
             cancellation.ThrowIfCancellationRequested();
-            text.WriteLine(Line(groups.Select(group => CellOf(group, row, numbers))));
+            float[] meant = numbers.Nearest(row);
+            text.WriteLine(Line(groups.Select(group => CellOf(group, row, meant))));
         }
     }
 
@@ -139,8 +140,9 @@ internal sealed class SampleVerb
             .Zip(drawn.GetColumn<float[]>(model.Flow.FeatureColumnName)))
         {
             cancellation.ThrowIfCancellationRequested();
-            text.WriteLine(Line(given.Select(group => HasCategory(group, condition) ? CellOf(group, condition) : "")
-                .Concat(groups.Select(group => CellOf(group, row, numbers)))));
+            float[] meant = numbers.Nearest(row);
+            text.WriteLine(Line(given.Select(group => HasCategory(group, condition) ? CellOf(group, condition, condition) : "")
+                .Concat(groups.Select(group => CellOf(group, row, meant)))));
         }
     }
 
@@ -161,8 +163,8 @@ internal sealed class SampleVerb
     /// <summary>
     /// The cell that a row's features make: a number, the category of the largest one, or nothing where it is likelier missing.
     /// </summary>
-    private static string CellOf(FeatureGroup group, float[] row, DrawnNumbers? numbers = null) => group.IsMissing(row) ? ""
-        : group.CategoryOf(row) ?? Cell.Text(numbers?.Nearest(group.First, row[group.First]) ?? row[group.First]);
+    private static string CellOf(FeatureGroup group, float[] row, float[] meant) => group.IsMissing(row) ? ""
+        : group.CategoryOf(row) ?? Cell.Text(meant[group.First]);
 
     /// <summary>Whether a condition is of a number, or of a category that the model knows: of others all features are 0.</summary>
     private static bool HasCategory(FeatureGroup group, float[] condition)

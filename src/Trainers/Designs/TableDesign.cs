@@ -247,7 +247,7 @@ internal sealed record TableDesign : FlowDesign
     /// <inheritdoc/>
     public override TrainingNoise Noise(ColumnFacts facts, double gaussian, DeviceRandom random, Device device)
         => new(WithCondition(facts.NoiseWidths), WithCondition(Array.ConvertAll(facts.NoiseScales, scale
-            => (float)(gaussian * scale))), random, device, facts.Categories)
+            => (float)(gaussian * scale))), random, device, facts.NoiseGroups)
         {
             Reach = gaussian > 0 && TailBound > 0 && facts.IsStretched.Contains(true) ? NoiseReach.Of(facts, TailBound, device) : null,
         };

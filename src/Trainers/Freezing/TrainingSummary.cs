@@ -17,6 +17,7 @@ internal static class TrainingSummary
             FeatureNames = names,
             FeatureMedians = [.. TypicalRow.Of(data.Facts, names)],
             FeatureLevels = [.. data.Facts.Levels.Select(levels => levels.ToImmutableArray())],
+            OneHotGroups = [.. data.Facts.OneHotGroups.Select(group => group.ToImmutableArray())],
             Training = new Dictionary<string, IFormattable>
             {
                 ["rows"] = data.TrainingCount,
@@ -72,6 +73,7 @@ internal static class TrainingSummary
             FeatureNames = before.FeatureNames,
             FeatureMedians = before.FeatureMedians,
             FeatureLevels = before.FeatureLevels,
+            OneHotGroups = before.OneHotGroups,
             Training = before.Training.SetItems(facts.Select(pair => KeyValuePair.Create(pair.Key, InText(pair.Value))))
                 .SetItems(outcomes.Count == 0 ? [] : [KeyValuePair.Create("kept_step", string.Join(' ', outcomes.Select(outcome
                     => InText(outcome.Kept))))]),

@@ -79,7 +79,8 @@ internal sealed record FlowRecipe
             CalibratesScoreMap, [.. About.FeatureNames], About.Training.ToDictionary(),
             Facts.Whitening is { } found ? new(found.Shrinkage, found.Power, found.Rows) : null,
             Facts.Gaussian is { } of ? new(of.Shrinkage, of.Power, of.MeanMaps, of.VarianceMaps) : null,
-            Facts.Condition is { } given ? new(given.MayBeUnknown, [.. given.Names]) : null, TailWeight), SavedJson.Default.SavedRecipe));
+            Facts.Condition is { } given ? new(given.MayBeUnknown, [.. given.Names]) : null, TailWeight,
+            [.. About.OneHotGroups.Select(group => group.ToArray())]), SavedJson.Default.SavedRecipe));
         Add("medians", About.FeatureMedians.AsSpan());
         Add("levels", [.. About.FeatureLevels.SelectMany(levels => levels)]);
         Add("level_counts", [.. About.FeatureLevels.Select(levels => (float)levels.Length)]);
@@ -158,6 +159,7 @@ internal sealed record FlowRecipe
                     FeatureNames = [.. saved.Names],
                     FeatureMedians = [.. checkpoint.Floats($"{Name}.medians")],
                     FeatureLevels = Levels(),
+                    OneHotGroups = [.. (saved.OneHotGroups ?? []).Select(group => group.ToImmutableArray())],
                     Training = saved.Training.ToImmutableSortedDictionary(StringComparer.Ordinal),
                 },
                 Calibration = checkpoint.Floats($"{Name}.calibration"),

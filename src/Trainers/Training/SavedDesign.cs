@@ -36,7 +36,8 @@ internal sealed record SavedDesign(string Kind, JsonNode Values)
 /// <summary>What a recipe has beside its columns of numbers.</summary>
 internal sealed record SavedRecipe(string Kind, JsonNode Design, int Members, int Seed, double Dropout, double Contamination,
     bool CalibratesScoreMap, string[] Names, Dictionary<string, string> Training, SavedRecipe.WhiteningFacts? Whitening,
-    SavedRecipe.GaussianFacts? Gaussian, SavedRecipe.ConditionFacts? Condition, double TailWeight = 0)
+    SavedRecipe.GaussianFacts? Gaussian, SavedRecipe.ConditionFacts? Condition, double TailWeight = 0,
+    int[][]? OneHotGroups = null)
 {
     /// <summary>What there is to say of a whitening.</summary>
     internal sealed record WhiteningFacts(double Shrinkage, double Power, int Rows);

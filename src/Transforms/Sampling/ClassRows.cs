@@ -16,14 +16,15 @@ internal sealed class ClassRows
     public const DynamicallyAccessedMemberTypes Members = DynamicallyAccessedMemberTypes.PublicProperties
         | DynamicallyAccessedMemberTypes.PublicFields | DynamicallyAccessedMemberTypes.PublicParameterlessConstructor;
 
-    private readonly List<Action<object, float[]>> _fill = [];
+    private readonly List<Action<object, float[], float[]>> _fill = []; // from what was drawn and what that means
+    private readonly DrawnNumbers _numbers;
 
     /// <param name="type">The class.</param>
     /// <param name="model">The flow, which says what its features are.</param>
     public ClassRows([DynamicallyAccessedMembers(Members)] Type type, FlowModel model)
     {
         FlowMetadata metadata = model.Metadata;
-        var numbers = DrawnNumbers.Of(model);
+        _numbers = DrawnNumbers.Of(model);
         ImmutableArray<string> features = metadata.FeatureNames;
         if (features.IsEmpty)
         {
@@ -47,8 +48,8 @@ internal sealed class ClassRows
             if (own.Length == 0 && slots.Length == 0)
                 continue;
             _fill.Add(own is [var feature] && slots.Length == 0
-                ? place.OfOne(feature, numbers)
-                : place.OfMany(own.Length == 0 ? slots : own, features, numbers));
+                ? place.OfOne(feature)
+                : place.OfMany(own.Length == 0 ? slots : own, features));
             left.ExceptWith(own);
             left.ExceptWith(slots);
         }
@@ -69,7 +70,11 @@ internal sealed class ClassRows
         => metadata.FeatureNames.Length > 1 && ExplainedColumns.Of(metadata, metadata.FeatureNames.Length).Count == 1;
 
     /// <summary>Fills the members of one object.</summary>
-    public void Fill(object row, float[] features) => _fill.ForEach(fill => fill(row, features));
+    public void Fill(object row, float[] features)
+    {
+        float[] meant = _numbers.Nearest(features);
+        _fill.ForEach(fill => fill(row, features, meant));
+    }
 
     /// <summary>A property or field, and how it is set.</summary>
     private sealed record Place(MemberInfo Member, Type Type, Action<object, object?> Set)
@@ -80,32 +85,31 @@ internal sealed class ClassRows
 
         public bool IsOf(string feature) => feature.StartsWith(Name + ".", StringComparison.Ordinal);
 
-        public Action<object, float[]> OfOne(int feature, DrawnNumbers numbers)
+        public Action<object, float[], float[]> OfOne(int feature)
         {
-            float Value(float[] features) => numbers.Nearest(feature, features[feature]);
             if (Type == typeof(bool))
-                return (row, features) => Set(row, Value(features) > 0.5f);
+                return (row, _, meant) => Set(row, meant[feature] > 0.5f);
             if (Type == typeof(float[]))
-                return (row, features) => Set(row, new[] { Value(features) });
+                return (row, _, meant) => Set(row, new[] { meant[feature] });
             TypeCode code = Type.GetTypeCode(Type);
             if (Type.IsEnum || code is < TypeCode.SByte or > TypeCode.Decimal)
                 throw Misfit("one number");
             var range = Member.GetCustomAttribute<RangeAttribute>();
             double least = End(range?.Minimum, double.NegativeInfinity), most = End(range?.Maximum, double.PositiveInfinity);
             if (code >= TypeCode.Single)
-                return (row, features) => Set(row, Number(Math.Clamp(Value(features), least, most)));
+                return (row, _, meant) => Set(row, Number(Math.Clamp(meant[feature], least, most)));
             (least, most) = (Math.Ceiling(least), Math.Floor(most));
-            return (row, features) => Set(row, Number(Math.Clamp(Math.Round((double)Value(features)), least, most)));
+            return (row, _, meant) => Set(row, Number(Math.Clamp(Math.Round((double)meant[feature]), least, most)));
         }
 
-        public Action<object, float[]> OfMany(int[] indices, IReadOnlyList<string> names, DrawnNumbers numbers)
+        public Action<object, float[], float[]> OfMany(int[] indices, IReadOnlyList<string> names)
         {
             if (Type == typeof(float[]))
-                return (row, features) => Set(row, Array.ConvertAll(indices, i => numbers.Nearest(i, features[i])));
+                return (row, _, meant) => Set(row, Array.ConvertAll(indices, i => meant[i]));
             if (Type != typeof(string))
                 throw Misfit($"{indices.Length} features, '{names[indices[0]]}' and so on: text for categories, or an array of Single");
             string[] categories = Array.ConvertAll(indices, i => names[i].Length > Name.Length ? names[i][(Name.Length + 1)..] : names[i]);
-            return (row, features) => Set(row, categories[Array.IndexOf(indices, indices.MaxBy(i => features[i]))]);
+            return (row, drawn, _) => Set(row, categories[Array.IndexOf(indices, indices.MaxBy(i => drawn[i]))]);
         }
 
         private ArgumentException Misfit(string features)

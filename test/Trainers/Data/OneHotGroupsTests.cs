@@ -16,8 +16,8 @@ public sealed class OneHotGroupsTests
     [InlineData("F 4 N 3", "1 2 3 4|6 7 8")]
     [InlineData("3 5", "0 1 2|3 4 5 6 7")]
     [InlineData("N F F 3 F", "3 4 5")]
-    [InlineData("2 3", "2 3 4")] // a pair is one column of two values
-    [InlineData("2", "")]
+    [InlineData("2 3", "0 1|2 3 4")]
+    [InlineData("2", "0 1")]
     [InlineData("F F F", "")]
     [InlineData("N", "")]
     [InlineData("split", "0 2 3")] // a category that no training row has stands between the others
@@ -26,19 +26,26 @@ public sealed class OneHotGroupsTests
     public void Groups_are_found(string columns, string expected)
     {
         ColumnFacts facts = ColumnFacts.OfTable(Rows(columns, 400), dequantize: true);
-        Assert.Equal(expected, string.Join("|", facts.Categories.Select(group => string.Join(' ', group))));
-        Assert.Empty(ColumnFacts.OfTable(Rows(columns, 400), dequantize: false).Categories);
-        Assert.Empty(ColumnFacts.OfTable(Rows(columns, 400), dequantize: true, ofTwoValues: true).Categories);
+        Assert.Equal(expected, Text(facts.OneHotGroups));
+        // of a pair each column says all of the other: noise as in one column of two values
+        Assert.Equal(string.Join('|', expected.Split('|').Where(group => group.Length > 3)), Text(facts.NoiseGroups));
+        ColumnFacts exact = ColumnFacts.OfTable(Rows(columns, 400), dequantize: false);
+        Assert.Equal((expected, ""), (Text(exact.OneHotGroups), Text(exact.NoiseGroups)));
+        ColumnFacts bins = ColumnFacts.OfTable(Rows(columns, 400), dequantize: true, ofTwoValues: true);
+        Assert.Equal((expected, ""), (Text(bins.OneHotGroups), Text(bins.NoiseGroups)));
+        Assert.Equal(bins.BinWidths, bins.NoiseWidths);
+
+        static string Text(int[][] groups) => string.Join("|", groups.Select(group => string.Join(' ', group)));
     }
 
     [Fact]
-    public void Noise_fills_half_the_gap_between_two_categories_and_little_of_that_to_none()
+    public void Noise_fills_the_gap_between_two_categories_and_little_of_that_to_none()
     {
         WeightedRows rows = Rows("F 4 N", 2000);
         ColumnFacts facts = ColumnFacts.OfTable(rows, dequantize: true);
         using torch.Tensor table = torch.tensor(rows.Values, [2000, 6]);
         using var random = new DeviceRandom(1, torch.CPU);
-        using var noise = new TrainingNoise(facts.NoiseWidths, new float[6], random, torch.CPU, facts.Categories);
+        using var noise = new TrainingNoise(facts.NoiseWidths, new float[6], random, torch.CPU, facts.NoiseGroups);
         using torch.Tensor noisy = noise.Dequantized(table);
         float[] added = [.. noisy.data<float>().Zip(rows.Values, (with, without) => with - without)];
         double[] sums = new double[2000], differences = new double[2000];
@@ -51,7 +58,7 @@ public sealed class OneHotGroupsTests
         }
         // of four numbers evenly drawn from -1/2 to 1/2 the sum has a deviation of sqrt(4/12), here a tenth; a difference sqrt(2/12)
         Assert.Equal(0.1 * Math.Sqrt(4.0 / 12), Deviation(sums), 0.003);
-        Assert.Equal(0.5 * Math.Sqrt(2.0 / 12), Deviation(differences), 0.01);
+        Assert.Equal(Math.Sqrt(2.0 / 12), Deviation(differences), 0.02);
         Assert.InRange(sums.Max(Math.Abs), 0.1, 0.2); // and never reaches a row without any, at 1
     }
 
@@ -63,8 +70,8 @@ public sealed class OneHotGroupsTests
         float[] scales = [2, 0.5f, 30, 1], shifts = [-1, 0, 7, 2];
         var scaled = new WeightedRows([.. rows.Values.Select((value, i) => value * scales[i % 4] + shifts[i % 4])], rows.Weights, 4);
         ColumnFacts facts = ColumnFacts.OfTable(scaled, dequantize: true);
-        Assert.Equal([0, 1, 2, 3], Assert.Single(facts.Categories));
-        Assert.Equal(scales.Select(scale => scale / 2), facts.NoiseWidths);
+        Assert.Equal([0, 1, 2, 3], Assert.Single(facts.NoiseGroups));
+        Assert.Equal(scales, facts.NoiseWidths);
     }
 
     private static double Deviation(double[] values) => Math.Sqrt(values.Average(value => value * value) - Math.Pow(values.Average(), 2));

@@ -36,7 +36,7 @@ internal sealed class TrainingNoise : IDisposable
         foreach ((int g, int[] group) in categories.Index())
         {
             foreach (int j in group)
-                (means[j, g], members[g, j]) = (1f / group.Length, 1 - (ColumnFacts.TwoValueNoise / ColumnFacts.CategoryNoise));
+                (means[j, g], members[g, j]) = (1f / group.Length, 1 - ColumnFacts.TwoValueNoise);
         }
         _categories = (LastingTensor.Of(() => tensor(means, device: device)), LastingTensor.Of(() => tensor(members, device: device)));
     }

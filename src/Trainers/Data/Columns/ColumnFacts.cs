@@ -24,24 +24,26 @@ internal sealed record ColumnFacts(float[] Mean, float[] StandardDeviation, floa
     /// <summary>
     /// The part of the gap of two values that noise fills. A whole gap would fill all the space between them: in one-hot columns a category
     /// that never was, a row of zeros, then lies in the midst of the known ones and looks the most normal of all; from a quarter on some
-    /// are missed. None at all ranks other anomalies worse. In <see cref="Categories"/> noise fills this part of the gap between a row with
-    /// one category and a row with none or two, and <see cref="CategoryNoise"/> of it between two categories.
+    /// are missed. None at all ranks other anomalies worse. In a one-hot group noise fills this part of the gap between a row with one
+    /// category and a row with none or two, and all of it between two categories.
     /// </summary>
     public const float TwoValueNoise = 0.1f;
 
-    /// <summary>
-    /// The part of the gap between two categories of a one-hot group that noise fills. All of it ranks better still, but of drawn rows few
-    /// would have one category.
-    /// </summary>
-    public const float CategoryNoise = 0.5f;
+    /// <summary>Of a pair each column says all of the other: it is one column of two values.</summary>
+    private const int FewestCategories = 3;
 
     /// <summary>
-    /// The width of the uniform noise of training: that of a bin, and in columns of two values without bins a part of their gap.
+    /// The width of the uniform noise of training: that of a bin; in columns of two values without bins a part of their gap, and in one-hot
+    /// groups of these all of it.
     /// </summary>
     public float[] NoiseWidths { get; init; } = BinWidths;
 
-    /// <summary>The columns of each one-hot group whose noise is that of one category; none without such noise.</summary>
-    public int[][] Categories { get; init; } = [];
+    /// <summary>The columns of each one-hot group, ascending.</summary>
+    public int[][] OneHotGroups { get; init; } = [];
+
+    /// <summary>Those whose noise is little along the sum of their columns; none without noise or where two values have bins.</summary>
+    public int[][] NoiseGroups => [.. OneHotGroups.Where(group
+        => group.Length >= FewestCategories && NoiseWidths[group[0]] > BinWidths[group[0]])];
 
     /// <summary>What the Gaussian noise of training is in proportion to; less than the deviations where a condition tells much.</summary>
     public float[] NoiseScales { get; init; } = StandardDeviation;
@@ -135,16 +137,19 @@ internal sealed record ColumnFacts(float[] Mean, float[] StandardDeviation, floa
             widths[j] = isOfTwo && !ofTwoValues ? 0 : width;
             noise[j] = isOfTwo && !ofTwoValues ? TwoValueNoise * width : width;
         }
-        int[][] categories = dequantize && !ofTwoValues ? OneHotGroups.Of(rows, levels) : [];
-        foreach (int j in categories.SelectMany(group => group))
-            noise[j] = CategoryNoise * (levels[j][1] - levels[j][0]);
+        int[][] groups = Columns.OneHotGroups.Of(rows, levels);
+        if (dequantize)
+        {
+            foreach (int j in groups.Where(group => group.Length >= FewestCategories).SelectMany(group => group))
+                noise[j] = levels[j][1] - levels[j][0];
+        }
         return new(mean[..features], deviation[..features], medians, widths)
         {
-            Categories = categories,
             Condition = conditions > 0 ? new FlowCondition([.. mean[features..]], [.. deviation[features..]]) : null,
             Constant = constant,
             NoiseWidths = noise,
             Levels = levels,
+            OneHotGroups = groups,
             IsStretched = stretched,
             Stretches = stretches,
             TooFine = tooFine,

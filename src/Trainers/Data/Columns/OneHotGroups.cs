@@ -4,13 +4,10 @@ namespace RealNvp.ML.Trainers.Data.Columns;
 
 /// <summary>
 /// Finds the groups of a one-hot encoding: columns of two values that stand beside each other, of which each training row has one at the
-/// higher value.
+/// higher value. Two columns can be one.
 /// </summary>
 internal static class OneHotGroups
 {
-    /// <summary>Of a pair each column says all of the other: it is one column of two values.</summary>
-    private const int Fewest = 3;
-
     /// <summary>The columns of each group, ascending; columns that do not vary belong to none and part none.</summary>
     /// <param name="rows">Training rows.</param>
     /// <param name="levels">The different values of each feature, ascending; empty for a continuous one.</param>
@@ -32,8 +29,7 @@ internal static class OneHotGroups
             Count(j, true);
             if (hits < rows.Count)
                 continue;
-            if (open.Count >= Fewest)
-                groups.Add([.. open]);
+            groups.Add([.. open]);
             open.Clear();
             Array.Clear(taken);
             hits = 0;
