@@ -100,6 +100,18 @@ public sealed class LatentMixtureTests
         }
     }
 
+    /// <summary>The fewer rows train, the more of what comes is unlike all of them; a copy says nothing more.</summary>
+    [Theory, InlineData(10, 10, 0.01), InlineData(60, 60, 0.0025), InlineData(300, 60, 0.0025), InlineData(1500, 1500, 1e-5)]
+    public void The_tail_weighs_more_after_few_rows(int rows, int different, double weight)
+    {
+        float[][] drawn = [.. Tables.Gaussian(different, 2, 1)];
+        using RealNvpTransformer flow = _ml.AnomalyDetection.Trainers.RealNvp(new RealNvpTrainer.Options
+        {
+            Steps = 2, ValidationFraction = 0, CalibrationFraction = 0,
+        }).Fit(Tables.Load(_ml, Enumerable.Range(0, rows).Select(i => drawn[i % different])));
+        Assert.Equal(weight, ((LatentMixture)flow.Model.Steps[^1]).TailWeight, 1e-12);
+    }
+
     /// <summary>Of many values a Cauchy of width 1 would be above the normal in the midst, by a thousand nats of 512.</summary>
     [Theory, InlineData(1), InlineData(30), InlineData(512)]
     public void In_the_midst_the_tail_is_nothing(int features)

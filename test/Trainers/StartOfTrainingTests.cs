@@ -64,6 +64,35 @@ public sealed class StartOfTrainingTests
             StringComparison.Ordinal)));
     }
 
+    /// <summary>
+    /// Forty rows of two modes, of which a dozen validate: by their mean alone flows were kept that had learned the others by heart, worse
+    /// than the Gaussian of before the first step by 0.5 to 2.3 nats on each of these tables, by 1.1 on the mean.
+    /// </summary>
+    [Fact]
+    public void Of_few_rows_a_flow_is_kept_that_is_hardly_worse_on_more()
+    {
+        double gain = new[] { 2, 3, 6, 9 }.Average(seed =>
+        {
+            var random = new Random(seed);
+            float[][] Draw(int count) => [.. Enumerable.Range(0, count).Select(_ =>
+            {
+                double z = Normal();
+                return new[] { (float)(z + (z > 0 ? 3 : -3)), (float)Math.Round(2 * Normal()), (float)(Normal() + z) };
+            })];
+            double Normal() => Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
+            float[][] few = Draw(40), more = Draw(2000);
+            double Mean(RealNvpTrainer.Options options)
+            {
+                (options.Seed, options.Threads) = (1, 1);
+                using RealNvpTransformer flow = _ml.AnomalyDetection.Trainers.RealNvp(options).Fit(Tables.Load(_ml, few));
+                return flow.LogLikelihoods(more).Average(value => (double)value);
+            }
+            return Mean(new()) - Mean(new() { Steps = 1, LearningRate = 1e-9, Table = new() { MixtureBound = 0 } });
+        });
+        TestContext.Current.SendDiagnosticMessage($"{gain:F2} nats");
+        Assert.InRange(gain, -0.6, double.PositiveInfinity);
+    }
+
     private (double Validation, double Fresh, float Threshold) Fit(int rows, int features, RealNvpTrainer.Options options)
     {
         using RealNvpTransformer model = _ml.AnomalyDetection.Trainers.RealNvp(options).Fit(Tables.Load(_ml, Normals(rows, features, 1)));

@@ -102,8 +102,8 @@ internal abstract record FlowDesign
         ColumnFacts facts, int seed) => null;
 
     /// <summary>The weight of the latent's tail, which a trained flow gets; 0 for none.</summary>
-    [JsonIgnore]
-    public virtual double TailWeight => 0;
+    /// <param name="rows">How many different rows train.</param>
+    public virtual double TailWeightOf(long rows) => 0;
 
     /// <summary>Bits per dimension from nats; null where they have no meaning.</summary>
     public virtual BitsPerDimension? Bits(ColumnFacts facts) => null;

@@ -97,12 +97,14 @@ internal static class LatentMixtureFit
         if (weights.Count == 0)
             return null;
         // as if all the weight were the components', to learn how much it should be
-        double whole = MostShare / Math.Max(weights.Sum(weight => (double)weight), 1);
+        double whole = MostShare * (1 - tailWeight) / Math.Max(weights.Sum(weight => (double)weight), 1);
         LatentMixture Scaled(double by)
             => new(training.Features, [.. weights.Select(weight => (float)(weight * by))], means.ToImmutable(), deviations.ToImmutable(),
                 tailWeight);
         LatentMixture mixture = Scaled(whole * Share(Scaled(whole), validation));
-        return Gain(mixture, validation) < LeastGain ? null : mixture;
+        return Gain(mixture, validation) >= LeastGain && HeldOutGain.IsSure(
+            [.. Enumerable.Range(0, validation.Count).Select(row => mixture.LogGain(validation.Row(row)))], validation.Weights)
+            ? mixture : null;
     }
 
     /// <summary>The rows whose latents are finite: others, which a flow finds impossible, are of no component.</summary>

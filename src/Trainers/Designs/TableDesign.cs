@@ -24,6 +24,12 @@ internal sealed record TableDesign : FlowDesign
     /// <summary>Standard deviations with which float32 holds the norm of a gradient, which has the sixth power of them.</summary>
     private const double MostDeviations = 1e6;
 
+    /// <summary>
+    /// The weight of the latent's tail, of a thousand rows and more and of thirty and less: the fall of the log-density ends some 12 nats
+    /// below, or 5.
+    /// </summary>
+    private const double LeastTailWeight = 1e-5, MostTailWeight = 0.01;
+
     /// <summary>From so many features on the flow starts as a Gaussian, unless the options say otherwise.</summary>
     public const int ManyFeatures = 128;
 
@@ -217,15 +223,16 @@ internal sealed record TableDesign : FlowDesign
             steps.AddRange([new SinhArcsinhModule(features), new RationalQuadraticSplineModule(features, BinsOfOneFeature)]);
         if (LatentTailBound > 0)
             steps.Add(new TailCompressionModule(LatentTailBound));
-        return new Flow(steps, condition: facts.Condition) { Tail = TailWeight > 0 ? new(features, TailWeight) : null };
+        return new Flow(steps, condition: facts.Condition);
     }
 
     /// <summary>
-    /// It ends the fall of the log-density some 12 nats below where the normal's would still be near: in the mean of a small table's
-    /// rows a few far ones do not outweigh what was learned of the others. It is light enough to be left out where rows are drawn.
+    /// It ends the fall of the log-density where the normal's would go on: in the mean of a small table's rows a few far ones do not
+    /// outweigh what was learned of the others, and the fewer rows there are, the more of what comes is unlike all of them. It is light
+    /// enough to be left out where rows are drawn.
     /// </summary>
-    [JsonIgnore]
-    public override double TailWeight => HasOwnLatents ? 1e-5 : 0;
+    public override double TailWeightOf(long rows)
+        => HasOwnLatents ? Math.Clamp(9 / Math.Pow(rows, 2), LeastTailWeight, MostTailWeight) : 0;
 
     /// <summary>Whether latents need not be standard normal.</summary>
     private bool HasOwnLatents => MixtureBound > 0 && !IsOfLabels && BitsPerDimensionColumn is null;
@@ -280,8 +287,10 @@ internal sealed record TableDesign : FlowDesign
         using Flow start = Build(facts, dropout: 0, seed, random);
         start.to(rows.Sample.Rows.device);
         start.eval();
+        start.Tail = flow.Tail;
         float[] before = Latents(start, noisy ?? rows.Sample).LogLikelihoods;
-        if (LatentMixtureFit.Of(training, [logLikelihoods, before], choosing, MixtureBound, TailWeight, seed) is not { } mixture)
+        double tail = flow.Tail?.Weight ?? 0;
+        if (LatentMixtureFit.Of(training, [logLikelihoods, before], choosing, MixtureBound, tail, seed) is not { } mixture)
             return null;
         // told of the rows that other figures are of: all of them, without noise
         double Gain(DeviceRows of) => LatentMixtureFit.Gain(mixture, Latents(flow, of).Latents);

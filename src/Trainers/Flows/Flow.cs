@@ -61,7 +61,7 @@ internal sealed class Flow : nn.Module<Tensor, (Tensor Latent, Tensor LogDet)>
     /// <summary>
     /// The tail that the latent will have, which evaluation therefore counts with: one far row would choose the best model otherwise.
     /// </summary>
-    public LatentTail? Tail { get; init; }
+    public LatentTail? Tail { get; set; }
 
     /// <summary>Gives a trained flow the distribution of its latents.</summary>
     /// <param name="latents">Null for the standard normal.</param>

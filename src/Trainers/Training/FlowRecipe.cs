@@ -60,7 +60,7 @@ internal sealed record FlowRecipe
         Calibration = data.Calibration,
         Contamination = settings.Contamination,
         CalibratesScoreMap = settings.CalibratesScoreMap,
-        TailWeight = settings.Design.TailWeight,
+        TailWeight = settings.Design.TailWeightOf(data.DifferentRows),
     };
 
     /// <summary>The seed of all that a member draws.</summary>
@@ -69,7 +69,12 @@ internal sealed record FlowRecipe
     /// <summary>A member before it is trained, on the CPU.</summary>
     /// <param name="member">Which.</param>
     /// <param name="random">Draws what training draws; must outlive it.</param>
-    public Flow Build(int member, DeviceRandom random) => Design.Build(Facts, Dropout, SeedOf(member), random);
+    public Flow Build(int member, DeviceRandom random)
+    {
+        Flow flow = Design.Build(Facts, Dropout, SeedOf(member), random);
+        flow.Tail = TailWeight > 0 ? new(Design.Shape.Size, TailWeight) : null;
+        return flow;
+    }
 
     /// <summary>Records it.</summary>
     public void Save(Checkpoint checkpoint)

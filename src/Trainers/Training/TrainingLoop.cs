@@ -459,7 +459,7 @@ internal sealed class TrainingLoop : IDisposable
         using IDisposable? averages = _average?.Swap();
         _flow.RefreshStatistics(_sample.Rows.narrow(0, 0, Math.Min(_sample.Count, _plan.StatisticsRows)));
         double nll = MeanNll(_earlyValidation!);
-        if (nll < _earlyNll)
+        if (nll < _earlyNll && (double.IsInfinity(_earlyNll) || IsSurelyAboveEarly()))
         {
             (_earlyNll, _earlyStep) = (nll, _step);
             _early!.Take();
@@ -468,13 +468,40 @@ internal sealed class TrainingLoop : IDisposable
         return nll;
     }
 
-    /// <summary>Puts the best early model in the place of the best one, where later steps have only made validation worse.</summary>
+    /// <summary>
+    /// Whether the present model, which by the mean is better than the best early one, is so by more than chance where few rows validate.
+    /// </summary>
+    private bool IsSurelyAboveEarly()
+    {
+        if (!HeldOutGain.IsOfFew(_earlyValidation!.Count))
+            return true;
+        using DisposeScope scope = NewDisposeScope();
+        using var present = new Snapshot(_flow);
+        float[] values = LogLikelihoods();
+        _early!.Restore();
+        float[] others = LogLikelihoods();
+        present.Restore();
+        bool sure = !others.All(float.IsFinite) || HeldOutGain.IsSure(
+            [.. values.Zip(others, (value, other) => (double)value - other)], _earlyValidation.HostWeights(_earlyValidation.Count));
+        return _ranks is null ? sure : _ranks.Agreed(sure ? 1 : 0) > 0;
+
+        float[] LogLikelihoods()
+        {
+            _flow.eval();
+            using IDisposable guard = inference_mode();
+            return FloatTensors.Array(_flow.LogLikelihood(_earlyValidation!.Rows));
+        }
+    }
+
+    /// <summary>
+    /// Puts the best early model in the place of the best one, where later steps have not made validation better, by few rows not surely.
+    /// </summary>
     private void PreferEarly(bool tells)
     {
         if (_early is null)
             return;
         double late = double.IsFinite(_bestNll) ? MeanNll(_earlyValidation!) : double.NaN; // where none of them had a number
-        if (late <= _earlyNll)
+        if (late <= _earlyNll && IsSurelyAboveEarly())
             return;
         _early.Restore();
         (_bestNll, _bestStep) = (MeanNll(_validation!), _earlyStep);

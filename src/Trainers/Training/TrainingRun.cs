@@ -300,7 +300,7 @@ internal sealed class TrainingRun : IDisposable
             outcome.SaveUse(end);
         // what is to be trimmed would be clusters like others
         var fit = _plan.Trim > 0 ? null : _settings.Design.FitLatents(flow, _rows, _data.Facts, seed);
-        flow.EndIn(LatentMixture.WithTail(fit?.Mixture, _settings.Design.Shape.Size, _settings.Design.TailWeight));
+        flow.EndIn(LatentMixture.WithTail(fit?.Mixture, _settings.Design.Shape.Size, _recipe.TailWeight));
         if (fit is not var (mixture, training, validation))
             return;
         int components = mixture.Weights.Length;

@@ -13,9 +13,13 @@ internal sealed class LatentTail
     /// <summary>A tail of D values.</summary>
     public LatentTail(int features, double weight)
     {
+        Weight = weight;
         (_constant, _power) = (LatentMixture.LogOfTail(features, weight).ToScalar(), (-0.5 * (features + 1)).ToScalar());
         _perValue = (1.0 / features).ToScalar();
     }
+
+    /// <summary>Its weight.</summary>
+    public double Weight { get; }
 
     /// <summary>The logarithm of the sum of a density and of the tail's, [n].</summary>
     /// <param name="rest">The logarithm of the density.</param>
