@@ -37,6 +37,21 @@ public sealed class SmallTableTests
         }
     }
 
+    /// <summary>Gains of 1 +- d, each value half of the time: their mean has a standard error of d / sqrt(n).</summary>
+    [Theory]
+    [InlineData(12, 1.7, true), InlineData(12, 1.8, false), InlineData(30, 2.7, true), InlineData(30, 2.8, false)]
+    [InlineData(32, 1000, true)] // of more the mean decides
+    [InlineData(12, 0, true), InlineData(2, 0.7, true), InlineData(2, 0.8, false)]
+    public void A_gain_of_few_rows_is_sure_by_two_standard_errors(int rows, double deviation, bool sure)
+    {
+        double[] gains = [.. Enumerable.Range(0, rows).Select(i => 1 + (i % 2 == 0 ? deviation : -deviation))];
+        float[] ones = [.. gains.Select(_ => 1f)];
+        Assert.Equal(sure, HeldOutGain.IsSure(gains, ones));
+        Assert.False(HeldOutGain.IsSure([.. gains.Select(gain => -gain)], ones));
+        // weights count by their ratios, and rows of weight 0 not at all
+        Assert.Equal(sure || rows + 4 > 30, HeldOutGain.IsSure([.. gains, -9, -9, -9, -9], [.. ones.Select(_ => 7f), 0, 0, 0, 0]));
+    }
+
     /// <summary>Of these, with a tenth of the rows to validate and a lighter tail, trained flows were 12, 7 and 5 nats worse.</summary>
     [Theory, InlineData(122, 0.3), InlineData(132, 0.3), InlineData(114, 1)]
     public void A_trained_flow_is_hardly_worse_than_an_untrained_one(int seed, double most)
