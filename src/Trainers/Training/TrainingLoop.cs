@@ -514,6 +514,7 @@ internal sealed class TrainingLoop : IDisposable
         }
         Warn($"Training did not make the validation rows more likely: of {_step} steps {_earlyStep} are kept"
             + (_earlyStep == 0 ? ", that is the flow from before the first step, which for a table is a Gaussian. " : ". ")
+            + (HeldOutGain.IsOfFew(_earlyValidation!.Count) ? "Of so few validation rows a gain counts from two standard errors on. " : "")
             + "Give more rows, raise Dropout or Noise, lower LearningRate, or take fewer Couplings and HiddenUnits.");
     }
 
