@@ -102,9 +102,8 @@ internal static class LatentMixtureFit
             => new(training.Features, [.. weights.Select(weight => (float)(weight * by))], means.ToImmutable(), deviations.ToImmutable(),
                 tailWeight);
         LatentMixture mixture = Scaled(whole * Share(Scaled(whole), validation));
-        return Gain(mixture, validation) >= LeastGain && HeldOutGain.IsSure(
-            [.. Enumerable.Range(0, validation.Count).Select(row => mixture.LogGain(validation.Row(row)))], validation.Weights)
-            ? mixture : null;
+        double[] gains = Gains(mixture, validation);
+        return HeldOutGain.Mean(gains, validation.Weights) >= LeastGain && HeldOutGain.IsSure(gains, validation.Weights) ? mixture : null;
     }
 
     /// <summary>The rows whose latents are finite: others, which a flow finds impossible, are of no component.</summary>
@@ -127,14 +126,11 @@ internal static class LatentMixtureFit
     public static double Gain(LatentMixture mixture, WeightedRows latents)
     {
         latents = latents.Gather(Finite(latents));
-        double sum = 0, weight = 0;
-        for (int i = 0; i < latents.Count; i++)
-        {
-            sum += latents.Weights[i] * mixture.LogGain(latents.Row(i));
-            weight += latents.Weights[i];
-        }
-        return sum / weight;
+        return HeldOutGain.Mean(Gains(mixture, latents), latents.Weights);
     }
+
+    private static double[] Gains(LatentMixture mixture, WeightedRows latents)
+        => [.. Enumerable.Range(0, latents.Count).Select(row => mixture.LogGain(latents.Row(row)))];
 
     /// <summary>
     /// The share of a mixture's components, from 0 to 1, that makes rows most likely; the normal has what they and the tail leave.

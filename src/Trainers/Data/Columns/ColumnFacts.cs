@@ -1,7 +1,6 @@
 using RealNvp.ML.Export;
 using RealNvp.ML.Trainers.Data.Rows;
 
-
 namespace RealNvp.ML.Trainers.Data.Columns;
 
 /// <summary>What the training slice says of each column before any training.</summary>
@@ -42,8 +41,7 @@ internal sealed record ColumnFacts(float[] Mean, float[] StandardDeviation, floa
     public int[][] OneHotGroups { get; init; } = [];
 
     /// <summary>Those whose noise is little along the sum of their columns; none without noise or where two values have bins.</summary>
-    public int[][] NoiseGroups => [.. OneHotGroups.Where(group
-        => group.Length >= FewestCategories && NoiseWidths[group[0]] > BinWidths[group[0]])];
+    public int[][] NoiseGroups { get; init; } = [];
 
     /// <summary>What the Gaussian noise of training is in proportion to; less than the deviations where a condition tells much.</summary>
     public float[] NoiseScales { get; init; } = StandardDeviation;
@@ -138,16 +136,15 @@ internal sealed record ColumnFacts(float[] Mean, float[] StandardDeviation, floa
             noise[j] = isOfTwo && !ofTwoValues ? TwoValueNoise * width : width;
         }
         int[][] groups = Columns.OneHotGroups.Of(rows, levels);
-        if (dequantize)
-        {
-            foreach (int j in groups.Where(group => group.Length >= FewestCategories).SelectMany(group => group))
-                noise[j] = levels[j][1] - levels[j][0];
-        }
+        int[][] noisy = dequantize && !ofTwoValues ? [.. groups.Where(group => group.Length >= FewestCategories)] : [];
+        foreach (int j in noisy.SelectMany(group => group))
+            noise[j] = levels[j][1] - levels[j][0];
         return new(mean[..features], deviation[..features], medians, widths)
         {
             Condition = conditions > 0 ? new FlowCondition([.. mean[features..]], [.. deviation[features..]]) : null,
             Constant = constant,
             NoiseWidths = noise,
+            NoiseGroups = noisy,
             Levels = levels,
             OneHotGroups = groups,
             IsStretched = stretched,

@@ -14,13 +14,16 @@ internal static class HeldOutGain
     /// <summary>Whether rows are so few that a mean above 0 says little.</summary>
     public static bool IsOfFew(long rows) => rows <= Few;
 
+    /// <summary>The weighted mean of what rows gain.</summary>
+    public static double Mean(IReadOnlyList<double> gains, IReadOnlyList<float> weights)
+        => gains.Zip(weights, (gain, weight) => gain * weight).Sum() / weights.Sum(weight => (double)weight);
+
     /// <summary>Whether the mean of what rows gain is above 0, of few rows by more than two standard errors.</summary>
     /// <param name="gains">By how many nats each row is more likely.</param>
     /// <param name="weights">Of the rows.</param>
     public static bool IsSure(IReadOnlyList<double> gains, IReadOnlyList<float> weights)
     {
-        double total = weights.Sum(weight => (double)weight);
-        double mean = gains.Zip(weights, (gain, weight) => gain * weight).Sum() / total;
+        double total = weights.Sum(weight => (double)weight), mean = Mean(gains, weights);
         double variance = gains.Zip(weights, (gain, weight) => Math.Pow(weight / total * (gain - mean), 2)).Sum();
         return mean > (IsOfFew(gains.Count) ? StandardErrors * Math.Sqrt(variance) : 0);
     }
