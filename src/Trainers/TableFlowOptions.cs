@@ -83,7 +83,7 @@ public sealed record TableFlowOptions
 
     /// <summary>
     /// Whether features with few different values (3 to 20, or 5% of the rows) get uniform noise of their smallest gap in training, so that
-    /// their density does not run to infinity. Features of two values get a tenth of it, and one-hot groups half of it between two
+    /// their density does not run to infinity. Features of two values get a tenth of it, and one-hot groups all of it between two
     /// categories and a tenth of it to none or two, since more would hide a category that was never seen; unless
     /// <see cref="RealNvpColumns.BitsPerDimension"/> is named or they are a regression's labels. True by default.
     /// </summary>
